@@ -1,0 +1,1 @@
+"""PyBase's PostgreSQL schema, and the workflow that changes it."""

@@ -1,0 +1,256 @@
+"""The command line: parses arguments, calls one room, prints, and chooses the exit code.
+
+No logic of migrations lives here. Results go to standard output; what a person only watches goes
+to standard error, so that output can be piped.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybase import settings as configuration
+from pybase.errors import PybaseError
+from pybase.settings import Settings
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One command: its help line, its arguments, and the function that does it."""
+
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Settings], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb. Returns the exit code: 0 fine, 1 a check failed, 2 misuse, 3 no database."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        parsed = _parser().parse_args(arguments)
+        VERBS[parsed.verb].run(parsed, configuration.load(Path(parsed.config)))
+    except PybaseError as error:
+        _note(f"error: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        _note("Interrupted. What was finished stays; run the same command again to go on.")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; nothing is left to say
+        return 0
+    return 0
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    session = configuration.nox_session()
+    parser = argparse.ArgumentParser(prog="python -m pybase", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    parser.add_argument("-c", "--config", default="alembic.ini", help="an alembic.ini")
+    for name, verb in VERBS.items():
+        prog = f"nox -s {name} --" if session == name else f"python -m pybase {name}"
+        sub = verbs.add_parser(name, prog=prog, help=verb.help, description=verb.help)
+        sub.add_argument("-c", "--config", default=argparse.SUPPRESS, help="an alembic.ini")
+        verb.arguments(sub)
+    return parser
+
+
+# --- migrate, downgrade ---------------------------------------------------------------------
+
+
+def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "target", nargs="?", default="head", help="a revision, +1, or with --sql also A:B"
+    )
+    parser.add_argument("--sql", action="store_true", help="print the SQL, touch no database")
+
+
+def _migrate(args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import apply, history, offline
+
+    revisions = history.read(settings)
+    if args.sql:
+        sys.stdout.write(offline.upgrade_sql(revisions, args.target))
+        return
+    database = _database(settings)
+    count = apply.upgrade(revisions, database, args.target, print)
+    print(f"{count} applied." if count else "Nothing to do: the database is up to date.")
+
+
+def _downgrade_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", help="-1, a revision, or base; with --sql also A:B")
+    parser.add_argument("--sql", action="store_true", help="print the SQL, touch no database")
+
+
+def _downgrade(args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import apply, history, offline
+
+    revisions = history.read(settings)
+    if args.sql:
+        sys.stdout.write(offline.downgrade_sql(revisions, args.target))
+        return
+    count = apply.downgrade(revisions, _database(settings), args.target, print)
+    print(f"{count} undone." if count else "Nothing to do: the database is there already.")
+
+
+# --- makemigration ----------------------------------------------------------------------------
+
+
+def _makemigration_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("message", nargs="*", help="what the revision does, in one sentence")
+    parser.add_argument("--empty", action="store_true", help="write it without operations")
+
+
+def _makemigration(args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import build, history
+    from pybase.migrate.autogenerate import make_revision
+
+    path = make_revision(history.read(settings), " ".join(args.message), empty=args.empty)
+    if path is None:
+        print("Nothing to do: models and revisions agree. No revision was written.")
+        return
+    print(f"wrote  {_relative(path, settings)}")
+    for change in build.write(settings):
+        print(f"wrote  {settings.options.sql}/{change.path}")
+    print("Read it, then apply it: nox -s migrate")
+
+
+# --- current, history, pending ------------------------------------------------------------------
+
+
+def _no_arguments(_parser: argparse.ArgumentParser) -> None:
+    """Most verbs take none."""
+
+
+def _current(_args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import apply, history
+
+    revisions = history.read(settings)
+    at = apply.current(revisions, _database(settings))
+    revisions.require_known(at)
+    if not at:
+        print("base (nothing is applied)")
+    for revision in at:
+        script = revisions.get(revision)
+        print(f"{revision}{' (head)' if script.is_head else ''}  {script.doc}")
+
+
+def _history_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-r", "--rev-range", metavar="A:B", help="only these; A and B may be current, head, base"
+    )
+
+
+def _history(args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import apply, history, listing, target
+
+    revisions = history.read(settings)
+
+    def current() -> tuple[str, ...]:
+        if "current" not in (args.rev_range or "") and not target.is_at_hand(settings):
+            return ()  # nothing is started, and nothing fails, only to mark a line
+        return apply.current(revisions, target.find(settings))
+
+    for line in listing.history_lines(revisions, args.rev_range, current):
+        print(line)
+
+
+def _pending(_args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import apply, history
+
+    revisions = history.read(settings)
+    pending = revisions.pending(apply.current(revisions, _database(settings)))
+    for script in pending:
+        print(f"{script.revision}  {script.doc}")
+    print(f"{len(pending)} pending." if pending else "Nothing is pending.")
+
+
+# --- sql, sql-lint, check -------------------------------------------------------------------------
+
+
+def _sql_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when a file is not fresh"
+    )
+
+
+def _sql(args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import build
+
+    if args.check:
+        build.check(settings)
+        print(f"{settings.options.sql}/ is fresh.")
+        return
+    changes = build.write(settings)
+    for change in changes:
+        verb = "removed" if change.reason == "orphaned" else "wrote  "
+        print(f"{verb}  {settings.options.sql}/{change.path}")
+    print(f"{len(changes)} files written." if changes else f"{settings.options.sql}/ is fresh.")
+
+
+def _sql_lint(_args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import build, lint
+
+    build.check(settings)
+    count = lint.lint(settings)
+    print(f"{settings.options.sql}/ is fresh, and all {count} files are clean.")
+
+
+def _check(_args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import checks
+
+    for line in checks.check(settings):
+        print(f"ok  {line}")
+
+
+# --- db ---------------------------------------------------------------------------------------------
+
+
+def _db_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("status", "url", "psql", "stop", "reset"))
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="for psql: its own arguments")
+
+
+def _db(args: argparse.Namespace, settings: Settings) -> None:
+    from pybase import embedded
+
+    embedded.ACTIONS[args.action](settings, args.rest)
+
+
+# --- what all share -----------------------------------------------------------------------------
+
+
+def _database(settings: Settings):  # type: ignore[no-untyped-def]
+    """The database at hand, announced in one line."""
+    from pybase.migrate import target
+
+    database = target.find(settings)
+    _note(target.announcement(database))
+    return database
+
+
+def _relative(path: Path, settings: Settings) -> Path:
+    return path.relative_to(settings.root) if path.is_relative_to(settings.root) else path
+
+
+VERBS: dict[str, Verb] = {
+    "migrate": Verb("Upgrade the database to head.", _migrate_arguments, _migrate),
+    "makemigration": Verb(
+        "Write a revision from model changes.", _makemigration_arguments, _makemigration
+    ),
+    "downgrade": Verb(
+        "Undo revisions (DESTROYS DATA).", _downgrade_arguments, _downgrade
+    ),
+    "current": Verb("Show where the database is.", _no_arguments, _current),
+    "history": Verb("Show all revisions, newest first.", _history_arguments, _history),
+    "pending": Verb("Show what migrate would do.", _no_arguments, _pending),
+    "sql": Verb("Write sql/ from the revisions.", _sql_arguments, _sql),
+    "sql-lint": Verb("Refuse SQL that is stale or not clean.", _no_arguments, _sql_lint),
+    "check": Verb("Refuse a history that is not in order.", _no_arguments, _check),
+    "db": Verb("Look after the embedded PostgreSQL.", _db_arguments, _db),
+}

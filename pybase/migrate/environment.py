@@ -1,0 +1,141 @@
+"""Alembic's environment: what `migrations/env.py` calls, and how our verbs run an env.py.
+
+Owns how Alembic is configured and how it connects. It knows metadata only as its argument, and
+an env.py only as a file, so that of another project serves as well.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from alembic import context
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.util import CommandError
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+from pybase import settings
+from pybase.errors import PybaseError, UsageError
+from pybase.migrate import target
+from pybase.migrate.history import History, explained
+
+Work: TypeAlias = Callable[[Any, MigrationContext], Iterable[RevisionStep]]
+"""Given the current heads and the configured context, yields the revisions to run."""
+
+_OPTIONS: dict[str, Any] = {
+    "transaction_per_migration": True,
+    "compare_type": True,
+    "compare_server_default": True,
+    # check constraints are compared by an opt-in plugin of Alembic 1.20
+    "autogenerate_plugins": ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
+}
+
+
+def run(metadata: sa.MetaData) -> None:
+    """Run the migrations that Alembic asks for, offline or online."""
+    if context.is_offline_mode():
+        run_offline(metadata)
+    else:
+        run_online(metadata)
+
+
+def run_offline(metadata: sa.MetaData) -> None:
+    """Write SQL as the server would be sent it, for plain `alembic upgrade --sql`."""
+    named = {"paramstyle": "named"}
+    _configure(metadata, dialect_name="postgresql+psycopg", dialect_opts=named, literal_binds=True)
+    context.get_context().dialect._backslash_escapes = False  # as in offline_dialect
+    _migrate()
+
+
+def run_online(metadata: sa.MetaData) -> None:
+    """Migrate over the connection in `config.attributes`, or over one made from DATABASE_URL."""
+    given = context.config.attributes.get("connection")
+    if given is not None:
+        _configure(metadata, connection=given)
+        _migrate()
+        return
+    config_path = Path(context.config.config_file_name or "alembic.ini")
+    database = target.find(settings.load(config_path))
+    with target.engine(database).connect() as connection:
+        _configure(metadata, connection=connection)
+        _migrate()
+
+
+def offline_dialect() -> sa.Dialect:
+    """A dialect whose literals reach psql as the server would see them.
+
+    Any other paramstyle than `named` doubles every `%`; backslashes are doubled unless a server
+    has said that standard_conforming_strings is on, as it is in every supported one.
+    """
+    dialect = PGDialect_psycopg(paramstyle="named")
+    dialect._backslash_escapes = False
+    return dialect
+
+
+def _configure(metadata: sa.MetaData, **how: Any) -> None:
+    context.configure(target_metadata=metadata, **_OPTIONS, **how)
+
+
+def _migrate() -> None:
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run_env(
+    history: History, work: Work, connection: sa.Connection | None = None, **options: Any
+) -> None:
+    """Run a project's env.py, with `work` where Alembic would choose the revisions.
+
+    Offline without a connection. Raises UsageError when env.py fails or runs no migrations.
+    """
+    reached: list[bool] = []
+
+    def reaching(heads: Any, configured: MigrationContext) -> Iterable[RevisionStep]:
+        reached.append(True)
+        return work(heads, configured)
+
+    config = history.config
+    config.attributes["connection"] = connection
+    if not config.get_main_option("sqlalchemy.url"):
+        # env files of the stock template hand it to configure(); offline it only names a dialect
+        config.set_main_option("sqlalchemy.url", "postgresql+psycopg://")
+    options |= {"fn": reaching, "as_sql": connection is None}
+    with EnvironmentContext(config, history.scripts, **options), explained(), env_errors(reached):
+        history.scripts.run_env()
+    if not reached:
+        raise UsageError(
+            "env.py ends without running migrations.",
+            "It has to call context.configure() and context.run_migrations().",
+        )
+
+
+@contextmanager
+def env_errors(reached: list[bool]) -> Iterator[None]:
+    """Turn what an env.py raises before it runs migrations into a UsageError.
+
+    What comes later is the revisions' and passes through.
+    """
+    try:
+        yield
+    except (CommandError, PybaseError):
+        raise
+    except Exception as error:
+        if reached:
+            raise
+        raise UsageError(
+            f"env.py cannot be run: {type(error).__name__}: {error}{_place(error)}.",
+            "Mend that; a model that fails to import shows here too. Nothing was changed.",
+        ) from error
+
+
+def _place(error: Exception) -> str:
+    """The last file of the user's own that the error passed through."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if "site-packages" not in path.parts and "migrate" not in path.parts and path.is_file():
+            place = f" ({path.name}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return place

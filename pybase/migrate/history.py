@@ -1,0 +1,146 @@
+"""The revisions of one Alembic configuration: read once, asked often.
+
+Owns the ScriptDirectory: order, heads, ancestry, and what stands in a revision file. It opens no
+database and renders nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+
+from pybase.errors import CheckFailedError, PybaseError, UsageError
+from pybase.settings import Settings
+
+
+@dataclass(frozen=True)
+class History:
+    """All revisions of a project, and the Alembic objects that read them."""
+
+    settings: Settings
+    config: Config
+    scripts: ScriptDirectory
+
+    @cached_property
+    def revisions(self) -> tuple[Script, ...]:
+        """Every revision, ancestors first, in the order in which `upgrade heads` runs them."""
+        with explained(self):
+            found = list(self.scripts.iterate_revisions("heads", "base"))
+        return tuple(reversed(found))
+
+    @cached_property
+    def heads(self) -> tuple[str, ...]:
+        """The ids of the heads; one, in a healthy history, and none in an empty one."""
+        return tuple(self.scripts.get_heads())
+
+    def get(self, identifier: str) -> Script:
+        """The revision that a full or partial id, `head` or a label names.
+
+        Raises UsageError when there is none, or more than one.
+        """
+        with explained(self):
+            found = self.scripts.get_revision(identifier)
+        if found is None:
+            raise unknown_revision(self, identifier)
+        return found
+
+    def require_one_head(self) -> str:
+        """The id of the only head. Raises CheckFailedError that names all of them."""
+        if len(self.heads) > 1:
+            files = "\n".join(f"  {self.path(self.get(head))}" for head in self.heads)
+            raise CheckFailedError(
+                f"The history has {len(self.heads)} heads:\n{files}",
+                "Put one after the other by its down_revision, or join them with "
+                '`alembic merge heads -m "join ..."`.',
+            )
+        if not self.heads:
+            raise CheckFailedError(
+                "There are no revisions yet.", 'Write the first: nox -s makemigration -- "msg"'
+            )
+        return self.heads[0]
+
+    def pending(self, current: tuple[str, ...]) -> tuple[Script, ...]:
+        """The revisions that `upgrade heads` would still run, in that order.
+
+        Raises CheckFailedError when the database is at a revision that is not in this checkout.
+        """
+        self.require_known(current)
+        with explained(self):
+            found = list(self.scripts.iterate_revisions("heads", current, implicit_base=True))
+        return tuple(reversed(found))
+
+    def require_known(self, current: tuple[str, ...]) -> None:
+        """Refuse a database that is ahead of this checkout, with CheckFailedError."""
+        known = {script.revision for script in self.revisions}
+        for revision in current:
+            if revision not in known:
+                raise CheckFailedError(
+                    f"The database is at revision {revision}, which this checkout does not have.",
+                    "Check out the branch that has it (git fetch && git log --all -- "
+                    f"'*{revision}*'), or point DATABASE_URL at another database.",
+                )
+
+    def path(self, script: Script) -> Path:
+        """The revision's file, relative to the project's root where it lies inside."""
+        path = Path(script.path)
+        root = self.settings.root
+        return path.relative_to(root) if path.is_relative_to(root) else path
+
+
+def read(settings: Settings) -> History:
+    """Load alembic.ini and index its revisions. No revision is rendered, no database opened.
+
+    Raises UsageError for a configuration or a revision file that cannot be loaded.
+    """
+    config = Config(str(settings.config_path))
+    with explained():
+        scripts = ScriptDirectory.from_config(config)
+    history = History(settings, config, scripts)
+    with explained(history):
+        try:
+            _ = scripts.revision_map.heads
+        except (CommandError, PybaseError):
+            raise
+        except Exception as error:  # the module of some revision, with any error at all
+            raise _broken_revision(error) from error
+    return history
+
+
+@contextmanager
+def explained(history: History | None = None) -> Iterator[None]:
+    """Turn Alembic's CommandError into a UsageError with the same sentence and a mend."""
+    try:
+        yield
+    except CommandError as error:
+        text = str(error).rstrip(".") + "."
+        raise UsageError(text, "See what there is: nox -s history") from error
+
+
+def unknown_revision(history: History, identifier: str) -> UsageError:
+    """The error for an identifier that names no revision."""
+    return UsageError(
+        f"No revision is called {identifier!r}.", "See what there is: nox -s history"
+    )
+
+
+def _broken_revision(error: Exception) -> UsageError:
+    trace = error.__traceback__
+    place = ""
+    while trace is not None:
+        filename = trace.tb_frame.f_code.co_filename
+        if "versions" in filename:
+            place = f" in {Path(filename).name}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError) and error.filename:
+        place = f" in {Path(error.filename).name}, line {error.lineno}"
+    return UsageError(
+        f"A revision cannot be loaded: {type(error).__name__}: {error}{place}.",
+        "Mend that file; nothing was changed.",
+    )
+
+

@@ -1,0 +1,329 @@
+"""Revisions as SQL: what Alembic would run, statement by statement, both ways, without a server.
+
+`env.py` is run once, in Alembic's offline mode, only to learn how the project configures Alembic
+(version table, naming convention, hooks). The revisions are then run one by one against a
+dialect and a recorder of our own, because Alembic's `--sql` text is not what its online mode
+executes: it doubles `%` and backslashes, turns tabs into blanks, and opens transactions that
+hold nothing.
+
+Must never connect, and never judge: it reports what was written.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.operations import Operations
+from alembic.runtime.migration import HeadMaintainer, MigrationContext, RevisionStep
+from alembic.script import Script
+from sqlalchemy.exc import CompileError
+from sqlalchemy.schema import CreateTable, DDLElement
+from sqlalchemy.types import NullType
+
+from pybase.migrate.environment import offline_dialect, run_env
+from pybase.migrate.history import History
+from pybase.migrate.statements import split, tidy
+
+
+@dataclass(frozen=True)
+class Block:
+    """Statements that run in one transaction, or each on its own (an autocommit block)."""
+
+    statements: tuple[str, ...]
+    transactional: bool
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """One direction of one revision.
+
+    `error` says why the revision cannot be rendered; `blocks` then only moves the version, so
+    that the rest of the history still has its bookkeeping, and must not be run.
+    """
+
+    blocks: tuple[Block, ...]
+    error: str = ""
+
+    @property
+    def is_transactional(self) -> bool:
+        """Whether all of it is one transaction."""
+        return all(block.transactional for block in self.blocks)
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """All statements in order, those of the version table too."""
+        return tuple(text for block in self.blocks for text in block.statements)
+
+
+@dataclass(frozen=True)
+class RenderedRevision:
+    """A revision and its SQL in both directions."""
+
+    script: Script
+    upgrade: Rendering
+    downgrade: Rendering
+
+
+@dataclass(frozen=True)
+class RenderedHistory:
+    """Every revision's SQL, ancestors first, and what env.py said of the project."""
+
+    revisions: tuple[RenderedRevision, ...]
+    version_table: str
+    """Qualified as in a catalog snapshot: `public.alembic_version`."""
+    metadata: sa.MetaData | None
+    """What autogenerate compares with, or None for a project without models."""
+    folders: tuple[Path, ...]
+    """Where the project keeps env.py and its revisions."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """A sentence for every revision and direction that cannot be rendered."""
+        return tuple(
+            f"The {direction} of revision {each.script.revision} "
+            f"({Path(each.script.path).name}) cannot be rendered: {rendering.error}."
+            for each in self.revisions
+            for direction, rendering in (("upgrade", each.upgrade), ("downgrade", each.downgrade))
+            if rendering.error
+        )
+
+
+def render(history: History) -> RenderedHistory:
+    """Render every revision both ways.
+
+    A revision that cannot be rendered carries its error and does not stop the others.
+    Raises UsageError when env.py itself fails.
+    """
+    found: list[RenderedHistory] = []
+
+    def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
+        ups = render_steps(configured, [(each, True) for each in history.revisions])
+        downs = render_steps(
+            configured, [(each, False) for each in reversed(history.revisions)], history.heads
+        )
+        pairs = zip(history.revisions, ups, reversed(downs), strict=True)
+        revisions = tuple(RenderedRevision(*pair) for pair in pairs)
+        metadata = configured.opts.get("target_metadata")
+        folders = (Path(history.scripts.dir), *map(Path, history.scripts.version_locations or ()))
+        found.append(RenderedHistory(revisions, _version_table(configured), metadata, folders))
+        return ()
+
+    run_env(history, work)
+    return found[0]
+
+
+def render_path(
+    history: History, path: Callable[[], list[RevisionStep]], start: tuple[str, ...]
+) -> list[tuple[RevisionStep, Rendering]]:
+    """Render the steps of `path`, as Alembic would run them on a database at `start`."""
+    found: list[tuple[RevisionStep, Rendering]] = []
+
+    def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
+        steps = path()
+        pairs = [(step.revision, step.is_upgrade) for step in steps]
+        found.extend(zip(steps, render_steps(configured, pairs, start), strict=True))
+        return ()
+
+    run_env(history, work)
+    return found
+
+
+def render_steps(
+    configured: MigrationContext, steps: Sequence[tuple[Script, bool]], heads: Iterable[str] = ()
+) -> list[Rendering]:
+    """Render each (revision, is it an upgrade) in turn, on a database that starts at `heads`."""
+    assert configured.script is not None
+    revision_map = configured.script.revision_map
+    recorder = _Recorder()
+    context = _offline_context(configured, recorder)
+    bookkeeper = _Bookkeeper(context, heads)
+    with Operations.context(context):
+        return [_render_step(_Step(revision_map, *step), recorder, bookkeeper) for step in steps]
+
+
+def _version_table(context: MigrationContext) -> str:
+    schema = context.version_table_schema or "public"
+    quote = offline_dialect().identifier_preparer.quote
+    return f"{quote(schema)}.{quote(context.version_table)}"
+
+
+def _render_step(step: "_Step", recorder: "_Recorder", bookkeeper: "_Bookkeeper") -> Rendering:
+    prologue = bookkeeper.version_table() if step.is_upgrade and not bookkeeper.heads else ()
+    error = ""
+    try:
+        with bookkeeper.context.begin_transaction(_per_migration=True):
+            step.run()
+    except Exception as problem:  # anything at all; the other revisions are rendered all the same
+        error = f"{type(problem).__name__}: {problem}"
+    blocks = recorder.take()
+    bookkeeper.update_to_step(step)
+    versions = [text for block in recorder.take() for text in block.statements]
+    return Rendering(_joined(prologue, () if error else blocks, versions), error)
+
+
+def _joined(
+    prologue: Sequence[str], blocks: Sequence[Block], versions: Sequence[str]
+) -> tuple[Block, ...]:
+    """Put the version table's statements where they belong.
+
+    One transaction holds everything, so that a crash undoes both; behind an autocommit block
+    the version moves last and by itself.
+    """
+    if all(block.transactional for block in blocks):
+        body = [text for block in blocks for text in block.statements]
+        return (Block((*prologue, *body, *versions), True),)
+    if blocks[-1].transactional:
+        last = Block((*blocks[-1].statements, *versions), True)
+        joined = (*blocks[:-1], last)
+    else:
+        joined = (*blocks, Block(tuple(versions), len(versions) > 1))
+    return (Block(tuple(prologue), False), *joined) if prologue else joined
+
+
+class _Step(RevisionStep):
+    """One revision in one direction; a missing function is found when it is run, not before."""
+
+    def __init__(self, revision_map: Any, revision: Script, is_upgrade: bool) -> None:
+        self.revision_map = revision_map
+        self.revision = revision
+        self.is_upgrade = is_upgrade
+        self.migration_fn = self.run
+
+    def run(self) -> None:
+        name = "upgrade" if self.is_upgrade else "downgrade"
+        function = getattr(self.revision.module, name, None)
+        if function is None:
+            raise NotImplementedError(f"the revision has no {name}()")
+        function()
+
+
+class _Bookkeeper(HeadMaintainer):
+    """Keeps the heads as Alembic does, and writes the statements in our layout."""
+
+    def version_table(self) -> tuple[str, ...]:
+        """`IF NOT EXISTS` is what Alembic's online mode does: a downgrade to base leaves it."""
+        create = CreateTable(self.context._version, if_not_exists=True)
+        return (tidy(str(create.compile(dialect=self.context.dialect)).strip()),)
+
+    def update_to_step(self, step: Any) -> None:
+        down = step.revision._normalized_down_revisions
+        if not step.is_upgrade and len(down) == 1 and self.heads == {step.revision.revision}:
+            # Alembic walks all ancestors to find this out: quadratic over a long history
+            self._update_version(step.revision.revision, down[0])
+        else:
+            super().update_to_step(step)
+        for callback in self.context.on_version_apply_callbacks:
+            callback(ctx=self.context, step=step.info, heads=set(self.heads), run_args={})
+
+    def _insert_version(self, version: str) -> None:
+        self.heads.add(version)
+        self._emit(f"INSERT INTO {self._table} (version_num)\nVALUES ('{version}')")
+
+    def _delete_version(self, version: str) -> None:
+        self.heads.remove(version)
+        self._emit(f"DELETE FROM {self._table}\nWHERE {self._table}.version_num = '{version}'")
+
+    def _update_version(self, from_: str, to_: str) -> None:
+        self.heads.remove(from_)
+        self.heads.add(to_)
+        self._emit(
+            f"UPDATE {self._table}\nSET version_num = '{to_}'\n"
+            f"WHERE {self._table}.version_num = '{from_}'"
+        )
+
+    @property
+    def _table(self) -> str:
+        return self.context.dialect.identifier_preparer.format_table(self.context._version)
+
+    def _emit(self, sql: str) -> None:
+        self.context.impl.static_output(sql)
+
+
+class _Recorder:
+    """Stands where Alembic's `impl` writes text, and keeps statements instead."""
+
+    def __init__(self) -> None:
+        self._blocks: list[Block] = []
+        self._statements: list[str] = []
+        self._transactional = False
+
+    def begin(self) -> None:
+        self._close()
+        self._transactional = True
+
+    def commit(self) -> None:
+        self._close()
+        self._transactional = False
+
+    def add(self, sql: str) -> None:
+        self._statements.extend(tidy(text) for text in split(sql))
+
+    def take(self) -> tuple[Block, ...]:
+        self._close()
+        self._transactional = False
+        taken, self._blocks = tuple(self._blocks), []
+        return taken
+
+    def _close(self) -> None:
+        if self._statements:
+            self._blocks.append(Block(tuple(self._statements), self._transactional))
+        self._statements = []
+
+
+def _offline_context(configured: MigrationContext, recorder: _Recorder) -> MigrationContext:
+    """A context with env.py's options, and the dialect and output that make SQL faithful."""
+    dialect = offline_dialect()
+    options = configured.opts | {
+        "as_sql": True,
+        "literal_binds": True,
+        "transaction_per_migration": True,
+        "transactional_ddl": None,
+        "starting_rev": None,
+    }
+    environment = configured.environment_context
+    context = MigrationContext(dialect, None, options, environment)
+    if environment is not None:
+        environment._migration_context = context
+    impl: Any = context.impl
+    impl.emit_begin, impl.emit_commit = recorder.begin, recorder.commit
+    impl.static_output = recorder.add
+    impl._exec = lambda construct, *args, **kw: recorder.add(_compiled(construct, dialect, *args, **kw))
+    impl.bulk_insert = lambda table, rows, multiinsert=True: [
+        impl._exec(_insert(table, row)) for row in rows
+    ]
+    return context
+
+
+def _compiled(
+    construct: Any,
+    dialect: sa.Dialect,
+    execution_options: object = None,
+    multiparams: Sequence[Mapping[str, Any]] | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> str:
+    """The text that the driver would send, with every value written as a literal."""
+    if multiparams or params:
+        raise TypeError("parameters given beside the statement have no offline form")
+    if isinstance(construct, str):
+        construct = sa.text(construct)
+    literal = {} if isinstance(construct, DDLElement) else {"literal_binds": True}
+    compiled = construct.compile(dialect=dialect, compile_kwargs=literal)
+    unbound = sorted(getattr(compiled, "binds", {}))
+    if unbound:
+        raise CompileError(f"the value of {', '.join(unbound)} has no literal form")
+    return str(compiled)
+
+
+def _insert(table: Any, row: Mapping[str, Any]) -> sa.Insert:
+    """An INSERT of one row, each value typed by its column, else by itself."""
+    types = {name: table.c[name].type for name in row}
+    return table.insert().inline().values(  # type: ignore[no-any-return]
+        {
+            name: sa.literal(value, None if isinstance(types[name], NullType) else types[name])
+            if not isinstance(value, sa.ClauseElement)
+            else value
+            for name, value in row.items()
+        }
+    )

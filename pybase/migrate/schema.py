@@ -1,0 +1,150 @@
+"""The schema at head as SQL, one file an object: what a reviewer reads in `sql/schema/`.
+
+This module decides which object goes into which file, in which order, and asks `sqltext` how to lay
+it out; what there is to tell, and how PostgreSQL puts it, comes from `catalog`. It writes no file.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from hashlib import sha256
+from typing import Any
+
+import psycopg
+
+from pybase.migrate.catalog import CatalogObject, read_objects
+from pybase.migrate.sqltext import lay_out
+
+# What may be needed by a table comes before it; what is about others, last.
+_ORDER = {
+    kind: place
+    for place, kinds in enumerate(
+        (
+            ("schema", "extension", "collation", "domain", "type", "function", "procedure"),
+            ("sequence",),
+            ("table", "foreign table", "view", "materialized view"),
+            ("column",),
+            ("constraint",),
+            ("index", "statistics", "publication table", "publication schema"),
+            ("rule", "trigger", "policy"),
+            ("comment", "grants", "owner"),
+        )
+    )
+    for kind in kinds
+}
+_TABLES = ("table", "foreign table")
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)*")
+_LAST_NAME = re.compile(r'\.(?:"(?:[^"]|"")*"|[^."]+)$')
+_SEQUENCE_DEFAULTS = re.compile(
+    r" (INCREMENT BY 1|MINVALUE 1|MAXVALUE (32767|2147483647|9223372036854775807)"
+    r"|START WITH 1|CACHE 1)(?= |$)"
+)
+
+
+def render_schema(
+    connection: psycopg.Connection[Any], *, ignore_tables: Collection[str] = ()
+) -> dict[str, str]:
+    """Render every object of a database as `{file stem: SQL}`, sorted, stable byte by byte.
+
+    A table's file holds the table and all that hangs on it: columns in their order in the table
+    (the history at head always makes the same), constraints by name, then indexes, triggers,
+    policies, comments and grants. The stem is the object's name, `records`, or with its schema,
+    `app.records`, outside `public`; objects of one name share a file. A name that is not plain
+    lower-case gets a digest, so that no two names meet in one file on any file system.
+    `ignore_tables` as in `snapshot`.
+
+    Raises `psycopg.Error` when the server refuses the read.
+    """
+    ignored = set(ignore_tables)
+    files: dict[str, list[CatalogObject]] = defaultdict(list)
+    for item in read_objects(connection):
+        if item.table not in ignored and item.identity != "schema public":
+            files[_stem(item)].append(item)
+    return {
+        stem: "\n\n".join(_file(sorted(files[stem], key=_place))) + "\n" for stem in sorted(files)
+    }
+
+
+def _stem(item: CatalogObject) -> str:
+    """Return the name of the file, without its suffix, that an object belongs in."""
+    name = item.table or (
+        _LAST_NAME.sub("", item.name)
+        if item.about.startswith("constraint ")  # of a domain
+        else item.name.partition("(")[0].strip()
+    )
+    name = name.removeprefix("public.")
+    if item.table is None and "." not in item.name:
+        kind = item.about.removesuffix(item.name).strip()
+        name = f"{kind.replace(' ', '_')}.{name}"
+    if _PLAIN_NAME.fullmatch(name):
+        return name
+    digest = sha256(name.encode()).hexdigest()[:8]
+    return f"{re.sub(r'[^a-z0-9_.]+', '-', name.lower()).strip('-.') or 'object'}-{digest}"
+
+
+def _place(item: CatalogObject) -> tuple[int, int, str]:
+    kind = "constraint" if item.position < 0 else item.kind  # a copy alters what it is made by
+    return (_ORDER.get(kind, len(_ORDER)), item.position, item.identity)
+
+
+def _file(items: list[CatalogObject]) -> Iterator[str]:
+    """Yield the statements of one file, laid out and terminated; `items` are in order."""
+    for item in items:
+        first, *extra = _statements(item, items)
+        for statement in (*([first] if first else ()), *extra):
+            yield lay_out(statement) + ("" if statement.startswith("--") else ";")
+    for item in items:
+        if item.kind == "sequence" and item.position == 0:
+            yield from (f"{lay_out(statement)};" for statement in item.extra or ())
+
+
+def _statements(item: CatalogObject, items: Iterable[CatalogObject]) -> list[str]:
+    """Return the statements of one object, the first one empty where a table's own tells it."""
+    extra = item.extra or []
+    if item.kind in _TABLES:
+        return [_table(item, items), *extra]
+    if item.kind == "column":
+        return ["", *extra]
+    if item.kind == "constraint":
+        return [_added_constraint(item), *extra]
+    if item.kind == "sequence":
+        return [_sequence(item)]
+    return ["", *extra] if item.position < 0 else [item.definition, *extra]
+
+
+def _table(table: CatalogObject, items: Iterable[CatalogObject]) -> str:
+    """Return CREATE TABLE with the columns and constraints among `items` written out."""
+    prefix = f"{table.name}."
+    lines = [
+        f"{item.name.removeprefix(prefix)} {item.definition}"
+        for item in items
+        if item.kind == "column"
+    ] + [
+        f"CONSTRAINT {item.name.removeprefix(prefix)} {item.definition}"
+        for item in items
+        if item.kind == "constraint" and not _added_constraint(item)
+    ]
+    head, _, tail = table.definition.partition(f" {table.name} (...)")
+    body = ",\n".join(lay_out(line, indent=4) for line in lines)
+    return f"{head} {table.name} (\n{body}\n){tail}" if body else f"{head} {table.name} (){tail}"
+
+
+def _added_constraint(item: CatalogObject) -> str:
+    """Return the ALTER TABLE of a constraint that CREATE TABLE would validate at once, else ""."""
+    is_domain = item.table is None
+    if not is_domain and not item.definition.endswith(" NOT VALID"):
+        return ""
+    owner = _LAST_NAME.sub("", item.name)
+    name = item.name.removeprefix(f"{owner}.")
+    what = "DOMAIN" if is_domain else "TABLE"
+    return f"ALTER {what} {owner} ADD CONSTRAINT {name} {item.definition}"
+
+
+def _sequence(item: CatalogObject) -> str:
+    """Return CREATE SEQUENCE with what is not its default; of an identity column's, only that."""
+    head, _, options = item.definition.partition(f" {item.name} ")
+    kept = _SEQUENCE_DEFAULTS.sub("", options)
+    if item.position == 0:
+        return f"{head} {item.name} {kept}"
+    _as, _type, *changed = kept.split(" ", 2)
+    return f"ALTER SEQUENCE {item.name} {changed[0]}" if changed else ""

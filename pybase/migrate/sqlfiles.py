@@ -1,0 +1,206 @@
+"""The folder `sql/`: the only reader and writer of what reviewers read.
+
+    sql/README.md           how to read it, how to write it anew
+    sql/upgrade/<stem>.sql  one file a revision and direction, named after the revision's file
+    sql/downgrade/<stem>.sql
+    sql/schema/<name>.sql   the schema at head
+    sql/manifest.txt        a line a revision: id, parents, digests of its three files
+
+The same revisions give the same bytes on every machine: no times, versions, hosts or users.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pybase.files import digest, write_file
+
+if TYPE_CHECKING:  # comparing digests needs nothing of Alembic, which costs half a second
+    from alembic.script import Script
+
+    from pybase.migrate.render import Block, RenderedRevision, Rendering
+
+LOCK_TIMEOUT_S = 2
+"""Seconds that a statement piped into psql waits for a lock before it gives up."""
+
+_SHOWN_FILES = 20
+_SHOWN_LINES = 20
+
+_MANIFEST_HEADER = (
+    "# Written by `nox -s sql`, one line a revision, parents first:\n"
+    "# id, parents, digests of the revision file, of its upgrade SQL and of its downgrade SQL.\n"
+    "# A conflict here means that two branches each added a revision: settle their order first.\n"
+)
+
+_README = """\
+# The SQL of every revision
+
+Written by `nox -s sql` from `migrations/versions/`, and never edited by hand. `nox -s sql-lint`
+fails when a file is stale, missing or not clean.
+
+- `upgrade/` and `downgrade/`: what runs, one file a revision and direction. Each file runs as it
+  is: `psql -v ON_ERROR_STOP=1 -f FILE`. The comment at its top says what it is and how it runs.
+- `schema/`: the schema at head, one file a table or other object.
+- `manifest.txt`: the order of the revisions, and digests that tie each SQL file to its revision.
+
+Reviewing a pull request: read the new files in `upgrade/`, then `downgrade/`, then what changed
+in `schema/`.
+"""
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A file that is not as the revisions render it; `diff` is short, or empty."""
+
+    path: str
+    reason: str
+    diff: str = ""
+
+
+def compose(
+    rendered: "Iterable[RenderedRevision]", schema: Mapping[str, str]
+) -> dict[str, str]:
+    """Every file of `sql/`, by its path below that folder."""
+    files = {"README.md": _README}
+    manifest = [_MANIFEST_HEADER]
+    for each in rendered:
+        path = Path(each.script.path)
+        upgrade, downgrade = file_text(each, each.upgrade), file_text(each, each.downgrade)
+        files[f"upgrade/{path.stem}.sql"] = upgrade
+        files[f"downgrade/{path.stem}.sql"] = downgrade
+        parents = ",".join(each.script._normalized_down_revisions) or "-"
+        digests = (digest(path.read_bytes()), digest(upgrade.encode()), digest(downgrade.encode()))
+        manifest.append(f"{' '.join((each.script.revision, parents, *digests))}\n")
+    files["manifest.txt"] = "".join(manifest)
+    return files | {f"schema/{name}.sql": text for name, text in schema.items()}
+
+
+def read_schema(folder: Path) -> dict[str, str]:
+    """The committed schema files, by the name of their object."""
+    return {path.stem: path.read_text("utf-8") for path in (folder / "schema").glob("*.sql")}
+
+
+def file_text(revision: "RenderedRevision", rendering: "Rendering") -> str:
+    """One SQL file: a header of comments, then the statements as they will run."""
+    header = header_text(revision.script, rendering, is_upgrade=rendering is revision.upgrade)
+    return f"{header}\n{sql_text(rendering)}"
+
+
+def header_text(script: "Script", rendering: "Rendering", *, is_upgrade: bool) -> str:
+    """What a reviewer has to know before the first statement, as comment lines."""
+    lines = _header(script, rendering, is_upgrade)
+    return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
+
+
+def sql_text(rendering: "Rendering") -> str:
+    """The statements of one rendering, each terminated, ready for psql."""
+    if rendering.error:
+        return _refusal(rendering.error)
+    parts = [f"{text};\n" for block in rendering.blocks for text in _block(block)]
+    if any(not text.isascii() for text in parts):
+        # psql takes its encoding from the locale; these bytes are UTF-8 wherever it runs
+        parts.insert(0, "SET client_encoding = 'UTF8';\n")
+    return "\n".join(parts)
+
+
+def _header(script: "Script", rendering: "Rendering", is_upgrade: bool) -> Iterator[str]:
+    title = one_line(script.doc).removesuffix(".") or "(no message)"
+    yield title if is_upgrade else f"Undo: {title}"
+    yield ""
+    parents = " and ".join(script._normalized_down_revisions)
+    if is_upgrade:
+        place = f"after {parents}" if parents else "the first"
+    else:
+        place = f"back to {parents or 'base'}"
+    yield f"revision  {script.revision}, {place}; {_transaction_shape(rendering)}"
+
+
+def _transaction_shape(rendering: "Rendering") -> str:
+    if rendering.error:
+        return "cannot be rendered"
+    if rendering.is_transactional:
+        return "one transaction"
+    if not any(block.transactional for block in rendering.blocks):
+        return "no transaction"
+    return "partly outside a transaction"
+
+
+def _block(block: "Block") -> tuple[str, ...]:
+    if not block.transactional:
+        return block.statements
+    timeout = f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"
+    return ("BEGIN", timeout, *block.statements, "COMMIT")
+
+
+def _refusal(error: str) -> str:
+    """SQL that stops psql: a file that cannot be run must not look as if it had been."""
+    reason = one_line(error).replace("'", "''").replace("%", "%%").replace("$", "")
+    return f"DO $$ BEGIN RAISE 'This revision has no SQL: {reason}'; END $$;\n"
+
+
+def one_line(text: str | None) -> str:
+    """Text from people, made safe for a comment line: no line ends, no control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
+
+
+def read(folder: Path) -> dict[str, str]:
+    """What lies in `folder` now, by path below it; an empty dict when there is none."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            text = path.read_bytes().decode("utf-8", errors="replace")
+            found[path.relative_to(folder).as_posix()] = text
+    return found
+
+
+def compare(folder: Path, files: Mapping[str, str]) -> list[Stale]:
+    """Which files of `folder` are stale, missing or orphaned, in the order of their paths."""
+    present = read(folder)
+    found = []
+    for path in sorted({*files, *present}):
+        if path not in present:
+            found.append(Stale(path, "missing"))
+        elif path not in files:
+            found.append(Stale(path, "orphaned"))
+        elif present[path] != files[path]:
+            found.append(Stale(path, "stale", _diff(path, present[path], files[path])))
+    return found
+
+
+def _diff(path: str, old: str, new: str) -> str:
+    lines = unified_diff(
+        old.splitlines(),
+        new.splitlines(),
+        f"committed {path}",
+        f"rendered {path}",
+        lineterm="",
+        n=1,
+    )
+    return "\n".join(lines)
+
+
+def describe(changes: Iterable[Stale]) -> str:
+    """The changes for a terminal: every file with its reason, and the beginning of the diff."""
+    found = list(changes)
+    lines = [f"  {each.reason:<9} {each.path}" for each in found[:_SHOWN_FILES]]
+    if len(found) > _SHOWN_FILES:
+        lines.append(f"  and {len(found) - _SHOWN_FILES} more")
+    diff = [line for each in found for line in each.diff.splitlines()]
+    lines += [f"    {line}" for line in diff[:_SHOWN_LINES]]
+    if len(diff) > _SHOWN_LINES:
+        lines.append(f"    ... {len(diff) - _SHOWN_LINES} more lines")
+    return "\n".join(lines)
+
+
+def write(folder: Path, files: Mapping[str, str]) -> list[Stale]:
+    """Make `folder` hold exactly `files`. Returns what had to change; the rest is not touched."""
+    changes = compare(folder, files)
+    for change in changes:
+        path = folder / change.path
+        if change.reason == "orphaned":
+            path.unlink()
+        else:
+            write_file(path, files[change.path])
+    return changes

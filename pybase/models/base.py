@@ -1,0 +1,47 @@
+"""The model of a base."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pybase.models._model import CreatedAt, Model, Position, UpdatedAt, UuidPk
+
+if TYPE_CHECKING:
+    from pybase.models.table import Table
+    from pybase.models.workspace import Workspace
+
+
+class Base(Model):
+    """A spreadsheet-database: tables that belong together, and may refer to each other.
+
+    Its id is part of every key below it, so nothing inside can point into another base, and a
+    cluster can keep all of a base on one node.
+
+    - `fk_bases_workspace_id_workspaces`: it goes when its workspace goes, with all it holds.
+    - `ck_bases_name_not_blank`: its name can be seen and clicked.
+    """
+
+    __tablename__ = "bases"
+    __table_args__ = (sa.CheckConstraint(r"name ~ '\S'", name="name_not_blank"),)
+
+    id: Mapped[UuidPk]
+    workspace_id: Mapped[UUID] = mapped_column(
+        sa.ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
+    )
+
+    name: Mapped[str]
+    description: Mapped[str | None]
+    position: Mapped[Position]
+
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+    workspace: Mapped["Workspace"] = relationship(back_populates="bases")
+    tables: Mapped[list["Table"]] = relationship(
+        back_populates="base",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="Table.position",
+    )

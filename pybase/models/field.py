@@ -1,0 +1,93 @@
+"""The model of a field."""
+
+from typing import TYPE_CHECKING, Literal, get_args
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pybase.models._model import (
+    CreatedAt,
+    FalseByDefault,
+    JsonObject,
+    Model,
+    Position,
+    UpdatedAt,
+    UuidPk,
+    check_one_of,
+)
+
+if TYPE_CHECKING:
+    from pybase.models.table import Table
+
+FieldType = Literal[
+    "text",
+    "long_text",
+    "number",
+    "currency",
+    "percent",
+    "checkbox",
+    "date",
+    "datetime",
+    "duration",
+    "single_select",
+    "multi_select",
+    "email",
+    "url",
+    "phone",
+    "rating",
+    "user",
+    "attachment",
+    "link",
+    "lookup",
+    "rollup",
+    "formula",
+    "count",
+    "autonumber",
+    "created_time",
+    "modified_time",
+    "created_by",
+    "modified_by",
+]
+
+
+class Field(Model):
+    """A column of a user's table: a name, a type, and the options of that type.
+
+    - `fk_fields_base_id_table_id_tables`: it lies in the same base as its table.
+    - `uq_fields_base_id_table_id_name`: a name means one field in its table.
+    - `uq_fields_primary`: at most one field gives its table's records their title.
+    - `ck_fields_type_known`: the type is one that the product has.
+    """
+
+    __tablename__ = "fields"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["base_id", "table_id"], ["tables.base_id", "tables.id"], ondelete="CASCADE"
+        ),
+        sa.UniqueConstraint("base_id", "table_id", "name"),
+        sa.Index(
+            "uq_fields_primary",
+            "base_id",
+            "table_id",
+            unique=True,
+            postgresql_where=sa.text("is_primary"),
+        ),
+        check_one_of("type", get_args(FieldType)),
+    )
+
+    base_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UuidPk]
+    table_id: Mapped[UUID]
+
+    name: Mapped[str]
+    type: Mapped[FieldType] = mapped_column(sa.Text())
+    options: Mapped[JsonObject]
+    position: Mapped[Position]
+    is_primary: Mapped[FalseByDefault]
+    is_required: Mapped[FalseByDefault]
+
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+    table: Mapped["Table"] = relationship(back_populates="fields")

@@ -1,0 +1,62 @@
+"""The model of a record."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pybase.models._model import CreatedAt, JsonObject, Model, UpdatedAt, UuidPk
+
+if TYPE_CHECKING:
+    from pybase.models.table import Table
+    from pybase.models.user import User
+
+
+class Record(Model):
+    """A row of a user's table: its values by field id, in one document.
+
+    The big table. A record with `deleted_at` is in the trash, and may come back. `created_by` and
+    `updated_by` have no index: every write would pay for the rare deletion of a user.
+
+    - `fk_records_base_id_table_id_tables`: it lies in the same base as its table.
+    - `fk_records_created_by_users`, `fk_records_updated_by_users`: it outlives its writers.
+    - `ck_records_data_is_object`: its values are found by field id, never by place.
+    """
+
+    __tablename__ = "records"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["base_id", "table_id"], ["tables.base_id", "tables.id"], ondelete="CASCADE"
+        ),
+        sa.CheckConstraint("jsonb_typeof(data) = 'object'", name="data_is_object"),
+        # A page of a table: seek to the last (created_at, id) seen, read on. Never OFFSET.
+        sa.Index(None, "base_id", "table_id", "created_at", "id"),
+        # Any field equals a value: `data @> '{"<field id>": ...}'`, and only that question.
+        sa.Index(None, "data", postgresql_using="gin", postgresql_ops={"data": "jsonb_path_ops"}),
+        # The trash of a table, newest first or oldest: as small as the trash is.
+        sa.Index(
+            None,
+            "base_id",
+            "table_id",
+            "deleted_at",
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
+        ),
+    )
+
+    base_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UuidPk]
+    table_id: Mapped[UUID]
+
+    data: Mapped[JsonObject]
+    created_by: Mapped[UUID | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"))
+    updated_by: Mapped[UUID | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"))
+    deleted_at: Mapped[datetime | None]
+
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+    table: Mapped["Table"] = relationship(back_populates="records")
+    creator: Mapped["User | None"] = relationship(foreign_keys=[created_by])
+    updater: Mapped["User | None"] = relationship(foreign_keys=[updated_by])

@@ -1,0 +1,49 @@
+"""The model of a table."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
+
+from pybase.models._model import CreatedAt, Model, Position, UpdatedAt, UuidPk
+
+if TYPE_CHECKING:
+    from pybase.models.base import Base
+    from pybase.models.field import Field
+    from pybase.models.record import Record
+
+
+class Table(Model):
+    """A table inside a base: its fields are the columns that a user sees, its records the rows.
+
+    - `pk_tables`: the key carries `base_id`, which is what fields and records then refer to.
+    - `uq_tables_base_id_name`: a name means one table in its base.
+    """
+
+    __tablename__ = "tables"
+    __table_args__ = (sa.UniqueConstraint("base_id", "name"),)
+
+    base_id: Mapped[UUID] = mapped_column(
+        sa.ForeignKey("bases.id", ondelete="CASCADE"), primary_key=True
+    )
+    id: Mapped[UuidPk]
+
+    name: Mapped[str]
+    description: Mapped[str | None]
+    position: Mapped[Position]
+
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+    base: Mapped["Base"] = relationship(back_populates="tables")
+    fields: Mapped[list["Field"]] = relationship(
+        back_populates="table",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="Field.position",
+    )
+    # Write-only: a table may hold a million records, and no attribute should load them all.
+    records: WriteOnlyMapped["Record"] = relationship(
+        back_populates="table", cascade="all, delete-orphan", passive_deletes=True
+    )

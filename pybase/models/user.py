@@ -1,0 +1,43 @@
+"""The model of a user."""
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, relationship
+
+from pybase.models._model import CreatedAt, Model, TrueByDefault, UpdatedAt, UuidPk
+
+if TYPE_CHECKING:
+    from pybase.models.workspace import Workspace
+    from pybase.models.workspace_member import WorkspaceMember
+
+
+class User(Model):
+    """A person who may sign in.
+
+    A user without a password hash signs in through single sign-on. Who leaves is deactivated, not
+    deleted: deleting is for the right to be forgotten, and may be slow.
+
+    - `uq_users_lower_email`: one user per address, however its letters are cased.
+    """
+
+    __tablename__ = "users"
+    __table_args__ = (sa.Index("uq_users_lower_email", sa.text("lower(email)"), unique=True),)
+
+    id: Mapped[UuidPk]
+
+    email: Mapped[str]
+    display_name: Mapped[str]
+    password_hash: Mapped[str | None]
+    is_active: Mapped[TrueByDefault]
+
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+    # "all": the database refuses to delete an owner, so nothing here may try to orphan workspaces.
+    owned_workspaces: Mapped[list["Workspace"]] = relationship(
+        back_populates="owner", passive_deletes="all"
+    )
+    memberships: Mapped[list["WorkspaceMember"]] = relationship(
+        back_populates="user", cascade="all, delete-orphan", passive_deletes=True
+    )

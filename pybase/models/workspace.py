@@ -1,0 +1,51 @@
+"""The model of a workspace."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pybase.models._model import CreatedAt, Model, UpdatedAt, UuidPk
+
+if TYPE_CHECKING:
+    from pybase.models.base import Base
+    from pybase.models.user import User
+    from pybase.models.workspace_member import WorkspaceMember
+
+
+class Workspace(Model):
+    """A team's place: it holds bases, and the people who may work in them.
+
+    - `fk_workspaces_owner_id_users`: somebody owns it, and cannot be deleted while they do.
+    - `uq_workspaces_slug`: its address is its own.
+    - `ck_workspaces_slug_format`: its address needs no escaping in a URL.
+    """
+
+    __tablename__ = "workspaces"
+    __table_args__ = (
+        sa.UniqueConstraint("slug"),
+        sa.CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug_format"),
+    )
+
+    id: Mapped[UuidPk]
+    owner_id: Mapped[UUID] = mapped_column(
+        sa.ForeignKey("users.id", ondelete="RESTRICT"), index=True
+    )
+
+    name: Mapped[str]
+    slug: Mapped[str]
+
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+    owner: Mapped["User"] = relationship(back_populates="owned_workspaces")
+    members: Mapped[list["WorkspaceMember"]] = relationship(
+        back_populates="workspace", cascade="all, delete-orphan", passive_deletes=True
+    )
+    bases: Mapped[list["Base"]] = relationship(
+        back_populates="workspace",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="Base.position",
+    )

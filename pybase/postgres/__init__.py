@@ -1,0 +1,30 @@
+"""Local PostgreSQL servers, and scratch databases.
+
+This room finds the PostgreSQL binaries of the wheel, runs servers of its own with them, and makes
+databases to throw away. It must never read settings or environment variables (callers pass paths,
+versions and URLs), touch a server or a folder that it has not made, signal a process that it has
+not recognised, or know anything of Alembic and models.
+"""
+
+from pybase.postgres.binaries import find_bin
+from pybase.postgres.cluster import Cluster, Status
+from pybase.postgres.places import locate
+from pybase.postgres.scratch import (
+    ensure_template,
+    prune_templates,
+    scratch_cluster,
+    scratch_database,
+    with_database,
+)
+
+__all__ = [
+    "Cluster",
+    "Status",
+    "ensure_template",
+    "find_bin",
+    "locate",
+    "prune_templates",
+    "scratch_cluster",
+    "scratch_database",
+    "with_database",
+]

@@ -1,0 +1,21 @@
+-- Undo: Create bases and the tables inside them
+--
+-- revision  71bd8a0cf6b9, back to 995c641166b7; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+DROP TABLE records;
+
+DROP TABLE fields;
+
+DROP TABLE tables;
+
+DROP TABLE bases;
+
+UPDATE alembic_version
+SET version_num = '995c641166b7'
+WHERE alembic_version.version_num = '71bd8a0cf6b9';
+
+COMMIT;

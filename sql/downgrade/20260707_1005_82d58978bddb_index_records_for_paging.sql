@@ -1,0 +1,9 @@
+-- Undo: Index records for paging
+--
+-- revision  82d58978bddb, back to c2df8b017f53; no transaction
+
+DROP INDEX CONCURRENTLY IF EXISTS ix_records_base_id_table_id_created_at_id;
+
+UPDATE alembic_version
+SET version_num = 'c2df8b017f53'
+WHERE alembic_version.version_num = '82d58978bddb';

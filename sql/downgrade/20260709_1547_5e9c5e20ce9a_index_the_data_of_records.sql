@@ -1,0 +1,9 @@
+-- Undo: Index the data of records
+--
+-- revision  5e9c5e20ce9a, back to 82d58978bddb; no transaction
+
+DROP INDEX CONCURRENTLY IF EXISTS ix_records_data;
+
+UPDATE alembic_version
+SET version_num = '82d58978bddb'
+WHERE alembic_version.version_num = '5e9c5e20ce9a';

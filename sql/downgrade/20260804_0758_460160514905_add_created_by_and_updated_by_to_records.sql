@@ -1,0 +1,17 @@
+-- Undo: Add created_by and updated_by to records
+--
+-- revision  460160514905, back to 1d2037d9809c; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE records DROP COLUMN updated_by;
+
+ALTER TABLE records DROP COLUMN created_by;
+
+UPDATE alembic_version
+SET version_num = '1d2037d9809c'
+WHERE alembic_version.version_num = '460160514905';
+
+COMMIT;

@@ -1,0 +1,17 @@
+-- Undo: Refuse unknown writers of records
+--
+-- revision  50feb32b7224, back to 460160514905; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE records DROP CONSTRAINT fk_records_updated_by_users;
+
+ALTER TABLE records DROP CONSTRAINT fk_records_created_by_users;
+
+UPDATE alembic_version
+SET version_num = '460160514905'
+WHERE alembic_version.version_num = '50feb32b7224';
+
+COMMIT;

@@ -1,0 +1,15 @@
+-- Undo: Refuse data that is not an object
+--
+-- revision  c1b8707a1827, back to a28935dc496c; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE records DROP CONSTRAINT ck_records_data_is_object;
+
+UPDATE alembic_version
+SET version_num = 'a28935dc496c'
+WHERE alembic_version.version_num = 'c1b8707a1827';
+
+COMMIT;

@@ -1,0 +1,19 @@
+-- Undo: Validate that data is an object
+--
+-- revision  c4400c179466, back to c1b8707a1827; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE records DROP CONSTRAINT ck_records_data_is_object;
+
+ALTER TABLE records
+    ADD CONSTRAINT ck_records_data_is_object
+    CHECK (jsonb_typeof(data) = 'object') NOT VALID;
+
+UPDATE alembic_version
+SET version_num = 'c1b8707a1827'
+WHERE alembic_version.version_num = 'c4400c179466';
+
+COMMIT;

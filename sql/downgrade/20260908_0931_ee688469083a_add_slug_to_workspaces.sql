@@ -1,0 +1,15 @@
+-- Undo: Add slug to workspaces
+--
+-- revision  ee688469083a, back to c4400c179466; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE workspaces DROP COLUMN slug;
+
+UPDATE alembic_version
+SET version_num = 'c4400c179466'
+WHERE alembic_version.version_num = 'ee688469083a';
+
+COMMIT;

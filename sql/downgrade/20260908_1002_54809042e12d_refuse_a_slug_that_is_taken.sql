@@ -1,0 +1,15 @@
+-- Undo: Refuse a slug that is taken
+--
+-- revision  54809042e12d, back to ee688469083a; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE workspaces DROP CONSTRAINT uq_workspaces_slug;
+
+UPDATE alembic_version
+SET version_num = 'ee688469083a'
+WHERE alembic_version.version_num = '54809042e12d';
+
+COMMIT;

@@ -1,0 +1,15 @@
+-- Undo: Refuse a workspace without a slug
+--
+-- revision  101d3c9230d7, back to 4769c700cf0e; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE workspaces DROP CONSTRAINT ck_workspaces_slug_not_null;
+
+UPDATE alembic_version
+SET version_num = '4769c700cf0e'
+WHERE alembic_version.version_num = '101d3c9230d7';
+
+COMMIT;

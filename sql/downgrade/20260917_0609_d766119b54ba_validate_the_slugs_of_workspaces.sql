@@ -1,0 +1,23 @@
+-- Undo: Validate the slugs of workspaces
+--
+-- revision  d766119b54ba, back to 101d3c9230d7; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE workspaces DROP CONSTRAINT ck_workspaces_slug_not_null;
+
+ALTER TABLE workspaces DROP CONSTRAINT ck_workspaces_slug_format;
+
+ALTER TABLE workspaces
+    ADD CONSTRAINT ck_workspaces_slug_format
+    CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$') NOT VALID;
+
+ALTER TABLE workspaces ADD CONSTRAINT ck_workspaces_slug_not_null CHECK (slug IS NOT NULL) NOT VALID;
+
+UPDATE alembic_version
+SET version_num = '101d3c9230d7'
+WHERE alembic_version.version_num = 'd766119b54ba';
+
+COMMIT;

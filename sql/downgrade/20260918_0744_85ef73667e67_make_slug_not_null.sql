@@ -1,0 +1,17 @@
+-- Undo: Make slug NOT NULL
+--
+-- revision  85ef73667e67, back to d766119b54ba; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE workspaces ADD CONSTRAINT ck_workspaces_slug_not_null CHECK (slug IS NOT NULL);
+
+ALTER TABLE workspaces ALTER COLUMN slug DROP NOT NULL;
+
+UPDATE alembic_version
+SET version_num = 'd766119b54ba'
+WHERE alembic_version.version_num = '85ef73667e67';
+
+COMMIT;

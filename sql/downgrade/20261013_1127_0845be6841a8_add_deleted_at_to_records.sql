@@ -1,0 +1,15 @@
+-- Undo: Add deleted_at to records
+--
+-- revision  0845be6841a8, back to 85ef73667e67; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE records DROP COLUMN deleted_at;
+
+UPDATE alembic_version
+SET version_num = '85ef73667e67'
+WHERE alembic_version.version_num = '0845be6841a8';
+
+COMMIT;

@@ -1,0 +1,44 @@
+-- Create users and workspaces
+--
+-- revision  995c641166b7, the first; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+CREATE TABLE IF NOT EXISTS alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+
+CREATE TABLE users (
+    id UUID DEFAULT gen_random_uuid() NOT NULL,
+    email TEXT NOT NULL,
+    display_name TEXT NOT NULL,
+    password_hash TEXT,
+    is_active BOOLEAN DEFAULT true NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT pk_users PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX uq_users_lower_email ON users (lower(email));
+
+CREATE TABLE workspaces (
+    id UUID DEFAULT gen_random_uuid() NOT NULL,
+    owner_id UUID NOT NULL,
+    name TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT pk_workspaces PRIMARY KEY (id),
+    CONSTRAINT fk_workspaces_owner_id_users
+    FOREIGN KEY(owner_id)
+    REFERENCES users (id) ON DELETE RESTRICT
+);
+
+CREATE INDEX ix_workspaces_owner_id ON workspaces (owner_id);
+
+INSERT INTO alembic_version (version_num)
+VALUES ('995c641166b7');
+
+COMMIT;

@@ -1,0 +1,32 @@
+-- Create workspace_members
+--
+-- revision  c2df8b017f53, after 71bd8a0cf6b9; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+CREATE TABLE workspace_members (
+    workspace_id UUID NOT NULL,
+    user_id UUID NOT NULL,
+    role TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    CONSTRAINT pk_workspace_members PRIMARY KEY (workspace_id, user_id),
+    CONSTRAINT fk_workspace_members_workspace_id_workspaces
+    FOREIGN KEY(workspace_id)
+    REFERENCES workspaces (id) ON DELETE CASCADE,
+    CONSTRAINT fk_workspace_members_user_id_users
+    FOREIGN KEY(user_id)
+    REFERENCES users (id) ON DELETE CASCADE,
+    CONSTRAINT ck_workspace_members_role_known
+    CHECK (role IN ('owner', 'editor', 'commenter', 'viewer'))
+);
+
+CREATE INDEX ix_workspace_members_user_id ON workspace_members (user_id);
+
+UPDATE alembic_version
+SET version_num = 'c2df8b017f53'
+WHERE alembic_version.version_num = '71bd8a0cf6b9';
+
+COMMIT;

@@ -1,0 +1,11 @@
+-- Index the data of records
+--
+-- revision  5e9c5e20ce9a, after 82d58978bddb; no transaction
+
+DROP INDEX CONCURRENTLY IF EXISTS ix_records_data;
+
+CREATE INDEX CONCURRENTLY ix_records_data ON records USING gin (data jsonb_path_ops);
+
+UPDATE alembic_version
+SET version_num = '5e9c5e20ce9a'
+WHERE alembic_version.version_num = '82d58978bddb';

@@ -1,0 +1,15 @@
+-- Add is_required to fields
+--
+-- revision  1d2037d9809c, after 5e9c5e20ce9a; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE fields ADD COLUMN is_required BOOLEAN DEFAULT false NOT NULL;
+
+UPDATE alembic_version
+SET version_num = '1d2037d9809c'
+WHERE alembic_version.version_num = '5e9c5e20ce9a';
+
+COMMIT;

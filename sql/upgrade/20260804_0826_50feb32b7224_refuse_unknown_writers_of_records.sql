@@ -1,0 +1,23 @@
+-- Refuse unknown writers of records
+--
+-- revision  50feb32b7224, after 460160514905; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE records
+    ADD CONSTRAINT fk_records_created_by_users
+    FOREIGN KEY(created_by)
+    REFERENCES users (id) ON DELETE SET NULL NOT VALID;
+
+ALTER TABLE records
+    ADD CONSTRAINT fk_records_updated_by_users
+    FOREIGN KEY(updated_by)
+    REFERENCES users (id) ON DELETE SET NULL NOT VALID;
+
+UPDATE alembic_version
+SET version_num = '50feb32b7224'
+WHERE alembic_version.version_num = '460160514905';
+
+COMMIT;

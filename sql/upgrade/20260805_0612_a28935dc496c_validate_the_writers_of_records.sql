@@ -1,0 +1,17 @@
+-- Validate the writers of records
+--
+-- revision  a28935dc496c, after 50feb32b7224; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE records VALIDATE CONSTRAINT fk_records_created_by_users;
+
+ALTER TABLE records VALIDATE CONSTRAINT fk_records_updated_by_users;
+
+UPDATE alembic_version
+SET version_num = 'a28935dc496c'
+WHERE alembic_version.version_num = '50feb32b7224';
+
+COMMIT;

@@ -1,0 +1,17 @@
+-- Refuse data that is not an object
+--
+-- revision  c1b8707a1827, after a28935dc496c; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE records
+    ADD CONSTRAINT ck_records_data_is_object
+    CHECK (jsonb_typeof(data) = 'object') NOT VALID;
+
+UPDATE alembic_version
+SET version_num = 'c1b8707a1827'
+WHERE alembic_version.version_num = 'a28935dc496c';
+
+COMMIT;

@@ -1,0 +1,19 @@
+-- Add slug to workspaces
+--
+-- revision  ee688469083a, after c4400c179466; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE workspaces ADD COLUMN slug TEXT;
+
+ALTER TABLE workspaces
+    ADD CONSTRAINT ck_workspaces_slug_format
+    CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$') NOT VALID;
+
+UPDATE alembic_version
+SET version_num = 'ee688469083a'
+WHERE alembic_version.version_num = 'c4400c179466';
+
+COMMIT;

@@ -1,0 +1,15 @@
+-- Refuse a slug that is taken
+--
+-- revision  54809042e12d, after ee688469083a; no transaction
+
+ALTER TABLE workspaces DROP CONSTRAINT IF EXISTS uq_workspaces_slug;
+
+DROP INDEX CONCURRENTLY IF EXISTS uq_workspaces_slug;
+
+CREATE UNIQUE INDEX CONCURRENTLY uq_workspaces_slug ON workspaces (slug);
+
+ALTER TABLE workspaces ADD CONSTRAINT uq_workspaces_slug UNIQUE USING INDEX uq_workspaces_slug;
+
+UPDATE alembic_version
+SET version_num = '54809042e12d'
+WHERE alembic_version.version_num = 'ee688469083a';

@@ -1,0 +1,17 @@
+-- Make slug NOT NULL
+--
+-- revision  85ef73667e67, after d766119b54ba; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE workspaces ALTER COLUMN slug SET NOT NULL;
+
+ALTER TABLE workspaces DROP CONSTRAINT ck_workspaces_slug_not_null;
+
+UPDATE alembic_version
+SET version_num = '85ef73667e67'
+WHERE alembic_version.version_num = 'd766119b54ba';
+
+COMMIT;

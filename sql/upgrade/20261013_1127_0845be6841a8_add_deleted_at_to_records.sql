@@ -1,0 +1,15 @@
+-- Add deleted_at to records
+--
+-- revision  0845be6841a8, after 85ef73667e67; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE records ADD COLUMN deleted_at TIMESTAMP WITH TIME ZONE;
+
+UPDATE alembic_version
+SET version_num = '0845be6841a8'
+WHERE alembic_version.version_num = '85ef73667e67';
+
+COMMIT;
