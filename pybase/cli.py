@@ -6,6 +6,7 @@ to standard error, so that output can be piped.
 
 import argparse
 import logging
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Verb:
 
     help: str
     arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace, Settings], None]
+    run: Callable[[argparse.Namespace, Settings], int | None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
         parsed = _parser().parse_args(arguments)
-        VERBS[parsed.verb].run(parsed, configuration.load(Path(parsed.config)))
+        return VERBS[parsed.verb].run(parsed, configuration.load(Path(parsed.config))) or 0
     except PybaseError as error:
         _note(f"error: {error}")
         return error.exit_code
@@ -40,7 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nothing is left to say
         return 0
-    return 0
 
 
 def _note(text: str) -> None:
@@ -193,12 +193,19 @@ def _sql(args: argparse.Namespace, settings: Settings) -> None:
     print(f"{len(changes)} files written." if changes else f"{settings.options.sql}/ is fresh.")
 
 
-def _sql_lint(_args: argparse.Namespace, settings: Settings) -> None:
-    from pybase.migrate import build, lint
+def _sql_lint_arguments(parser: argparse.ArgumentParser) -> None:
+    formats = ("text", "json", "github", "sarif")
+    parser.add_argument("--format", choices=formats, default="text", help="how to tell it")
+    parser.add_argument("--since", metavar="REV", help="only what came after this revision")
+    parser.add_argument("--strict", action="store_true", help="fail on warnings, too")
 
-    build.check(settings)
-    count = lint.lint(settings)
-    print(f"{settings.options.sql}/ is fresh, and all {count} files are clean.")
+
+def _sql_lint(args: argparse.Namespace, settings: Settings) -> int:
+    from pybase.migrate import formats, lint
+
+    result = lint.lint(settings, args.since)
+    print(formats.FORMATS[args.format](result))
+    return 1 if result.errors or (args.strict and result.warnings) else 0
 
 
 def _check(_args: argparse.Namespace, settings: Settings) -> None:
@@ -220,6 +227,33 @@ def _db(args: argparse.Namespace, settings: Settings) -> None:
     from pybase import embedded
 
     embedded.ACTIONS[args.action](settings, args.rest)
+
+
+# --- tests, lint, typing ----------------------------------------------------------------------
+
+
+_TOOLS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "tests": (("-m", "pytest"),),
+    "lint": (
+        ("-m", "ruff", "check"),
+        ("-m", "ruff", "format", "--check"),
+        ("-c", "from importlinter.cli import lint_imports_command as run; run()"),
+    ),
+    "typing": (("-m", "mypy"),),
+}
+"""Arguments to Python, one program after the other; the first gets the user's own."""
+
+
+def _tool_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="the tool's own arguments")
+
+
+def _tool(args: argparse.Namespace, settings: Settings) -> int:
+    first, *others = _TOOLS[args.verb]
+    is_fix = "--fix" in args.rest
+    commands = [(*first, *args.rest), *(c[:-1] if is_fix and c[-1] == "--check" else c for c in others)]
+    codes = [subprocess.call([sys.executable, *c], cwd=settings.root) for c in commands]
+    return max(codes)
 
 
 # --- what all share -----------------------------------------------------------------------------
@@ -250,7 +284,12 @@ VERBS: dict[str, Verb] = {
     "history": Verb("Show all revisions, newest first.", _history_arguments, _history),
     "pending": Verb("Show what migrate would do.", _no_arguments, _pending),
     "sql": Verb("Write sql/ from the revisions.", _sql_arguments, _sql),
-    "sql-lint": Verb("Refuse SQL that is stale or not clean.", _no_arguments, _sql_lint),
+    "sql-lint": Verb(
+        "Refuse SQL that is stale, unsafe or not clean.", _sql_lint_arguments, _sql_lint
+    ),
     "check": Verb("Refuse a history that is not in order.", _no_arguments, _check),
     "db": Verb("Look after the embedded PostgreSQL.", _db_arguments, _db),
+    "tests": Verb("Run the tests.", _tool_arguments, _tool),
+    "lint": Verb("Check style, formatting and walls.", _tool_arguments, _tool),
+    "typing": Verb("Check the types.", _tool_arguments, _tool),
 }

@@ -38,6 +38,8 @@ class Options:
     """Major version of the embedded PostgreSQL: 18 or 16."""
     main_branch: str = "main"
     """The git branch whose revisions are merged, so never edited again."""
+    small_tables: list[str] = field(default_factory=list)
+    """Tables that stay small enough to be changed whole, in one statement."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _checked_options(table: Mapping[str, Any]) -> Options:
                 f"[tool.pybase] has no setting called {name!r}.",
                 f"Its settings are {', '.join(known)}.",
             )
-        default = known[name].default
+        default = getattr(Options(), name)
         if type(value) is not type(default):
             raise UsageError(
                 f"[tool.pybase] {name} is {value!r}.", f"It takes a value like {default!r}."

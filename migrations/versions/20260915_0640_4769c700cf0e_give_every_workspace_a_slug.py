@@ -18,16 +18,26 @@ from alembic import op
 revision: str = "4769c700cf0e"
 down_revision: str | None = "54809042e12d"
 
+accepted_hazards = {
+    "unbatched-data-change": "workspaces are tens of thousands and rarely written",
+}
+
 
 def upgrade() -> None:
     op.execute(
-        "UPDATE workspaces\n"
-        "SET slug = ltrim(\n"
-        "    regexp_replace(lower(name || '-' || id), '[^a-z0-9]+', '-', 'g'), '-'\n"
-        ")\n"
-        "WHERE slug IS NULL"
+        """
+        UPDATE workspaces
+        SET slug = ltrim(regexp_replace(lower(name || '-' || id), '[^a-z0-9]+', '-', 'g'), '-')
+        WHERE slug IS NULL
+        """
     )
 
 
 def downgrade() -> None:
-    op.execute("UPDATE workspaces SET slug = NULL WHERE right(slug, 36) = id::text")
+    op.execute(
+        """
+        UPDATE workspaces
+        SET slug = NULL
+        WHERE right(slug, 36) = id::text
+        """
+    )

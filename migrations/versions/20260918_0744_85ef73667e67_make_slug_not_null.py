@@ -3,8 +3,8 @@
 From here on the catalog itself says that a workspace has a slug, and the model may too. PostgreSQL
 takes the proven check for an answer and reads no row; then the check has done its work.
 
-The order is the point: without the check, SET NOT NULL would read the table. The downgrade proves
-the check at once, which needs no second transaction on a table as small as this.
+The order is the point: without the check, SET NOT NULL would read the table. The downgrade
+puts the check back not validated: the revision before validates it when it is run again.
 
 Revision ID: 85ef73667e67
 Revises: d766119b54ba
@@ -25,6 +25,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.create_check_constraint(
-        op.f("ck_workspaces_slug_not_null"), "workspaces", "slug IS NOT NULL"
+        op.f("ck_workspaces_slug_not_null"),
+        "workspaces",
+        "slug IS NOT NULL",
+        postgresql_not_valid=True,
     )
     op.alter_column("workspaces", "slug", existing_type=sa.Text(), nullable=True)

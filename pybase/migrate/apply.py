@@ -5,6 +5,7 @@ Owns every change to a database that is not scratch, and the sentences for what 
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import psycopg
@@ -13,7 +14,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from pybase.errors import CheckFailedError, DatabaseError, PybaseError
 from pybase.migrate.environment import run_env
-from pybase.migrate.history import History
+from pybase.migrate.history import History, complete
 from pybase.migrate.target import Database, engine
 
 Report: TypeAlias = Callable[[str], None]
@@ -46,8 +47,11 @@ def current(history: History, database: Database) -> tuple[str, ...]:
         found.extend(heads)
         return ()
 
-    with engine(database).connect() as connection:
-        run_env(history, look, connection, dont_mutate=True)
+    try:
+        with engine(database).connect() as connection:
+            run_env(history, look, connection, dont_mutate=True)
+    except sa.exc.DBAPIError as error:
+        raise _refused(database, error, [], 0) from None
     return tuple(found)
 
 
@@ -63,7 +67,9 @@ def _run(
 
     def work(heads: Any, _context: MigrationContext) -> Iterator[RevisionStep]:
         history.require_known(heads)
-        for step in path(heads):
+        with complete():
+            steps = path(heads)
+        for step in steps:
             running[:] = [step]
             started = time.monotonic()
             yield step  # Alembic runs and commits it before it asks for the next
@@ -76,6 +82,12 @@ def _run(
             run_env(history, work, connection)
     except sa.exc.DBAPIError as error:
         raise _refused(database, error, running, len(done)) from None  # it would quote parameters
+    except PybaseError:
+        raise
+    except Exception as error:
+        if not running:
+            raise
+        raise _failed(error, running[0], len(done)) from error
     return len(done)
 
 
@@ -94,7 +106,7 @@ def _refused(
     if running:
         script = running[0].revision
         at = f" in revision {script.revision} ({script.doc})"
-    state = "Nothing was applied." if not done else f"{done} before it stay applied."
+    state = _state(done)
     for kind, mend in _MENDS:
         if isinstance(original, kind):
             return DatabaseError(f"The server refuses{at}: {said} ({database.name}). {state}", mend)
@@ -103,6 +115,21 @@ def _refused(
         f"PostgreSQL reports an error{at}: {said}. {state}\n  {statement[:300]}",
         "Mend the revision or the data that it met, and run the same command again.",
     )
+
+
+def _failed(error: Exception, step: RevisionStep, done: int) -> CheckFailedError:
+    """What a revision's own code raised: a mistake in it, or why it cannot be undone."""
+    direction = "upgrade" if step.is_upgrade else "downgrade"
+    script = step.revision
+    return CheckFailedError(
+        f"The {direction} of revision {script.revision} ({script.doc}) fails: "
+        f"{type(error).__name__}: {error}. {_state(done)}",
+        f"Its code is in {Path(script.path).name}.",
+    )
+
+
+def _state(done: int) -> str:
+    return "Nothing was applied." if not done else f"{done} before it stay applied."
 
 
 _MENDS: tuple[tuple[type[psycopg.Error], str], ...] = (

@@ -4,6 +4,7 @@ Owns how Alembic is configured and how it connects. It knows metadata only as it
 an env.py only as a file, so that of another project serves as well.
 """
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ def run_offline(metadata: sa.MetaData) -> None:
     """Write SQL as the server would be sent it, for plain `alembic upgrade --sql`."""
     named = {"paramstyle": "named"}
     _configure(metadata, dialect_name="postgresql+psycopg", dialect_opts=named, literal_binds=True)
-    context.get_context().dialect._backslash_escapes = False  # as in offline_dialect
+    _make_faithful(context.get_context().dialect)  # as offline_dialect is
     _migrate()
 
 
@@ -70,8 +71,20 @@ def offline_dialect() -> sa.Dialect:
     has said that standard_conforming_strings is on, as it is in every supported one.
     """
     dialect = PGDialect_psycopg(paramstyle="named")
-    dialect._backslash_escapes = False
+    _make_faithful(dialect)
     return dialect
+
+
+class _Bytes(sa.LargeBinary):
+    """Bytes in hexadecimal: SQLAlchemy writes them as text, where a backslash is an escape."""
+
+    def literal_processor(self, dialect: sa.Dialect) -> Callable[[bytes], str]:
+        return lambda value: f"'\\x{value.hex()}'"
+
+
+def _make_faithful(dialect: sa.Dialect) -> None:
+    vars(dialect)["_backslash_escapes"] = False
+    dialect.colspecs = {**dialect.colspecs, sa.LargeBinary: _Bytes}
 
 
 def _configure(metadata: sa.MetaData, **how: Any) -> None:
@@ -101,6 +114,7 @@ def run_env(
     if not config.get_main_option("sqlalchemy.url"):
         # env files of the stock template hand it to configure(); offline it only names a dialect
         config.set_main_option("sqlalchemy.url", "postgresql+psycopg://")
+    config.output_buffer = io.StringIO()  # BEGIN and COMMIT around nothing, as env.py sees it
     options |= {"fn": reaching, "as_sql": connection is None}
     with EnvironmentContext(config, history.scripts, **options), explained(), env_errors(reached):
         history.scripts.run_env()
@@ -119,8 +133,8 @@ def env_errors(reached: list[bool]) -> Iterator[None]:
     """
     try:
         yield
-    except (CommandError, PybaseError):
-        raise
+    except (CommandError, PybaseError, sa.exc.DBAPIError):
+        raise  # the last is the server's: whoever connected knows what to say of it
     except Exception as error:
         if reached:
             raise

@@ -121,6 +121,17 @@ def explained(history: History | None = None) -> Iterator[None]:
         raise UsageError(text, "See what there is: nox -s history") from error
 
 
+@contextmanager
+def complete() -> Iterator[None]:
+    """Name the revision without upgrade() or downgrade(), which Alembic looks up in a path."""
+    try:
+        yield
+    except AttributeError as error:
+        raise CheckFailedError(
+            f"A revision on the way is not complete: {error}.", "Nothing was run."
+        ) from error
+
+
 def unknown_revision(history: History, identifier: str) -> UsageError:
     """The error for an identifier that names no revision."""
     return UsageError(

@@ -1,67 +1,187 @@
-"""sqlfluff over `sql/`: in process, only what changed, and nothing left unread.
+"""Lint the folder `sql/`: is it fresh, is it well laid out, and what would it do to a live server.
 
-sqlfluff finds layout, case and grammar. Its settings are the project's own, in pyproject.toml.
+Owns what one line of the lint is, and where it points. The hazards come from `rehearse`, the
+layout from `layout`; `findings` puts them in one list.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pybase.errors import CheckFailedError
-from pybase.migrate import freshness
+from pybase.migrate import freshness, sqlfiles
+from pybase.migrate.comments import first_comment_line
+from pybase.migrate.hazards import (
+    ERROR,
+    HAZARDS,
+    WARNING,
+    Finding,
+    acceptance_faults,
+    reason_for,
+)
 from pybase.settings import Settings
+
+if TYPE_CHECKING:
+    from pybase.migrate.build import Built
+    from pybase.migrate.history import History
+    from pybase.migrate.render import RenderedRevision, Rendering
 
 _NOTE = "lint"
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What sqlfluff says of one place in one file."""
+class Line:
+    """One finding at one place. `file` is relative to the project's root.
+
+    `accepted` is the reason for which a revision accepts it, `statement` its SQL where it has one.
+    """
 
     file: str
     line: int
+    revision: str
+    direction: str
+    relation: str
     code: str
+    level: str
     message: str
+    fix: str
+    accepted: str | None = None
+    statement: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.code} {self.message}"
+
+@dataclass(frozen=True)
+class Result:
+    """All findings, and of how many files and revisions."""
+
+    lines: tuple[Line, ...]
+    files: int
+    revisions: int
+
+    @property
+    def errors(self) -> int:
+        """How many errors nobody has accepted."""
+        return self._count(ERROR)
+
+    @property
+    def warnings(self) -> int:
+        """How many warnings nobody has accepted."""
+        return self._count(WARNING)
+
+    def _count(self, level: str) -> int:
+        return sum(1 for line in self.lines if line.level == level and line.accepted is None)
 
 
-def lint(settings: Settings) -> int:
-    """Lint every file of `sql/`; returns how many there are.
+def lint(settings: Settings, since: str | None = None) -> Result:
+    """Lint every file; with `since`, the revisions that came after that one.
 
-    Raises CheckFailedError with the findings; a file that sqlfluff skipped or could not parse is
-    one.
+    Raises UsageError for an unknown revision, DatabaseError when nothing can be rehearsed.
     """
-    files = sorted(settings.sql.rglob("*.sql"))
-    if freshness.is_noted(settings, _NOTE):
-        return len(files)
-    findings = _findings(settings, files)
-    if findings:
-        raise CheckFailedError(
-            "\n".join(map(str, findings)) + f"\n{len(findings)} findings.",
-            "Write that statement differently in its revision, then run `nox -s sql`.",
-        )
-    freshness.take_note(settings, _NOTE, [settings.sql])
-    return len(files)
+    noted = freshness.recall(settings, _NOTE)
+    if noted is None or since is not None:
+        from pybase.migrate import history
+
+        revisions = history.read(settings)
+        noted = noted or _lint(revisions)
+        noted = noted if since is None else _only(noted, _after(revisions, since))
+    return Result(tuple(Line(**each) for each in noted["lines"]), noted["files"], noted["revisions"])
 
 
-def _findings(settings: Settings, files: list[Path]) -> list[Finding]:
-    from sqlfluff.core import FluffConfig, Linter  # 0.4 s, and not needed for what is clean
+def _lint(history: "History") -> dict[str, object]:
+    """Lint all of it, and note the result for the next time."""
+    from pybase.migrate import build, layout
 
-    config = FluffConfig.from_path(str(settings.root))
-    linted = Linter(config=config).lint_paths(tuple(map(str, files)), processes=2)
-    found = []
-    read = set()
-    for file in linted.files:
-        read.add(Path(file.path))
-        name = str(Path(file.path).relative_to(settings.root))
-        found += [
-            Finding(name, violation.line_no, violation.rule_code(), violation.desc())
-            for violation in file.get_violations(filter_ignore=False, filter_warning=False)
-        ]
-    unread = [path for path in files if path not in read]
-    found += [
-        Finding(str(path.relative_to(settings.root)), 1, "unread", "sqlfluff skipped this file")
-        for path in unread
+    settings = history.settings
+    built = build.build(history)
+    files = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
+    stale = sqlfiles.compare(settings.sql, files)
+    lines = [
+        *_stale_lines(settings, stale),
+        *layout.lint(settings, files),
+        *(line for each in hazard_lines(settings, built, files) for line in each),
     ]
-    return found
+    result: dict[str, object] = {
+        "lines": [asdict(line) for line in lines],
+        "files": len(files),
+        "revisions": len(built.reports),
+    }
+    freshness.take_note(settings, _NOTE, [*built.rendered.folders, settings.sql], result)
+    return result
+
+
+def _only(noted: Mapping[str, object], revisions: set[str]) -> dict[str, object]:
+    lines = [line for line in noted["lines"] if line["revision"] in revisions]  # type: ignore[attr-defined]
+    return {**noted, "lines": lines, "revisions": len(revisions)}
+
+
+def _after(history: "History", since: str) -> set[str]:
+    """The revisions that are neither `since` nor one of its ancestors."""
+    start = history.get(since).revision
+    old = {each.revision for each in history.scripts.iterate_revisions(start, "base")}
+    return {each.revision for each in history.revisions} - old
+
+
+def _stale_lines(settings: Settings, stale: Iterable[sqlfiles.Stale]) -> Iterator[Line]:
+    for each in stale:
+        yield Line(
+            file=f"{settings.options.sql}/{each.path}",
+            line=1,
+            revision="",
+            direction="",
+            relation="",
+            code="not-fresh",
+            level=ERROR,
+            message=f"the file is {each.reason}: it is not what the revisions render to.",
+            fix="Run `nox -s sql` and commit what it writes.",
+        )
+
+
+def hazard_lines(
+    settings: Settings, built: "Built", files: Mapping[str, str]
+) -> Iterator[list[Line]]:
+    """The hazards of each revision, in order, with the lines of its files that show them."""
+    for revision, report in zip(built.rendered.revisions, built.reports, strict=True):
+        faults = acceptance_faults(
+            revision.accepted, (*report.upgrade.findings, *report.downgrade.findings)
+        )
+        up, down = revision.upgrade, revision.downgrade
+        yield [
+            *_lines(settings, revision, up, (*report.upgrade.findings, *faults), files),
+            *_lines(settings, revision, down, report.downgrade.findings, files),
+        ]
+
+
+def _lines(
+    settings: Settings,
+    revision: "RenderedRevision",
+    rendering: "Rendering",
+    findings: Iterable[Finding],
+    files: Mapping[str, str],
+) -> Iterator[Line]:
+    direction = "upgrade" if rendering is revision.upgrade else "downgrade"
+    path = f"{direction}/{Path(revision.script.path).stem}.sql"
+    for finding in findings:
+        hazard = HAZARDS[finding.code]
+        known = 0 <= finding.statement < len(rendering.statements)
+        yield Line(
+            file=f"{settings.options.sql}/{path}",
+            line=_place(files[path], finding),
+            revision=revision.script.revision,
+            direction=direction,
+            relation=finding.relation,
+            code=finding.code,
+            level=hazard.level,
+            message=finding.message,
+            fix=hazard.recipe,
+            accepted=reason_for(revision.accepted, finding),
+            statement=rendering.statements[finding.statement] if known else "",
+        )
+
+
+def _place(text: str, finding: Finding) -> int:
+    """The line of the file where the hazard is told: above its statement, else in the header."""
+    comment = first_comment_line(finding)
+    for wanted in (lambda line: line == comment, lambda line: finding.code in line):
+        for number, line in enumerate(text.splitlines(), 1):
+            if wanted(line):
+                return number
+    return 1

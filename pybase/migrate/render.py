@@ -20,10 +20,11 @@ from alembic.runtime.migration import HeadMaintainer, MigrationContext, Revision
 from alembic.script import Script
 from sqlalchemy.exc import CompileError
 from sqlalchemy.schema import CreateTable, DDLElement
+from sqlalchemy.sql import visitors
 from sqlalchemy.types import NullType
 
 from pybase.migrate.environment import offline_dialect, run_env
-from pybase.migrate.history import History
+from pybase.migrate.history import History, complete
 from pybase.migrate.statements import split, tidy
 
 
@@ -39,12 +40,20 @@ class Block:
 class Rendering:
     """One direction of one revision.
 
-    `error` says why the revision cannot be rendered; `blocks` then only moves the version, so
-    that the rest of the history still has its bookkeeping, and must not be run.
+    `error` says why the revision cannot be rendered, `refusal` in the revision's own words why
+    it cannot be undone; `blocks` then only moves the version and must not be run.
     """
 
     blocks: tuple[Block, ...]
     error: str = ""
+    refusal: str = ""
+    is_missing: bool = False
+    bookkeeping: frozenset[str] = frozenset()
+    """Those of the statements that keep the version table."""
+
+    def is_bookkeeping(self, block: Block) -> bool:
+        """Whether a block holds nothing of the revision's own."""
+        return self.bookkeeping.issuperset(block.statements)
 
     @property
     def is_transactional(self) -> bool:
@@ -64,6 +73,11 @@ class RenderedRevision:
     script: Script
     upgrade: Rendering
     downgrade: Rendering
+
+    @property
+    def accepted(self) -> Mapping[str, str]:
+        """The hazards that the revision accepts, each with its reason."""
+        return dict(getattr(self.script.module, "accepted_hazards", {}))
 
 
 @dataclass(frozen=True)
@@ -86,7 +100,7 @@ class RenderedHistory:
             f"({Path(each.script.path).name}) cannot be rendered: {rendering.error}."
             for each in self.revisions
             for direction, rendering in (("upgrade", each.upgrade), ("downgrade", each.downgrade))
-            if rendering.error
+            if rendering.error and (direction == "upgrade" or not rendering.is_missing)
         )
 
 
@@ -100,8 +114,10 @@ def render(history: History) -> RenderedHistory:
 
     def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
         ups = render_steps(configured, [(each, True) for each in history.revisions])
+        # a head that another branch depends on is not in the version table
+        stored = history.scripts.revision_map._real_heads
         downs = render_steps(
-            configured, [(each, False) for each in reversed(history.revisions)], history.heads
+            configured, [(each, False) for each in reversed(history.revisions)], stored
         )
         pairs = zip(history.revisions, ups, reversed(downs), strict=True)
         revisions = tuple(RenderedRevision(*pair) for pair in pairs)
@@ -121,7 +137,8 @@ def render_path(
     found: list[tuple[RevisionStep, Rendering]] = []
 
     def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
-        steps = path()
+        with complete():
+            steps = path()
         pairs = [(step.revision, step.is_upgrade) for step in steps]
         found.extend(zip(steps, render_steps(configured, pairs, start), strict=True))
         return ()
@@ -151,16 +168,27 @@ def _version_table(context: MigrationContext) -> str:
 
 def _render_step(step: "_Step", recorder: "_Recorder", bookkeeper: "_Bookkeeper") -> Rendering:
     prologue = bookkeeper.version_table() if step.is_upgrade and not bookkeeper.heads else ()
-    error = ""
+    failure: dict[str, Any] = {}
     try:
         with bookkeeper.context.begin_transaction(_per_migration=True):
             step.run()
     except Exception as problem:  # anything at all; the other revisions are rendered all the same
-        error = f"{type(problem).__name__}: {problem}"
+        failure = _failure(step, problem)
     blocks = recorder.take()
     bookkeeper.update_to_step(step)
     versions = [text for block in recorder.take() for text in block.statements]
-    return Rendering(_joined(prologue, () if error else blocks, versions), error)
+    joined = _joined(prologue, () if failure else blocks, versions)
+    return Rendering(joined, **failure, bookkeeping=frozenset((*prologue, *versions)))
+
+
+def _failure(step: "_Step", problem: Exception) -> dict[str, Any]:
+    """Tell a downgrade that says why there is none from a revision that has no SQL."""
+    said = str(problem).strip()
+    is_word = isinstance(problem, NotImplementedError | RuntimeError) or type(problem) is Exception
+    if not step.is_upgrade and is_word and said:
+        return {"refusal": said}
+    is_missing = isinstance(problem, NotImplementedError) and (not step.is_upgrade or not said)
+    return {"error": f"{type(problem).__name__}: {said}".rstrip(": "), "is_missing": is_missing}
 
 
 def _joined(
@@ -195,8 +223,18 @@ class _Step(RevisionStep):
         name = "upgrade" if self.is_upgrade else "downgrade"
         function = getattr(self.revision.module, name, None)
         if function is None:
-            raise NotImplementedError(f"the revision has no {name}()")
+            raise NotImplementedError
         function()
+
+    # Alembic takes these from sets: at a merge, each run would write another SQL for the same.
+
+    def merge_branch_idents(self, heads: Any) -> tuple[list[str], str, str]:
+        deleted, moved, to = super().merge_branch_idents(heads)
+        *deleted, moved = sorted((*deleted, moved))
+        return deleted, moved, to
+
+    def _unmerge_to_revisions(self, heads: Any) -> tuple[str, ...]:
+        return tuple(sorted(super()._unmerge_to_revisions(heads)))
 
 
 class _Bookkeeper(HeadMaintainer):
@@ -310,10 +348,17 @@ def _compiled(
         construct = sa.text(construct)
     literal = {} if isinstance(construct, DDLElement) else {"literal_binds": True}
     compiled = construct.compile(dialect=dialect, compile_kwargs=literal)
-    unbound = sorted(getattr(compiled, "binds", {}))
+    unbound = sorted({*getattr(compiled, "binds", {}), *_without_value(construct)})
     if unbound:
         raise CompileError(f"the value of {', '.join(unbound)} has no literal form")
     return str(compiled)
+
+
+def _without_value(construct: sa.ClauseElement) -> Iterable[str]:
+    """The parameters that nobody gave a value: online they fail, as literals they would be NULL."""
+    for element in visitors.iterate(construct):
+        if isinstance(element, sa.BindParameter) and element.required:
+            yield element.key
 
 
 def _insert(table: Any, row: Mapping[str, Any]) -> sa.Insert:

@@ -26,12 +26,14 @@ _ORDER = {
             ("column",),
             ("constraint",),
             ("index", "statistics", "publication table", "publication schema"),
+            ("completion",),
             ("rule", "trigger", "policy"),
             ("comment", "grants", "owner"),
         )
     )
     for kind in kinds
 }
+_COMPLETED = _ORDER["completion"]
 _TABLES = ("table", "foreign table")
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)*")
 _LAST_NAME = re.compile(r'\.(?:"(?:[^"]|"")*"|[^."]+)$')
@@ -79,7 +81,8 @@ def _stem(item: CatalogObject) -> str:
     if _PLAIN_NAME.fullmatch(name):
         return name
     digest = sha256(name.encode()).hexdigest()[:8]
-    return f"{re.sub(r'[^a-z0-9_.]+', '-', name.lower()).strip('-.') or 'object'}-{digest}"
+    plain = re.sub(r"[^a-z0-9_.]+", "-", name.lower().replace('"', "")).strip("-.")
+    return f"{plain or 'object'}-{digest}"
 
 
 def _place(item: CatalogObject) -> tuple[int, int, str]:
@@ -88,14 +91,19 @@ def _place(item: CatalogObject) -> tuple[int, int, str]:
 
 
 def _file(items: list[CatalogObject]) -> Iterator[str]:
-    """Yield the statements of one file, laid out and terminated; `items` are in order."""
+    """Yield the statements of one file, laid out and terminated; `items` are in order.
+
+    What completes an object comes after all that is created: a partition is attached, and a
+    sequence owned, when there is something to attach or to own.
+    """
+    placed = []
     for item in items:
         first, *extra = _statements(item, items)
-        for statement in (*([first] if first else ()), *extra):
-            yield lay_out(statement) + ("" if statement.startswith("--") else ";")
-    for item in items:
-        if item.kind == "sequence" and item.position == 0:
-            yield from (f"{lay_out(statement)};" for statement in item.extra or ())
+        place = _place(item)[0]
+        placed += [(place, first)] if first else []
+        placed += [(max(place, _COMPLETED), statement) for statement in extra]
+    for _, statement in sorted(placed, key=lambda each: each[0]):
+        yield lay_out(statement) + ("" if statement.startswith("--") else ";")
 
 
 def _statements(item: CatalogObject, items: Iterable[CatalogObject]) -> list[str]:
@@ -108,7 +116,7 @@ def _statements(item: CatalogObject, items: Iterable[CatalogObject]) -> list[str
     if item.kind == "constraint":
         return [_added_constraint(item), *extra]
     if item.kind == "sequence":
-        return [_sequence(item)]
+        return [_sequence(item), *(extra if item.position == 0 else ())]
     return ["", *extra] if item.position < 0 else [item.definition, *extra]
 
 

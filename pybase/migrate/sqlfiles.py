@@ -9,18 +9,21 @@
 The same revisions give the same bytes on every machine: no times, versions, hosts or users.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pybase.files import digest, write_file
+from pybase.migrate.comments import one_line, report_rows, statement_comments
 
 if TYPE_CHECKING:  # comparing digests needs nothing of Alembic, which costs half a second
     from alembic.script import Script
 
-    from pybase.migrate.render import Block, RenderedRevision, Rendering
+    from pybase.migrate.rehearse import Report, RevisionReport
+    from pybase.migrate.render import RenderedRevision, Rendering
 
 LOCK_TIMEOUT_S = 2
 """Seconds that a statement piped into psql waits for a lock before it gives up."""
@@ -60,14 +63,17 @@ class Stale:
 
 
 def compose(
-    rendered: "Iterable[RenderedRevision]", schema: Mapping[str, str]
+    rendered: "Iterable[RenderedRevision]",
+    reports: "Iterable[RevisionReport]",
+    schema: Mapping[str, str],
 ) -> dict[str, str]:
     """Every file of `sql/`, by its path below that folder."""
     files = {"README.md": _README}
     manifest = [_MANIFEST_HEADER]
-    for each in rendered:
+    for each, report in zip(rendered, reports, strict=True):
         path = Path(each.script.path)
-        upgrade, downgrade = file_text(each, each.upgrade), file_text(each, each.downgrade)
+        upgrade = file_text(each, each.upgrade, report.upgrade)
+        downgrade = file_text(each, each.downgrade, report.downgrade)
         files[f"upgrade/{path.stem}.sql"] = upgrade
         files[f"downgrade/{path.stem}.sql"] = downgrade
         parents = ",".join(each.script._normalized_down_revisions) or "-"
@@ -77,49 +83,66 @@ def compose(
     return files | {f"schema/{name}.sql": text for name, text in schema.items()}
 
 
-def read_schema(folder: Path) -> dict[str, str]:
-    """The committed schema files, by the name of their object."""
-    return {path.stem: path.read_text("utf-8") for path in (folder / "schema").glob("*.sql")}
-
-
-def file_text(revision: "RenderedRevision", rendering: "Rendering") -> str:
+def file_text(
+    revision: "RenderedRevision", rendering: "Rendering", report: "Report"
+) -> str:
     """One SQL file: a header of comments, then the statements as they will run."""
-    header = header_text(revision.script, rendering, is_upgrade=rendering is revision.upgrade)
-    return f"{header}\n{sql_text(rendering)}"
+    accepted = revision.accepted
+    is_upgrade = rendering is revision.upgrade
+    rows = report_rows(report, accepted)
+    header = header_text(revision.script, rendering, rows, is_upgrade=is_upgrade)
+    return f"{header}\n{sql_text(rendering, statement_comments(report, accepted))}"
 
 
-def header_text(script: "Script", rendering: "Rendering", *, is_upgrade: bool) -> str:
+def header_text(
+    script: "Script",
+    rendering: "Rendering",
+    rows: Sequence[tuple[str, str]] = (),
+    *,
+    is_upgrade: bool,
+) -> str:
     """What a reviewer has to know before the first statement, as comment lines."""
-    lines = _header(script, rendering, is_upgrade)
+    title = one_line(script.doc).removesuffix(".") or "(no message)"
+    parents = " and ".join(script._normalized_down_revisions)
+    if is_upgrade:
+        place = f"after {parents}" if parents else "the first"
+    else:
+        title, place = f"Undo: {title}", f"back to {parents or 'base'}"
+    shape = ("revision", f"{script.revision}, {place}; {_transaction_shape(rendering)}")
+    width = max(len(name) for name, _ in (shape, *rows)) + 2
+    lines = [title, "", *(f"{name:<{width}}{text}" for name, text in (shape, *rows))]
     return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
 
 
-def sql_text(rendering: "Rendering") -> str:
-    """The statements of one rendering, each terminated, ready for psql."""
+def sql_text(rendering: "Rendering", comments: Mapping[int, str] = MappingProxyType({})) -> str:
+    """The statements of one rendering, each terminated, ready for psql.
+
+    `comments` stand above the statements that they count, from 0.
+    """
     if rendering.error:
-        return _refusal(rendering.error)
-    parts = [f"{text};\n" for block in rendering.blocks for text in _block(block)]
+        return _refusal(f"This revision has no SQL: {rendering.error}")
+    if rendering.refusal:
+        return _refusal(f"This revision cannot be undone: {rendering.refusal}")
+    parts = []
+    count = 0
+    for block in rendering.blocks:
+        texts = [f"{comments.get(count + i, '')}{s};\n" for i, s in enumerate(block.statements)]
+        count += len(texts)
+        parts += [*_BEGIN, *texts, "COMMIT;\n"] if block.transactional else texts
     if any(not text.isascii() for text in parts):
         # psql takes its encoding from the locale; these bytes are UTF-8 wherever it runs
         parts.insert(0, "SET client_encoding = 'UTF8';\n")
     return "\n".join(parts)
 
 
-def _header(script: "Script", rendering: "Rendering", is_upgrade: bool) -> Iterator[str]:
-    title = one_line(script.doc).removesuffix(".") or "(no message)"
-    yield title if is_upgrade else f"Undo: {title}"
-    yield ""
-    parents = " and ".join(script._normalized_down_revisions)
-    if is_upgrade:
-        place = f"after {parents}" if parents else "the first"
-    else:
-        place = f"back to {parents or 'base'}"
-    yield f"revision  {script.revision}, {place}; {_transaction_shape(rendering)}"
+_BEGIN = ("BEGIN;\n", f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s';\n")
 
 
 def _transaction_shape(rendering: "Rendering") -> str:
     if rendering.error:
         return "cannot be rendered"
+    if rendering.refusal:
+        return "cannot be undone"
     if rendering.is_transactional:
         return "one transaction"
     if not any(block.transactional for block in rendering.blocks):
@@ -127,32 +150,19 @@ def _transaction_shape(rendering: "Rendering") -> str:
     return "partly outside a transaction"
 
 
-def _block(block: "Block") -> tuple[str, ...]:
-    if not block.transactional:
-        return block.statements
-    timeout = f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"
-    return ("BEGIN", timeout, *block.statements, "COMMIT")
-
-
-def _refusal(error: str) -> str:
+def _refusal(reason: str) -> str:
     """SQL that stops psql: a file that cannot be run must not look as if it had been."""
-    reason = one_line(error).replace("'", "''").replace("%", "%%").replace("$", "")
-    return f"DO $$ BEGIN RAISE 'This revision has no SQL: {reason}'; END $$;\n"
-
-
-def one_line(text: str | None) -> str:
-    """Text from people, made safe for a comment line: no line ends, no control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
+    literal = one_line(reason).replace("'", "''").replace("%", "%%").replace("$", "")
+    return f"DO $$ BEGIN RAISE '{literal}'; END $$;\n"
 
 
 def read(folder: Path) -> dict[str, str]:
     """What lies in `folder` now, by path below it; an empty dict when there is none."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            text = path.read_bytes().decode("utf-8", errors="replace")
-            found[path.relative_to(folder).as_posix()] = text
-    return found
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes().decode("utf-8", errors="replace")
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def compare(folder: Path, files: Mapping[str, str]) -> list[Stale]:

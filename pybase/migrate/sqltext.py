@@ -61,6 +61,14 @@ def lay_out(sql: str, indent: int = 0) -> str:
     return "\n".join(_lines(nodes, margin, _CLAUSES))
 
 
+def break_line(line: str, margin: str, borders: frozenset[str]) -> str:
+    """Return one line broken before `borders` where it is too long; no token of it changes.
+
+    Raises pglast's ParseError for text that its scanner refuses.
+    """
+    return "\n".join(_lines(_tree(line), margin, borders))
+
+
 def _unpadded(sql: str) -> str:
     """Take the margin from the clauses of a view, or from the head of a function."""
     if re.match(r"CREATE (MATERIALIZED )?VIEW ", sql):

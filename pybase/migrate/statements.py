@@ -4,23 +4,24 @@ Owns no knowledge of Alembic or of files. What PostgreSQL's own grammar (pglast)
 left exactly as it was written.
 """
 
+import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 from pglast import parser
 
-LINE_WIDTH = 100
-"""Longest line, in characters, that `tidy` leaves unbroken. The same number as ruff's."""
+from pybase.migrate.sqltext import WIDTH, break_line
 
-_CLAUSES = {"ADD_P", "FOREIGN", "REFERENCES", "CHECK", "ON", "WHERE", "INCLUDE", "USING"}
-"""Tokens that open a new line when theirs would be too long."""
+_CLAUSES = frozenset({"ADD", "FOREIGN", "REFERENCES", "CHECK", "FROM", "WHERE", "INCLUDE"})
+"""Words that open a new line when theirs would be too long."""
+
+_COMMENTS = {"SQL_COMMENT", "C_COMMENT"}
 
 
 def split(sql: str) -> list[str]:
     """Cut `sql` into single statements, without terminators, comments kept with what follows.
 
-    Comments behind the last statement are dropped: a terminator put after them would be lost
-    in them. Text that PostgreSQL 18's grammar does not know comes back whole, as one statement,
+    A comment at the end of a statement, or behind the last, is dropped: a terminator put after
+    it would be lost in it. Text that PostgreSQL 18's grammar does not know comes back whole, as one statement,
     so that the server itself says what is wrong with it.
     """
     try:
@@ -28,59 +29,65 @@ def split(sql: str) -> list[str]:
     except parser.ParseError:
         slices = None
     if slices is None:
-        whole = sql.strip().rstrip(";").rstrip()
+        whole = _without_last_comment(sql.strip()).rstrip("; \t\r\n")
         return [whole] if whole else []
     statements = []
     end = 0
     for each in slices:
         comment = sql[end : each.start].lstrip("; \t\r\n")
-        statements.append((comment + sql[each]).strip())
+        statements.append(_without_last_comment((comment + sql[each]).strip()))
         end = each.stop
     return statements
 
 
+def _without_last_comment(statement: str) -> str:
+    if "--" not in statement.rpartition("\n")[2]:
+        return statement
+    try:
+        tokens = [token for token in parser.scan(statement) if token.name not in _COMMENTS]
+    except parser.ParseError:
+        return statement
+    return statement[: tokens[-1].end + 1] if tokens else ""
+
+
 def tidy(sql: str) -> str:
-    """Indent by blanks, end no line with one, and break lines that are too long.
+    """Indent by blanks and from the margin, end no line with one, and break what is too long.
 
     Only the white space between tokens changes, so no literal and no comment can be harmed.
     """
-    if "\t" not in sql and all(
-        len(line) <= LINE_WIDTH and line == line.rstrip() for line in sql.split("\n")
-    ):
+    if not _NEEDS_CARE.search(sql) and max(map(len, sql.split("\n"))) < WIDTH:
         return sql
     try:
-        lines = list(_token_lines(sql))
+        lines = list(_lines(sql))
+        common = min((len(margin) for margin, tokens in lines[1:] if tokens), default=0)
+        return "\n".join(_tidy_line(margin[common:], tokens) for margin, tokens in lines)
     except parser.ParseError:
         return sql
-    return "".join(text for gap, line in lines for text in (gap, *_broken(gap, line)))
 
 
-def _token_lines(sql: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
-    """Each line as its leading white space and its tokens: (gap before, name, text)."""
-    leading, line = "", []
+_NEEDS_CARE = re.compile(r"\t|[ \t]$|\n[ \t]|KEY\(", re.MULTILINE)
+
+
+def _lines(sql: str) -> Iterator[tuple[str, list[str]]]:
+    """Each line as its margin and its tokens, these with the white space before them."""
+    margin, line = "", []
     end = 0
     for token in parser.scan(sql):
         gap = sql[end : token.start]
-        text = sql[token.start : token.end + 1]
+        text = sql[token.start : token.end + 1].rstrip()
         if "\n" in gap:
-            yield leading, line
-            newlines, _, indent = gap.rpartition("\n")
-            leading = "\n" * (newlines.count("\n") + 1) + indent.expandtabs(4)
-            line = []
-            gap = ""
-        line.append((gap, token.name, text.rstrip()))
+            yield margin, line
+            yield from (("", []) for _ in range(gap.count("\n") - 1))
+            margin, line, gap = gap.rpartition("\n")[2].expandtabs(4), [], ""
+        if text == "(" and line and line[-1].endswith("KEY"):
+            gap = " "  # Alembic writes FOREIGN KEY(a), everybody else does not
+        line.append(gap + text)
         end = token.end + 1
-    yield leading, line
+    yield margin, line
 
 
-def _broken(leading: str, line: list[tuple[str, str, str]]) -> Iterator[str]:
-    """The texts of one line, with line ends before its clauses when it is too long."""
-    indent = leading.rpartition("\n")[2]
-    length = len(indent) + sum(len(gap) + len(text) for gap, _, text in line)
-    depth = 0
-    for (gap, name, text), (_, following, _) in pairwise([*line, ("", "", "")]):
-        depth += {"(": 1, ")": -1}.get(text, 0)
-        opens = name in _CLAUSES and (name != "ON" or following not in ("DELETE_P", "UPDATE"))
-        if length > LINE_WIDTH and gap and depth == 0 and opens:
-            gap = f"\n{indent or '    '}"
-        yield gap + text
+def _tidy_line(margin: str, tokens: list[str]) -> str:
+    line = "".join(tokens)
+    if len(margin) + len(line) < WIDTH or "\n" in line or "--" in line:
+        return (margin + line).rstrip()
+    return break_line(line, margin, _CLAUSES)

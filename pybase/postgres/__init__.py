@@ -11,6 +11,8 @@ from pybase.postgres.cluster import Cluster, Status
 from pybase.postgres.places import locate
 from pybase.postgres.scratch import (
     ensure_template,
+    has_template,
+    keep_as_template,
     prune_templates,
     scratch_cluster,
     scratch_database,
@@ -22,6 +24,8 @@ __all__ = [
     "Status",
     "ensure_template",
     "find_bin",
+    "has_template",
+    "keep_as_template",
     "locate",
     "prune_templates",
     "scratch_cluster",

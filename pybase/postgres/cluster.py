@@ -95,11 +95,13 @@ class Cluster:
     @plain_refusals()
     def ensure_database(self, name: str) -> str:
         """Make sure that the server runs and has a database `name`; return its URL."""
-        url = self.url(name)
-        if self._server_version(name) is None:
+        version = self._server_version(name)
+        if version is None:
             self.ensure_running()
             self._create_database(name)
-        return url
+        else:
+            self._require_major(str(version // 10_000))
+        return self.url(name)
 
     @plain_refusals()
     def stop(self) -> None:
@@ -188,7 +190,7 @@ class Cluster:
             server.start()
         version = self._server_version()
         if version is None:
-            raise server.failure("The embedded PostgreSQL does not accept connections.")
+            raise server.failure("The embedded PostgreSQL does not accept connections")
         return version
 
     def _recovers(self) -> bool:

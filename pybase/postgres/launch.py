@@ -17,10 +17,10 @@ from pybase.postgres import postmaster
 from pybase.postgres.account import Account
 from pybase.postgres.binaries import find_bin
 
-_START_TIMEOUT_S = 60
+_START_TIMEOUT_S = 300  # a killed server may have much to recover
 _ORPHANS_TIMEOUT_S = 10
-_LAST_WORDS = 12
-_MEND = "Its log is {log}. Mend the cause, or run `nox -s db -- reset` (the data in it is lost)."
+_LAST_WORDS = 8
+_DISK_FULL = "No space left on device"
 
 # The developer's PGDATA, PGPORT, TZ or LD_PRELOAD would change the server; its language, the log.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
@@ -66,11 +66,7 @@ class Launch:
         result = self._run("initdb", *options, "-D", partial.name, capture=True)
         if result.returncode != 0:
             shutil.rmtree(partial, ignore_errors=True)
-            raise DatabaseError(
-                f"initdb of PostgreSQL {self.major} failed in {self.directory}:\n"
-                + _last_lines(result.stdout),
-                "Mend the cause, or set DATABASE_URL to a server you have.",
-            )
+            raise self._failure("The embedded PostgreSQL cannot be made", result.stdout)
         partial.rename(self.data)
 
     def start(self) -> None:
@@ -82,14 +78,23 @@ class Launch:
         while not self._try_start():
             # The children of a killed server take a moment to notice, and hold its shared memory.
             if "still in use" not in self._log_text() or time.monotonic() > deadline:
-                raise self.failure("The embedded PostgreSQL does not start.")
+                raise self.failure("The embedded PostgreSQL does not start")
             postmaster.pause()
 
     def failure(self, problem: str) -> DatabaseError:
         """Return an error that says `problem` and quotes the last lines of the server's log."""
-        words = _last_lines(self._log_text())
+        return self._failure(problem, self._log_text())
+
+    def _failure(self, problem: str, words: str) -> DatabaseError:
+        quoted = "\n".join(f"    {line}" for line in words.strip().splitlines()[-_LAST_WORDS:])
+        if _DISK_FULL in words:
+            return DatabaseError(
+                f"{problem}, because the disk of {self.directory} is full.\n{quoted}",
+                "Free some space there, and run the command again.",
+            )
         return DatabaseError(
-            f"{problem}\n{words}".rstrip(), _MEND.format(log=self.directory / "log")
+            f"{problem} in {self.directory}:\n{quoted}",
+            "Mend the cause, or run `nox -s db -- reset` to start afresh (its data is lost).",
         )
 
     def _try_start(self) -> bool:
@@ -167,7 +172,3 @@ def discard(data: Path) -> None:
         trash = Path(tempfile.mkdtemp(prefix="initdb-", dir=data.parent)) / "data"
         data.rename(trash)
         shutil.rmtree(trash.parent)
-
-
-def _last_lines(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.strip().splitlines()[-_LAST_WORDS:])

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 # PostgreSQL wants a positive number here, and no system hands out this one.
@@ -44,11 +45,11 @@ def disown_lock_files(data: Path, socket: Path) -> None:
     PostgreSQL itself still refuses to start beside surviving children of a killed server.
     """
     for lock_file in (data / "postmaster.pid", socket / f"{SOCKET_NAME}.lock"):
-        try:
-            _, _, rest = lock_file.read_bytes().partition(b"\n")
-        except FileNotFoundError:
-            continue
-        lock_file.write_bytes(b"%d\n%s" % (_IMPOSSIBLE_PID, rest))
+        with suppress(FileNotFoundError), lock_file.open("r+b") as file:
+            _, _, rest = file.read().partition(b"\n")
+            file.seek(0)  # in place: on a full disk a truncated file would stay empty
+            file.write(b"%d\n%s" % (_IMPOSSIBLE_PID, rest))
+            file.truncate()
 
 
 def stop_postmaster(data: Path, *, fast_s: float = 30, immediate_s: float = 10) -> bool:

@@ -5,6 +5,7 @@ the database's name, so that whoever comes next can tell a live one from what a 
 left behind, even one of another host or container, and drops only the latter.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from pybase.errors import DatabaseError
 from pybase.postgres.cluster import Cluster
 
 # No person names a database like this: it may be dropped without asking.
-_SCRATCH_NAME = "^[a-z][a-z0-9_]*__[0-9a-f]{16}$"
+_SCRATCH_NAME = "^[a-z][a-z0-9_]*__[0-9a-f]{16}$"  # to Python and PostgreSQL alike
 _TEMPLATE_MARK = "pybase template, last used "
 _UNFINISHED = "building"
 _BUILD_TIMEOUT_S = 900
@@ -79,13 +80,33 @@ def ensure_template(server_url: str, name: str, build: Callable[[str], None]) ->
 
     One process builds while others wait. The database gets its name when it is complete, so an
     unfinished one is never used. Put a digest of the content into its name: it is never rebuilt.
+    Raise ValueError for a name that would pass for a scratch database, and be swept as one.
     """
+    if re.fullmatch(_SCRATCH_NAME, name):
+        raise ValueError(f"{name} is a name for a scratch database, not for a template")
     with _maintenance(server_url) as connection:
         _wait_for_lock(connection, name)
         if not _is_known(connection, name):
             _build(connection, server_url, name, build)
         _mark_used(connection, name)
     return name
+
+
+def keep_as_template(server_url: str, database_url: str, name: str) -> None:
+    """Make the scratch database at `database_url` the template `name`, unless there is one."""
+    with _maintenance(server_url) as connection:
+        _wait_for_lock(connection, name)
+        if not _is_known(connection, name):
+            _finish(connection, urlsplit(database_url).path[1:], name)
+
+
+def has_template(server_url: str, name: str) -> bool:
+    """Whether the template `name` is there; marks it as used."""
+    with _maintenance(server_url) as connection:
+        found = _is_known(connection, name)
+        if found:
+            _mark_used(connection, name)
+        return found
 
 
 def prune_templates(server_url: str, keep: int = 8) -> list[str]:
@@ -133,15 +154,19 @@ def _build(
 ) -> None:
     with scratch_database(server_url, prefix=_UNFINISHED) as url:
         build(url)
-        unfinished = urlsplit(url).path[1:]
-        _mark_used(connection, unfinished)
-        # Whoever is connected to it, such as a pool that `build` left open, blocks its cloning.
-        _run(connection, "ALTER DATABASE {} ALLOW_CONNECTIONS false", unfinished)
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
-            [unfinished],
-        )
-        _run(connection, "ALTER DATABASE {} RENAME TO {}", unfinished, name)
+        _finish(connection, urlsplit(url).path[1:], name)
+
+
+def _finish(connection: psycopg.Connection, unfinished: str, name: str) -> None:
+    """Make a template of a database that holds what it should."""
+    _mark_used(connection, unfinished)
+    # Whoever is connected to it, such as a pool that `build` left open, blocks its cloning.
+    _run(connection, "ALTER DATABASE {} ALLOW_CONNECTIONS false", unfinished)
+    connection.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+        [unfinished],
+    )
+    _run(connection, "ALTER DATABASE {} RENAME TO {}", unfinished, name)
 
 
 def _create(connection: psycopg.Connection, name: str, template: str | None) -> None:

@@ -1,6 +1,7 @@
 -- Undo: Create users and workspaces
 --
 -- revision  995c641166b7, back to base; one transaction
+-- loses     users, workspaces
 
 BEGIN;
 

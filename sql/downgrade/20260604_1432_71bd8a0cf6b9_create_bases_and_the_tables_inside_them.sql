@@ -1,6 +1,8 @@
 -- Undo: Create bases and the tables inside them
 --
--- revision  71bd8a0cf6b9, back to 995c641166b7; one transaction
+-- revision    71bd8a0cf6b9, back to 995c641166b7; one transaction
+-- workspaces  ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- loses       bases, fields, records, tables
 
 BEGIN;
 

@@ -1,6 +1,9 @@
 -- Undo: Create workspace_members
 --
--- revision  c2df8b017f53, back to 71bd8a0cf6b9; one transaction
+-- revision    c2df8b017f53, back to 71bd8a0cf6b9; one transaction
+-- users       ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- workspaces  ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- loses       workspace_members
 
 BEGIN;
 

@@ -1,6 +1,7 @@
 -- Undo: Index records for paging
 --
 -- revision  82d58978bddb, back to c2df8b017f53; no transaction
+-- records   SHARE UPDATE EXCLUSIVE: blocks nothing but other DDL
 
 DROP INDEX CONCURRENTLY IF EXISTS ix_records_base_id_table_id_created_at_id;
 

@@ -1,6 +1,7 @@
 -- Undo: Index the data of records
 --
 -- revision  5e9c5e20ce9a, back to 82d58978bddb; no transaction
+-- records   SHARE UPDATE EXCLUSIVE: blocks nothing but other DDL
 
 DROP INDEX CONCURRENTLY IF EXISTS ix_records_data;
 

@@ -1,6 +1,8 @@
 -- Undo: Add is_required to fields
 --
 -- revision  1d2037d9809c, back to 5e9c5e20ce9a; one transaction
+-- fields    ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- loses     fields.is_required
 
 BEGIN;
 

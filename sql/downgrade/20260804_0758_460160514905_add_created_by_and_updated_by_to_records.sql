@@ -1,6 +1,8 @@
 -- Undo: Add created_by and updated_by to records
 --
 -- revision  460160514905, back to 1d2037d9809c; one transaction
+-- records   ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- loses     records.created_by, records.updated_by
 
 BEGIN;
 

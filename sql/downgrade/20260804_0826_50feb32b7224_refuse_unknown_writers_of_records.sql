@@ -1,6 +1,8 @@
 -- Undo: Refuse unknown writers of records
 --
 -- revision  50feb32b7224, back to 460160514905; one transaction
+-- records   ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- users     ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 

@@ -1,6 +1,8 @@
 -- Undo: Validate the writers of records
 --
 -- revision  a28935dc496c, back to 50feb32b7224; one transaction
+-- records   ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- users     ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 
@@ -11,14 +13,14 @@ ALTER TABLE records DROP CONSTRAINT fk_records_updated_by_users;
 ALTER TABLE records DROP CONSTRAINT fk_records_created_by_users;
 
 ALTER TABLE records
-    ADD CONSTRAINT fk_records_created_by_users
-    FOREIGN KEY(created_by)
-    REFERENCES users (id) ON DELETE SET NULL NOT VALID;
+ADD CONSTRAINT fk_records_created_by_users
+FOREIGN KEY (created_by)
+REFERENCES users (id) ON DELETE SET NULL NOT VALID;
 
 ALTER TABLE records
-    ADD CONSTRAINT fk_records_updated_by_users
-    FOREIGN KEY(updated_by)
-    REFERENCES users (id) ON DELETE SET NULL NOT VALID;
+ADD CONSTRAINT fk_records_updated_by_users
+FOREIGN KEY (updated_by)
+REFERENCES users (id) ON DELETE SET NULL NOT VALID;
 
 UPDATE alembic_version
 SET version_num = '50feb32b7224'

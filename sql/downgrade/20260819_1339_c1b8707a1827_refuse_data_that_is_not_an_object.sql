@@ -1,6 +1,7 @@
 -- Undo: Refuse data that is not an object
 --
 -- revision  c1b8707a1827, back to a28935dc496c; one transaction
+-- records   ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 

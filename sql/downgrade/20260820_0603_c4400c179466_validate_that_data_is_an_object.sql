@@ -1,6 +1,7 @@
 -- Undo: Validate that data is an object
 --
 -- revision  c4400c179466, back to c1b8707a1827; one transaction
+-- records   ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 
@@ -9,8 +10,8 @@ SET LOCAL lock_timeout = '2s';
 ALTER TABLE records DROP CONSTRAINT ck_records_data_is_object;
 
 ALTER TABLE records
-    ADD CONSTRAINT ck_records_data_is_object
-    CHECK (jsonb_typeof(data) = 'object') NOT VALID;
+ADD CONSTRAINT ck_records_data_is_object
+CHECK (jsonb_typeof(data) = 'object') NOT VALID;
 
 UPDATE alembic_version
 SET version_num = 'c1b8707a1827'

@@ -1,6 +1,8 @@
 -- Undo: Add slug to workspaces
 --
--- revision  ee688469083a, back to c4400c179466; one transaction
+-- revision    ee688469083a, back to c4400c179466; one transaction
+-- workspaces  ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- loses       workspaces.slug
 
 BEGIN;
 

@@ -1,6 +1,7 @@
 -- Undo: Refuse a slug that is taken
 --
--- revision  54809042e12d, back to ee688469083a; one transaction
+-- revision    54809042e12d, back to ee688469083a; one transaction
+-- workspaces  ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 

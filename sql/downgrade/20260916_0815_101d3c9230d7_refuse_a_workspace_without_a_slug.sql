@@ -1,6 +1,7 @@
 -- Undo: Refuse a workspace without a slug
 --
--- revision  101d3c9230d7, back to 4769c700cf0e; one transaction
+-- revision    101d3c9230d7, back to 4769c700cf0e; one transaction
+-- workspaces  ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 

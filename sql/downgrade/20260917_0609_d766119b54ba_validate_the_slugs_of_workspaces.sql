@@ -1,6 +1,7 @@
 -- Undo: Validate the slugs of workspaces
 --
--- revision  d766119b54ba, back to 101d3c9230d7; one transaction
+-- revision    d766119b54ba, back to 101d3c9230d7; one transaction
+-- workspaces  ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 
@@ -11,10 +12,12 @@ ALTER TABLE workspaces DROP CONSTRAINT ck_workspaces_slug_not_null;
 ALTER TABLE workspaces DROP CONSTRAINT ck_workspaces_slug_format;
 
 ALTER TABLE workspaces
-    ADD CONSTRAINT ck_workspaces_slug_format
-    CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$') NOT VALID;
+ADD CONSTRAINT ck_workspaces_slug_format
+CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$') NOT VALID;
 
-ALTER TABLE workspaces ADD CONSTRAINT ck_workspaces_slug_not_null CHECK (slug IS NOT NULL) NOT VALID;
+ALTER TABLE workspaces
+ADD CONSTRAINT ck_workspaces_slug_not_null
+CHECK (slug IS NOT NULL) NOT VALID;
 
 UPDATE alembic_version
 SET version_num = '101d3c9230d7'

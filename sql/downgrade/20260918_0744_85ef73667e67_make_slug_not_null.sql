@@ -1,12 +1,15 @@
 -- Undo: Make slug NOT NULL
 --
--- revision  85ef73667e67, back to d766119b54ba; one transaction
+-- revision    85ef73667e67, back to d766119b54ba; one transaction
+-- workspaces  ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
-ALTER TABLE workspaces ADD CONSTRAINT ck_workspaces_slug_not_null CHECK (slug IS NOT NULL);
+ALTER TABLE workspaces
+ADD CONSTRAINT ck_workspaces_slug_not_null
+CHECK (slug IS NOT NULL) NOT VALID;
 
 ALTER TABLE workspaces ALTER COLUMN slug DROP NOT NULL;
 

@@ -1,6 +1,8 @@
 -- Undo: Add deleted_at to records
 --
 -- revision  0845be6841a8, back to 85ef73667e67; one transaction
+-- records   ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- loses     records.deleted_at
 
 BEGIN;
 

@@ -1,6 +1,7 @@
 -- Undo: Index the trash
 --
 -- revision  8ff06cbec855, back to 0845be6841a8; no transaction
+-- records   SHARE UPDATE EXCLUSIVE: blocks nothing but other DDL
 
 DROP INDEX CONCURRENTLY IF EXISTS ix_records_base_id_table_id_deleted_at;
 

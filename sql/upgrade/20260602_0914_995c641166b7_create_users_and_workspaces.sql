@@ -32,7 +32,7 @@ CREATE TABLE workspaces (
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_workspaces PRIMARY KEY (id),
     CONSTRAINT fk_workspaces_owner_id_users
-    FOREIGN KEY(owner_id)
+    FOREIGN KEY (owner_id)
     REFERENCES users (id) ON DELETE RESTRICT
 );
 

@@ -1,6 +1,7 @@
 -- Create bases and the tables inside them
 --
--- revision  71bd8a0cf6b9, after 995c641166b7; one transaction
+-- revision    71bd8a0cf6b9, after 995c641166b7; one transaction
+-- workspaces  SHARE ROW EXCLUSIVE: blocks writes; no rewrite, no scan
 
 BEGIN;
 
@@ -16,7 +17,7 @@ CREATE TABLE bases (
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_bases PRIMARY KEY (id),
     CONSTRAINT fk_bases_workspace_id_workspaces
-    FOREIGN KEY(workspace_id)
+    FOREIGN KEY (workspace_id)
     REFERENCES workspaces (id) ON DELETE CASCADE,
     CONSTRAINT ck_bases_name_not_blank CHECK (name ~ '\S')
 );
@@ -32,7 +33,9 @@ CREATE TABLE tables (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_tables PRIMARY KEY (base_id, id),
-    CONSTRAINT fk_tables_base_id_bases FOREIGN KEY(base_id) REFERENCES bases (id) ON DELETE CASCADE,
+    CONSTRAINT fk_tables_base_id_bases
+    FOREIGN KEY (base_id)
+    REFERENCES bases (id) ON DELETE CASCADE,
     CONSTRAINT uq_tables_base_id_name UNIQUE (base_id, name)
 );
 
@@ -49,11 +52,41 @@ CREATE TABLE fields (
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_fields PRIMARY KEY (base_id, id),
     CONSTRAINT fk_fields_base_id_table_id_tables
-    FOREIGN KEY(base_id, table_id)
+    FOREIGN KEY (base_id, table_id)
     REFERENCES tables (base_id, id) ON DELETE CASCADE,
     CONSTRAINT uq_fields_base_id_table_id_name UNIQUE (base_id, table_id, name),
     CONSTRAINT ck_fields_type_known
-    CHECK (type IN ('text', 'long_text', 'number', 'currency', 'percent', 'checkbox', 'date', 'datetime', 'duration', 'single_select', 'multi_select', 'email', 'url', 'phone', 'rating', 'user', 'attachment', 'link', 'lookup', 'rollup', 'formula', 'count', 'autonumber', 'created_time', 'modified_time', 'created_by', 'modified_by'))
+    CHECK (
+        type IN (
+            'text',
+            'long_text',
+            'number',
+            'currency',
+            'percent',
+            'checkbox',
+            'date',
+            'datetime',
+            'duration',
+            'single_select',
+            'multi_select',
+            'email',
+            'url',
+            'phone',
+            'rating',
+            'user',
+            'attachment',
+            'link',
+            'lookup',
+            'rollup',
+            'formula',
+            'count',
+            'autonumber',
+            'created_time',
+            'modified_time',
+            'created_by',
+            'modified_by'
+        )
+    )
 );
 
 CREATE UNIQUE INDEX uq_fields_primary ON fields (base_id, table_id) WHERE is_primary;
@@ -67,7 +100,7 @@ CREATE TABLE records (
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_records PRIMARY KEY (base_id, id),
     CONSTRAINT fk_records_base_id_table_id_tables
-    FOREIGN KEY(base_id, table_id)
+    FOREIGN KEY (base_id, table_id)
     REFERENCES tables (base_id, id) ON DELETE CASCADE
 );
 

@@ -1,6 +1,8 @@
 -- Create workspace_members
 --
--- revision  c2df8b017f53, after 71bd8a0cf6b9; one transaction
+-- revision    c2df8b017f53, after 71bd8a0cf6b9; one transaction
+-- users       SHARE ROW EXCLUSIVE: blocks writes; no rewrite, no scan
+-- workspaces  SHARE ROW EXCLUSIVE: blocks writes; no rewrite, no scan
 
 BEGIN;
 
@@ -14,10 +16,10 @@ CREATE TABLE workspace_members (
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_workspace_members PRIMARY KEY (workspace_id, user_id),
     CONSTRAINT fk_workspace_members_workspace_id_workspaces
-    FOREIGN KEY(workspace_id)
+    FOREIGN KEY (workspace_id)
     REFERENCES workspaces (id) ON DELETE CASCADE,
     CONSTRAINT fk_workspace_members_user_id_users
-    FOREIGN KEY(user_id)
+    FOREIGN KEY (user_id)
     REFERENCES users (id) ON DELETE CASCADE,
     CONSTRAINT ck_workspace_members_role_known
     CHECK (role IN ('owner', 'editor', 'commenter', 'viewer'))

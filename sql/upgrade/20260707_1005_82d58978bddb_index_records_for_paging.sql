@@ -1,11 +1,16 @@
 -- Index records for paging
 --
 -- revision  82d58978bddb, after c2df8b017f53; no transaction
+-- records   SHARE UPDATE EXCLUSIVE: blocks nothing but other DDL
 
 DROP INDEX CONCURRENTLY IF EXISTS ix_records_base_id_table_id_created_at_id;
 
-CREATE INDEX CONCURRENTLY ix_records_base_id_table_id_created_at_id
-    ON records (base_id, table_id, created_at, id);
+CREATE INDEX CONCURRENTLY ix_records_base_id_table_id_created_at_id ON records (
+    base_id,
+    table_id,
+    created_at,
+    id
+);
 
 UPDATE alembic_version
 SET version_num = '82d58978bddb'

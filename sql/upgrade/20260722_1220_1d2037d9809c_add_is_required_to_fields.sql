@@ -1,6 +1,7 @@
 -- Add is_required to fields
 --
 -- revision  1d2037d9809c, after 5e9c5e20ce9a; one transaction
+-- fields    ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 

@@ -1,6 +1,7 @@
 -- Add created_by and updated_by to records
 --
 -- revision  460160514905, after 1d2037d9809c; one transaction
+-- records   ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 

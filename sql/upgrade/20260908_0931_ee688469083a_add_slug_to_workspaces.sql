@@ -1,6 +1,7 @@
 -- Add slug to workspaces
 --
--- revision  ee688469083a, after c4400c179466; one transaction
+-- revision    ee688469083a, after c4400c179466; one transaction
+-- workspaces  ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 
@@ -9,8 +10,8 @@ SET LOCAL lock_timeout = '2s';
 ALTER TABLE workspaces ADD COLUMN slug TEXT;
 
 ALTER TABLE workspaces
-    ADD CONSTRAINT ck_workspaces_slug_format
-    CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$') NOT VALID;
+ADD CONSTRAINT ck_workspaces_slug_format
+CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$') NOT VALID;
 
 UPDATE alembic_version
 SET version_num = 'ee688469083a'

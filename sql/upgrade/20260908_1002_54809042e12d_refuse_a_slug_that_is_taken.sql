@@ -1,6 +1,7 @@
 -- Refuse a slug that is taken
 --
--- revision  54809042e12d, after ee688469083a; no transaction
+-- revision    54809042e12d, after ee688469083a; no transaction
+-- workspaces  ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 ALTER TABLE workspaces DROP CONSTRAINT IF EXISTS uq_workspaces_slug;
 

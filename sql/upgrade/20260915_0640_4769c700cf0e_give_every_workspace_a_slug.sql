@@ -1,15 +1,19 @@
 -- Give every workspace a slug
 --
--- revision  4769c700cf0e, after 54809042e12d; one transaction
+-- revision    4769c700cf0e, after 54809042e12d; one transaction
+-- workspaces  ROW EXCLUSIVE: blocks nothing; scanned; rows changed
+-- hazards     unbatched-data-change on workspaces (accepted: workspaces are tens of thousands and
+--             rarely written)
 
 BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
+-- unbatched-data-change: one transaction works through all of workspaces; rows, and vacuum, wait
+-- for its end.
+-- accepted: workspaces are tens of thousands and rarely written
 UPDATE workspaces
-SET slug = ltrim(
-    regexp_replace(lower(name || '-' || id), '[^a-z0-9]+', '-', 'g'), '-'
-)
+SET slug = ltrim(regexp_replace(lower(name || '-' || id), '[^a-z0-9]+', '-', 'g'), '-')
 WHERE slug IS NULL;
 
 UPDATE alembic_version

@@ -1,12 +1,15 @@
 -- Refuse a workspace without a slug
 --
--- revision  101d3c9230d7, after 4769c700cf0e; one transaction
+-- revision    101d3c9230d7, after 4769c700cf0e; one transaction
+-- workspaces  ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
-ALTER TABLE workspaces ADD CONSTRAINT ck_workspaces_slug_not_null CHECK (slug IS NOT NULL) NOT VALID;
+ALTER TABLE workspaces
+ADD CONSTRAINT ck_workspaces_slug_not_null
+CHECK (slug IS NOT NULL) NOT VALID;
 
 UPDATE alembic_version
 SET version_num = '101d3c9230d7'

@@ -1,6 +1,7 @@
 -- Validate the slugs of workspaces
 --
--- revision  d766119b54ba, after 101d3c9230d7; one transaction
+-- revision    d766119b54ba, after 101d3c9230d7; one transaction
+-- workspaces  SHARE UPDATE EXCLUSIVE: blocks nothing but other DDL; scanned
 
 BEGIN;
 

@@ -1,6 +1,7 @@
 -- Make slug NOT NULL
 --
--- revision  85ef73667e67, after d766119b54ba; one transaction
+-- revision    85ef73667e67, after d766119b54ba; one transaction
+-- workspaces  ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 

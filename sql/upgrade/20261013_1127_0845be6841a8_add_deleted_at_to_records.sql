@@ -1,6 +1,7 @@
 -- Add deleted_at to records
 --
 -- revision  0845be6841a8, after 85ef73667e67; one transaction
+-- records   ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
 BEGIN;
 

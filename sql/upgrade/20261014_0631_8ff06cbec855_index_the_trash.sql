@@ -1,12 +1,16 @@
 -- Index the trash
 --
 -- revision  8ff06cbec855, after 0845be6841a8; no transaction
+-- records   SHARE UPDATE EXCLUSIVE: blocks nothing but other DDL
 
 DROP INDEX CONCURRENTLY IF EXISTS ix_records_base_id_table_id_deleted_at;
 
-CREATE INDEX CONCURRENTLY ix_records_base_id_table_id_deleted_at
-    ON records (base_id, table_id, deleted_at)
-    WHERE deleted_at IS NOT NULL;
+CREATE INDEX CONCURRENTLY ix_records_base_id_table_id_deleted_at ON records (
+    base_id,
+    table_id,
+    deleted_at
+)
+WHERE deleted_at IS NOT NULL;
 
 UPDATE alembic_version
 SET version_num = '8ff06cbec855'

@@ -12,6 +12,7 @@ and their settings) or to one session. User mappings, subscriptions and security
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -46,6 +47,11 @@ class Change:
     identity: str
     before: str | None
     after: str | None
+
+    @property
+    def is_one_sided(self) -> bool:
+        """Whether one of the snapshots lacks the object."""
+        return self.before is None or self.after is None
 
 
 def snapshot(
@@ -104,37 +110,36 @@ _PART = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ABOUT = re.compile(r"(?:comment on|grants on|owner of) (?P<whole>.+)", re.DOTALL)
+_WHOLE = re.compile(r"(?:(?:foreign )?table|(?:materialized )?view|domain) (?P<name>.+)", re.DOTALL)
 
 
 def _folded(changes: Iterable[Change]) -> Iterator[tuple[Change, int]]:
     """Yield each change that is worth a line, with the number of those that follow from it."""
     changes = list(changes)
-    parts = {
-        (name, change.before is None): 0
-        for change in changes
-        if change.before is None or change.after is None
-        for name in (change.identity, change.identity.partition("table ")[2])
-        if name
-    }
-    told = []
+    wholes = {}
     for change in changes:
-        match = _PART.fullmatch(change.identity) or _ABOUT.fullmatch(change.identity)
-        whole = (match["whole"], change.before is None) if match else None
-        if whole in parts and not (change.before and change.after):
+        if change.is_one_sided:
+            match = _WHOLE.fullmatch(change.identity)
+            for name in (change.identity, *(match.groups() if match else ())):
+                wholes[name, change.before is None] = change.identity
+    told, parts = [], Counter[str]()
+    for change in changes:
+        matches = (pattern.fullmatch(change.identity) for pattern in (_PART, _ABOUT))
+        keys = [(match["whole"], change.before is None) for match in matches if match]
+        whole = next((wholes[key] for key in keys if key in wholes), None)
+        if whole and change.is_one_sided:
             parts[whole] += 1
         else:
             told.append(change)
     for change in told:
-        side = change.before is None
-        names = {change.identity, change.identity.partition("table ")[2]}
-        yield change, sum(parts.get((name, side), 0) for name in names)
+        yield change, parts[change.identity]
 
 
 def _lines(change: Change, parts: int, before: str, after: str) -> Iterator[str]:
     """Yield one change as lines: what it is about, then the definitions that tell it apart."""
     if change.before is None or change.after is None:
         side = after if change.before is None else before
-        more = f" and {parts} objects of it" if parts else ""
+        more = f", with {parts} object{'s' * (parts > 1)} of its own" if parts else ""
         yield f"only in {side}: {change.identity}{more}"
         return
     width = max(len(before), len(after))

@@ -1,7 +1,7 @@
 """The one query that reads a catalog, and the transaction around it.
 
 This module owns how the catalog is read and leaves no trace of it: no setting, no lock, no open
-transaction. It must never write, and never name a kind of object: those are in `kinds.py`.
+transaction. It must never write. The kinds of objects are data, in the modules beside it.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
-from pybase.migrate.catalog.kinds import KINDS, Kind, grants
+from pybase.migrate.catalog import relations, rules, services, types
+from pybase.migrate.catalog.kind import Kind, grants
+
+_KINDS = (*relations.KINDS, *types.KINDS, *rules.KINDS, *services.KINDS)
 
 # What PostgreSQL's own definitions depend on, as pg_dump sets it. `pg_temp` comes last, or a
 # temporary table called pg_class would be read in place of the catalog; jit and the search for
@@ -74,14 +77,15 @@ _OF_COLUMN = """CASE WHEN o.kind = 'column'
 _ABOUT = f"""
 own AS MATERIALIZED (
     SELECT o.classid, o.objid, o.objsubid, o.relid, o.kind, o.name,
-        o.kind || ' ' || o.name AS identity, o.definition, o.extra, o.position, coalesce(o.address, upper(o.kind) || ' ' || o.name)
-        AS address, o.owner, o.acl, o.acl_type::"char" AS acl_type
+        concat(o.kind, ' ', o.name) AS identity, o.definition, o.extra, o.position,
+        coalesce(o.address, upper(o.kind) || ' ' || o.name) AS address,
+        o.owner, o.acl, o.acl_type::"char" AS acl_type
     FROM object AS o
-    WHERE NOT EXISTS (
-        SELECT FROM member AS m WHERE m.classid = o.classid AND m.objid = o.objid
-    ) AND NOT EXISTS (
-        SELECT FROM member AS m WHERE m.classid = 'pg_class'::regclass AND m.objid = o.relid
-    )
+    -- NOT IN is hashed; an anti-join gets nested loops, and a large extension thousands of them.
+    WHERE (o.classid, o.objid) NOT IN (SELECT m.classid, m.objid FROM member AS m)
+        AND o.relid NOT IN (
+            SELECT m.objid FROM member AS m WHERE m.classid = 'pg_class'::regclass
+        )
 ),
 seen AS (
     SELECT o.identity, o.kind, o.identity AS about, o.name, o.relid, o.position, o.definition,
@@ -92,7 +96,8 @@ seen AS (
         'COMMENT ON ' || o.address || ' IS ' || quote_literal(d.description), NULL
     FROM own AS o JOIN pg_description AS d
         ON d.classoid = o.classid AND d.objoid = o.objid AND d.objsubid = o.objsubid
-    WHERE NOT (o.identity = 'schema public' AND d.description = 'standard public schema')
+    WHERE o.kind <> 'extension'
+        AND NOT (o.identity = 'schema public' AND d.description = 'standard public schema')
     UNION ALL
     SELECT 'grants on ' || o.identity, 'grants', o.identity, o.name, o.relid, o.position,
         g.statements[1], g.statements[2:]
@@ -164,7 +169,9 @@ def read_objects(
 @cache
 def _query(server_version: int) -> str:
     """Return the whole query for a server, by its `server_version_num`."""
-    branches = "\nUNION ALL\n".join(_branch(kind) for kind in KINDS if kind.since <= server_version)
+    branches = "\nUNION ALL\n".join(
+        _branch(kind) for kind in _KINDS if kind.since <= server_version
+    )
     return f"{_COMMON}object ({_COLUMNS}) AS (\n{branches}\n),{_ABOUT}"
 
 

@@ -1,0 +1,114 @@
+"""What was seen, in a reviewer's words: the comments of a SQL file.
+
+Text that people wrote is made safe here before it enters a comment.
+"""
+
+from collections.abc import Iterator, Mapping
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from pybase.migrate.hazards import Finding, reason_for
+
+if TYPE_CHECKING:
+    from pybase.migrate.rehearse import Report, Touch
+
+WIDTH = 97
+"""Longest comment behind its `-- `, in characters."""
+
+_MOST_TABLES = 12
+
+_LOCKS = (
+    ("ACCESS SHARE", "blocks nothing"),
+    ("ROW SHARE", "blocks nothing"),
+    ("ROW EXCLUSIVE", "blocks nothing"),
+    ("SHARE UPDATE EXCLUSIVE", "blocks nothing but other DDL"),
+    ("SHARE", "blocks writes"),
+    ("SHARE ROW EXCLUSIVE", "blocks writes"),
+    ("EXCLUSIVE", "blocks writes"),
+    ("ACCESS EXCLUSIVE", "blocks reads and writes"),
+)
+"""By rank in `watch.MODES`: the manual's name, and who has to wait."""
+
+_BLOCKING = 4
+
+
+def one_line(text: str | None) -> str:
+    """Text from people, made safe for a comment line: no line ends, no control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
+
+
+def report_rows(report: "Report", accepted: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The rows of a header, each a name and a text, that say what a rehearsal saw."""
+    rows = [(touch.relation, _touch_text(touch)) for touch in report.touches[:_MOST_TABLES]]
+    if len(report.touches) > _MOST_TABLES:
+        more = len(report.touches) - _MOST_TABLES
+        rows.append(("...", f"and {more} more tables, none with a stronger lock"))
+    if report.losses:
+        rows += _wrapped("loses", ", ".join(report.losses))
+    if report.unfilled:
+        rows += _wrapped("unseen", f"no sample rows could be made for {', '.join(report.unfilled)}")
+    for finding in report.findings:
+        rows += _wrapped("hazards", _hazard_text(finding, accepted))
+    return _named_once(rows)
+
+
+def _touch_text(touch: "Touch") -> str:
+    mode, blocks = _LOCKS[touch.lock]
+    done = [
+        word
+        for word, holds in (
+            ("rewritten", touch.is_rewritten),
+            ("scanned", touch.is_scanned and not touch.is_rewritten),
+            ("rows changed", touch.is_changed),
+        )
+        if holds
+    ]
+    if not done and touch.lock >= _BLOCKING:
+        done = ["no rewrite, no scan"]
+    return "; ".join((f"{mode}: {blocks}", *done))
+
+
+def _hazard_text(finding: Finding, accepted: Mapping[str, str]) -> str:
+    what = finding.code
+    if finding.relation:
+        is_column = "{relation}.{detail}" in finding.hazard.consequence and finding.detail
+        what += f" on {finding.relation}" + (f".{finding.detail}" if is_column else "")
+    reason = reason_for(accepted, finding)
+    return what if reason is None else f"{what} (accepted: {one_line(reason)})"
+
+
+def _wrapped(name: str, text: str) -> list[tuple[str, str]]:
+    return [(name, line) for line in wrap(one_line(text), WIDTH - 12)]
+
+
+def _named_once(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Leave out a name that stands in the row above already."""
+    names = ["", *(name for name, _ in rows)]
+    return [
+        ("" if name == above else name, text)
+        for (name, text), above in zip(rows, names, strict=False)
+    ]
+
+
+def statement_comments(report: "Report", accepted: Mapping[str, str]) -> dict[int, str]:
+    """The comment above each statement that carries a hazard, by the statement's number."""
+    found: dict[int, str] = {}
+    for finding in report.findings:
+        if finding.statement >= 0:
+            lines = "".join(f"-- {line}\n" for line in _comment(finding, accepted))
+            found[finding.statement] = found.get(finding.statement, "") + lines
+    return found
+
+
+def first_comment_line(finding: Finding) -> str:
+    """The line of a file at which a hazard's comment begins."""
+    return f"-- {next(_comment(finding, {}))}"
+
+
+def _comment(finding: Finding, accepted: Mapping[str, str]) -> Iterator[str]:
+    yield from wrap(one_line(f"{finding.code}: {finding.message}"), WIDTH)
+    reason = reason_for(accepted, finding)
+    if reason is not None:
+        yield from wrap(one_line(f"accepted: {reason}"), WIDTH)
+
+

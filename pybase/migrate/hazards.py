@@ -1,0 +1,408 @@
+"""The policy, as data: what each hazard is called, how bad it is, and what to do instead.
+
+A closed set. `rules` finds hazards in what a rehearsal saw; nothing here looks at a database.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """One way to hurt a live server or those who use it.
+
+    `consequence` is a sentence with `{relation}` and `{detail}`; `recipe` says how to do it
+    safely, in Alembic's terms.
+    """
+
+    code: str
+    level: str
+    consequence: str
+    recipe: str
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """A hazard in one revision and direction.
+
+    `statement` counts the statements of the rendering from 0, or is -1 for the whole revision.
+    """
+
+    statement: int
+    code: str
+    relation: str
+    detail: str = ""
+
+    @property
+    def hazard(self) -> Hazard:
+        """The policy's entry for it."""
+        return HAZARDS[self.code]
+
+    @property
+    def message(self) -> str:
+        """The consequence, as a sentence about this relation."""
+        return self.hazard.consequence.format(relation=self.relation, detail=self.detail)
+
+
+ERROR, WARNING = "error", "warning"
+
+_ALONE = "in `with op.get_context().autocommit_block():`, alone in its revision"
+_LATER = "first release a version that does not use it, then do this one release later"
+
+_TABLE = (
+    # --- locks that last as long as a scan
+    Hazard(
+        "blocking-index-build",
+        ERROR,
+        "writers of {relation} wait until the index is built.",
+        f"op.create_index(..., postgresql_concurrently=True) {_ALONE}; drop a leftover first: "
+        "op.drop_index(..., postgresql_concurrently=True, if_exists=True).",
+    ),
+    Hazard(
+        "blocking-index-drop",
+        ERROR,
+        "readers and writers of {relation} wait, behind whatever the drop itself waits for.",
+        f"op.drop_index(..., postgresql_concurrently=True, if_exists=True) {_ALONE}.",
+    ),
+    Hazard(
+        "validates-constraint",
+        ERROR,
+        "every row behind {relation} is checked while writers wait.",
+        "Add it with postgresql_not_valid=True, and run ALTER TABLE ... VALIDATE CONSTRAINT in the "
+        "next revision.",
+    ),
+    Hazard(
+        "validates-with-not-valid",
+        ERROR,
+        "the lock of ADD ... NOT VALID on {relation} is held during the whole validation.",
+        "Move VALIDATE CONSTRAINT into a revision of its own, which has its own transaction.",
+    ),
+    Hazard(
+        "sets-not-null",
+        ERROR,
+        "readers and writers of {relation} wait while every row is read.",
+        "Add CHECK (column IS NOT NULL) with postgresql_not_valid=True; VALIDATE it in the next "
+        "revision; in a third, op.alter_column(nullable=False), which then reads nothing, and "
+        "drop the check.",
+    ),
+    Hazard(
+        "builds-key",
+        ERROR,
+        "readers and writers of {relation} wait until the key is built or proved.",
+        f"Create the unique index concurrently {_ALONE} (for a primary key, make its columns NOT "
+        "NULL first); in the next revision, op.execute('ALTER TABLE ... ADD CONSTRAINT ... UNIQUE "
+        "USING INDEX ...').",
+    ),
+    Hazard(
+        "adds-exclusion",
+        ERROR,
+        "readers and writers of {relation} wait until the constraint's index is built.",
+        "PostgreSQL has no concurrent form: add it to a new table and copy the rows in batches, or "
+        "accept it for a quiet hour.",
+    ),
+    Hazard(
+        "rewrites-table",
+        ERROR,
+        "readers and writers of {relation} wait while the whole table is written anew.",
+        "Add a new nullable column (its default, if any, in a second statement), fill it in "
+        "batches, and switch over; a type change goes the same way.",
+    ),
+    Hazard(
+        "rewrites-by-maintenance",
+        ERROR,
+        "readers and writers of {relation} wait while the whole table is written anew.",
+        "Leave it out of migrations: run pg_repack or plain VACUUM in operations.",
+    ),
+    Hazard(
+        "refreshes-view",
+        ERROR,
+        "readers of {relation} wait until it is computed anew, or find it empty.",
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY, with a unique index on the view.",
+    ),
+    Hazard(
+        "attaches-partition",
+        ERROR,
+        "rows are read under a lock to prove the bounds of a partition of {relation}.",
+        "Add a CHECK with the same bounds NOT VALID to the table that is attached, and its opposite "
+        "to the default partition; VALIDATE both in the next revision; attach after that.",
+    ),
+    Hazard(
+        "detaches-partition",
+        ERROR,
+        "readers and writers of {relation} wait for the lock.",
+        f"ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY {_ALONE}.",
+    ),
+    Hazard(
+        "locks-table",
+        ERROR,
+        "{relation} is locked by hand until the transaction ends.",
+        "Leave LOCK TABLE out: each statement takes the lock that it needs.",
+    ),
+    Hazard(
+        "many-blocking-locks",
+        ERROR,
+        "{detail} are locked at once, each until the last is done, in an order that may deadlock.",
+        "One revision a table.",
+    ),
+    # --- data
+    Hazard(
+        "unbatched-data-change",
+        ERROR,
+        "one transaction works through all of {relation}; rows, and vacuum, wait for its end.",
+        "Change it in batches by key that commit each: a DO block with COMMIT in its loop, "
+        f"{_ALONE}. A table that stays small: [tool.pybase] small_tables.",
+    ),
+    Hazard(
+        "changes-data-under-lock",
+        ERROR,
+        "{relation} stays locked while rows are changed.",
+        "Change data in a revision of its own, never beside the schema.",
+    ),
+    Hazard(
+        "disables-triggers",
+        ERROR,
+        "rows of {relation} are written past triggers and foreign keys.",
+        "Leave triggers on, and make them tell a backfill apart if they must.",
+    ),
+    Hazard(
+        "truncates",
+        ERROR,
+        "every row of {relation} is gone, and readers wait for the lock.",
+        "Delete in batches by key, or " + _LATER + ".",
+    ),
+    # --- what an old application still uses
+    Hazard(
+        "drops-table",
+        ERROR,
+        "the rows of {relation} are gone, and code that still uses it fails.",
+        _LATER[0].upper() + _LATER[1:] + "; accept it with the reason.",
+    ),
+    Hazard(
+        "drops-column",
+        ERROR,
+        "the data of {relation}.{detail} is gone, and code that still selects it fails.",
+        _LATER[0].upper() + _LATER[1:] + "; accept it with the reason.",
+    ),
+    Hazard(
+        "drops-schema",
+        ERROR,
+        "code that still names something in {relation} fails.",
+        _LATER[0].upper() + _LATER[1:] + "; accept it with the reason.",
+    ),
+    Hazard(
+        "drops-view",
+        ERROR,
+        "code that still selects from {relation} fails.",
+        _LATER[0].upper() + _LATER[1:] + "; accept it with the reason.",
+    ),
+    Hazard(
+        "drops-function",
+        ERROR,
+        "code that still calls {relation} fails.",
+        _LATER[0].upper() + _LATER[1:] + "; accept it with the reason.",
+    ),
+    Hazard(
+        "drops-type",
+        ERROR,
+        "code that still casts to {relation} fails.",
+        _LATER[0].upper() + _LATER[1:] + "; accept it with the reason.",
+    ),
+    Hazard(
+        "drops-enum-value",
+        ERROR,
+        "code that still writes {detail} to {relation} fails.",
+        _LATER[0].upper() + _LATER[1:] + "; accept it with the reason.",
+    ),
+    Hazard(
+        "renames-table",
+        ERROR,
+        "code that still says {relation} fails.",
+        "Rename it and create a view of the old name in the same transaction; drop the view one "
+        "release later.",
+    ),
+    Hazard(
+        "renames-column",
+        ERROR,
+        "code that still says {relation}.{detail} fails.",
+        "Add the new column, write both, backfill, read the new one; drop the old one a release "
+        "later.",
+    ),
+    Hazard(
+        "renames-schema",
+        ERROR,
+        "code that still says {relation} fails.",
+        "Create the new schema, and move one table at a time behind a view.",
+    ),
+    Hazard(
+        "renames-type",
+        ERROR,
+        "code that still casts to {relation} fails.",
+        "Leave the name, or use a domain of the new name first.",
+    ),
+    Hazard(
+        "renames-enum-value",
+        ERROR,
+        "code that still writes {detail} to {relation} fails.",
+        "Add the new value, write it, backfill, and leave the old one unused.",
+    ),
+    Hazard(
+        "adds-required-column",
+        ERROR,
+        "an old application's INSERT into {relation} fails for want of {detail}; so does this "
+        "revision where there are rows.",
+        "Add it nullable or with a server_default; fill it; make it NOT NULL as for sets-not-null.",
+    ),
+    Hazard(
+        "narrows-access",
+        ERROR,
+        "a role that could use {relation} may be refused, or see no rows.",
+        "Grant, and write the policies, before what they replace is taken away.",
+    ),
+    # --- the shape of the revision
+    Hazard(
+        "uses-new-enum-value",
+        ERROR,
+        "PostgreSQL refuses a value of {relation} that was added in the same transaction.",
+        "Add the value in one revision, use it in the next.",
+    ),
+    Hazard(
+        "autocommit-not-alone",
+        ERROR,
+        "what stands before an autocommit block is committed without the version; a failure in "
+        "the block leaves it half done.",
+        "One autocommit block, and nothing else, in a revision.",
+    ),
+    Hazard(
+        "concurrently-in-transaction",
+        ERROR,
+        "PostgreSQL refuses this in a transaction.",
+        f"Put it {_ALONE}.",
+    ),
+    Hazard(
+        "transaction-control",
+        ERROR,
+        "a revision that begins or ends transactions itself loses its version when it fails.",
+        "Leave BEGIN and COMMIT out: Alembic writes them; use an autocommit block where PostgreSQL "
+        "wants none.",
+    ),
+    Hazard(
+        "cannot-render",
+        ERROR,
+        "it has no SQL to review: {detail}.",
+        "Do not read from the database in a revision: say it in SQL, which decides when it runs.",
+    ),
+    Hazard(
+        "rehearsal-failed",
+        ERROR,
+        "it fails on a database at the revision before: {detail}.",
+        "Mend the statement.",
+    ),
+    # --- the way back
+    Hazard(
+        "downgrade-missing",
+        ERROR,
+        "there is no way back, and no word why.",
+        "Write downgrade(), or let it raise NotImplementedError with a sentence that says why not.",
+    ),
+    Hazard(
+        "downgrade-empty",
+        ERROR,
+        "the downgrade does nothing, and what the upgrade made stays: {detail}.",
+        "Undo it, or raise NotImplementedError with a sentence that says why not.",
+    ),
+    Hazard(
+        "downgrade-wrong",
+        ERROR,
+        "the way back does not lead back: {detail}.",
+        "Make downgrade() restore exactly what was there.",
+    ),
+    Hazard(
+        "downgrade-loses-data",
+        WARNING,
+        "the way back destroys data that the upgrade had kept: {detail}.",
+        "Copy it back, or say so in the revision and accept it.",
+    ),
+    # --- types and names
+    Hazard(
+        "small-key",
+        WARNING,
+        "{relation}.{detail} is a 32-bit key or less: it ends at 2,147,483,647.",
+        "sa.BigInteger() with sa.Identity(), or sa.Uuid().",
+    ),
+    Hazard(
+        "timestamp-without-zone",
+        WARNING,
+        "{relation}.{detail} means another moment in every time zone.",
+        "sa.DateTime(timezone=True).",
+    ),
+    Hazard(
+        "json-column",
+        WARNING,
+        "{relation}.{detail} has no equality and no index: DISTINCT and GROUP BY fail on it.",
+        "postgresql.JSONB().",
+    ),
+    Hazard(
+        "char-column",
+        WARNING,
+        "{relation}.{detail} is padded with blanks, and compares without them.",
+        "sa.Text(), with a check on its length where that matters.",
+    ),
+    Hazard(
+        "cut-identifier",
+        WARNING,
+        "PostgreSQL cut a name at 63 bytes: {detail}.",
+        "Give it a shorter name.",
+    ),
+    # --- acceptances
+    Hazard(
+        "accepted-without-reason",
+        ERROR,
+        "the hazard {detail} is accepted without a reason.",
+        "Say in accepted_hazards why it is safe here.",
+    ),
+    Hazard(
+        "accepted-unknown-hazard",
+        ERROR,
+        "accepted_hazards names {detail}, which is no hazard.",
+        "The codes are listed in docs/hazards.md.",
+    ),
+    Hazard(
+        "accepted-for-nothing",
+        ERROR,
+        "nothing here needs the acceptance of {detail}.",
+        "Remove it from accepted_hazards.",
+    ),
+)
+
+HAZARDS: Mapping[str, Hazard] = {each.code: each for each in _TABLE}
+"""Every hazard by its code, in the order of docs/hazards.md."""
+
+
+def acceptance_faults(
+    accepted: Mapping[str, str], findings: Iterable[Finding]
+) -> tuple[Finding, ...]:
+    """Judge a revision's `accepted_hazards` by what both of its directions were found to need.
+
+    A key is a code, or `code on relation`; its value is the reason.
+    """
+    needed = {key for each in findings for key in _keys(each)}
+    faults = []
+    for key, reason in accepted.items():
+        code = key.partition(" on ")[0]
+        if code not in HAZARDS:
+            faults.append(Finding(-1, "accepted-unknown-hazard", "", repr(key)))
+        elif key not in needed:
+            faults.append(Finding(-1, "accepted-for-nothing", "", key))
+        elif not str(reason).strip():
+            faults.append(Finding(-1, "accepted-without-reason", "", key))
+    return tuple(faults)
+
+
+def reason_for(accepted: Mapping[str, str], finding: Finding) -> str | None:
+    """The reason for which a finding is accepted, or None."""
+    reasons = (accepted.get(key) for key in _keys(finding))
+    return next((reason for reason in reasons if reason and reason.strip()), None)
+
+
+def _keys(finding: Finding) -> tuple[str, str]:
+    return f"{finding.code} on {finding.relation}", finding.code

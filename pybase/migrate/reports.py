@@ -1,0 +1,103 @@
+"""The reports of a whole history: rehearsed once, then kept by what they depend on.
+
+A report's key is a digest of all SQL up to its revision, of its downgrade, and of the tools that
+rehearse. Deleting the cache costs only time; it is written whole, so concurrent runs cannot hurt.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pybase.files import digest, digest_files, write_file
+from pybase.migrate import rehearse, scratch
+from pybase.migrate.hazards import Finding
+from pybase.migrate.history import History
+from pybase.migrate.rehearse import Rehearsal, Report, RevisionReport, Touch
+from pybase.migrate.render import RenderedHistory
+from pybase.migrate.sqlfiles import sql_text
+from pybase.settings import Settings, rehearsal_url
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """A report for every revision, in their order, and the schema at head by object."""
+
+    revisions: tuple[RevisionReport, ...]
+    schema: dict[str, str]
+
+
+def rehearse_history(history: History, rendered: RenderedHistory) -> Rehearsed:
+    """Rehearse what was not rehearsed before, after exactly the same SQL.
+
+    Raises DatabaseError when there is no scratch server.
+    """
+    settings = history.settings
+    keys = list(_keys(settings, rendered))
+    path = settings.state / "cache" / f"rehearsals-{digest(str(settings.config_path).encode())}.json"
+    known = _read(path)
+    done = next((place for place, key in enumerate(keys) if key not in known), len(keys))
+    head = _schema_key(keys)
+    if done < len(keys) or head not in known:
+        known |= _rehearse(history, rendered, keys, done)
+        settings.prepare_state()
+        write_file(path, json.dumps({key: known[key] for key in (*keys, head)}))
+    reports = tuple(_report(known[key]) for key in keys)
+    return Rehearsed(reports, known[head])
+
+
+def _rehearse(
+    history: History, rendered: RenderedHistory, keys: Sequence[str], done: int
+) -> dict[str, Any]:
+    """Rehearse the revisions behind the first `done`, and read the schema at their end."""
+    found: dict[str, Any] = {}
+    settings = history.settings
+    with scratch.after(settings, rendered.revisions[:done]) as database:
+        rehearsal = Rehearsal(
+            database,
+            rendered.version_table,
+            frozenset(settings.options.small_tables),
+            lambda revision: scratch.run_online(history, database, revision),
+        )
+        for revision, key in zip(rendered.revisions[done:], keys[done:], strict=True):
+            found[key] = asdict(rehearsal.rehearse(revision))
+        found[_schema_key(keys)] = rehearsal.schema()
+        rehearsal.close()
+        scratch.keep(settings, database, rendered.revisions)
+    return found
+
+
+def _keys(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:
+    sources = sorted(Path(rehearse.__file__).parent.rglob("*.py"))
+    small = ",".join(sorted(settings.options.small_tables))
+    tools = f"{digest_files(sources)} {settings.options.postgres} {rehearsal_url()} {small}"
+    chain = digest(tools.encode())
+    for each in rendered.revisions:
+        chain = digest((chain + sql_text(each.upgrade)).encode())
+        yield digest((chain + sql_text(each.downgrade)).encode())
+
+
+def _schema_key(keys: Sequence[str]) -> str:
+    return f"schema {keys[-1] if keys else 'of nothing'}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _report(values: dict[str, Any]) -> RevisionReport:
+    return RevisionReport(*(_direction(values[name]) for name in ("upgrade", "downgrade")))
+
+
+def _direction(values: dict[str, Any]) -> Report:
+    return Report(
+        touches=tuple(Touch(**each) for each in values["touches"]),
+        losses=tuple(values["losses"]),
+        findings=tuple(Finding(**each) for each in values["findings"]),
+        unfilled=tuple(values["unfilled"]),
+        is_rehearsed=values["is_rehearsed"],
+    )

@@ -1,0 +1,103 @@
+"""What the rules look at: one direction of one revision."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pybase.migrate.hazards import Finding
+from pybase.migrate.render import Rendering
+from pybase.migrate.state import Relation, State
+from pybase.migrate.watch import SHARE, Observation, Run
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run, and what has to be known to judge it.
+
+    `known` is the state before the upgrade, for a downgrade too: what the upgrade made is its own
+    to take away. `upgrade` is, for a downgrade, the run that it undoes. `trace` tells what a
+    downgrade failed to restore, `changed` whether the upgrade changed the catalog.
+    """
+
+    run: Run
+    rendering: Rendering
+    known: State
+    upgrade: Run | None = None
+    trace: str = ""
+    changed: bool = True
+    small_tables: frozenset[str] = frozenset()
+
+    @property
+    def is_upgrade(self) -> bool:
+        """Whether it is the way up."""
+        return self.upgrade is None
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """What was seen of the revision's own statements, without those of the version table."""
+        skipped = self.rendering.bookkeeping
+        return tuple(seen for seen in self.run.observations if seen.sql not in skipped)
+
+    def is_known(self, oid: int) -> bool:
+        """Whether the relation was there before the revision."""
+        return oid in self.known.relations
+
+    def finding(self, seen: Observation, code: str, oid: int, detail: str = "") -> Finding:
+        """A finding about a relation, under the name that the statement gave it."""
+        return Finding(seen.index, code, self.named(oid, seen), detail)
+
+    def named(self, oid: int, seen: Observation) -> str:
+        """A partition stands for its parent where the statement went through the parent."""
+        relation = self.known.relations[oid]
+        if relation.parent in self.known.relations:
+            if seen.locks.get(relation.parent, -1) >= SHARE:
+                return self.named(relation.parent, seen)
+        return relation.label
+
+
+def family(state: State, oid: int) -> Iterator[int]:
+    """A table with all of its partitions."""
+    yield oid
+    for child, relation in state.relations.items():
+        if relation.parent == oid:
+            yield from family(state, child)
+
+
+def is_scanned(seen: Observation, oid: int) -> bool:
+    """Whether the statement read the whole of a table, or of one of its partitions."""
+    scans = seen.scans
+    return bool(scans) and any(
+        each in scans or any(index in scans for index in _indexes(seen.after, each))
+        for each in family(seen.after, oid)
+    )
+
+
+def _indexes(state: State, table: int) -> Iterator[int]:
+    return (oid for oid, relation in state.relations.items() if relation.table == table)
+
+
+def is_rewritten(seen: Observation, oid: int) -> bool:
+    """Whether the table has another file than before the statement."""
+    before, after = seen.before.relations.get(oid), seen.after.relations.get(oid)
+    return bool(before and after and before.file and after.file and before.file != after.file)
+
+
+def changed(seen: Observation) -> Iterator[tuple[int, Relation, Relation]]:
+    """The relations that were there before and after the statement, and are not the same."""
+    for oid, before in seen.before.relations.items():
+        after = seen.after.relations.get(oid)
+        if after is not None and after is not before and after != before:
+            yield oid, before, after
+
+
+def gone(seen: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:
+    """The relations of some kinds that the statement made disappear."""
+    for oid, before in seen.before.relations.items():
+        if before.kind in kinds and oid not in seen.after.relations:
+            yield oid, before
+
+
+def made(seen: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:
+    """The relations of some kinds that the statement made."""
+    for oid, after in seen.after.relations.items():
+        if after.kind in kinds and oid not in seen.before.relations:
+            yield oid, after

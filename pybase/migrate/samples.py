@@ -1,0 +1,193 @@
+"""A few synthetic rows in every table, so that data statements and validations do something.
+
+Owns what the values look like. Rows respect every constraint; a table that refuses them stays
+empty, and `fill` says so. Never used on a database that is not scratch.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from pybase.migrate.state import Column, Constraint, Relation, State
+
+ROWS = 3
+"""Rows a table: enough for a duplicate or a difference to show, few enough to cost nothing."""
+
+_TRIES = 6
+"""How often a row is mended after a check refused it."""
+
+_VALUES: tuple[tuple[str, str], ...] = (
+    (r"(smallint|integer|bigint|oid)", "{n}"),
+    (r"(numeric|real|double precision|money)", "{n}"),
+    (r"(text|character|name|citext|bpchar)", "'x{n}'"),
+    (r'"char"', "'x'"),
+    (r"boolean", "true"),
+    (r"uuid", "gen_random_uuid()"),
+    (r"timestamp|date", "'2026-01-0{n}'"),
+    (r"time ", "'12:00:0{n}'"),
+    (r"interval", "'{n} hours'"),
+    (r"jsonb?", "'{{}}'"),
+    (r"bytea", "'\\x0{n}'"),
+    (r"inet|cidr", "'10.0.0.{n}'"),
+    (r"macaddr", "'08:00:2b:01:02:0{n}'"),
+    (r"tsvector|tsquery", "''"),
+    (r"xml", "'<x/>'"),
+    (r"bit", "B'1'"),
+    (r"\w*range", "'empty'"),
+    (r"point", "'(0,{n})'"),
+)
+"""(type, literal): the first that matches the start of the type; `{n}` counts the rows from 1."""
+
+
+def fill(connection: psycopg.Connection[Any], state: State, tables: Iterable[int]) -> list[str]:
+    """Put rows into those of `tables` that are empty; returns the names of those that stayed so.
+
+    Tables that others refer to come first; what depends on itself in a circle stays empty unless
+    the reference may be null.
+    """
+    waiting = [oid for oid in tables if state.relations[oid].kind in "rp"]
+    waiting = [oid for oid in waiting if _is_root(state, oid)]
+    while waiting:
+        left = [oid for oid in waiting if not _fill_table(connection, state, oid)]
+        if len(left) == len(waiting):
+            break
+        waiting = left
+    return sorted(state.relations[oid].label for oid in waiting)
+
+
+def clear(connection: psycopg.Connection[Any], state: State, kept: Iterable[str]) -> None:
+    """Take every row away again, but for the tables in `kept`, named as in a catalog."""
+    names = [_name(each) for each in state.relations.values() if each.kind in "rp"]
+    unkept = [each for each in names if each.as_string().replace('"', "") not in set(kept)]
+    if unkept:
+        connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(unkept)))
+
+
+def _is_root(state: State, oid: int) -> bool:
+    return state.relations[oid].parent not in state.relations
+
+
+def _name(relation: Relation) -> sql.Identifier:
+    return sql.Identifier(relation.schema, relation.name)
+
+
+def _fill_table(connection: psycopg.Connection[Any], state: State, oid: int) -> bool:
+    table = state.relations[oid]
+    found = connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(_name(table))).fetchone()
+    if found is not None:
+        return True
+    return all(_insert(connection, state, table, number) for number in range(1, ROWS + 1)) or (
+        connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(_name(table))).fetchone()
+        is not None
+    )
+
+
+def _insert(
+    connection: psycopg.Connection[Any], state: State, table: Relation, number: int
+) -> bool:
+    """Insert one row: every column first, then only those that must be given."""
+    for columns in (_insertable(table), {k: c for k, c in _insertable(table).items() if _must(c)}):
+        values = {key: _value(state, column, number) for key, column in columns.items()}
+        values |= _references(state, table, columns, number)
+        for _ in range(_TRIES):
+            refused = _try(connection, table, values)
+            if refused is None:
+                return True
+            if not _mended(table, values, refused, number):
+                break
+    return False
+
+
+def _insertable(table: Relation) -> dict[int, Column]:
+    return {
+        key: column
+        for key, column in table.columns.items()
+        if not (column.is_dropped or column.generated or column.identity)
+        and "nextval(" not in (column.default or "")
+    }
+
+
+def _must(column: Column) -> bool:
+    return column.is_required and column.default is None
+
+
+def _value(state: State, column: Column, number: int) -> str:
+    """A literal of the column's type, another one for each row where the type allows."""
+    if column.type.endswith("[]"):
+        return "'{}'"
+    found = state.types.get(column.type_oid)
+    if found is not None and found.labels:
+        labels = list(found.labels.values())
+        return _literal(labels[(number - 1) % len(labels)])
+    for pattern, text in _VALUES:
+        if re.match(pattern, column.type):
+            return text.format(n=number)
+    return f"'x{number}'" if found is not None and found.kind == "d" else "NULL"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _references(
+    state: State, table: Relation, columns: dict[int, Column], number: int
+) -> dict[int, str]:
+    """For columns of a foreign key, a subquery for a row of the table that it points to."""
+    found = {}
+    for constraint in table.constraints.values():
+        target = state.relations.get(constraint.references)
+        if constraint.kind != "f" or target is None:
+            continue
+        pairs = zip(constraint.columns, _referenced(target, constraint), strict=False)
+        for column, name in pairs:
+            if column in columns:
+                query = sql.SQL("(SELECT {} FROM {} ORDER BY 1 OFFSET {} LIMIT 1)").format(
+                    sql.Identifier(name), _name(target), sql.Literal((number - 1) % ROWS)
+                )
+                found[column] = query.as_string()
+    return found
+
+
+def _referenced(target: Relation, constraint: Constraint) -> list[str]:
+    """The columns that a foreign key points to, by the key behind its index."""
+    for key in target.constraints.values():
+        if key.kind in "pu" and key.index == constraint.index:
+            return [target.columns[number].name for number in key.columns]
+    return []
+
+
+def _try(
+    connection: psycopg.Connection[Any], table: Relation, values: dict[int, str]
+) -> psycopg.Error | None:
+    columns = sql.SQL(", ").join(sql.Identifier(table.columns[key].name) for key in values)
+    literals = ", ".join(values.values())
+    insert = (
+        sql.SQL("INSERT INTO {} ({}) VALUES ").format(_name(table), columns).as_string()
+        + f"({literals})"
+        if values
+        else sql.SQL("INSERT INTO {} DEFAULT VALUES").format(_name(table)).as_string()
+    )
+    try:
+        connection.execute(insert.encode())
+    except psycopg.Error as error:
+        return error
+    return None
+
+
+def _mended(table: Relation, values: dict[int, str], refused: psycopg.Error, number: int) -> bool:
+    """Try the literals of a check that refused the row, one after the other; else give up."""
+    name = refused.diag.constraint_name
+    for constraint in table.constraints.values():
+        if constraint.kind != "c" or constraint.name != name:
+            continue
+        literals = re.findall(r"'((?:[^']|'')*)'::", constraint.definition)
+        for column in constraint.columns:
+            if column in values and literals:
+                options = [f"'{each}'" for each in literals]
+                place = options.index(values[column]) + 1 if values[column] in options else number - 1
+                values[column] = options[place % len(options)]
+                return True
+    return False

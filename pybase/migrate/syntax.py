@@ -1,0 +1,118 @@
+"""What only the text of a statement tells, read by PostgreSQL's own grammar."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from pglast import ast, parser
+from pglast import parse_sql as _parse
+
+from pybase.migrate.state import Relation, State
+
+
+@lru_cache(maxsize=512)
+def parsed(sql: str) -> Any:
+    """The tree of one statement, or None where the grammar does not know it."""
+    try:
+        statements = _parse(sql)
+    except parser.ParseError:
+        return None
+    return statements[0].stmt if statements else None
+
+
+def is_kind(sql: str, *kinds: type) -> bool:
+    """Whether the statement is one of these."""
+    return isinstance(parsed(sql), kinds)
+
+
+def is_opaque(sql: str) -> bool:
+    """Whether it runs code that its text does not show: a DO block, CALL, a function."""
+    return is_kind(sql, ast.DoStmt, ast.SelectStmt, ast.CallStmt)
+
+
+def find(state: State, name: Any) -> int | None:
+    """The oid of the relation that a RangeVar names, public where it says no schema."""
+    for oid, each in state.relations.items():
+        if each.name == name.relname and each.schema == (name.schemaname or "public"):
+            return oid
+    return None
+
+
+def target(sql: str, state: State) -> int | None:
+    """The table that an INSERT, UPDATE, DELETE or MERGE writes to."""
+    tree = parsed(sql)
+    return find(state, tree.relation) if isinstance(tree, _WRITES) else None
+
+
+def names(sql: str) -> Iterator[Any]:
+    """The relations that a statement names, as RangeVars, in the order of its text."""
+    tree = parsed(sql)
+    if isinstance(tree, ast.DropStmt):
+        for words in tree.objects:
+            if isinstance(words, tuple | list):
+                *schema, name = (word.sval for word in words)
+                yield ast.RangeVar(relname=name, schemaname=schema[-1] if schema else None)
+    elif tree is not None:
+        yield from _range_vars(tree)
+
+
+def _range_vars(node: Any) -> Iterator[Any]:
+    if isinstance(node, ast.RangeVar):
+        yield node
+    elif isinstance(node, tuple | list):
+        for each in node:
+            yield from _range_vars(each)
+    elif isinstance(node, ast.Node):
+        for field in node:
+            yield from _range_vars(getattr(node, field))
+
+
+_WRITES = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt, ast.MergeStmt)
+
+
+def is_write(sql: str) -> bool:
+    """Whether the statement is plain DML."""
+    return is_kind(sql, *_WRITES)
+
+
+def keeps_to_key(sql: str, state: State) -> bool:
+    """Whether an UPDATE or DELETE is held to given keys: `WHERE id = 1`, IN (...), BETWEEN."""
+    tree = parsed(sql)
+    if not isinstance(tree, ast.UpdateStmt | ast.DeleteStmt):
+        return False
+    oid = find(state, tree.relation)
+    if oid is None or tree.whereClause is None:
+        return False
+    bound = set(_bound_columns(tree.whereClause))
+    return any(key <= bound for key in _keys(state.relations[oid]))
+
+
+def _keys(table: Relation) -> Iterator[set[str]]:
+    for constraint in table.constraints.values():
+        if constraint.kind in "pu":
+            yield {table.columns[number].name for number in constraint.columns}
+
+
+def _bound_columns(where: Any) -> Iterator[str]:
+    """The columns that a condition holds to constants, in every row that it lets through."""
+    if isinstance(where, ast.BoolExpr) and where.boolop.name == "AND_EXPR":
+        for each in where.args:
+            yield from _bound_columns(each)
+    elif isinstance(where, ast.A_Expr) and where.kind.name in _BINDING:
+        operator = where.name[-1].sval
+        if operator in ("=", "BETWEEN") and isinstance(where.lexpr, ast.ColumnRef):
+            if _is_constant(where.rexpr):
+                yield where.lexpr.fields[-1].sval
+
+
+_BINDING = ("AEXPR_OP", "AEXPR_IN", "AEXPR_BETWEEN", "AEXPR_OP_ANY")
+
+
+def _is_constant(node: Any) -> bool:
+    if isinstance(node, tuple | list):
+        return all(map(_is_constant, node))
+    if isinstance(node, ast.TypeCast):
+        return _is_constant(node.arg)
+    if isinstance(node, ast.A_ArrayExpr):
+        return _is_constant(node.elements)
+    return isinstance(node, ast.A_Const)
