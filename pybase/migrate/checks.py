@@ -1,4 +1,4 @@
-"""Is the history itself in order: one head, honest docstrings, models equal to revisions."""
+"""Is the history in order: one head, honest docstrings, the same schema by every way to it."""
 
 import ast
 import re
@@ -9,41 +9,103 @@ import psycopg
 from alembic.script import Script
 
 from pybase.errors import CheckFailedError
-from pybase.migrate import catalog, history, scratch
+from pybase.migrate import branch as branch_files
+from pybase.migrate import build, catalog, freshness, history, proof, scratch
+from pybase.migrate.hazards import reason_for
 from pybase.migrate.history import History
 from pybase.migrate.render import RenderedHistory, render
+from pybase.migrate.reports import rehearse_history
 from pybase.migrate.target import Database, engine
 from pybase.settings import Settings
+
+
+_NOTE = "check"
 
 
 def check(settings: Settings) -> list[str]:
     """Run every check; returns a line for each that holds.
 
-    Raises CheckFailedError with all that does not hold, and what mends it.
+    Raises CheckFailedError with what does not hold, and what mends it.
     """
-    revisions = history.read(settings)
-    revisions.require_one_head()
+    noted = freshness.recall(settings, _NOTE)
+    if noted is None:
+        revisions = history.read(settings)
+        rendered = render(revisions)
+        revisions.require_one_head()
+        noted = [
+            "one head",
+            _docstrings_agree(revisions),
+            models_equal_revisions(settings, rendered),
+            _committed_is_online(revisions, rendered),
+            _every_way_back_leads_back(revisions, rendered),
+        ]
+        freshness.take_note(settings, _NOTE, [*rendered.folders, settings.sql], noted)
+    return [*noted, _merged_is_untouched(settings)]
+
+
+def _docstrings_agree(revisions: History) -> str:
     wrong = [line for script in revisions.revisions for line in _docstring_faults(script)]
     if wrong:
         raise CheckFailedError(
             "Docstrings do not agree with the code:\n" + "\n".join(wrong),
             "Correct the docstring: the code is what Alembic runs.",
         )
-    held = ["one head", f"{len(revisions.revisions)} docstrings agree with the code"]
-    return [*held, models_equal_revisions(revisions)]
+    return f"{len(revisions.revisions)} docstrings agree with the code"
 
 
-def models_equal_revisions(revisions: History) -> str:
+def _committed_is_online(revisions: History, rendered: RenderedHistory) -> str:
+    build.check(revisions.settings)
+    if rendered.problems:
+        return "not proven: committed SQL equals the online run (a revision has no SQL)"
+    proof.committed_equals_online(revisions, rendered)
+    return "committed SQL equals the online run, by catalog and rows"
+
+
+def _every_way_back_leads_back(revisions: History, rendered: RenderedHistory) -> str:
+    reports = rehearse_history(revisions, rendered).revisions
+    wrong = [
+        f"  {Path(revision.script.path).name}: {finding.message}"
+        for revision, report in zip(rendered.revisions, reports, strict=True)
+        for finding in report.downgrade.findings
+        if finding.code in _WAY_BACK and reason_for(revision.accepted, finding) is None
+    ]
+    if wrong:
+        raise CheckFailedError(
+            "Downgrades that do not lead back:\n" + "\n".join(wrong),
+            "Mend downgrade(), or let it raise NotImplementedError with the reason.",
+        )
+    return "each downgrade leaves no trace, or says why there is none"
+
+
+_WAY_BACK = ("downgrade-missing", "downgrade-empty", "downgrade-wrong")
+
+
+def _merged_is_untouched(settings: Settings) -> str:
+    """Not noted: it depends on git, which changes without any file of ours."""
+    branch = settings.options.main_branch
+    versions = [Path(history.read(settings).scripts.versions)]
+    edited = branch_files.edited(settings, versions)
+    if edited is None:
+        return f"not proven: no revision of the branch {branch} was edited (git does not know it)"
+    if edited:
+        raise CheckFailedError(
+            f"These are on the branch {branch} already, and were edited:\n  "
+            + "\n  ".join(edited),
+            f"Take them back (git checkout {branch} -- FILE) and write a new revision.",
+        )
+    return f"no revision of the branch {branch} was edited"
+
+
+def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> str:
     """Compare the catalogs of two scratch databases: models created, revisions applied.
 
     Autogenerate cannot see half of what may differ (predicates, methods, checks, primary keys).
     Raises CheckFailedError with the differences.
     """
-    rendered = render(revisions)
     if rendered.metadata is None:
-        return "no models to compare with"
-    by_models = _models_catalog(revisions.settings, rendered)
-    with scratch.at_head(revisions.settings, rendered) as url:
+        return "not proven: models equal revisions (env.py gives no metadata)"
+    by_models = _models_catalog(settings, rendered)
+    with scratch.at_head(settings, rendered) as url:
         by_revisions = _snapshot(url, rendered)
     changes = catalog.difference(by_revisions, by_models)
     if changes:

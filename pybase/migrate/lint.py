@@ -6,7 +6,6 @@ layout from `layout`; `findings` puts them in one list.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybase.migrate import freshness, sqlfiles
@@ -158,7 +157,7 @@ def _lines(
     files: Mapping[str, str],
 ) -> Iterator[Line]:
     direction = "upgrade" if rendering is revision.upgrade else "downgrade"
-    path = f"{direction}/{Path(revision.script.path).stem}.sql"
+    path = f"{direction}/{revision.file_stem}.sql"
     for finding in findings:
         hazard = HAZARDS[finding.code]
         known = 0 <= finding.statement < len(rendering.statements)

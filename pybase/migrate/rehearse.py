@@ -16,7 +16,6 @@ from pybase.migrate.rules import Case, judge
 from pybase.migrate.rules.case import is_rewritten, is_scanned
 from pybase.migrate.rules.shape import is_transaction_control
 from pybase.migrate.schema import render_schema
-from pybase.migrate.state import State
 from pybase.migrate.watch import ROW_EXCLUSIVE, Observation, Run, Watcher
 from pybase.postgres import scratch_database
 
@@ -77,9 +76,8 @@ class Rehearsal:
         self._small_tables = small_tables
         self._run_online = run_online
         self._failed: set[str] = set()
-        self._is_empty = False
         self._open()
-        self._unfilled = set(samples.fill(self._watcher.connection, self._watcher.state, self._tables()))
+        self._fill()
         self._catalog = self._snapshot()
 
     def close(self) -> None:
@@ -101,7 +99,7 @@ class Rehearsal:
         trace = _trace(before, self._catalog)
         upgrade = self._report(case)
         downgrade = self._downgraded(revision, case, before, trace)
-        self._fill(known)
+        self._fill()
         return RevisionReport(upgrade, downgrade)
 
     def _upgraded(self, revision: RenderedRevision) -> Run:
@@ -165,7 +163,7 @@ class Rehearsal:
         self._watcher.close()
         self._open()
         self._catalog = self._snapshot()
-        self._fill(case.known)
+        self._fill()
         return RevisionReport(upgrade, Report())
 
     def _brought_over(self, revision: RenderedRevision, case: Case) -> bool:
@@ -197,28 +195,15 @@ class Rehearsal:
         connection = (watcher or self._watcher).connection
         return catalog.snapshot(connection, ignore_tables=self._ignored, keep_prepared=True)
 
-    def _tables(self) -> list[int]:
-        quoted = {f"{each.schema}.{each.name}" for each in self._watcher.state.relations.values()}
-        ignored = quoted & {name.replace('"', "") for name in self._ignored}
-        return [
-            oid
-            for oid, each in self._watcher.state.relations.items()
-            if each.kind in "rp" and f"{each.schema}.{each.name}" not in ignored
-        ]
-
     def _empty(self) -> None:
         """Take the sample rows away, where they and nothing else stand in the way."""
         samples.clear(self._watcher.connection, self._watcher.state, self._ignored)
         self._watcher.look_again()
-        self._is_empty = True
 
-    def _fill(self, known: State) -> None:
-        """Put sample rows into the tables that the revision made, or into all that lost them."""
-        new = [oid for oid in self._tables() if self._is_empty or oid not in known.relations]
-        self._is_empty = False
-        if new:
-            connection = self._watcher.connection
-            self._unfilled |= set(samples.fill(connection, self._watcher.state, new))
+    def _fill(self) -> None:
+        """Put sample rows into the tables that have none."""
+        watcher = self._watcher
+        self._unfilled = samples.fill(watcher.connection, watcher.state, self._ignored)
 
 
 def _is_about_rows(run: Run) -> bool:

@@ -75,6 +75,11 @@ class RenderedRevision:
     downgrade: Rendering
 
     @property
+    def file_stem(self) -> str:
+        """Name of the revision's file, which its SQL files share."""
+        return Path(self.script.path).stem
+
+    @property
     def accepted(self) -> Mapping[str, str]:
         """The hazards that the revision accepts, each with its reason."""
         return dict(getattr(self.script.module, "accepted_hazards", {}))

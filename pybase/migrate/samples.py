@@ -42,20 +42,41 @@ _VALUES: tuple[tuple[str, str], ...] = (
 """(type, literal): the first that matches the start of the type; `{n}` counts the rows from 1."""
 
 
-def fill(connection: psycopg.Connection[Any], state: State, tables: Iterable[int]) -> list[str]:
-    """Put rows into those of `tables` that are empty; returns the names of those that stayed so.
+def fill(connection: psycopg.Connection[Any], state: State, kept: Iterable[str]) -> set[str]:
+    """Put rows into every empty table but those in `kept`; returns the names of what stays empty.
 
     Tables that others refer to come first; what depends on itself in a circle stays empty unless
     the reference may be null.
     """
-    waiting = [oid for oid in tables if state.relations[oid].kind in "rp"]
-    waiting = [oid for oid in waiting if _is_root(state, oid)]
+    waiting = [
+        oid
+        for oid, each in state.relations.items()
+        if each.kind in "rp"
+        and each.parent not in state.relations
+        and f"{each.schema}.{each.name}" not in {name.replace('"', "") for name in kept}
+    ]
+    waiting = _empty(connection, state, waiting)
     while waiting:
-        left = [oid for oid in waiting if not _fill_table(connection, state, oid)]
+        left = [oid for oid in waiting if not _fill_table(connection, state, state.relations[oid])]
         if len(left) == len(waiting):
             break
         waiting = left
-    return sorted(state.relations[oid].label for oid in waiting)
+    return {state.relations[oid].label for oid in waiting}
+
+
+def _empty(connection: psycopg.Connection[Any], state: State, tables: list[int]) -> list[int]:
+    """Those of the tables that hold no row."""
+    if not tables:
+        return []
+    parts = [
+        sql.SQL("SELECT {} WHERE NOT EXISTS (SELECT FROM {})").format(
+            sql.Literal(oid), _name(state.relations[oid])
+        )
+        for oid in tables
+    ]
+    rows = connection.execute(sql.SQL(" UNION ALL ").join(parts)).fetchall()
+    empty = {oid for (oid,) in rows}
+    return [oid for oid in tables if oid in empty]
 
 
 def clear(connection: psycopg.Connection[Any], state: State, kept: Iterable[str]) -> None:
@@ -66,23 +87,13 @@ def clear(connection: psycopg.Connection[Any], state: State, kept: Iterable[str]
         connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(unkept)))
 
 
-def _is_root(state: State, oid: int) -> bool:
-    return state.relations[oid].parent not in state.relations
-
-
 def _name(relation: Relation) -> sql.Identifier:
     return sql.Identifier(relation.schema, relation.name)
 
 
-def _fill_table(connection: psycopg.Connection[Any], state: State, oid: int) -> bool:
-    table = state.relations[oid]
-    found = connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(_name(table))).fetchone()
-    if found is not None:
-        return True
-    return all(_insert(connection, state, table, number) for number in range(1, ROWS + 1)) or (
-        connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(_name(table))).fetchone()
-        is not None
-    )
+def _fill_table(connection: psycopg.Connection[Any], state: State, table: Relation) -> bool:
+    """Insert the rows; true when there is at least one."""
+    return any([_insert(connection, state, table, number) for number in range(1, ROWS + 1)])
 
 
 def _insert(
@@ -141,13 +152,13 @@ def _references(
         target = state.relations.get(constraint.references)
         if constraint.kind != "f" or target is None:
             continue
-        pairs = zip(constraint.columns, _referenced(target, constraint), strict=False)
-        for column, name in pairs:
+        names = [sql.Identifier(name) for name in _referenced(target, constraint)]
+        row = sql.SQL(" FROM {} ORDER BY {} OFFSET {} LIMIT 1)").format(
+            _name(target), sql.SQL(", ").join(names), sql.Literal((number - 1) % ROWS)
+        )
+        for column, name in zip(constraint.columns, names, strict=False):
             if column in columns:
-                query = sql.SQL("(SELECT {} FROM {} ORDER BY 1 OFFSET {} LIMIT 1)").format(
-                    sql.Identifier(name), _name(target), sql.Literal((number - 1) % ROWS)
-                )
-                found[column] = query.as_string()
+                found[column] = (sql.SQL("(SELECT {}").format(name) + row).as_string()
     return found
 
 

@@ -74,8 +74,8 @@ def compose(
         path = Path(each.script.path)
         upgrade = file_text(each, each.upgrade, report.upgrade)
         downgrade = file_text(each, each.downgrade, report.downgrade)
-        files[f"upgrade/{path.stem}.sql"] = upgrade
-        files[f"downgrade/{path.stem}.sql"] = downgrade
+        files[f"upgrade/{each.file_stem}.sql"] = upgrade
+        files[f"downgrade/{each.file_stem}.sql"] = downgrade
         parents = ",".join(each.script._normalized_down_revisions) or "-"
         digests = (digest(path.read_bytes()), digest(upgrade.encode()), digest(downgrade.encode()))
         manifest.append(f"{' '.join((each.script.revision, parents, *digests))}\n")

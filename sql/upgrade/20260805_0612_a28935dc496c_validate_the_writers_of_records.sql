@@ -2,7 +2,6 @@
 --
 -- revision  a28935dc496c, after 50feb32b7224; one transaction
 -- records   SHARE UPDATE EXCLUSIVE: blocks nothing but other DDL; scanned
--- unseen    no sample rows could be made for records
 
 BEGIN;
 

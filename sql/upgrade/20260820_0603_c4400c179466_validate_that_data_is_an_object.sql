@@ -2,7 +2,6 @@
 --
 -- revision  c4400c179466, after c1b8707a1827; one transaction
 -- records   SHARE UPDATE EXCLUSIVE: blocks nothing but other DDL; scanned
--- unseen    no sample rows could be made for records
 
 BEGIN;
 

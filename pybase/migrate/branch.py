@@ -1,0 +1,58 @@
+"""What git says of revisions and their SQL: those on the main branch are never edited again.
+
+Reads git through its own command; without git, or without that branch, it says so and no more.
+"""
+
+import subprocess
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from pybase.settings import Settings
+
+
+def edited(settings: Settings, folders: Iterable[Path]) -> list[str] | None:
+    """Return the files that the main branch has and this checkout has changed or deleted.
+
+    Looks at the revisions in `folders`, and at the statements of the SQL files: what a rehearsal
+    writes into their comments may be written anew. None where there is no git or no main branch.
+    """
+    root = settings.root
+    branch = settings.options.main_branch
+    bases = (_git(root, "merge-base", "HEAD", name) for name in (branch, f"origin/{branch}"))
+    base = next((found.strip() for found in bases if found), None)
+    if base is None:
+        return None
+    revisions = _changed(root, base, folders, lambda before, after: before != after)
+    sql = [settings.sql / "upgrade", settings.sql / "downgrade"]
+    statements = _changed(
+        root, base, sql, lambda before, after: _statements(before) != _statements(after)
+    )
+    return [*revisions, *statements]
+
+
+def _changed(
+    root: Path, base: str, folders: Iterable[Path], differs: Callable[[str, str], bool]
+) -> list[str]:
+    names = [str(folder) for folder in folders]
+    command = ("diff", "--relative", "--name-only", "--no-renames", "--diff-filter=MDT", base)
+    found = []
+    for name in (_git(root, *command, "--", *names) or "").splitlines():
+        before = _git(root, "show", f"{base}:./{name}") or ""
+        path = root / name
+        after = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if differs(before, after):
+            found.append(name)
+    return found
+
+
+def _statements(sql: str) -> list[str]:
+    return [line for line in sql.splitlines() if line and not line.startswith("--")]
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
