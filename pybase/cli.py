@@ -54,6 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-c", "--config", default="alembic.ini", help="an alembic.ini")
     for name, verb in VERBS.items():
         prog = f"nox -s {name} --" if session == name else f"python -m pybase {name}"
+        if name in _TOOLS:  # every argument is the tool's own, also one that begins with a dash
+            sub = verbs.add_parser(name, help=verb.help, prefix_chars="\0", add_help=False)
+            verb.arguments(sub)
+            continue
         sub = verbs.add_parser(name, prog=prog, help=verb.help, description=verb.help)
         sub.add_argument("-c", "--config", default=argparse.SUPPRESS, help="an alembic.ini")
         verb.arguments(sub)
@@ -215,7 +219,7 @@ def _check(_args: argparse.Namespace, settings: Settings) -> None:
         print(f"ok  {line}")
 
 
-# --- db ---------------------------------------------------------------------------------------------
+# --- db ---------------------------------------------------------------------------------------
 
 
 def _db_arguments(parser: argparse.ArgumentParser) -> None:
@@ -251,7 +255,10 @@ def _tool_arguments(parser: argparse.ArgumentParser) -> None:
 def _tool(args: argparse.Namespace, settings: Settings) -> int:
     first, *others = _TOOLS[args.verb]
     is_fix = "--fix" in args.rest
-    commands = [(*first, *args.rest), *(c[:-1] if is_fix and c[-1] == "--check" else c for c in others)]
+    commands = [
+        (*first, *args.rest),
+        *(c[:-1] if is_fix and c[-1] == "--check" else c for c in others),
+    ]
     codes = [subprocess.call([sys.executable, *c], cwd=settings.root) for c in commands]
     return max(codes)
 
@@ -260,7 +267,7 @@ def _tool(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _database(settings: Settings):  # type: ignore[no-untyped-def]
-    """The database at hand, announced in one line."""
+    """Return the database at hand, announced in one line."""
     from pybase.migrate import target
 
     database = target.find(settings)
@@ -277,9 +284,7 @@ VERBS: dict[str, Verb] = {
     "makemigration": Verb(
         "Write a revision from model changes.", _makemigration_arguments, _makemigration
     ),
-    "downgrade": Verb(
-        "Undo revisions (DESTROYS DATA).", _downgrade_arguments, _downgrade
-    ),
+    "downgrade": Verb("Undo revisions (DESTROYS DATA).", _downgrade_arguments, _downgrade),
     "current": Verb("Show where the database is.", _no_arguments, _current),
     "history": Verb("Show all revisions, newest first.", _history_arguments, _history),
     "pending": Verb("Show what migrate would do.", _no_arguments, _pending),

@@ -115,7 +115,7 @@ def _checked_options(table: Mapping[str, Any]) -> Options:
 
 
 def database_url(settings: Settings) -> str | None:
-    """The URL of the user's database in libpq's form, or None where none is configured.
+    """Return the URL of the user's database in libpq's form, or None where none is configured.
 
     `DATABASE_URL` wins; unset or empty, the file `.env` in the project's root is read.
     Raises UsageError for another backend or a malformed URL. The message never holds the URL.
@@ -125,13 +125,13 @@ def database_url(settings: Settings) -> str | None:
 
 
 def rehearsal_url() -> str | None:
-    """The server to rehearse on instead of the embedded one, or None."""
+    """Return the server to rehearse on instead of the embedded one, or None."""
     raw = os.environ.get(REHEARSAL_URL)
     return parse_url(raw, REHEARSAL_URL) if raw else None
 
 
 def nox_session() -> str | None:
-    """The name of the nox session that runs us, or None."""
+    """Return the name of the nox session that runs us, or None."""
     return os.environ.get("NOX_CURRENT_SESSION")
 
 

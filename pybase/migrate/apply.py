@@ -15,6 +15,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from pybase.errors import CheckFailedError, DatabaseError, PybaseError
 from pybase.migrate.environment import run_env
 from pybase.migrate.history import History, complete
+from pybase.migrate.mutex import only_one
 from pybase.migrate.target import Database, engine
 
 Report: TypeAlias = Callable[[str], None]
@@ -40,7 +41,7 @@ def downgrade(history: History, database: Database, destination: str, report: Re
 
 
 def current(history: History, database: Database) -> tuple[str, ...]:
-    """The revisions that the database is at; none before the first upgrade. Writes nothing."""
+    """Return the revisions that the database is at; none before the first upgrade."""
     found: list[str] = []
 
     def look(heads: Any, _context: MigrationContext) -> Iterable[RevisionStep]:
@@ -78,7 +79,7 @@ def _run(
             report(_progress(step, time.monotonic() - started))
 
     try:
-        with engine(database).connect() as connection:
+        with only_one(database, report), engine(database).connect() as connection:
             run_env(history, work, connection)
     except sa.exc.DBAPIError as error:
         raise _refused(database, error, running, len(done)) from None  # it would quote parameters
@@ -99,7 +100,7 @@ def _progress(step: RevisionStep, seconds: float) -> str:
 def _refused(
     database: Database, error: sa.exc.DBAPIError, running: list[RevisionStep], done: int
 ) -> PybaseError:
-    """What the server refused, and what is applied and what is not."""
+    """Tell what the server refused, and what is applied and what is not."""
     original = error.orig
     said = str(original).strip().splitlines()[0] if original else str(error)
     at = ""
@@ -118,7 +119,7 @@ def _refused(
 
 
 def _failed(error: Exception, step: RevisionStep, done: int) -> CheckFailedError:
-    """What a revision's own code raised: a mistake in it, or why it cannot be undone."""
+    """Tell what a revision's own code raised: a mistake in it, or why it cannot be undone."""
     direction = "upgrade" if step.is_upgrade else "downgrade"
     script = step.revision
     return CheckFailedError(

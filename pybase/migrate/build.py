@@ -34,7 +34,7 @@ class Built:
 
 def build(history: "History") -> Built:
     """Render and rehearse a history. Raises UsageError, DatabaseError."""
-    from pybase.migrate import reports, render
+    from pybase.migrate import render, reports
 
     rendered = render.render(history)
     rehearsed = reports.rehearse_history(history, rendered)

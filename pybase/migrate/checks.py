@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
+import sqlalchemy as sa
 from alembic.script import Script
 
 from pybase.errors import CheckFailedError
@@ -17,7 +18,6 @@ from pybase.migrate.render import RenderedHistory, render
 from pybase.migrate.reports import rehearse_history
 from pybase.migrate.target import Database, engine
 from pybase.settings import Settings
-
 
 _NOTE = "check"
 
@@ -89,8 +89,7 @@ def _merged_is_untouched(settings: Settings) -> str:
         return f"not proven: no revision of the branch {branch} was edited (git does not know it)"
     if edited:
         raise CheckFailedError(
-            f"These are on the branch {branch} already, and were edited:\n  "
-            + "\n  ".join(edited),
+            f"These are on the branch {branch} already, and were edited:\n  " + "\n  ".join(edited),
             f"Take them back (git checkout {branch} -- FILE) and write a new revision.",
         )
     return f"no revision of the branch {branch} was edited"
@@ -104,7 +103,7 @@ def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> str
     """
     if rendered.metadata is None:
         return "not proven: models equal revisions (env.py gives no metadata)"
-    by_models = _models_catalog(settings, rendered)
+    by_models = _models_catalog(settings, rendered, rendered.metadata)
     with scratch.at_head(settings, rendered) as url:
         by_revisions = _snapshot(url, rendered)
     changes = catalog.difference(by_revisions, by_models)
@@ -117,11 +116,12 @@ def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> str
     return "models equal revisions"
 
 
-def _models_catalog(settings: Settings, rendered: RenderedHistory) -> dict[str, str]:
-    assert rendered.metadata is not None
+def _models_catalog(
+    settings: Settings, rendered: RenderedHistory, metadata: sa.MetaData
+) -> dict[str, str]:
     with scratch.empty(settings) as url:
         with engine(Database(url, is_embedded=True)).begin() as connection:
-            rendered.metadata.create_all(connection)
+            metadata.create_all(connection)
         return _snapshot(url, rendered)
 
 
@@ -134,7 +134,7 @@ _FIELD = re.compile(r"^(Revision ID|Revises):[ \t]*(.*)$", re.MULTILINE)
 
 
 def _docstring_faults(script: Script) -> Iterator[str]:
-    """What the docstring of a revision claims and the code does not do; silent on no claim."""
+    """Tell what the docstring of a revision claims and the code does not do; silent on no claim."""
     docstring = ast.get_docstring(ast.parse(Path(script.path).read_bytes())) or ""
     down = script.down_revision or ()
     parents = (down,) if isinstance(down, str) else tuple(down)

@@ -38,7 +38,7 @@ def one_line(text: str | None) -> str:
 
 
 def report_rows(report: "Report", accepted: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The rows of a header, each a name and a text, that say what a rehearsal saw."""
+    """Return the rows of a header, each a name and a text, that say what a rehearsal saw."""
     rows = [(touch.relation, _touch_text(touch)) for touch in report.touches[:_MOST_TABLES]]
     if len(report.touches) > _MOST_TABLES:
         more = len(report.touches) - _MOST_TABLES
@@ -91,7 +91,7 @@ def _named_once(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def statement_comments(report: "Report", accepted: Mapping[str, str]) -> dict[int, str]:
-    """The comment above each statement that carries a hazard, by the statement's number."""
+    """Return the comment above each statement that carries a hazard, by the statement's number."""
     found: dict[int, str] = {}
     for finding in report.findings:
         if finding.statement >= 0:
@@ -101,7 +101,7 @@ def statement_comments(report: "Report", accepted: Mapping[str, str]) -> dict[in
 
 
 def first_comment_line(finding: Finding) -> str:
-    """The line of a file at which a hazard's comment begins."""
+    """Return the line of a file at which a hazard's comment begins."""
     return f"-- {next(_comment(finding, {}))}"
 
 
@@ -110,5 +110,3 @@ def _comment(finding: Finding, accepted: Mapping[str, str]) -> Iterator[str]:
     reason = reason_for(accepted, finding)
     if reason is not None:
         yield from wrap(one_line(f"accepted: {reason}"), WIDTH)
-
-

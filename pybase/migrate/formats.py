@@ -35,7 +35,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def as_json(result: Result) -> str:
-    """A list of findings, the accepted ones with their reason."""
+    """Return a list of findings, the accepted ones with their reason."""
     return json.dumps([asdict(line) for line in result.lines], indent=2, ensure_ascii=False)
 
 

@@ -123,8 +123,8 @@ _TABLE = (
         "attaches-partition",
         ERROR,
         "rows are read under a lock to prove the bounds of a partition of {relation}.",
-        "Add a CHECK with the same bounds NOT VALID to the table that is attached, and its opposite "
-        "to the default partition; VALIDATE both in the next revision; attach after that.",
+        "Add a CHECK with the same bounds NOT VALID to the table that is attached, and its "
+        "opposite to the default partition; VALIDATE both in the next revision; attach after that.",
     ),
     Hazard(
         "detaches-partition",
@@ -399,7 +399,7 @@ def acceptance_faults(
 
 
 def reason_for(accepted: Mapping[str, str], finding: Finding) -> str | None:
-    """The reason for which a finding is accepted, or None."""
+    """Return the reason for which a finding is accepted, or None."""
     reasons = (accepted.get(key) for key in _keys(finding))
     return next((reason for reason in reasons if reason and reason.strip()), None)
 

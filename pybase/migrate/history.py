@@ -39,7 +39,7 @@ class History:
         return tuple(self.scripts.get_heads())
 
     def get(self, identifier: str) -> Script:
-        """The revision that a full or partial id, `head` or a label names.
+        """Return the revision that a full or partial id, `head` or a label names.
 
         Raises UsageError when there is none, or more than one.
         """
@@ -50,7 +50,7 @@ class History:
         return found
 
     def require_one_head(self) -> str:
-        """The id of the only head. Raises CheckFailedError that names all of them."""
+        """Return the id of the only head. Raises CheckFailedError that names all of them."""
         if len(self.heads) > 1:
             files = "\n".join(f"  {self.path(self.get(head))}" for head in self.heads)
             raise CheckFailedError(
@@ -65,7 +65,7 @@ class History:
         return self.heads[0]
 
     def pending(self, current: tuple[str, ...]) -> tuple[Script, ...]:
-        """The revisions that `upgrade heads` would still run, in that order.
+        """Return the revisions that `upgrade heads` would still run, in that order.
 
         Raises CheckFailedError when the database is at a revision that is not in this checkout.
         """
@@ -86,7 +86,7 @@ class History:
                 )
 
     def path(self, script: Script) -> Path:
-        """The revision's file, relative to the project's root where it lies inside."""
+        """Return the revision's file, relative to the project's root where it lies inside."""
         path = Path(script.path)
         root = self.settings.root
         return path.relative_to(root) if path.is_relative_to(root) else path
@@ -133,10 +133,8 @@ def complete() -> Iterator[None]:
 
 
 def unknown_revision(history: History, identifier: str) -> UsageError:
-    """The error for an identifier that names no revision."""
-    return UsageError(
-        f"No revision is called {identifier!r}.", "See what there is: nox -s history"
-    )
+    """Return the error for an identifier that names no revision."""
+    return UsageError(f"No revision is called {identifier!r}.", "See what there is: nox -s history")
 
 
 def _broken_revision(error: Exception) -> UsageError:
@@ -153,5 +151,3 @@ def _broken_revision(error: Exception) -> UsageError:
         f"A revision cannot be loaded: {type(error).__name__}: {error}{place}.",
         "Mend that file; nothing was changed.",
     )
-
-

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PARALLEL_FROM = 8
 """Files from which a second process is worth its start."""
 
-_OVERRIDES = {
+_OVERRIDES: dict[str, Any] = {
     "disable_noqa": True,  # a `noqa` in a revision's comment would hide what follows it
     "templater": "raw",  # `{{` in a literal is no template
     "large_file_skip_byte_limit": 0,  # by default a long file is skipped, with a mere warning
@@ -47,7 +47,7 @@ def lint(settings: Settings, files: Mapping[str, str]) -> Iterator["Line"]:
 
 
 def _lint_texts(settings: Settings, texts: Mapping[str, str]) -> dict[str, list[Any]]:
-    """The findings (line, code, message) by path, of clean and unclean files alike."""
+    """Return the findings (line, code, message) by path, of clean and unclean files alike."""
     config_text = _config_text(settings.root)
     if config_text is None:
         return {}
@@ -85,14 +85,14 @@ def _run(root: Path, texts: Mapping[str, str]) -> dict[str, list[Any]]:
     halves = [[*texts.items()][start::2] for start in (0, 1)]
     with ProcessPoolExecutor(len(halves)) as pool:
         runs = [pool.submit(_lint_all, root, [text for _, text in half]) for half in halves]
-        found = {}
+        found: dict[str, list[Any]] = {}
         for half, run in zip(halves, runs, strict=True):
             found |= dict(zip((path for path, _ in half), run.result(), strict=True))
     return found
 
 
 def _lint_all(root: Path, texts: list[str]) -> list[list[Any]]:
-    """The findings of each text: (line, code, message)."""
+    """Return the findings of each text: (line, code, message)."""
     from sqlfluff.core import FluffConfig, Linter
 
     linter = Linter(config=FluffConfig.from_path(str(root), overrides=_OVERRIDES))

@@ -6,7 +6,7 @@ layout from `layout`; `findings` puts them in one list.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pybase.migrate import freshness, sqlfiles
 from pybase.migrate.comments import first_comment_line
@@ -82,10 +82,12 @@ def lint(settings: Settings, since: str | None = None) -> Result:
         revisions = history.read(settings)
         noted = noted or _lint(revisions)
         noted = noted if since is None else _only(noted, _after(revisions, since))
-    return Result(tuple(Line(**each) for each in noted["lines"]), noted["files"], noted["revisions"])
+    return Result(
+        tuple(Line(**each) for each in noted["lines"]), noted["files"], noted["revisions"]
+    )
 
 
-def _lint(history: "History") -> dict[str, object]:
+def _lint(history: "History") -> dict[str, Any]:
     """Lint all of it, and note the result for the next time."""
     from pybase.migrate import build, layout
 
@@ -98,7 +100,7 @@ def _lint(history: "History") -> dict[str, object]:
         *layout.lint(settings, files),
         *(line for each in hazard_lines(settings, built, files) for line in each),
     ]
-    result: dict[str, object] = {
+    result = {
         "lines": [asdict(line) for line in lines],
         "files": len(files),
         "revisions": len(built.reports),
@@ -107,13 +109,13 @@ def _lint(history: "History") -> dict[str, object]:
     return result
 
 
-def _only(noted: Mapping[str, object], revisions: set[str]) -> dict[str, object]:
-    lines = [line for line in noted["lines"] if line["revision"] in revisions]  # type: ignore[attr-defined]
+def _only(noted: Mapping[str, Any], revisions: set[str]) -> dict[str, Any]:
+    lines = [line for line in noted["lines"] if line["revision"] in revisions]
     return {**noted, "lines": lines, "revisions": len(revisions)}
 
 
 def _after(history: "History", since: str) -> set[str]:
-    """The revisions that are neither `since` nor one of its ancestors."""
+    """Return the revisions that are neither `since` nor one of its ancestors."""
     start = history.get(since).revision
     old = {each.revision for each in history.scripts.iterate_revisions(start, "base")}
     return {each.revision for each in history.revisions} - old
@@ -137,7 +139,7 @@ def _stale_lines(settings: Settings, stale: Iterable[sqlfiles.Stale]) -> Iterato
 def hazard_lines(
     settings: Settings, built: "Built", files: Mapping[str, str]
 ) -> Iterator[list[Line]]:
-    """The hazards of each revision, in order, with the lines of its files that show them."""
+    """Return the hazards of each revision, in order, with the lines of its files that show them."""
     for revision, report in zip(built.rendered.revisions, built.reports, strict=True):
         faults = acceptance_faults(
             revision.accepted, (*report.upgrade.findings, *report.downgrade.findings)
@@ -177,7 +179,7 @@ def _lines(
 
 
 def _place(text: str, finding: Finding) -> int:
-    """The line of the file where the hazard is told: above its statement, else in the header."""
+    """Find the line that tells the hazard: above its statement, or else in the header."""
     comment = first_comment_line(finding)
     for wanted in (lambda line: line == comment, lambda line: finding.code in line):
         for number, line in enumerate(text.splitlines(), 1):

@@ -1,6 +1,7 @@
 """Revisions as lines of text, with marks for where the database and the heads are."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from alembic.script import Script
 
@@ -45,6 +46,6 @@ def _walk(history: History, rev_range: str | None, at: tuple[str, ...]) -> Itera
         raise UsageError(
             f"The range {rev_range!r} has no colon.", "Write A:B, A: or :B, as in -r current:head."
         )
-    ends = [at if end == "current" else end for end in (lower or "base", upper or "heads")]
+    ends: list[Any] = [at if end == "current" else end for end in (lower, upper)]
     with explained():
-        yield from history.scripts.walk_revisions(*(end or "base" for end in ends))
+        yield from history.scripts.walk_revisions(ends[0] or "base", ends[1] or "heads")

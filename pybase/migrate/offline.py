@@ -10,7 +10,7 @@ from pybase.migrate.sqlfiles import header_text, sql_text
 
 
 def upgrade_sql(history: History, target: str) -> str:
-    """The SQL from base, or from A in `A:B`, up to `target`.
+    """Return the SQL from base, or from A in `A:B`, up to `target`.
 
     Raises UsageError for an unknown revision, CheckFailedError for one that cannot be rendered.
     """
@@ -21,7 +21,7 @@ def upgrade_sql(history: History, target: str) -> str:
 
 
 def downgrade_sql(history: History, target: str) -> str:
-    """The SQL from head, or from A in `A:B`, down to `target`. Raises as upgrade_sql.
+    """Return the SQL from head, or from A in `A:B`, down to `target`. Raises as upgrade_sql.
 
     Plain Alembic wants both ends; a `-1` alone can only mean one step down from head.
     """

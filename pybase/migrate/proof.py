@@ -54,7 +54,7 @@ def committed_equals_online(history: History, rendered: RenderedHistory) -> None
 def _left_by(
     history: History, rendered: RenderedHistory, run: Callable[[str], None]
 ) -> tuple[catalog.Snapshot, Rows]:
-    """What a way of migrating leaves in an empty database."""
+    """Tell what a way of migrating leaves in an empty database."""
     with scratch.empty(history.settings) as url:
         run(url)
         with psycopg.connect(url, autocommit=True) as connection:

@@ -1,7 +1,7 @@
 """Rehearse revisions on a scratch database, up and down, and say what they were seen to do.
 
-Each is run for real; its downgrade is rolled back afterwards, or run on a clone where it refuses
-a transaction. What was seen becomes a `Report`, which says all that a reviewer is told.
+Each is run for real; its downgrade is rolled back afterwards, or where it refuses a transaction,
+followed by the upgrade again. What was seen becomes a `Report`, which says all that a reviewer is told.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import psycopg
 
-from pybase.migrate import catalog, samples
+from pybase.migrate import catalog, samples, scratch
 from pybase.migrate.hazards import Finding
 from pybase.migrate.render import Block, RenderedRevision, Rendering
 from pybase.migrate.rules import Case, judge
@@ -17,7 +17,6 @@ from pybase.migrate.rules.case import is_rewritten, is_scanned
 from pybase.migrate.rules.shape import is_transaction_control
 from pybase.migrate.schema import render_schema
 from pybase.migrate.watch import ROW_EXCLUSIVE, Observation, Run, Watcher
-from pybase.postgres import scratch_database
 
 
 @dataclass(frozen=True)
@@ -125,30 +124,35 @@ class Rehearsal:
             changes = ""  # nobody can tell what such a revision leaves
         if all(map(rendering.is_bookkeeping, rendering.blocks)):
             return self._report(replace(case, trace=changes))
-        run, trace = self._way_back(rendering, before)
+        run, trace = self._way_back(revision, rendering, before)
         if _is_about_rows(run):
             self._empty()
-            run, trace = self._way_back(rendering, before)
+            run, trace = self._way_back(revision, rendering, before)
         return self._report(replace(case, run=run, trace=trace))
 
-    def _way_back(self, rendering: Rendering, before: catalog.Snapshot) -> tuple[Run, str]:
+    def _way_back(
+        self, revision: RenderedRevision, rendering: Rendering, before: catalog.Snapshot
+    ) -> tuple[Run, str]:
         """Run a downgrade and undo it; tells what it did not restore."""
         traces: list[str] = []
-        if all(block.transactional for block in rendering.blocks):
-            run = self._watcher.run(
-                rendering, keep=False, at_end=lambda: traces.append(_trace(before, self._snapshot()))
-            )
-            return run, "".join(traces)
-        name = self._watcher.connection.info.dbname
-        self._watcher.close()  # a database in use cannot be cloned
-        with scratch_database(self._url, template=name, prefix="way_back") as clone:
-            watcher = Watcher(clone)
-            run = watcher.run(rendering)
-            if run.error is None:
-                traces.append(_trace(before, self._snapshot(watcher)))
-            watcher.close()
-        self._open()
-        return run, "".join(traces)
+        keep = not rendering.is_transactional
+        run = self._watcher.run(
+            rendering, keep=keep, at_end=lambda: traces.append(_trace(before, self._snapshot()))
+        )
+        if keep:
+            traces += self._up_again(revision)
+        return run, "".join(traces[:1])
+
+    def _up_again(self, revision: RenderedRevision) -> list[str]:
+        """Upgrade once more after a downgrade that could not be rolled back."""
+        found = []
+        try:
+            scratch.execute(self._watcher.connection, _runnable(revision.upgrade))
+        except psycopg.Error as error:
+            found.append(f"the upgrade fails after it: {error.diag.message_primary}")
+        self._watcher.look_again()
+        self._catalog = self._snapshot()
+        return found
 
     def _failure(self, revision: RenderedRevision, case: Case) -> RevisionReport:
         """Go on after a revision that cannot be rendered, or failed; what hangs on it is moot."""
@@ -191,9 +195,10 @@ class Rehearsal:
     def _open(self) -> None:
         self._watcher = Watcher(self._url)
 
-    def _snapshot(self, watcher: Watcher | None = None) -> catalog.Snapshot:
-        connection = (watcher or self._watcher).connection
-        return catalog.snapshot(connection, ignore_tables=self._ignored, keep_prepared=True)
+    def _snapshot(self) -> catalog.Snapshot:
+        return catalog.snapshot(
+            self._watcher.connection, ignore_tables=self._ignored, keep_prepared=True
+        )
 
     def _empty(self) -> None:
         """Take the sample rows away, where they and nothing else stand in the way."""

@@ -332,7 +332,9 @@ def _offline_context(configured: MigrationContext, recorder: _Recorder) -> Migra
     impl: Any = context.impl
     impl.emit_begin, impl.emit_commit = recorder.begin, recorder.commit
     impl.static_output = recorder.add
-    impl._exec = lambda construct, *args, **kw: recorder.add(_compiled(construct, dialect, *args, **kw))
+    impl._exec = lambda construct, *args, **kw: recorder.add(
+        _compiled(construct, dialect, *args, **kw)
+    )
     impl.bulk_insert = lambda table, rows, multiinsert=True: [
         impl._exec(_insert(table, row)) for row in rows
     ]
@@ -369,11 +371,15 @@ def _without_value(construct: sa.ClauseElement) -> Iterable[str]:
 def _insert(table: Any, row: Mapping[str, Any]) -> sa.Insert:
     """An INSERT of one row, each value typed by its column, else by itself."""
     types = {name: table.c[name].type for name in row}
-    return table.insert().inline().values(  # type: ignore[no-any-return]
-        {
-            name: sa.literal(value, None if isinstance(types[name], NullType) else types[name])
-            if not isinstance(value, sa.ClauseElement)
-            else value
-            for name, value in row.items()
-        }
+    return (
+        table.insert()
+        .inline()
+        .values(  # type: ignore[no-any-return]
+            {
+                name: sa.literal(value, None if isinstance(types[name], NullType) else types[name])
+                if not isinstance(value, sa.ClauseElement)
+                else value
+                for name, value in row.items()
+            }
+        )
     )

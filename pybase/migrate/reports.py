@@ -35,7 +35,9 @@ def rehearse_history(history: History, rendered: RenderedHistory) -> Rehearsed:
     """
     settings = history.settings
     keys = list(_keys(settings, rendered))
-    path = settings.state / "cache" / f"rehearsals-{digest(str(settings.config_path).encode())}.json"
+    path = (
+        settings.state / "cache" / f"rehearsals-{digest(str(settings.config_path).encode())}.json"
+    )
     known = _read(path)
     done = next((place for place, key in enumerate(keys) if key not in known), len(keys))
     head = _schema_key(keys)

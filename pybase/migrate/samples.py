@@ -198,7 +198,9 @@ def _mended(table: Relation, values: dict[int, str], refused: psycopg.Error, num
         for column in constraint.columns:
             if column in values and literals:
                 options = [f"'{each}'" for each in literals]
-                place = options.index(values[column]) + 1 if values[column] in options else number - 1
+                place = (
+                    options.index(values[column]) + 1 if values[column] in options else number - 1
+                )
                 values[column] = options[place % len(options)]
                 return True
     return False

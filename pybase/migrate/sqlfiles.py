@@ -83,9 +83,7 @@ def compose(
     return files | {f"schema/{name}.sql": text for name, text in schema.items()}
 
 
-def file_text(
-    revision: "RenderedRevision", rendering: "Rendering", report: "Report"
-) -> str:
+def file_text(revision: "RenderedRevision", rendering: "Rendering", report: "Report") -> str:
     """One SQL file: a header of comments, then the statements as they will run."""
     accepted = revision.accepted
     is_upgrade = rendering is revision.upgrade
@@ -101,7 +99,7 @@ def header_text(
     *,
     is_upgrade: bool,
 ) -> str:
-    """What a reviewer has to know before the first statement, as comment lines."""
+    """Tell what a reviewer has to know before the first statement, as comment lines."""
     title = one_line(script.doc).removesuffix(".") or "(no message)"
     parents = " and ".join(script._normalized_down_revisions)
     if is_upgrade:
@@ -115,7 +113,7 @@ def header_text(
 
 
 def sql_text(rendering: "Rendering", comments: Mapping[int, str] = MappingProxyType({})) -> str:
-    """The statements of one rendering, each terminated, ready for psql.
+    """Return the statements of one rendering, each terminated, ready for psql.
 
     `comments` stand above the statements that they count, from 0.
     """
@@ -151,13 +149,13 @@ def _transaction_shape(rendering: "Rendering") -> str:
 
 
 def _refusal(reason: str) -> str:
-    """SQL that stops psql: a file that cannot be run must not look as if it had been."""
+    """Write SQL that stops psql: a file that cannot be run must not look as if it had been."""
     literal = one_line(reason).replace("'", "''").replace("%", "%%").replace("$", "")
     return f"DO $$ BEGIN RAISE '{literal}'; END $$;\n"
 
 
 def read(folder: Path) -> dict[str, str]:
-    """What lies in `folder` now, by path below it; an empty dict when there is none."""
+    """Tell what lies in `folder` now, by path below it; an empty dict when there is none."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes().decode("utf-8", errors="replace")
         for path in sorted(folder.rglob("*"))
@@ -192,7 +190,7 @@ def _diff(path: str, old: str, new: str) -> str:
 
 
 def describe(changes: Iterable[Stale]) -> str:
-    """The changes for a terminal: every file with its reason, and the beginning of the diff."""
+    """Tell the changes to a terminal: each file with its reason, and how the diff begins."""
     found = list(changes)
     lines = [f"  {each.reason:<9} {each.path}" for each in found[:_SHOWN_FILES]]
     if len(found) > _SHOWN_FILES:

@@ -21,8 +21,8 @@ def split(sql: str) -> list[str]:
     """Cut `sql` into single statements, without terminators, comments kept with what follows.
 
     A comment at the end of a statement, or behind the last, is dropped: a terminator put after
-    it would be lost in it. Text that PostgreSQL 18's grammar does not know comes back whole, as one statement,
-    so that the server itself says what is wrong with it.
+    it would be lost in it. Text that PostgreSQL 18's grammar does not know comes back whole, as
+    one statement, so that the server itself says what is wrong with it.
     """
     try:
         slices = parser.split(sql, only_slices=True) if ";" in sql or "--" in sql else None
@@ -70,7 +70,8 @@ _NEEDS_CARE = re.compile(r"\t|[ \t]$|\n[ \t]|KEY\(", re.MULTILINE)
 
 def _lines(sql: str) -> Iterator[tuple[str, list[str]]]:
     """Each line as its margin and its tokens, these with the white space before them."""
-    margin, line = "", []
+    margin = ""
+    line: list[str] = []
     end = 0
     for token in parser.scan(sql):
         gap = sql[end : token.start]

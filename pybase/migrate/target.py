@@ -38,7 +38,7 @@ class Database:
 
 
 def find(settings: Settings) -> Database:
-    """The user's database; starts the embedded server when none is configured.
+    """Return the user's database; starts the embedded server when none is configured.
 
     Raises UsageError for a malformed DATABASE_URL, DatabaseError when the embedded server
     cannot start.
@@ -69,7 +69,7 @@ def is_at_hand(settings: Settings) -> bool:
 
 
 def embedded(settings: Settings) -> Cluster:
-    """The developer's own embedded server, running or not."""
+    """Return the developer's own embedded server, running or not."""
     settings.prepare_state()
     return Cluster(locate(settings.root), settings.options.postgres)
 
@@ -80,7 +80,7 @@ def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
     Raises DatabaseError in one sentence, which names the server and never the password.
     """
     parts = _parts(database.url)
-    defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "pybase"}
+    defaults: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "pybase"}
     missing = {name: value for name, value in defaults.items() if name not in parts}
     try:
         return psycopg.connect(database.url, **(missing | options))
@@ -89,7 +89,7 @@ def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
 
 
 def engine(database: Database) -> Any:
-    """A SQLAlchemy engine whose URL holds nothing, so no traceback of it can tell a password."""
+    """Return a SQLAlchemy engine whose URL is empty: no traceback of it can tell a password."""
     import sqlalchemy as sa
 
     return sa.create_engine(
@@ -98,7 +98,7 @@ def engine(database: Database) -> Any:
 
 
 def unreachable(database: Database, error: psycopg.Error) -> DatabaseError:
-    """The DatabaseError for a failed connection, by what libpq or the server said."""
+    """Return the DatabaseError for a failed connection, by what libpq or the server said."""
     said = str(error)
     for pattern, problem, mend in _REASONS:
         found = re.search(pattern, said, re.IGNORECASE)
@@ -108,9 +108,7 @@ def unreachable(database: Database, error: psycopg.Error) -> DatabaseError:
                 f"{problem.format(**detail)} ({database.name}).", mend.format(**detail)
             )
     last_line = said.strip().splitlines()[-1] if said.strip() else type(error).__name__
-    return DatabaseError(
-        f"The server cannot be used ({database.name}): {last_line}", _MEND_ADDRESS
-    )
+    return DatabaseError(f"The server cannot be used ({database.name}): {last_line}", _MEND_ADDRESS)
 
 
 def _parts(url: str) -> dict[str, Any]:
@@ -125,9 +123,7 @@ def _parts(url: str) -> dict[str, Any]:
         ) from None
 
 
-_MEND_ADDRESS = (
-    "Check DATABASE_URL, or unset it to use the embedded server (nox -s db -- status)."
-)
+_MEND_ADDRESS = "Check DATABASE_URL, or unset it to use the embedded server (nox -s db -- status)."
 
 _REASONS: tuple[tuple[str, str, str], ...] = (
     (

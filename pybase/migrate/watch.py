@@ -268,9 +268,11 @@ def _lock_tables(writer: psycopg.Connection[Any], known: State) -> None:
         if each.kind in "rp"
     ]
     if names:
-        writer.execute(sql.SQL("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE").format(
-            sql.SQL(", ONLY ").join(names)
-        ))
+        writer.execute(
+            sql.SQL("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE").format(
+                sql.SQL(", ONLY ").join(names)
+            )
+        )
 
 
 def _awaited_locks(

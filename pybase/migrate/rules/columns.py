@@ -90,9 +90,7 @@ def _is_small_key(table: Relation, number: int, column: Column) -> bool:
         return False
     counts = bool(column.identity) or "nextval(" in (column.default or "")
     alone = any(k.kind == "p" and k.columns == (number,) for k in table.constraints.values())
-    references = any(
-        k.kind == "f" and number in k.columns for k in table.constraints.values()
-    )
+    references = any(k.kind == "f" and number in k.columns for k in table.constraints.values())
     return (counts or alone) and not references
 
 

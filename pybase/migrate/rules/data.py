@@ -52,7 +52,9 @@ def _written(case: Case, seen: Observation) -> set[int]:
     locked = {oid for oid, rank in seen.gained.items() if rank == ROW_EXCLUSIVE}
     written = {oid for oid in (*seen.rows, *locked) if case.is_known(oid)}
     roots = {case.known.relations[oid].parent for oid in written}
-    return {oid for oid in written if case.known.relations[oid].parent not in written | roots} or written
+    return {
+        oid for oid in written if case.known.relations[oid].parent not in written | roots
+    } or written
 
 
 def _is_more_than_rows_given(case: Case, seen: Observation, oid: int) -> bool:

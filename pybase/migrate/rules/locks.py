@@ -156,7 +156,9 @@ def partitions(case: Case, seen: Observation) -> Iterator[Finding]:
     for oid, before, after in attached:
         parent = seen.after.relations.get(after.parent)
         if parent is not None and parent.kind == "p" and case.is_known(after.parent):
-            siblings = (key for key, each in seen.after.relations.items() if each.parent == after.parent)
+            siblings = (
+                key for key, each in seen.after.relations.items() if each.parent == after.parent
+            )
             if any(case.is_known(each) and is_scanned(seen, each) for each in (oid, *siblings)):
                 yield case.finding(seen, "attaches-partition", after.parent)
         elif before is not None and not after.parent and case.is_known(before.parent):

@@ -55,7 +55,11 @@ def _table_of(case: Case, sql: str) -> str:
     state = case.run.start
     found = (find(state, name) for name in names(sql))
     oid = next((oid for oid in found if oid is not None), None)
-    return "" if oid is None else state.relations[state.table_of(oid)].label
+    if oid is not None:
+        return state.relations[state.table_of(oid)].label
+    words = re.findall(r"\w+", sql)  # of a statement with a syntax error there is only the text
+    tables = {each.name: each.label for each in state.relations.values() if each.is_table}
+    return next((tables[word] for word in words if word in tables), "")
 
 
 def is_transaction_control(sql: str) -> bool:
@@ -81,8 +85,12 @@ def autocommit(case: Case) -> Iterator[Finding]:
 def rendering(case: Case) -> Iterator[Finding]:
     """A revision without SQL, and a way back that is missing."""
     if case.rendering.is_missing:
-        yield Finding(-1, "downgrade-missing" if not case.is_upgrade else "cannot-render", "",
-                      case.rendering.error)
+        yield Finding(
+            -1,
+            "downgrade-missing" if not case.is_upgrade else "cannot-render",
+            "",
+            case.rendering.error,
+        )
     elif case.rendering.error:
         yield Finding(-1, "cannot-render", "", case.rendering.error)
 
