@@ -101,7 +101,7 @@ def sql(session: nox.Session) -> None:
 
 @nox.session(name="sql-lint", venv_backend="none", tags=["sql", "check"])
 def sql_lint(session: nox.Session) -> None:
-    """Refuse SQL that is stale or not clean.
+    """Refuse SQL that is stale, unsafe or not clean.
 
     When it fails: nox -s sql writes what is stale; a finding is mended in its revision.
     """

@@ -1,0 +1,264 @@
+"""Measure the promises about speed, and say which of them hold.
+
+    python -m benchmarks                 all but `first`
+    python -m benchmarks render check    only these
+    python -m benchmarks first           from an empty machine; downloads everything anew
+
+Run it with the Python of `.nox/environment`. Each promise is a ratio between two commands that
+take turns, so that whatever else the machine does falls on both; the median of the rounds' ratios
+counts. "cpu" is what the commands themselves used, without the servers: steadier than the clock.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.generate import write_history
+from benchmarks.machine import first_migration_s
+from pybase import settings
+from pybase.migrate import scratch
+from pybase.postgres import Cluster, locate, scratch_database
+
+ROOT = Path(__file__).parents[1]
+SIZES = (250, 500, 1000)
+"""Revisions of the generated histories; promises are about the last."""
+
+REHEARSED_SIZES = (100, 200, 400)
+
+_ALEMBIC = (sys.executable, "-m", "alembic")
+_PYBASE = (sys.executable, "-m", "pybase")
+_NOX = (sys.executable, "-m", "nox", "--noxfile", str(ROOT / "noxfile.py"), "-s")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A command, and what puts everything back before it so that it has its work to do."""
+
+    name: str
+    command: Sequence[str]
+    prepare: Callable[[], object] = lambda: None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the report. `limit` is for the ratio, or for the seconds where there is none."""
+
+    name: str
+    seconds: float | None = None
+    cpu_s: float | None = None
+    ratio: float | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Times:
+    """What one run of a command took."""
+
+    seconds: float
+    cpu_s: float
+
+
+def measure_migrate(runs: int) -> Iterator[Row]:
+    """`nox -s migrate` with nothing to do, against plain Alembic on the same database."""
+    with scratch_database(scratch.server(settings.load(ROOT / "alembic.ini"))) as url:
+        environment = {"DATABASE_URL": url}
+        _run((*_ALEMBIC, "upgrade", "head"), ROOT, environment)
+        alembic = Contender("alembic upgrade head", (*_ALEMBIC, "upgrade", "head"))
+        session = Contender("nox -s migrate, nothing to do", (*_NOX, "migrate"))
+        yield from _compare(alembic, [(session, 1.5)], ROOT, runs, environment)
+
+
+def measure_render(runs: int) -> Iterator[Row]:
+    """All of `sql/` written anew, both directions, rehearsed before: against `alembic history`."""
+    per_revision_s = []
+    for size in SIZES:
+        with _generated(size) as folder:
+            name = f"pybase sql, {size} revisions, no file there"
+            render = Contender(name, (*_PYBASE, "sql"), partial(_forget, folder))
+            limit = 3.0 if size == SIZES[-1] else None
+            rows = list(_compare(_history(size), [(render, limit)], folder, runs))
+        per_revision_s.append((rows[-1].seconds or 0) / size)
+        yield from rows
+    growth = per_revision_s[-1] / per_revision_s[0]
+    yield Row(f"its cost of one of {SIZES[-1]} to one of {SIZES[0]}", ratio=growth, limit=1.0)
+
+
+def measure_rehearse(runs: int) -> Iterator[Row]:
+    """Write `sql/` with nothing rehearsed before, by size: once, for it takes its time."""
+    per_revision_s = []
+    for size in REHEARSED_SIZES:
+        with _generated(size) as folder:
+            name = f"pybase sql, {size} revisions, nothing rehearsed"
+            forget = partial(_forget, folder, rehearsals=True)
+            taken = []
+            for _ in range(min(runs, 2)):
+                forget()
+                taken.append(_run((*_PYBASE, "sql"), folder))
+        row = _row(name, taken)
+        per_revision_s.append((row.seconds or 0) / size)
+        yield row
+    growth = per_revision_s[-1] / per_revision_s[0]
+    sizes = f"one of {REHEARSED_SIZES[-1]} to one of {REHEARSED_SIZES[0]}"
+    yield Row(f"its cost of {sizes}", ratio=growth, limit=1.0)
+
+
+def measure_check(runs: int) -> Iterator[Row]:
+    """`sql --check` with nothing changed, against `alembic history`."""
+    with _generated(SIZES[-1]) as folder:
+        _run((*_PYBASE, "sql"), folder)
+        check = Contender("pybase sql --check, nothing changed", (*_PYBASE, "sql", "--check"))
+        yield from _compare(_history(SIZES[-1]), [(check, 0.5)], folder, runs)
+
+
+def measure_first(_runs: int) -> Iterator[Row]:
+    """From an empty machine to a migrated database: once, it downloads everything."""
+    seconds = first_migration_s(ROOT)
+    yield Row("install nox, nox -s migrate, no cache", seconds, limit=60.0)
+
+
+MEASURES: dict[str, Callable[[int], Iterator[Row]]] = {
+    "migrate": measure_migrate,
+    "render": measure_render,
+    "check": measure_check,
+    "rehearse": measure_rehearse,
+    "first": measure_first,
+}
+
+
+def main() -> int:
+    """Print a table; returns 1 when a promise does not hold."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASURES))
+    parser.add_argument("--runs", type=int, default=5, help="times that each command is run")
+    arguments = parser.parse_args()
+    names = arguments.names or [name for name in MEASURES if name != "first"]
+    if unknown := set(names) - set(MEASURES):
+        parser.error(f"there is no measurement {', '.join(sorted(unknown))}")
+    rows = [row for name in names for row in MEASURES[name](arguments.runs)]
+    Console(width=None if sys.stdout.isatty() else 120).print(_table(rows))
+    return int(any(_is_broken(row) for row in rows))
+
+
+def _compare(
+    reference: Contender,
+    others: Sequence[tuple[Contender, float | None]],
+    folder: Path,
+    runs: int,
+    environment: dict[str, str] | None = None,
+) -> Iterator[Row]:
+    """Time `reference` and the others in turns, after one untimed round that warms the caches."""
+    contenders = [reference, *(contender for contender, _ in others)]
+    times: list[list[Times]] = [[] for _ in contenders]
+    for round_ in range(runs + 1):
+        for taken, contender in zip(times, contenders, strict=True):
+            contender.prepare()
+            measured = _run(contender.command, folder, environment)
+            if round_:
+                taken.append(measured)
+    yield _row(reference.name, times[0])
+    for (contender, limit), taken in zip(others, times[1:], strict=True):
+        yield replace(
+            _row(contender.name, taken),
+            ratio=median(
+                mine.seconds / its.seconds for mine, its in zip(taken, times[0], strict=True)
+            ),
+            limit=limit,
+        )
+
+
+def _row(name: str, times: Sequence[Times]) -> Row:
+    return Row(name, median(each.seconds for each in times), median(each.cpu_s for each in times))
+
+
+def _run(command: Sequence[str], folder: Path, environment: dict[str, str] | None = None) -> Times:
+    """Run a command that has to succeed."""
+    # Whoever sets it would measure the compiler: 1,000 revisions are 1,000 modules.
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    before, began = os.times(), time.perf_counter()
+    result = subprocess.run(
+        command,
+        cwd=folder,
+        env=inherited | (environment or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    after, seconds = os.times(), time.perf_counter() - began
+    if result.returncode:
+        sys.exit(f"{' '.join(command)} fails:\n{result.stdout[-2000:]}{result.stderr[-2000:]}")
+    cpu_s = sum(after[2:4]) - sum(before[2:4])  # user and system time of children
+    return Times(seconds, cpu_s)
+
+
+def _history(size: int) -> Contender:
+    return Contender(f"alembic history, {size} revisions", (*_ALEMBIC, "history"))
+
+
+@contextmanager
+def _generated(size: int) -> Iterator[Path]:
+    """Return a project with a generated history and a running scratch server; all gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="pybase-benchmark-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # root's server runs as another user
+        config = settings.load(write_history(folder, size))
+        scratch.server(config)
+        try:
+            yield folder
+        finally:
+            home = locate(folder)
+            Cluster(home.with_name(f"{home.name}-scratch")).destroy()
+
+
+def _forget(folder: Path, *, rehearsals: bool = False) -> None:
+    """Undo what an earlier `sql` left: its files and its note, on request all that it learned."""
+    config = settings.load(folder / "alembic.ini")
+    shutil.rmtree(config.sql, ignore_errors=True)
+    for kept in (config.state / "cache").glob("*" if rehearsals else "sql-*"):
+        kept.unlink()
+    if rehearsals:
+        with psycopg.connect(scratch.server(config), autocommit=True) as connection:
+            templates = "SELECT datname FROM pg_database WHERE datname ~ '^head_'"
+            for (name,) in connection.execute(templates).fetchall():
+                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _is_broken(row: Row) -> bool:
+    measured = row.seconds if row.ratio is None else row.ratio
+    return row.limit is not None and measured is not None and measured > row.limit
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table("what", "seconds", "cpu", "ratio", "promise", "")
+    for column in table.columns[1:5]:
+        column.justify = "right"
+    for row in rows:
+        verdict = "" if row.limit is None else "BROKEN" if _is_broken(row) else "holds"
+        numbers = (
+            "" if each is None else f"{each:.2f}" for each in (row.seconds, row.cpu_s, row.ratio)
+        )
+        promise = "" if row.limit is None else f"<= {row.limit:g}"
+        table.add_row(row.name, *numbers, promise, verdict)
+    return table
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

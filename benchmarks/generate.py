@@ -1,0 +1,225 @@
+"""A long history, as a product would have grown it: tables, columns, indexes, checks, data.
+
+    python -m benchmarks.generate FOLDER COUNT
+
+The same count gives the same files on every machine. Every revision renders offline and runs both
+ways, so the history serves tests as well as measurements.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from textwrap import indent
+
+_START = datetime(2020, 1, 6, 8, 0, tzinfo=UTC)
+_INTERVAL = timedelta(hours=37)
+
+_INI = """\
+[alembic]
+script_location = %(here)s/migrations
+path_separator = os
+timezone = UTC
+"""
+
+_ENV = '''\
+"""The environment of a generated history: it has no models."""
+
+import sqlalchemy as sa
+
+from pybase.migrate import environment
+
+environment.run(sa.MetaData())
+'''
+
+_REVISION = '''\
+"""{title}.
+
+One of the revisions that benchmarks/generate.py writes.
+
+Revision ID: {revision}
+Revises: {parent}
+Create Date: {at}
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "{revision}"
+down_revision: str | None = {down_revision}
+
+
+def upgrade() -> None:
+{upgrade}
+
+
+def downgrade() -> None:
+{downgrade}
+'''
+
+_Change = tuple[str, str, str]
+"""What a revision says of itself, the body of its upgrade() and that of its downgrade()."""
+
+
+def write_history(folder: Path, count: int) -> Path:
+    """Write a project with `count` revisions in one line; returns the path of its alembic.ini."""
+    versions = folder / "migrations" / "versions"
+    versions.mkdir(parents=True, exist_ok=True)
+    (folder / "migrations" / "env.py").write_text(_ENV, encoding="utf-8")
+    for name, text in revisions(count):
+        (versions / name).write_text(text, encoding="utf-8")
+    config = folder / "alembic.ini"
+    config.write_text(_INI, encoding="utf-8")
+    return config
+
+
+def revisions(count: int) -> Iterator[tuple[str, str]]:
+    """Yield (file name, text) of each revision, the first one first."""
+    parent = None
+    for number in range(count):
+        title, upgrade, downgrade = _change(number)
+        revision = sha256(f"revision {number}".encode()).hexdigest()[:12]
+        at = _START + number * _INTERVAL
+        slug = title.lower().replace(" ", "_")
+        text = _REVISION.format(
+            title=title,
+            revision=revision,
+            parent=parent or "",
+            at=at,
+            down_revision=f'"{parent}"' if parent else None,
+            upgrade=indent(upgrade.strip(), "    "),
+            downgrade=indent(downgrade.strip(), "    "),
+        )
+        yield f"{at:%Y%m%d_%H%M}_{revision}_{slug}.py", text
+        parent = revision
+
+
+def _change(number: int) -> _Change:
+    """Tell what revision `number` does: the life of one table after another, a step at a time."""
+    table, step = divmod(number, len(_STEPS))
+    name = f"t{table:04d}"
+    return _STEPS[step](name, f"t{table - 1:04d}" if table else name)
+
+
+def _create(table: str, parent: str) -> _Change:
+    upgrade = f"""
+op.create_table(
+    "{table}",
+    sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+    sa.Column("parent_id", sa.Uuid(), nullable=True),
+    sa.Column("name", sa.Text(), nullable=False),
+    sa.Column("position", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+    sa.Column(
+        "created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+    ),
+    sa.ForeignKeyConstraint(
+        ["parent_id"], ["{parent}.id"], name=op.f("fk_{table}_parent_id"), ondelete="CASCADE"
+    ),
+    sa.PrimaryKeyConstraint("id", name=op.f("pk_{table}")),
+)
+op.create_index(op.f("ix_{table}_parent_id"), "{table}", ["parent_id"])
+"""
+    return f"Create {table}", upgrade, f'op.drop_table("{table}")'
+
+
+def _add_column(column: str, type_: str) -> Callable[[str, str], _Change]:
+    def change(table: str, _parent: str) -> _Change:
+        upgrade = f'op.add_column("{table}", sa.Column("{column}", {type_}, nullable=True))'
+        return f"Add {column} to {table}", upgrade, f'op.drop_column("{table}", "{column}")'
+
+    return change
+
+
+def _add_default(table: str, _parent: str) -> _Change:
+    upgrade = f"""
+op.add_column(
+    "{table}",
+    sa.Column("is_active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+)
+"""
+    return f"Add is_active to {table}", upgrade, f'op.drop_column("{table}", "is_active")'
+
+
+def _index(table: str, _parent: str) -> _Change:
+    name = f"ix_{table}_name_created_at"
+    drop = f"""
+    op.drop_index(
+        op.f("{name}"), "{table}", postgresql_concurrently=True, if_exists=True
+    )
+"""
+    create = f"""
+    op.create_index(
+        op.f("{name}"), "{table}", ["name", "created_at"], postgresql_concurrently=True
+    )
+"""
+    block = "with op.get_context().autocommit_block():"
+    return f"Index {table} by name", block + drop.rstrip() + create, block + drop
+
+
+def _fill(table: str, _parent: str) -> _Change:
+    upgrade = f"""
+op.execute(
+    "UPDATE {table} SET code = 'c-' || left(id::text, 8)"
+    " WHERE code IS NULL AND name NOT LIKE '100%:%'"
+)
+"""
+    return f"Fill in code of {table}", upgrade, f'op.execute("UPDATE {table} SET code = NULL")'
+
+
+def _check(table: str, _parent: str) -> _Change:
+    name = f"ck_{table}_code_format"
+    upgrade = f"""
+op.create_check_constraint(
+    op.f("{name}"), "{table}", "code ~ '^[a-z0-9-]+$'", postgresql_not_valid=True
+)
+"""
+    return (
+        f"Refuse a malformed code of {table}",
+        upgrade,
+        f'op.drop_constraint(op.f("{name}"), "{table}", type_="check")',
+    )
+
+
+def _validate(table: str, _parent: str) -> _Change:
+    upgrade = f'op.execute("ALTER TABLE {table} VALIDATE CONSTRAINT ck_{table}_code_format")'
+    return f"Validate the code of {table}", upgrade, "pass  # a proven check is no other check"
+
+
+def _insert(table: str, _parent: str) -> _Change:
+    upgrade = f"""
+{table} = sa.table("{table}", sa.column("name", sa.Text()), sa.column("code", sa.Text()))
+op.bulk_insert(
+    {table},
+    [
+        {{"name": "O'Reilly: 50% off", "code": "c-1"}},
+        {{"name": "Zoë's \\\\ path", "code": "c-2"}},
+    ],
+)
+"""
+    downgrade = f"""op.execute("DELETE FROM {table} WHERE code IN ('c-1', 'c-2')")"""
+    return f"Insert the first rows of {table}", upgrade, downgrade
+
+
+def _default(table: str, _parent: str) -> _Change:
+    alter = 'op.alter_column("{}", "position", server_default=sa.text("{}"))'
+    return f"Change a default of {table}", alter.format(table, 1), alter.format(table, 0)
+
+
+_STEPS: tuple[Callable[[str, str], _Change], ...] = (
+    _create,
+    _add_column("description", "sa.Text()"),
+    _add_default,
+    _index,
+    _add_column("code", "sa.Text()"),
+    _fill,
+    _check,
+    _validate,
+    _insert,
+    _default,
+)
+"""One table's life; the next table begins when it ends."""
+
+
+if __name__ == "__main__":
+    print(write_history(Path(sys.argv[1]), int(sys.argv[2])))
