@@ -117,7 +117,7 @@ def measure_rehearse(runs: int) -> Iterator[Row]:
 
 
 def measure_check(runs: int) -> Iterator[Row]:
-    """`sql --check` with nothing changed, against `alembic history`."""
+    """Time `sql --check` with nothing changed, against `alembic history`."""
     with _generated(SIZES[-1]) as folder:
         _run((*_PYBASE, "sql"), folder)
         check = Contender("pybase sql --check, nothing changed", (*_PYBASE, "sql", "--check"))
@@ -215,7 +215,7 @@ def _history(size: int) -> Contender:
 
 @contextmanager
 def _generated(size: int) -> Iterator[Path]:
-    """Return a project with a generated history and a running scratch server; all gone afterwards."""
+    """Lay out a generated history with a running scratch server; all gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="pybase-benchmark-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # root's server runs as another user

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybase import settings as configuration
-from pybase.errors import PybaseError
+from pybase.errors import PybaseError, UsageError
 from pybase.settings import Settings
 
 
@@ -107,21 +107,58 @@ def _downgrade(args: argparse.Namespace, settings: Settings) -> None:
 
 def _makemigration_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("message", nargs="*", help="what the revision does, in one sentence")
-    parser.add_argument("--empty", action="store_true", help="write it without operations")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--empty", action="store_true", help="write it without operations")
+    kind.add_argument("--data", action="store_true", help="write a backfill to fill in")
+    kind.add_argument("--sql-only", metavar="FILE", help="a revision that runs the SQL of a file")
+    kind.add_argument(
+        "--single", action="store_true", help="one revision in Alembic's own form, which locks"
+    )
+    parser.add_argument(
+        "--rename",
+        metavar="OLD:NEW",
+        action="append",
+        default=[],
+        help="TABLE.OLD:NEW a column or constraint, TYPE.OLD:NEW an enum value, OLD:NEW the rest",
+    )
+    parser.add_argument(
+        "--no-rename", action="store_true", help="what else is dropped and added is just that"
+    )
 
 
-def _makemigration(args: argparse.Namespace, settings: Settings) -> None:
-    from pybase.migrate import build, history
-    from pybase.migrate.autogenerate import make_revision
+def _makemigration(args: argparse.Namespace, settings: Settings) -> int:
+    from pybase.migrate import history
+    from pybase.migrate.autogenerate import Request, make_migration, report
 
-    path = make_revision(history.read(settings), " ".join(args.message), empty=args.empty)
-    if path is None:
+    request = Request(
+        " ".join(args.message),
+        empty=args.empty,
+        data=args.data,
+        sql_only=_read_sql(args.sql_only) if args.sql_only else None,
+        single=args.single,
+        renames=tuple(args.rename),
+        no_rename=args.no_rename,
+        ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
+    )
+    outcome = make_migration(history.read(settings), request)
+    if outcome is None:
         print("Nothing to do: models and revisions agree. No revision was written.")
-        return
-    print(f"wrote  {_relative(path, settings)}")
-    for change in build.write(settings):
-        print(f"wrote  {settings.options.sql}/{change.path}")
-    print("Read it, then apply it: nox -s migrate")
+        return 0
+    for line in report.lines(outcome, settings):
+        print(line)
+    return 0 if outcome.is_complete else 1
+
+
+def _ask(question: str) -> bool:
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _read_sql(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{name} cannot be read: {error}.", "Name a file of SQL.") from error
 
 
 # --- current, history, pending ------------------------------------------------------------------

@@ -39,7 +39,7 @@ def one_line(text: str | None) -> str:
 
 def report_rows(report: "Report", accepted: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the rows of a header, each a name and a text, that say what a rehearsal saw."""
-    rows = [(touch.relation, _touch_text(touch)) for touch in report.touches[:_MOST_TABLES]]
+    rows = [(one_line(each.relation), _touch_text(each)) for each in report.touches[:_MOST_TABLES]]
     if len(report.touches) > _MOST_TABLES:
         more = len(report.touches) - _MOST_TABLES
         rows.append(("...", f"and {more} more tables, none with a stronger lock"))

@@ -6,7 +6,7 @@ an env.py only as a file, so that of another project serves as well.
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from pybase import settings
 from pybase.errors import PybaseError, UsageError
-from pybase.migrate import target
+from pybase.migrate import leash, target
 from pybase.migrate.history import History, explained
 
 Work: TypeAlias = Callable[[Any, MigrationContext], Iterable[RevisionStep]]
@@ -101,7 +101,8 @@ def run_env(
 ) -> None:
     """Run a project's env.py, with `work` where Alembic would choose the revisions.
 
-    Offline without a connection. Raises UsageError when env.py fails or runs no migrations.
+    Offline without a connection, and then without a terminal. An env.py that connects by itself
+    meets the database of `connection`. Raises UsageError when it fails or runs no migrations.
     """
     reached: list[bool] = []
 
@@ -116,7 +117,14 @@ def run_env(
         config.set_main_option("sqlalchemy.url", "postgresql+psycopg://")
     config.output_buffer = io.StringIO()  # BEGIN and COMMIT around nothing, as env.py sees it
     options |= {"fn": reaching, "as_sql": connection is None}
-    with EnvironmentContext(config, history.scripts, **options), explained(), env_errors(reached):
+    with ExitStack() as around:
+        if connection is None:
+            around.enter_context(leash.without_terminal())
+        lead = leash.nowhere if connection is None else leash.same_as(connection)
+        around.enter_context(leash.connections(lead))
+        around.enter_context(EnvironmentContext(config, history.scripts, **options))
+        around.enter_context(explained())
+        around.enter_context(env_errors(reached))
         history.scripts.run_env()
     if not reached:
         raise UsageError(

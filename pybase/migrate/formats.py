@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from pybase.migrate.comments import one_line
 from pybase.migrate.hazards import HAZARDS
 from pybase.migrate.lint import Line, Result
 
@@ -13,7 +14,7 @@ def text(result: Result) -> str:
     """Where, what, why and what to do; one line when nothing is wrong."""
     blocks = [
         f"{line.file}:{line.line}: {line.level}: {line.code}{_on(line)}\n"
-        f"  {line.message}\n  {line.fix}"
+        f"  {one_line(line.message)}\n  {line.fix}"
         for line in result.lines
         if line.accepted is None
     ]
@@ -26,7 +27,7 @@ def text(result: Result) -> str:
 
 
 def _on(line: Line) -> str:
-    where = f" on {line.relation}" if line.relation else ""
+    where = f" on {one_line(line.relation)}" if line.relation else ""
     return f"{where} ({line.direction} of {line.revision})" if line.revision else where
 
 

@@ -15,6 +15,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
 from pybase.errors import CheckFailedError, PybaseError, UsageError
+from pybase.migrate import leash
 from pybase.settings import Settings
 
 
@@ -101,7 +102,7 @@ def read(settings: Settings) -> History:
     with explained():
         scripts = ScriptDirectory.from_config(config)
     history = History(settings, config, scripts)
-    with explained(history):
+    with explained(history), leash.without_terminal(), leash.connections(leash.nowhere):
         try:
             _ = scripts.revision_map.heads
         except (CommandError, PybaseError):

@@ -33,17 +33,20 @@ def lint(settings: Settings, files: Mapping[str, str]) -> Iterator["Line"]:
     texts = {path: text for path, text in files.items() if path.endswith(".sql")}
     for path, findings in _lint_texts(settings, texts).items():
         for line, code, message in findings:
+            if code == "LT05" and _is_ours(path, texts[path].split("\n")[line - 1]):
+                continue
             yield Line(
                 file=f"{settings.options.sql}/{path}",
                 line=line,
-                revision="",
-                direction="",
-                relation="",
                 code=code,
-                level="error",
                 message=message,
                 fix="Write that statement differently in its revision, then run `nox -s sql`.",
             )
+
+
+def _is_ours(path: str, line: str) -> bool:
+    """Whether nobody can write a line shorter, since none of it is a revision's statement."""
+    return path.startswith("schema/") or line.startswith(("-- ", "DO $$ BEGIN RAISE '"))
 
 
 def _lint_texts(settings: Settings, texts: Mapping[str, str]) -> dict[str, list[Any]]:

@@ -6,6 +6,7 @@ layout from `layout`; `findings` puts them in one list.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybase.migrate import freshness, sqlfiles
@@ -37,13 +38,13 @@ class Line:
 
     file: str
     line: int
-    revision: str
-    direction: str
-    relation: str
-    code: str
-    level: str
-    message: str
-    fix: str
+    revision: str = ""
+    direction: str = ""
+    relation: str = ""
+    code: str = ""
+    level: str = ERROR
+    message: str = ""
+    fix: str = ""
     accepted: str | None = None
     statement: str = ""
 
@@ -81,7 +82,7 @@ def lint(settings: Settings, since: str | None = None) -> Result:
 
         revisions = history.read(settings)
         noted = noted or _lint(revisions)
-        noted = noted if since is None else _only(noted, _after(revisions, since))
+        noted = noted if since is None else _after(noted, revisions, since)
     return Result(
         tuple(Line(**each) for each in noted["lines"]), noted["files"], noted["revisions"]
     )
@@ -109,29 +110,29 @@ def _lint(history: "History") -> dict[str, Any]:
     return result
 
 
-def _only(noted: Mapping[str, Any], revisions: set[str]) -> dict[str, Any]:
-    lines = [line for line in noted["lines"] if line["revision"] in revisions]
-    return {**noted, "lines": lines, "revisions": len(revisions)}
-
-
-def _after(history: "History", since: str) -> set[str]:
-    """Return the revisions that are neither `since` nor one of its ancestors."""
+def _after(noted: Mapping[str, Any], history: "History", since: str) -> dict[str, Any]:
+    """Leave out what is told of `since` and its ancestors; what is of no revision stays."""
     start = history.get(since).revision
-    old = {each.revision for each in history.scripts.iterate_revisions(start, "base")}
-    return {each.revision for each in history.revisions} - old
+    old = list(history.scripts.iterate_revisions(start, "base"))
+    names = {each.revision for each in old} | {Path(each.path).stem for each in old}
+    lines = [
+        line for line in noted["lines"] if not names & {line["revision"], Path(line["file"]).stem}
+    ]
+    return {**noted, "lines": lines, "revisions": len(history.revisions) - len(old)}
 
 
 def _stale_lines(settings: Settings, stale: Iterable[sqlfiles.Stale]) -> Iterator[Line]:
-    for each in stale:
+    """Tell each file that is not fresh, or once that the whole folder is missing."""
+    folder = settings.options.sql
+    found = [(f"{folder}/{each.path}", f"the file is {each.reason}") for each in stale]
+    if found and not settings.sql.exists():
+        found = [(folder, "the folder is missing")]
+    for file, reason in found:
         yield Line(
-            file=f"{settings.options.sql}/{each.path}",
+            file=file,
             line=1,
-            revision="",
-            direction="",
-            relation="",
             code="not-fresh",
-            level=ERROR,
-            message=f"the file is {each.reason}: it is not what the revisions render to.",
+            message=f"{reason}: it is not what the revisions render to.",
             fix="Run `nox -s sql` and commit what it writes.",
         )
 
@@ -182,7 +183,7 @@ def _place(text: str, finding: Finding) -> int:
     """Find the line that tells the hazard: above its statement, or else in the header."""
     comment = first_comment_line(finding)
     for wanted in (lambda line: line == comment, lambda line: finding.code in line):
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.split("\n"), 1):
             if wanted(line):
                 return number
     return 1

@@ -4,6 +4,7 @@ Owns the comparison of two databases' rows. Both databases are scratch ones, mad
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -34,7 +35,10 @@ def committed_equals_online(history: History, rendered: RenderedHistory) -> None
         for path in files:
             with psycopg.connect(url, autocommit=True) as connection:
                 for statement in split(path.read_text(encoding="utf-8")):
-                    connection.execute(statement.encode())
+                    try:
+                        connection.execute(statement.encode())
+                    except psycopg.Error as error:
+                        raise _fails(path, error) from error
 
     def online(url: str) -> None:
         apply.upgrade(history, Database(url, is_embedded=True), "heads", lambda _: None)
@@ -49,6 +53,14 @@ def committed_equals_online(history: History, rendered: RenderedHistory) -> None
     wrong = sorted(".".join(place) for place in stable if online_rows.get(place) != rows[place])
     if wrong:
         raise _differs(f"  other rows: {', '.join(wrong)}")
+
+
+def _fails(path: Path, error: psycopg.Error) -> CheckFailedError:
+    said = str(error).strip().splitlines()[0]
+    return CheckFailedError(
+        f"{path.name} fails on a database at the revision before: {said}.",
+        "Mend that revision, then run `nox -s sql`.",
+    )
 
 
 def _left_by(

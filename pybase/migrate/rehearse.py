@@ -4,17 +4,21 @@ Each is run for real; its downgrade is rolled back afterwards, or where it refus
 followed by the upgrade again. What was seen becomes a `Report`, which says all that a reviewer is told.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import psycopg
 
-from pybase.migrate import catalog, samples, scratch
+from pybase.migrate import catalog, scratch
 from pybase.migrate.hazards import Finding
-from pybase.migrate.render import Block, RenderedRevision, Rendering
+from pybase.migrate.leash import TimeLimitError
+from pybase.migrate.render import RenderedRevision, Rendering, repeatable
 from pybase.migrate.rules import Case, judge
 from pybase.migrate.rules.case import is_rewritten, is_scanned
 from pybase.migrate.rules.shape import is_transaction_control
+from pybase.migrate.samples import Samples
 from pybase.migrate.schema import render_schema
 from pybase.migrate.watch import ROW_EXCLUSIVE, Observation, Run, Watcher
 
@@ -50,10 +54,11 @@ class Report:
 
 @dataclass(frozen=True)
 class RevisionReport:
-    """Both directions of a revision."""
+    """Both directions of a revision; one that does not lead on left the database behind it."""
 
     upgrade: Report = field(default_factory=Report)
     downgrade: Report = field(default_factory=Report)
+    leads_on: bool = True
 
 
 class Rehearsal:
@@ -65,19 +70,21 @@ class Rehearsal:
         version_table: str,
         small_tables: frozenset[str],
         run_online: Callable[[RenderedRevision], None],
+        failed: Iterable[str] = (),
     ) -> None:
-        """Begin on the database at `url`, wherever in the history it stands.
+        """Begin on the database at `url`: an empty one, or one that another rehearsal has left.
 
-        `run_online` brings it over a revision that has no SQL. Raises psycopg.Error.
+        `run_online` brings it over a revision that has no SQL; `failed` are the revisions before
+        that did not lead on. Raises psycopg.Error.
         """
         self._url = url
         self._ignored = (version_table,)
         self._small_tables = small_tables
         self._run_online = run_online
-        self._failed: set[str] = set()
+        self._failed = set(failed)
+        self._emptied: set[int] = set()
+        self._is_about_rows = False
         self._open()
-        self._fill()
-        self._catalog = self._snapshot()
 
     def close(self) -> None:
         """Let go of the database."""
@@ -93,7 +100,7 @@ class Rehearsal:
         run = self._upgraded(revision)
         case = Case(run, revision.upgrade, known, small_tables=self._small_tables)
         if run.error is not None or revision.upgrade.error:
-            return self._failure(revision, case)
+            return self._led_over(revision, case, before)
         self._catalog = self._snapshot()
         trace = _trace(before, self._catalog)
         upgrade = self._report(case)
@@ -106,10 +113,10 @@ class Rehearsal:
         rendering = _runnable(revision.upgrade)
         if rendering.error:
             return Run(self._watcher.state, self._watcher.state, ())
-        run = self._watcher.run(rendering)
+        run = self._run(rendering)
         if _is_about_rows(run):
             self._empty()
-            return self._watcher.run(rendering)
+            return self._run(rendering)
         return run
 
     def _downgraded(
@@ -136,7 +143,7 @@ class Rehearsal:
         """Run a downgrade and undo it; tells what it did not restore."""
         traces: list[str] = []
         keep = not rendering.is_transactional
-        run = self._watcher.run(
+        run = self._run(
             rendering, keep=keep, at_end=lambda: traces.append(_trace(before, self._snapshot()))
         )
         if keep:
@@ -154,32 +161,66 @@ class Rehearsal:
         self._catalog = self._snapshot()
         return found
 
-    def _failure(self, revision: RenderedRevision, case: Case) -> RevisionReport:
-        """Go on after a revision that cannot be rendered, or failed; what hangs on it is moot."""
+    def _led_over(
+        self, revision: RenderedRevision, case: Case, before: catalog.Snapshot
+    ) -> RevisionReport:
+        """Go on after a revision that has no SQL, or failed; what fails after that is moot."""
         script = revision.script
-        is_moot = bool(self._failed & set(script._normalized_down_revisions))
-        upgrade = Report() if is_moot else replace(self._report(case), is_rehearsed=False)
-        if not self._brought_over(revision, case):
+        said = self._online(revision) if revision.upgrade.error else self._apart(revision)
+        is_moot = bool(said and self._failed & set(script._normalized_down_revisions))
+        unseen = replace(case, run=Run(case.known, case.known, ()))
+        upgrade = replace(self._report(unseen if is_moot else case), is_rehearsed=False)
+        if said:
             self._failed.add(script.revision)
-            for text in revision.upgrade.statements:
-                if text in revision.upgrade.bookkeeping:
-                    self._watcher.connection.execute(text.encode())
+            if revision.upgrade.error and not is_moot:
+                failure = Finding(-1, "rehearsal-failed", "", said)
+                upgrade = replace(upgrade, findings=(*upgrade.findings, failure))
         self._watcher.close()
         self._open()
-        self._catalog = self._snapshot()
+        case = replace(case, run=Run(case.known, self._watcher.state, case.run.observations))
+        if said:
+            unseen = replace(unseen, rendering=revision.downgrade, upgrade=case.run)
+            downgrade = replace(self._report(unseen), is_rehearsed=False)
+        else:
+            trace = _trace(before, self._catalog)
+            downgrade = self._downgraded(revision, case, before, trace)
         self._fill()
-        return RevisionReport(upgrade, Report())
+        return RevisionReport(upgrade, downgrade, leads_on=not said)
 
-    def _brought_over(self, revision: RenderedRevision, case: Case) -> bool:
-        """Whether the database could be led over the revision in another way than its own."""
+    def _online(self, revision: RenderedRevision) -> str:
+        """Let Alembic run a revision that has no SQL; returns what stopped it."""
+        said = self._tried_online(revision)
+        if said and self._is_about_rows:
+            self._empty()
+            said = self._tried_online(revision)
+        if said:
+            self._keep_version(revision)
+        return said
+
+    def _tried_online(self, revision: RenderedRevision) -> str:
         try:
-            if revision.upgrade.error:
-                self._run_online(revision)
-                return True
-            apart = tuple(Block((text,), False) for text in revision.upgrade.statements)
-            return self._watcher.run(Rendering(apart)).error is None
-        except Exception:  # whatever an unrenderable revision raises, the others are rehearsed
-            return False
+            self._run_online(revision)
+        except (Exception, SystemExit, TimeLimitError) as error:  # the others are rehearsed
+            cause = getattr(error, "orig", error)
+            self._is_about_rows = isinstance(cause, _ABOUT_ROWS)
+            return f"{type(cause).__name__}: {repeatable(str(cause))}"
+        return ""
+
+    def _apart(self, revision: RenderedRevision) -> str:
+        """Run each statement by itself, so that as much is there as can be; returns an error."""
+        said = ""
+        for text in _runnable(revision.upgrade).statements:
+            try:
+                self._watcher.connection.execute(text.encode())
+            except psycopg.Error as error:
+                said = said or str(error)
+        return said
+
+    def _keep_version(self, revision: RenderedRevision) -> None:
+        for text in revision.upgrade.statements:
+            if text in revision.upgrade.bookkeeping:
+                with suppress(psycopg.Error):
+                    self._watcher.connection.execute(text.encode())
 
     def _report(self, case: Case) -> Report:
         touches = _touches(case)
@@ -188,12 +229,22 @@ class Rehearsal:
             touches,
             _losses(case.run),
             tuple(judge(case)),
-            tuple(sorted(touched & self._unfilled)),
+            tuple(sorted(touched & self._unfilled())),
             is_rehearsed=True,
         )
 
     def _open(self) -> None:
         self._watcher = Watcher(self._url)
+        watcher = self._watcher
+        self._samples = Samples(watcher.connection, watcher.state, self._ignored)
+        self._catalog = self._snapshot()
+
+    def _run(self, rendering: Rendering, **options: Any) -> Run:
+        """Run and watch, and remember which tables may be empty now."""
+        run = self._watcher.run(rendering, **options)
+        for seen in run.observations:
+            self._emptied |= {oid for oid, rows in seen.rows.items() if rows.deleted}
+        return run
 
     def _snapshot(self) -> catalog.Snapshot:
         return catalog.snapshot(
@@ -202,18 +253,25 @@ class Rehearsal:
 
     def _empty(self) -> None:
         """Take the sample rows away, where they and nothing else stand in the way."""
-        samples.clear(self._watcher.connection, self._watcher.state, self._ignored)
+        self._samples.clear(self._watcher.state)
         self._watcher.look_again()
 
     def _fill(self) -> None:
         """Put sample rows into the tables that have none."""
-        watcher = self._watcher
-        self._unfilled = samples.fill(watcher.connection, watcher.state, self._ignored)
+        self._samples.fill(self._watcher.state, self._emptied)
+        self._emptied.clear()
+
+    def _unfilled(self) -> set[str]:
+        relations = self._watcher.state.relations
+        return {relations[oid].label for oid in self._samples.unfilled if oid in relations}
 
 
 def _is_about_rows(run: Run) -> bool:
     """Whether a run failed on the rows that it met, which are only ours."""
-    return isinstance(run.error, psycopg.IntegrityError | psycopg.DataError)
+    return isinstance(run.error, _ABOUT_ROWS)
+
+
+_ABOUT_ROWS = (psycopg.IntegrityError, psycopg.DataError)
 
 
 def _runnable(rendering: Rendering) -> Rendering:

@@ -9,6 +9,7 @@ hold nothing.
 Must never connect, and never judge: it reports what was written.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,11 @@ from sqlalchemy.types import NullType
 
 from pybase.migrate.environment import offline_dialect, run_env
 from pybase.migrate.history import History, complete
+from pybase.migrate.leash import TimeLimitError, time_limit
 from pybase.migrate.statements import split, tidy
+
+TIME_LIMIT_S = 10
+"""A revision that is not SQL by then waits for something, or somebody, that does not come."""
 
 
 @dataclass(frozen=True)
@@ -176,8 +181,9 @@ def _render_step(step: "_Step", recorder: "_Recorder", bookkeeper: "_Bookkeeper"
     failure: dict[str, Any] = {}
     try:
         with bookkeeper.context.begin_transaction(_per_migration=True):
-            step.run()
-    except Exception as problem:  # anything at all; the other revisions are rendered all the same
+            with time_limit(TIME_LIMIT_S):
+                step.run()
+    except (Exception, SystemExit, TimeLimitError) as problem:  # the others are rendered all the same
         failure = _failure(step, problem)
     blocks = recorder.take()
     bookkeeper.update_to_step(step)
@@ -186,14 +192,31 @@ def _render_step(step: "_Step", recorder: "_Recorder", bookkeeper: "_Bookkeeper"
     return Rendering(joined, **failure, bookkeeping=frozenset((*prologue, *versions)))
 
 
-def _failure(step: "_Step", problem: Exception) -> dict[str, Any]:
+def _failure(step: "_Step", problem: BaseException) -> dict[str, Any]:
     """Tell a downgrade that says why there is none from a revision that has no SQL."""
-    said = str(problem).strip()
+    said = repeatable(str(problem))
     is_word = isinstance(problem, NotImplementedError | RuntimeError) or type(problem) is Exception
     if not step.is_upgrade and is_word and said:
         return {"refusal": said}
     is_missing = isinstance(problem, NotImplementedError) and (not step.is_upgrade or not said)
     return {"error": f"{type(problem).__name__}: {said}".rstrip(": "), "is_missing": is_missing}
+
+
+def repeatable(said: str) -> str:
+    """What was said, without what differs from machine to machine: it will be committed."""
+    for pattern, instead in _MACHINE:
+        said = pattern.sub(instead, said)
+    said = said.strip()
+    return said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID].rstrip()} ..."
+
+
+_MACHINE = (
+    (re.compile(r"\(Background on this error at: .*\)"), ""),
+    (re.compile(r" at 0x[0-9a-f]+\b"), ""),
+    (re.compile(r"(?<![\w:/.])/(?:[^\s'\"():,]+/)+"), ""),  # folders of an absolute path
+)
+
+_MOST_SAID = 300
 
 
 def _joined(

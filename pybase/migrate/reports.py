@@ -7,6 +7,7 @@ rehearse. Deleting the cache costs only time; it is written whole, so concurrent
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def rehearse_history(history: History, rendered: RenderedHistory) -> Rehearsed:
     done = next((place for place, key in enumerate(keys) if key not in known), len(keys))
     head = _schema_key(keys)
     if done < len(keys) or head not in known:
-        known |= _rehearse(history, rendered, keys, done)
+        known |= _rehearse(history, rendered, keys, [known[key] for key in keys[:done]])
         settings.prepare_state()
         write_file(path, json.dumps({key: known[key] for key in (*keys, head)}))
     reports = tuple(_report(known[key]) for key in keys)
@@ -50,24 +51,41 @@ def rehearse_history(history: History, rendered: RenderedHistory) -> Rehearsed:
 
 
 def _rehearse(
-    history: History, rendered: RenderedHistory, keys: Sequence[str], done: int
+    history: History, rendered: RenderedHistory, keys: Sequence[str], done: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Rehearse the revisions behind the first `done`, and read the schema at their end."""
-    found: dict[str, Any] = {}
+    """Rehearse the revisions behind those that are done, and read the schema at their end.
+
+    It begins at the last one that has left a database, because sample rows depend on all that
+    befell them: plain SQL would make others, and the same revision get another report. The last
+    revision goes by itself, so that there is a database before it: it is the one that changes.
+    """
     settings = history.settings
-    with scratch.after(settings, rendered.revisions[:done]) as database:
-        rehearsal = Rehearsal(
-            database,
-            rendered.version_table,
-            frozenset(settings.options.small_tables),
-            lambda revision: scratch.run_online(history, database, revision),
-        )
-        for revision, key in zip(rendered.revisions[done:], keys[done:], strict=True):
-            found[key] = asdict(rehearsal.rehearse(revision))
-        found[_schema_key(keys)] = rehearsal.schema()
-        rehearsal.close()
-        scratch.keep(settings, database, rendered.revisions)
-    return found
+    templates = [f"rehearsed_{key}" for key in keys]
+    start = scratch.furthest(settings, templates[: len(done)])
+    found = [*done[:start]]
+    ends = sorted({max(start, len(keys) - 1), len(keys)})
+    schema: dict[str, str] = {}
+    for end in ends:
+        with scratch.clone(settings, templates[start - 1] if start else None) as database:
+            rehearsal = Rehearsal(
+                database,
+                rendered.version_table,
+                frozenset(settings.options.small_tables),
+                partial(scratch.run_online, history, database),
+                failed=[
+                    each.script.revision
+                    for each, report in zip(rendered.revisions, found, strict=False)
+                    if not report["leads_on"]
+                ],
+            )
+            for revision in rendered.revisions[start:end]:
+                found.append(asdict(rehearsal.rehearse(revision)))
+            schema = rehearsal.schema() if end == len(keys) else {}
+            rehearsal.close()
+            if end > start:
+                scratch.keep(settings, database, templates[end - 1])
+        start = end
+    return dict(zip(keys, found, strict=True)) | {_schema_key(keys): schema}
 
 
 def _keys(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:
@@ -76,8 +94,9 @@ def _keys(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:
     tools = f"{digest_files(sources)} {settings.options.postgres} {rehearsal_url()} {small}"
     chain = digest(tools.encode())
     for each in rendered.revisions:
-        chain = digest((chain + sql_text(each.upgrade)).encode())
-        yield digest((chain + sql_text(each.downgrade)).encode())
+        texts = (sql_text(each.upgrade), scratch.source_digest(each), sql_text(each.downgrade))
+        chain = digest("".join((chain, *texts)).encode())
+        yield chain
 
 
 def _schema_key(keys: Sequence[str]) -> str:
@@ -92,7 +111,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _report(values: dict[str, Any]) -> RevisionReport:
-    return RevisionReport(*(_direction(values[name]) for name in ("upgrade", "downgrade")))
+    return RevisionReport(
+        _direction(values["upgrade"]), _direction(values["downgrade"]), values["leads_on"]
+    )
 
 
 def _direction(values: dict[str, Any]) -> Report:

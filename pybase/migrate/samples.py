@@ -5,7 +5,7 @@ empty, and `fill` says so. Never used on a database that is not scratch.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import psycopg
@@ -20,12 +20,15 @@ _TRIES = 6
 """How often a row is mended after a check refused it."""
 
 _VALUES: tuple[tuple[str, str], ...] = (
+    (r"\w*multirange", "'{{}}'"),
+    (r"\w*range", "'empty'"),
+    (r"(character|character varying)\(1\)", "'{n}'"),
     (r"(smallint|integer|bigint|oid)", "{n}"),
     (r"(numeric|real|double precision|money)", "{n}"),
     (r"(text|character|name|citext|bpchar)", "'x{n}'"),
     (r'"char"', "'x'"),
     (r"boolean", "true"),
-    (r"uuid", "gen_random_uuid()"),
+    (r"uuid", "'00000000-0000-4000-8000-00000000000{n}'"),
     (r"timestamp|date", "'2026-01-0{n}'"),
     (r"time ", "'12:00:0{n}'"),
     (r"interval", "'{n} hours'"),
@@ -36,55 +39,85 @@ _VALUES: tuple[tuple[str, str], ...] = (
     (r"tsvector|tsquery", "''"),
     (r"xml", "'<x/>'"),
     (r"bit", "B'1'"),
-    (r"\w*range", "'empty'"),
+    (r"ltree", "'x{n}'"),
+    (r"hstore", "''"),
     (r"point", "'(0,{n})'"),
 )
 """(type, literal): the first that matches the start of the type; `{n}` counts the rows from 1."""
 
 
-def fill(connection: psycopg.Connection[Any], state: State, kept: Iterable[str]) -> set[str]:
-    """Put rows into every empty table but those in `kept`; returns the names of what stays empty.
+class Samples:
+    """The sample rows of one scratch database; `unfilled` are the tables that have none."""
 
-    Tables that others refer to come first; what depends on itself in a circle stays empty unless
-    the reference may be null.
-    """
-    waiting = [
-        oid
-        for oid, each in state.relations.items()
-        if each.kind in "rp"
-        and each.parent not in state.relations
-        and f"{each.schema}.{each.name}" not in {name.replace('"', "") for name in kept}
-    ]
-    waiting = _empty(connection, state, waiting)
-    while waiting:
-        left = [oid for oid in waiting if not _fill_table(connection, state, state.relations[oid])]
-        if len(left) == len(waiting):
-            break
-        waiting = left
-    return {state.relations[oid].label for oid in waiting}
+    def __init__(
+        self, connection: psycopg.Connection[Any], state: State, kept: Iterable[str]
+    ) -> None:
+        """Take the database as it is. `kept` are tables, named as in a catalog, to leave alone."""
+        self._connection = connection
+        self._kept = {name.replace('"', "") for name in kept}
+        self._filled = state.relations
+        self.unfilled = set(self._empty(self._own(state)))
 
+    def fill(self, state: State, emptied: Iterable[int] = ()) -> None:
+        """Put rows into the tables that are new, changed or in `emptied`, where they have none.
 
-def _empty(connection: psycopg.Connection[Any], state: State, tables: list[int]) -> list[int]:
-    """Those of the tables that hold no row."""
-    if not tables:
-        return []
-    parts = [
-        sql.SQL("SELECT {} WHERE NOT EXISTS (SELECT FROM {})").format(
-            sql.Literal(oid), _name(state.relations[oid])
+        Tables that others refer to come first; what depends on itself in a circle stays empty
+        unless the reference may be null. A table that refused is asked again when it or one that
+        it refers to has changed: asking all of them after each revision takes most of the time.
+        """
+        old, again = self._filled, set(emptied)
+        own = self._own(state)
+        self._filled = state.relations
+        self.unfilled &= own.keys()
+        waiting = dict.fromkeys(
+            oid for oid, each in own.items() if oid in again or old.get(oid) != each
         )
-        for oid in tables
-    ]
-    rows = connection.execute(sql.SQL(" UNION ALL ").join(parts)).fetchall()
-    empty = {oid for (oid,) in rows}
-    return [oid for oid in tables if oid in empty]
+        waiting = dict.fromkeys(self._empty({oid: own[oid] for oid in waiting}))
+        self.unfilled |= waiting.keys()
+        while waiting:
+            filled = {
+                oid: own[oid] for oid in waiting if _fill_table(self._connection, state, own[oid])
+            }
+            self.unfilled -= filled.keys()
+            waiting = {
+                oid: None
+                for oid in own
+                if oid in self.unfilled and any(_refers(own[oid], each) for each in filled)
+            }
+
+    def clear(self, state: State) -> None:
+        """Take every row away again."""
+        own = self._own(state)
+        if own:
+            names = sql.SQL(", ").join(map(_name, own.values()))
+            self._connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))
+        self._filled = {}
+
+    def _own(self, state: State) -> dict[int, Relation]:
+        """The tables that may hold sample rows; a partition gets those of its parent."""
+        return {
+            oid: each
+            for oid, each in state.relations.items()
+            if each.kind in "rp"
+            and each.parent not in state.relations
+            and f"{each.schema}.{each.name}" not in self._kept
+        }
+
+    def _empty(self, tables: Mapping[int, Relation]) -> list[int]:
+        """Those of the tables that hold no row."""
+        if not tables:
+            return []
+        parts = [
+            sql.SQL("SELECT {} WHERE NOT EXISTS (SELECT FROM {})").format(oid, _name(each))
+            for oid, each in tables.items()
+        ]
+        rows = self._connection.execute(sql.SQL(" UNION ALL ").join(parts)).fetchall()
+        empty = {oid for (oid,) in rows}
+        return [oid for oid in tables if oid in empty]
 
 
-def clear(connection: psycopg.Connection[Any], state: State, kept: Iterable[str]) -> None:
-    """Take every row away again, but for the tables in `kept`, named as in a catalog."""
-    names = [_name(each) for each in state.relations.values() if each.kind in "rp"]
-    unkept = [each for each in names if each.as_string().replace('"', "") not in set(kept)]
-    if unkept:
-        connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(unkept)))
+def _refers(table: Relation, oid: int) -> bool:
+    return any(each.kind == "f" and each.references == oid for each in table.constraints.values())
 
 
 def _name(relation: Relation) -> sql.Identifier:

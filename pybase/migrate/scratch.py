@@ -6,6 +6,7 @@ digest of its SQL. The developer's own data lie in another cluster, which nothin
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,6 +16,8 @@ from pybase.errors import CheckFailedError
 from pybase.files import digest
 from pybase.migrate.environment import run_env
 from pybase.migrate.history import History
+from pybase.migrate.history import read as read_history
+from pybase.migrate.leash import TimeLimitError, time_limit, without_terminal
 from pybase.migrate.render import RenderedHistory, RenderedRevision, Rendering
 from pybase.migrate.sqlfiles import sql_text
 from pybase.migrate.target import Database, engine
@@ -26,8 +29,12 @@ from pybase.postgres import (
     prune_templates,
     scratch_cluster,
     scratch_database,
+    template_names,
 )
 from pybase.settings import Settings, rehearsal_url
+
+ONLINE_LIMIT_S = 60
+"""A revision that is not through an empty database by then waits for what does not come."""
 
 
 def server(settings: Settings) -> str:
@@ -59,38 +66,55 @@ def at_head(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:
     """
     url = server(settings)
     template = template_name(rendered.revisions)
+
+    def build(database: str) -> None:
+        _apply(settings, database, rendered.revisions)
+
     if not has_template(url, template):
-        ensure_template(url, template, lambda database: _apply(database, rendered.revisions))
+        ensure_template(url, template, build)
         prune_templates(url)
     with scratch_database(url, template=template) as database:
         yield database
 
 
 @contextmanager
-def after(settings: Settings, revisions: Sequence[RenderedRevision]) -> Iterator[str]:
-    """Yield the URL of a scratch database after `revisions`, to go on from there.
-
-    Raises CheckFailedError when one of them fails and there is no template that is past it.
-    """
-    url = server(settings)
-    template = template_name(revisions)
-    is_there = bool(revisions) and has_template(url, template)
-    with scratch_database(url, template=template if is_there else None) as database:
-        if not is_there:
-            _apply(database, revisions)
+def clone(settings: Settings, template: str | None) -> Iterator[str]:
+    """Yield the URL of a scratch database made from a template, or of an empty one."""
+    with scratch_database(server(settings), template=template) as database:
         yield database
 
 
-def keep(settings: Settings, database: str, revisions: Sequence[RenderedRevision]) -> None:
-    """Make the scratch database, which is after `revisions`, the template for them."""
+def keep(settings: Settings, database: str, template: str) -> None:
+    """Make the scratch database, to which nobody is connected now, a template."""
     url = server(settings)
-    keep_as_template(url, database, template_name(revisions))
+    keep_as_template(url, database, template)
     prune_templates(url)
 
 
+def furthest(settings: Settings, templates: Sequence[str]) -> int:
+    """Count up to the last of `templates` that is there; 0 when none is."""
+    url = server(settings)
+    known = template_names(url) if templates else set()
+    for place in range(len(templates), 0, -1):
+        if templates[place - 1] in known and has_template(url, templates[place - 1]):
+            return place
+    return 0
+
+
 def template_name(revisions: Sequence[RenderedRevision]) -> str:
-    """Return the name of the template after a chain of upgrades."""
-    return f"head_{digest(''.join(sql_text(each.upgrade) for each in revisions).encode())}"
+    """Return the name of the template after a chain of upgrades and nothing else."""
+    return f"head_{digest(''.join(map(_upgrade_text, revisions)).encode())}"
+
+
+def _upgrade_text(revision: RenderedRevision) -> str:
+    return sql_text(revision.upgrade) + source_digest(revision)
+
+
+def source_digest(revision: RenderedRevision) -> str:
+    """What stands for the SQL of a revision that has none."""
+    if not revision.upgrade.error:
+        return ""
+    return digest(Path(revision.script.path).read_bytes())
 
 
 def run_online(history: History, database: str, revision: RenderedRevision) -> None:
@@ -101,28 +125,25 @@ def run_online(history: History, database: str, revision: RenderedRevision) -> N
         yield RevisionStep(context.script.revision_map, revision.script, True)
 
     with engine(Database(database, is_embedded=True)).connect() as connection:
-        run_env(history, work, connection)
+        with without_terminal(), time_limit(ONLINE_LIMIT_S):
+            run_env(history, work, connection)
 
 
-def _apply(database: str, revisions: Sequence[RenderedRevision]) -> None:
+def _apply(settings: Settings, database: str, revisions: Sequence[RenderedRevision]) -> None:
+    history: History | None = None
     with psycopg.connect(database, autocommit=True) as connection:
         for each in revisions:
-            _apply_revision(connection, each)
-
-
-def _apply_revision(connection: psycopg.Connection[Any], revision: RenderedRevision) -> None:
-    name = f"Revision {revision.script.revision} ({revision.script.doc})"
-    if revision.upgrade.error:
-        raise CheckFailedError(
-            f"{name} cannot be rendered: {revision.upgrade.error}.",
-            "Write it without reading from the database, so that it has a SQL form.",
-        )
-    try:
-        execute(connection, revision.upgrade)
-    except psycopg.Error as error:
-        raise CheckFailedError(
-            f"{name} fails: {error}", "Mend its upgrade(); nothing was changed."
-        ) from error
+            try:
+                if each.upgrade.error:
+                    history = history or read_history(settings)
+                    run_online(history, database, each)
+                else:
+                    execute(connection, each.upgrade)
+            except (Exception, SystemExit, TimeLimitError) as error:
+                name = f"Revision {each.script.revision} ({each.script.doc})"
+                raise CheckFailedError(
+                    f"{name} fails: {error}", "Mend its upgrade(); nothing was changed."
+                ) from error
 
 
 def execute(connection: psycopg.Connection[Any], rendering: Rendering) -> None:

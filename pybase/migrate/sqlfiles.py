@@ -28,6 +28,9 @@ if TYPE_CHECKING:  # comparing digests needs nothing of Alembic, which costs hal
 LOCK_TIMEOUT_S = 2
 """Seconds that a statement piped into psql waits for a lock before it gives up."""
 
+_WIDEST_NAME = 30
+"""Longest name that the texts of a header are lined up behind; a longer one stands out."""
+
 _SHOWN_FILES = 20
 _SHOWN_LINES = 20
 
@@ -107,8 +110,8 @@ def header_text(
     else:
         title, place = f"Undo: {title}", f"back to {parents or 'base'}"
     shape = ("revision", f"{script.revision}, {place}; {_transaction_shape(rendering)}")
-    width = max(len(name) for name, _ in (shape, *rows)) + 2
-    lines = [title, "", *(f"{name:<{width}}{text}" for name, text in (shape, *rows))]
+    width = max(len(name) for name, _ in (shape, *rows) if len(name) <= _WIDEST_NAME)
+    lines = [title, "", *(f"{name:<{width}}  {text}" for name, text in (shape, *rows))]
     return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
 
 

@@ -60,9 +60,14 @@ def tidy(sql: str) -> str:
     try:
         lines = list(_lines(sql))
         common = min((len(margin) for margin, tokens in lines[1:] if tokens), default=0)
-        return "\n".join(_tidy_line(margin[common:], tokens) for margin, tokens in lines)
+        tidied = "\n".join(_tidy_line(margin[common:], tokens) for margin, tokens in lines)
+        return tidied if _tokens(tidied) == _tokens(sql) else sql
     except parser.ParseError:
         return sql
+
+
+def _tokens(sql: str) -> list[str]:
+    return [sql[token.start : token.end + 1] for token in parser.scan(sql)]
 
 
 _NEEDS_CARE = re.compile(r"\t|[ \t]$|\n[ \t]|KEY\(", re.MULTILINE)
@@ -91,4 +96,7 @@ def _tidy_line(margin: str, tokens: list[str]) -> str:
     line = "".join(tokens)
     if len(margin) + len(line) < WIDTH or "\n" in line or "--" in line:
         return (margin + line).rstrip()
+    words = [token.strip() for token in tokens]
+    if any(words.count(one) != words.count(other) for one, other in ("()", "[]")):
+        return (margin + line).rstrip()  # a bracket that is closed on another line
     return break_line(line, margin, _CLAUSES)

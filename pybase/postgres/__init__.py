@@ -16,6 +16,7 @@ from pybase.postgres.scratch import (
     prune_templates,
     scratch_cluster,
     scratch_database,
+    template_names,
     with_database,
 )
 
@@ -30,5 +31,6 @@ __all__ = [
     "prune_templates",
     "scratch_cluster",
     "scratch_database",
+    "template_names",
     "with_database",
 ]

@@ -109,6 +109,12 @@ def has_template(server_url: str, name: str) -> bool:
         return found
 
 
+def template_names(server_url: str) -> set[str]:
+    """Return the names of all databases, the templates among them."""
+    with _maintenance(server_url) as connection:
+        return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+
+
 def prune_templates(server_url: str, keep: int = 8) -> list[str]:
     """Drop all but the `keep` templates last used, return their names; disks are finite.
 

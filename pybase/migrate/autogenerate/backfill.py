@@ -1,0 +1,83 @@
+"""Filling a column of a table that is in use: in batches that commit, to be resumed at any time."""
+
+from pybase.migrate.autogenerate import python
+from pybase.migrate.autogenerate.names import plain, raw, shown
+from pybase.migrate.autogenerate.parts import Part, Stage
+from pybase.migrate.autogenerate.side import Column
+
+PAGES = 200
+"""Pages of a table, 8 kB each, that one batch goes through."""
+
+_LOOP = """\
+DO $$
+DECLARE
+    first_page bigint := 0;
+    changed bigint := 0;
+    found bigint;
+BEGIN
+    LOOP
+        UPDATE {table}
+        SET {column} = {value}
+        WHERE ctid >= format('(%s,0)', first_page)::tid
+            AND ctid < format('(%s,0)', first_page + {pages})::tid
+            AND {condition};
+        GET DIAGNOSTICS found = ROW_COUNT;
+        COMMIT;
+        changed := changed + found;
+        first_page := first_page + {pages};
+        IF first_page * 8192 > pg_relation_size('{quoted}') THEN
+            EXIT WHEN changed = 0;
+            first_page := 0;
+            changed := 0;
+        END IF;
+    END LOOP;
+END
+$$"""
+"""Goes through the table page by page, again and again until it finds nothing more to change:
+a row that was moved behind its back is met the next time."""
+
+
+def loop(table: str, column: str, value: str, condition: str) -> str:
+    """Return the statement that fills a column, batch after batch."""
+    return _LOOP.format(
+        table=shown(table),
+        quoted=shown(table).replace("'", "''"),
+        column=column,
+        value=value,
+        condition=condition,
+        pages=PAGES,
+    )
+
+
+_WHY = (
+    "Batch after batch, each committed, so that no row stays locked for long. It finds its own rows: "
+    "interrupted, it goes on where it was when it is run again."
+)
+
+
+def by_default(column: Column) -> Part:
+    """Plan to give older rows the default that new ones get."""
+    statement = loop(column.table, column.name, "DEFAULT", f"{column.name} IS NULL")
+    return Part(
+        Stage.BACKFILL, f"Fill {plain(column.table)}.{raw(column.name)}",
+        (python.block(statement),), (), autocommit=True, alone=True, why=_WHY,
+    )  # fmt: skip
+
+
+def by_rule(column: Column) -> Part:
+    """Plan to give older rows a value by a rule that somebody has to write."""
+    name = f"{plain(column.table)}.{raw(column.name)}"
+    statement = loop(
+        column.table, column.name, "RULE", f"{column.name} IS NULL AND (RULE) IS NOT NULL"
+    )
+    body = python.block(statement)[: -len(")")].rstrip()
+    return Part(
+        Stage.BACKFILL, f"Fill {name}", (f'{body}.replace("RULE", RULE)\n)',), (),
+        autocommit=True, alone=True, why=_WHY,
+        owes=f"what rows that are there hold in {name}: write it as RULE",
+        constants=(
+            f"# TODO: what {name} is in rows that were there before, as SQL over the row.",
+            '# NULL changes nothing, which is right only for a table without rows.',
+            'RULE = "NULL"',
+        ),
+    )  # fmt: skip

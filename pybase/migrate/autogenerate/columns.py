@@ -1,0 +1,459 @@
+"""Columns that come, go or change, as steps that a live server bears."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from pybase.migrate.autogenerate import backfill, python
+from pybase.migrate.autogenerate.names import derived, literal, plain, quote, raw, shown
+from pybase.migrate.autogenerate.parts import Part, Stage
+from pybase.migrate.autogenerate.side import Column, Side
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Questions that only a server can answer, asked on the scratch database."""
+
+    rewrites: Callable[[str], bool]
+    """Whether adding a column, given as SQL, writes every row of a table anew."""
+    casts: Callable[[str, str], str]
+    """How to get from one type to another: '' by itself, else an expression with {} in it."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Plans columns between two sides."""
+
+    old: Side
+    new: Side
+    probe: Probe
+    single: bool
+    settled: frozenset[tuple[str, str]] = frozenset()
+    """Columns whose default is another step's matter."""
+
+    # --- new ones
+
+    def added(self, column: Column) -> Iterator[Part]:
+        """Plan a new column of a table that is there."""
+        comments = [
+            python.execute(sql)
+            for extra in (self.new.objects[column.identity_key].extra or ())
+            if not extra.startswith("--")
+            for sql in [extra]
+        ]
+        plain_sql = python.column_sql(self.new, column)
+        is_rewrite = not self.single and not column.generated and self.probe.rewrites(plain_sql)
+        is_filled = bool(column.default or column.identity or column.generated)
+        if (
+            self.single
+            or (not is_rewrite and (is_filled or not column.required))
+            or column.identity
+            or (column.default and column.sequence)
+        ):
+            yield self._add(column, tuple(comments), plain_add=True)
+        elif is_filled:
+            yield from self._filled_later(column, tuple(comments))
+        else:
+            yield from self._ruled_later(column, tuple(comments))
+
+    def _add(
+        self, column: Column, more: tuple[str, ...], *, plain_add: bool, **changed: object
+    ) -> Part:
+        why = owes = ""
+        if plain_add and not self.single:
+            if column.generated and column.storage == "STORED":
+                owes = f"{named(column)} is computed for every row while the table is locked"
+                why = (
+                    f"Adding a stored generated column writes all of {shown(column.table)} anew, while "
+                    "nobody else can use it. Safer: a plain column, filled in batches and kept by "
+                    "the application or a trigger, or a VIRTUAL one."
+                )
+            elif column.identity or column.sequence:
+                owes = f"{named(column)} numbers every row while the table is locked"
+                why = (
+                    f"Numbering the rows writes all of {shown(column.table)} anew, while nobody else "
+                    "can use it. Safer: a nullable column and a sequence, filled in batches."
+                )
+        up = (*self._add_statements(self.new, column, **changed), *more)
+        return Part(
+            Stage.COLUMN, f"Add {named(column)}", up, (drop_column(column),),
+            tables=frozenset({column.table}), why=why, owes=owes,
+        )  # fmt: skip
+
+    def _add_statements(self, side: Side, column: Column, **changed: object) -> Iterator[str]:
+        source = python.column_source(side, column, **changed)
+        table = column.table
+        if source is not None:
+            yield python.call(
+                "add_column", repr(raw(table)), source, schema=python.schema_option(table)
+            )
+            return
+        given = replace(column, **changed)  # type: ignore[arg-type]
+        sequence = side.objects.get(f"sequence {column.sequence}")
+        if sequence is not None and not column.identity:
+            yield python.execute(sequence.definition)
+        yield python.execute(
+            f"ALTER TABLE {shown(table)} ADD COLUMN {python.column_sql(side, given)}"
+        )
+        if sequence is not None and not column.identity:
+            yield python.execute(
+                f"ALTER SEQUENCE {shown(column.sequence)} OWNED BY {shown(table)}.{column.name}"
+            )
+        comment = side.objects.get(f"comment on {column.identity_key}")
+        if comment is not None:
+            yield python.execute(comment.definition)
+
+    def _filled_later(self, column: Column, more: tuple[str, ...]) -> Iterator[Part]:
+        """A default that differs from row to row: PostgreSQL would write every row at once."""
+        default = python.call(
+            "alter_column", repr(raw(column.table)), repr(raw(column.name)),
+            existing_type=self._type(column) or "sa.Text()",
+            server_default=python.text(column.default), schema=python.schema_option(column.table),
+        )  # fmt: skip
+        part = self._add(column, (default, *more), plain_add=False, default="", required=False)
+        yield replace(
+            part,
+            why="The default differs from row to row. Given with the column it would write the whole "
+            "table anew under a lock; so the column comes without it, new rows get it from here "
+            "on, and the rows that are there get it in batches.",
+        )
+        yield backfill.by_default(column)
+        if column.required:
+            yield from self.required(column)
+
+    def _ruled_later(self, column: Column, more: tuple[str, ...]) -> Iterator[Part]:
+        """NOT NULL without a default: somebody has to say what older rows hold."""
+        part = self._add(column, more, plain_add=False, required=False)
+        yield replace(
+            part,
+            why=f"{named(column)} has to be NOT NULL in the end, and rows that are there have no value: "
+            "so it comes nullable, is filled by the rule of a revision that follows, and is made "
+            "NOT NULL once that is proven. Release code that writes it before the check.",
+        )
+        yield backfill.by_rule(column)
+        yield from self.required(column)
+
+    # --- NOT NULL
+
+    def required(self, column: Column) -> Iterator[Part]:
+        """Plan NOT NULL for a column that may hold nulls: refuse, prove, then say it."""
+        tables = frozenset({column.table})
+        if self.single:
+            yield Part(
+                Stage.NOT_NULL, f"Make {named(column)} NOT NULL",
+                (self._nullable(self.new, column, False),),
+                (self._nullable(self.old, column, True),), tables,
+                find=_nulls(column),
+            )  # fmt: skip
+            return
+        name = derived("ck", raw(column.table), raw(column.name), "not_null")
+        table, schema = repr(raw(column.table)), python.schema_option(column.table)
+        check = python.call(
+            "create_check_constraint", python.conventional(name), table,
+            repr(python.escaped(f"{column.name} IS NOT NULL")), schema=schema,
+            postgresql_not_valid="True",
+        )  # fmt: skip
+        drop = python.call(
+            "drop_constraint", python.conventional(name), table, schema=schema, type_="'check'"
+        )
+        yield Part(
+            Stage.CHECK, f"Refuse null in {named(column)}", (check,), (drop,), tables,
+            why="NOT VALID holds for every write from now on and reads no row; the next revision "
+            "proves the rest.",
+        )  # fmt: skip
+        yield validate(column.table, quote(name), (drop, check), find=_nulls(column))
+        yield Part(
+            Stage.NOT_NULL, f"Make {named(column)} NOT NULL",
+            (self._nullable(self.new, column, False), drop),
+            (check, self._nullable(self.new, column, True)), tables,
+            why="PostgreSQL takes the proven check for an answer and reads no row; then the check has "
+            "done its work.",
+        )  # fmt: skip
+
+    def _nullable(self, side: Side, column: Column, nullable: bool) -> str:
+        type_ = self._type(column)
+        if type_ is None:
+            word = "DROP" if nullable else "SET"
+            return python.execute(
+                f"ALTER TABLE {shown(column.table)} ALTER COLUMN {column.name} {word} NOT NULL"
+            )
+        return python.call(
+            "alter_column", repr(raw(column.table)), repr(raw(column.name)),
+            existing_type=type_, nullable=str(nullable), schema=python.schema_option(column.table),
+        )  # fmt: skip
+
+    def _type(self, column: Column) -> str | None:
+        enums = frozenset(self.new.labels) | frozenset(self.old.labels)
+        return python.python_type(column.type, column.collation, enums)
+
+    # --- dropped ones
+
+    def dropped(self, column: Column) -> Iterator[Part]:
+        """Plan the end of a column, and a way back that can be run on a table with rows."""
+        folded = self._goes_along(column)
+        filler = _FILLERS.get(column.base_type if column.type == column.base_type else "[]", "")
+        is_bare = column.required and not (column.default or column.identity or column.generated)
+        if is_bare and (filler or column.base_type in self.old.labels):
+            labels = self.old.labels.get(column.base_type, ())
+            value = filler or (f"{literal(labels[0])}::{column.base_type}" if labels else "")
+            changed: dict[str, object] = {"default": value}
+        else:
+            changed, value = {}, ""
+        back = [*self._add_statements(self.old, column, **changed)]
+        if value:
+            back.append(
+                python.execute(
+                    f"ALTER TABLE {shown(column.table)} ALTER COLUMN {column.name} DROP DEFAULT"
+                )
+            )
+        item = self.old.objects[column.identity_key]
+        back += [python.execute(each) for each in item.extra or () if not each.startswith("--")]
+        why = (
+            f"The data of {named(column)} is gone with it, and code that still selects it fails: first "
+            "release a version that does not use it. The way back makes the column, not its data"
+        )
+        yield Part(
+            Stage.DROP, f"Drop {named(column)}", (drop_column(column),), (*back, *folded),
+            tables=frozenset({column.table}),
+            why=f"{why}; rows get {value}." if value else f"{why}.",
+            loses=f"{named(column)} and the data in it",
+            owes=f"drops-column on {named(column)}: accept it with the reason why nothing reads it",
+        )  # fmt: skip
+
+    def _goes_along(self, column: Column) -> Iterator[str]:
+        """The constraints and indexes of its own table that a dropped column takes with it."""
+        for item in self.old.of(column.table, "constraint", "index"):
+            if item.definition and self.goes_with_column(item.identity, column):
+                if item.kind == "index":
+                    yield python.create_index(item)
+                else:
+                    yield python.add_constraint(item)
+        for item in self.old.of(column.table, "comment"):
+            if self.goes_with_column(item.about, column):
+                yield python.execute(item.definition)
+
+    def goes_with_column(self, identity: str, column: Column) -> bool:
+        """Whether the end of a column is the end of an object, too, and nothing else ends it."""
+        uses = self.old.uses.get(identity)
+        if (
+            uses is None
+            or identity in self.new.objects
+            or not identity.startswith(("constraint", "index"))
+        ):
+            return False
+        gone = sorted(
+            (each for each in uses.columns if each not in self.new.columns),
+            key=lambda each: each,
+        )
+        return bool(gone) and gone[0] == (column.table, column.name)
+
+    # --- changed ones
+
+    def changed(self, before: Column, after: Column) -> Iterator[Part]:
+        """Plan whatever is different in a column that stays."""
+        if before.generated != after.generated or before.storage != after.storage:
+            if _is_made_anew(before, after):
+                yield self._made_anew(before, after)
+                return
+        up = list(self.statements(self.old, before, self.new, after))
+        down = list(self.statements(self.new, after, self.old, before))
+        retyped = (before.type, before.collation) != (after.type, after.collation)
+        if before.required and not after.required:
+            up.append(self._nullable(self.new, after, True))
+            down.append(self._nullable(self.old, before, False))
+        if up or down:
+            yield Part(
+                Stage.COLUMN, self._title(before, after, retyped), tuple(up), tuple(down),
+                tables=frozenset({after.table}),
+                why=self._retyped_why(before, after) if retyped else "",
+                owes=f"{named(after)} changes its type from {before.type} to {after.type}: code and rows "
+                "have to bear that" if retyped else "",
+                find=self._uncastable(before, after) if retyped else "",
+            )  # fmt: skip
+        if after.required and not before.required:
+            yield from self.required(after)
+
+    def _title(self, before: Column, after: Column, retyped: bool) -> str:
+        if retyped:
+            return f"Change the type of {named(after)}"
+        if before.required and not after.required:
+            return f"Allow null in {named(after)}"
+        if before.default != after.default:
+            return f"Change the default of {named(after)}"
+        return f"Change {named(after)}"
+
+    def _retyped_why(self, before: Column, after: Column) -> str:
+        return (
+            f"From {before.type} to {after.type}. Where PostgreSQL has to write the table anew, or to read it, "
+            "nobody else can use it meanwhile. Safer on a large table: a new column, filled in "
+            "batches while both are written, then switch over and drop the old one a release later."
+        )
+
+    def _uncastable(self, before: Column, after: Column) -> str:
+        return (
+            f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NOT NULL AND NOT "
+            f"pg_input_is_valid({before.name}::text, {literal(after.type)})"
+        )
+
+    def statements(self, old: Side, before: Column, new: Side, after: Column) -> Iterator[str]:
+        """Yield the statements that make `after` of `before`, but for NOT NULL."""
+        table, name = shown(after.table), after.name
+        alter = f"ALTER TABLE {table} ALTER COLUMN {name}"
+        retyped = (before.type, before.collation) != (after.type, after.collation)
+        has_default = bool(before.default)
+        is_settled = (after.table, after.name) in self.settled and not retyped
+        changes_default = before.default != after.default and not is_settled
+        owned = before.sequence and not before.identity and before.sequence != after.sequence
+        if before.generated and not after.generated:
+            yield python.execute(f"{alter} DROP EXPRESSION")
+        elif before.generated != after.generated:
+            yield python.execute(f"{alter} SET EXPRESSION AS ({after.generated})")
+        if before.identity and not after.identity:
+            yield python.execute(f"{alter} DROP IDENTITY")
+        if has_default and (retyped or (changes_default and not after.default) or owned):
+            yield python.execute(f"{alter} DROP DEFAULT")
+        if owned:
+            yield python.execute(f"DROP SEQUENCE {shown(before.sequence)}")
+        if retyped:
+            yield self._retype(before, after)
+        if after.identity and not before.identity:
+            sequence = new.objects[f"sequence {after.sequence}"]
+            options = python.sequence_options(sequence.definition)
+            yield python.execute(f"{alter} SET NOT NULL") if not before.required else ""
+            yield python.execute(
+                f"{alter} ADD GENERATED {after.identity} AS IDENTITY "
+                f"(SEQUENCE NAME {after.sequence} {options})"
+            )
+            yield python.execute(_restart(after))
+        elif after.identity != before.identity and after.identity:
+            yield python.execute(f"{alter} SET GENERATED {after.identity}")
+        if after.sequence and not after.identity and after.sequence != before.sequence:
+            yield python.execute(new.objects[f"sequence {after.sequence}"].definition)
+            yield python.execute(f"ALTER SEQUENCE {shown(after.sequence)} OWNED BY {table}.{name}")
+            yield python.execute(_restart(after))
+        if after.default and (changes_default or (retyped and has_default)):
+            yield self._default(after)
+        for extra in new.objects[after.identity_key].extra or ():
+            if extra not in (old.objects[before.identity_key].extra or ()) and extra[:2] != "--":
+                yield python.execute(extra)
+
+    def _default(self, column: Column) -> str:
+        type_ = self._type(column)
+        if type_ is None or column.sequence:
+            return python.execute(
+                f"ALTER TABLE {shown(column.table)} ALTER COLUMN {column.name} "
+                f"SET DEFAULT {column.default}"
+            )
+        return python.call(
+            "alter_column", repr(raw(column.table)), repr(raw(column.name)), existing_type=type_,
+            server_default=python.text(column.default), schema=python.schema_option(column.table),
+        )  # fmt: skip
+
+    def _retype(self, before: Column, after: Column) -> str:
+        using = self.probe.casts(before.type, after.type).format(before.name)
+        old, new = self._type(before), self._type(after)
+        if old is None or new is None or (before.collation and not after.collation):
+            collate = f" COLLATE {after.collation}" if after.collation else ""
+            suffix = f" USING {using}" if using else ""
+            return python.execute(
+                f"ALTER TABLE {shown(after.table)} ALTER COLUMN {after.name} "
+                f"TYPE {after.type}{collate}{suffix}"
+            )
+        return python.call(
+            "alter_column", repr(raw(after.table)), repr(raw(after.name)), existing_type=old,
+            type_=new, schema=python.schema_option(after.table),
+            postgresql_using=repr(python.escaped(using)) if using else None,
+        )  # fmt: skip
+
+    def _made_anew(self, before: Column, after: Column) -> Part:
+        """A generated column whose kind changes cannot be altered: drop it and add it."""
+        up = [drop_column(before), *self._add_statements(self.new, after), *self._kept(after)]
+        down = [drop_column(after), *self._add_statements(self.old, before), *self._kept(before)]
+        is_lost = not before.generated
+        return Part(
+            Stage.COLUMN, f"Make {named(after)} anew", tuple(up), tuple(down),
+            tables=frozenset({after.table}),
+            why="PostgreSQL cannot turn one kind of generated column into another, so it is dropped and "
+            "added.",
+            loses=f"what was written to {named(before)}" if is_lost else "",
+            owes=f"drops-column on {named(before)}: accept it with the reason why nothing is lost",
+        )  # fmt: skip
+
+    def _kept(self, column: Column) -> Iterator[str]:
+        """What hangs on a column before and after, and goes with it in between."""
+        for item in self.old.of(column.table, "constraint", "index"):
+            uses = self.old.uses.get(item.identity)
+            same = self.new.definitions.get(item.identity) == self.old.definitions[item.identity]
+            if uses and same and item.definition and (column.table, column.name) in uses.columns:
+                yield (
+                    python.create_index(item)
+                    if item.kind == "index"
+                    else python.add_constraint(item)
+                )
+
+
+def named(column: Column) -> str:
+    """Name a column as people write it."""
+    return f"{plain(column.table)}.{raw(column.name)}"
+
+
+def drop_column(column: Column) -> str:
+    """Return the statement that drops a column."""
+    return python.call(
+        "drop_column", repr(raw(column.table)), repr(raw(column.name)),
+        schema=python.schema_option(column.table),
+    )  # fmt: skip
+
+
+def validate(
+    table: str, constraint: str, down: tuple[str, ...], *, find: str = "",
+    stage: Stage = Stage.VALIDATE,
+) -> Part:  # fmt: skip
+    """Plan the proof of a constraint that is NOT VALID so far."""
+    statement = python.execute(f"ALTER TABLE {shown(table)} VALIDATE CONSTRAINT {constraint}")
+    return Part(
+        stage, f"Validate {raw(constraint)}", (statement,), down, frozenset({table}),
+        alone=True, group=f"validate {table}", find=find,
+        why="Reads the rows that were there before, in a transaction of its own: readers and writers "
+        "pass meanwhile. Should it meet a row that breaks the rule, it fails and changes nothing; "
+        "mend the row and run it again.",
+    )  # fmt: skip
+
+
+def _nulls(column: Column) -> str:
+    return f"SELECT * FROM {shown(column.table)} WHERE {column.name} IS NULL"
+
+
+def _restart(column: Column) -> str:
+    return (
+        f"SELECT setval({literal(column.sequence)}::regclass, coalesce(max({column.name}), 0) + 1, false) "
+        f"FROM {shown(column.table)}"
+    )
+
+
+def _is_made_anew(before: Column, after: Column) -> bool:
+    """Whether a change of what generates a column is beyond ALTER COLUMN."""
+    if not before.generated or not after.generated:
+        return not (before.storage == "STORED" and not after.generated)
+    return before.storage != after.storage
+
+
+_FILLERS = {
+    "text": "''",
+    "character varying": "''",
+    "integer": "0",
+    "bigint": "0",
+    "smallint": "0",
+    "numeric": "0",
+    "double precision": "0",
+    "real": "0",
+    "boolean": "false",
+    "jsonb": "'{}'::jsonb",
+    "json": "'{}'::json",
+    "bytea": "'\\x'::bytea",
+    "timestamp with time zone": "now()",
+    "timestamp without time zone": "now()",
+    "date": "CURRENT_DATE",
+    "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
+    "[]": "'{}'",
+}
+"""What a required column holds after a downgrade, whose data nobody can bring back."""

@@ -1,0 +1,60 @@
+"""What a revision is called: a sentence that says something, and a name that is not taken."""
+
+import re
+from pathlib import Path
+
+from pybase.errors import UsageError
+from pybase.migrate.comments import one_line
+from pybase.migrate.history import History
+
+_EMPTY_WORDS = frozenset(
+    "a an and change changed changes changing commit fix fixed fixes fixing it migrate migration "
+    "migrations minor misc more new revision revisions small some stuff temp the things this tmp todo "
+    "update updated updates updating wip".split()
+)
+_EXAMPLE = 'Say what changes: nox -s makemigration -- "add colour"'
+
+
+def checked(history: History, message: str) -> str:
+    """Return the message as one line.
+
+    Raises UsageError for one that is empty, says nothing, or would take the name of another.
+    """
+    title = one_line(message)
+    if not title:
+        raise UsageError("A revision needs a message.", _EXAMPLE)
+    words = re.findall(r"\w+", title.lower())
+    if words and _EMPTY_WORDS.issuperset(words):
+        raise UsageError(f"The message {title!r} does not say what changes.", _EXAMPLE)
+    taken = slugs(history).get(slug(title))
+    if taken is not None:
+        raise UsageError(
+            f"There is a revision of that name already: {taken.name}.",
+            "Say what is different this time.",
+        )
+    return title
+
+
+def slug(title: str) -> str:
+    """Return what Alembic makes of a title in a file's name, before it cuts it."""
+    return "_".join(re.findall(r"\w+", title)).lower()
+
+
+def slugs(history: History) -> dict[str, Path]:
+    """The slugs of all revisions that have one, each with its file."""
+    found = {slug(script.doc): Path(script.path) for script in history.revisions}
+    found.pop("", None)
+    return found
+
+
+def unused(history: History, titles: list[str]) -> list[str]:
+    """Number those titles whose slug is taken, by another revision or by one before it."""
+    taken = set(slugs(history))
+    found = []
+    for title in titles:
+        attempt, number = title, 2
+        while slug(attempt) in taken:
+            attempt, number = f"{title}, {number}", number + 1
+        taken.add(slug(attempt))
+        found.append(attempt)
+    return found

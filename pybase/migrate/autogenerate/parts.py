@@ -1,0 +1,138 @@
+"""The pieces that revisions are made of: one step of one change, both ways.
+
+Owns the order in which steps of many changes may follow each other, and what belongs together.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+
+MOST_TABLES = 3
+"""Tables that one revision may lock; `rules.locks` calls more a hazard."""
+
+
+class Stage(IntEnum):
+    """When a step may run. What is new comes first, what goes comes last."""
+
+    RENAME = 0
+    SCHEMA = 1
+    VIEW_DROP = 2
+    KEY_DROP = 3
+    INDEX_DROP = 4
+    TYPE = 5
+    ENUM = 6
+    TABLE = 7
+    COLUMN = 8
+    BACKFILL = 9
+    CHECK = 10
+    VALIDATE = 11
+    NOT_NULL = 12
+    INDEX = 13
+    KEY = 14
+    FOREIGN_KEY = 15
+    FOREIGN_KEY_VALIDATE = 16
+    OTHER = 17
+    DROP = 18
+    TYPE_DROP = 19
+    SCHEMA_DROP = 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """One step: Python statements up and down.
+
+    `tables` are those that it locks. `alone` keeps other steps out of its revision, `autocommit`
+    and `autocommit_down` run it outside a transaction. `why` goes into the docstring; `owes` says
+    what a person has to decide, `loses` what data goes; `find` is a query for rows in the way.
+    `constants` stand above upgrade(), as a place to fill in.
+    """
+
+    stage: Stage
+    title: str
+    up: tuple[str, ...]
+    down: tuple[str, ...]
+    tables: frozenset[str] = frozenset()
+    autocommit: bool = False
+    autocommit_down: bool = False
+    alone: bool = False
+    why: str = ""
+    owes: str = ""
+    loses: str = ""
+    find: str = ""
+    constants: tuple[str, ...] = ()
+    group: str = ""
+    """Steps of the same group may share a revision though they are alone."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The content of one revision."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def title(self) -> str:
+        """What it does, when nobody has said it better."""
+        titles = list(dict.fromkeys(part.title for part in self.parts))
+        return titles[0] if len(titles) == 1 else f"{titles[0]} and {len(titles) - 1} more"
+
+    @property
+    def up(self) -> list[str]:
+        """The statements of upgrade()."""
+        return [line for part in self.parts for line in part.up]
+
+    @property
+    def down(self) -> list[str]:
+        """The statements of downgrade(): the last change is undone first."""
+        return [line for part in reversed(self.parts) for line in part.down]
+
+    @property
+    def autocommit(self) -> bool:
+        """Whether upgrade() runs outside a transaction."""
+        return any(part.autocommit for part in self.parts)
+
+    @property
+    def autocommit_down(self) -> bool:
+        """Whether downgrade() does."""
+        return any(part.autocommit_down for part in self.parts)
+
+
+@dataclass
+class Plan:
+    """All steps of a change, what is left to a person, and what nobody touches."""
+
+    parts: list[Part] = field(default_factory=list)
+    unsolved: list[str] = field(default_factory=list)
+
+    def add(
+        self, stage: Stage, title: str, up: Iterable[str], down: Iterable[str], **more: object
+    ) -> None:
+        """Add a step."""
+        self.parts.append(Part(stage, title, tuple(up), tuple(down), **more))  # type: ignore[arg-type]
+
+    def steps(self, *, single: bool = False) -> list[Step]:
+        """Cut the plan into revisions."""
+        ordered = sorted(self.parts, key=lambda part: part.stage)
+        if single:
+            plain = tuple(
+                replace(part, autocommit=False, autocommit_down=False) for part in ordered
+            )
+            return [Step(plain)] if plain else []
+        steps: list[Step] = []
+        for part in ordered:
+            if steps and _fits(steps[-1], part):
+                steps[-1] = Step((*steps[-1].parts, part))
+            else:
+                steps.append(Step((part,)))
+        return steps
+
+
+def _fits(step: Step, part: Part) -> bool:
+    """Whether a part may share a revision with those before it."""
+    last = step.parts[-1]
+    if part.autocommit or part.autocommit_down or part.alone or last.alone:
+        return bool(part.group) and part.group == last.group
+    if step.autocommit or step.autocommit_down:
+        return False
+    locked = frozenset[str]().union(*(each.tables for each in step.parts)) | part.tables
+    return len(locked) <= MOST_TABLES

@@ -1,0 +1,63 @@
+"""The project's own history, and a psql to run its files with."""
+
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pybase import settings
+from pybase.migrate import catalog, history
+from pybase.migrate.history import History
+from pybase.postgres import find_bin
+
+ROOT = Path(__file__).parents[2]
+VERSION_TABLE = "public.alembic_version"
+
+
+class PsqlError(Exception):
+    """psql failed, or had something to say."""
+
+
+@pytest.fixture(scope="session")
+def revisions() -> History:
+    return history.read(settings.load(ROOT / "alembic.ini"))
+
+
+@pytest.fixture(scope="session")
+def psql() -> Callable[[str, Sequence[Path]], None]:
+    """Runs files in one psql, as an operator does; none may fail or say a word."""
+    program = str(find_bin(18) / "psql")
+
+    def run(url: str, files: Sequence[Path]) -> None:
+        options = [part for file in files for part in ("-f", str(file))]
+        done = subprocess.run(
+            [program, "-X", "-q", "-v", "ON_ERROR_STOP=1", url, *options],
+            env={"PATH": "", "LC_ALL": "C", "PGOPTIONS": "-c client_min_messages=warning"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        if (done.returncode, done.stderr) != (0, ""):
+            raise PsqlError(done.stderr)
+
+    return run
+
+
+def schema(url: str) -> dict[str, str]:
+    """The catalog of a database, without Alembic's own table."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return catalog.snapshot(connection, ignore_tables=(VERSION_TABLE,))
+
+
+def assert_undone(before: dict[str, str], after: dict[str, str], where: str) -> None:
+    """Refuse any trace of an upgrade but one: a constraint may come back unproven."""
+    unproven = [
+        {name: text.replace(" NOT VALID", "") for name, text in side.items()}
+        for side in (before, after)
+    ]
+    changes = catalog.difference(*unproven)
+    assert changes == [], f"{where}: {catalog.describe(changes)}"

@@ -1,0 +1,75 @@
+"""Ways to look at a server, and to hurt it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from pybase.postgres import Cluster
+
+ROOT = Path(__file__).parents[2]
+SOCKET_LOCK = ".s.PGSQL.5432.lock"
+
+
+def ask(url: str, query: str) -> object:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(query.encode()).fetchone()
+        return row[0] if row else None
+
+
+def start_time(cluster: Cluster) -> object:
+    return ask(cluster.url(), "SELECT pg_postmaster_start_time()")
+
+
+def recorded_pid(cluster: Cluster) -> int:
+    return int((cluster.data / "postmaster.pid").read_text().splitlines()[0])
+
+
+def kill_server(cluster: Cluster) -> None:
+    """End the server as the kernel does when memory is short."""
+    pid = recorded_pid(cluster)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not cluster.is_running())
+
+
+def claim_pid(cluster: Cluster, pid: int) -> None:
+    """Make the dead server's lock files name `pid`."""
+    for lock_file in (cluster.data / "postmaster.pid", cluster.socket / SOCKET_LOCK):
+        _, _, rest = lock_file.read_text().partition("\n")
+        lock_file.write_text(f"{pid}\n{rest}")
+
+
+def wait_until(condition: Callable[[], bool], patience_s: float = 10) -> None:
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def python(script: str, *arguments: str) -> "subprocess.Popen[str]":
+    """Run `script` in another process, with this checkout on its path."""
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@contextmanager
+def stranger() -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that has nothing to do with us."""
+    process = subprocess.Popen(["sleep", "60"])
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()

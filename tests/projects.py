@@ -1,0 +1,225 @@
+"""Tiny projects, kept as data, laid out in a folder; and the command line, run as people run it."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent, indent
+
+from pybase import settings
+from pybase.migrate import history
+from pybase.migrate.history import History
+
+ROOT = Path(__file__).parents[1]
+
+_INI = (ROOT / "alembic.ini").read_text("utf-8")
+_TEMPLATE = (ROOT / "migrations/script.py.mako").read_text("utf-8")
+_ENV = """\
+from models import metadata
+from pybase.migrate import environment
+
+environment.run(metadata)
+"""
+_REVISION = '''\
+"""{title}
+
+Revision ID: {revision}
+Revises: {parents}
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = {revision!r}
+down_revision = {down_revision!r}
+'''
+_PYPROJECT = "".join(
+    re.findall(
+        r"^\[tool\.sqlfluff.*?(?=^\[(?!tool\.sqlfluff)|\Z)",
+        (ROOT / "pyproject.toml").read_text("utf-8"),
+        re.DOTALL | re.MULTILINE,
+    )
+)
+"""How we have our SQL linted."""
+
+NO_MODELS = "metadata = None\n"
+MODELS = """\
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+"""
+
+CREATE_CITIES = (
+    "op.create_table('cities', sa.Column('name', sa.Text(), nullable=False),"
+    " sa.PrimaryKeyConstraint('name', name='pk_cities'))"
+)
+CITIES_MODEL = MODELS + (
+    "sa.Table('cities', metadata, sa.Column('name', sa.Text(), nullable=False),"
+    " sa.PrimaryKeyConstraint('name', name='pk_cities'))\n"
+)
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A revision file as data; None as a body leaves the function out."""
+
+    id: str
+    parents: str | tuple[str, ...] | None = None
+    upgrade: str | None = "pass"
+    downgrade: str | None = "pass"
+    title: str = "Change something."
+    accepted: dict[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"20260101_0000_{self.id}_change"
+
+    @property
+    def text(self) -> str:
+        parents = self.parents if isinstance(self.parents, tuple) else (self.parents or "",)
+        head = _REVISION.format(
+            title=self.title,
+            revision=self.id,
+            parents=", ".join(parents),
+            down_revision=self.parents,
+        )
+        if self.accepted is not None:
+            head += f"accepted_hazards = {self.accepted!r}\n"
+        bodies = (("upgrade", self.upgrade), ("downgrade", self.downgrade))
+        return head + "".join(
+            f"\n\ndef {name}() -> None:\n{indent(dedent(body), '    ')}\n"
+            for name, body in bodies
+            if body is not None
+        )
+
+
+ONE = Revision("aaaaaaaaaaaa", None, CREATE_CITIES, "op.drop_table('cities')", "Create cities.")
+TWO = Revision(
+    "bbbbbbbbbbbb",
+    "aaaaaaaaaaaa",
+    "op.execute(\"INSERT INTO cities (name) VALUES ('Troy')\")",
+    "op.execute(\"DELETE FROM cities\\nWHERE name = 'Troy'\")",
+    "Found Troy.",
+)
+THREE = Revision(
+    "cccccccccccc",
+    "bbbbbbbbbbbb",
+    "op.add_column('cities', sa.Column('note', sa.Text()))",
+    "op.drop_column('cities', 'note')",
+    "Add note to cities.",
+)
+LINE = (ONE, TWO, THREE)
+"""A history of three."""
+
+FORK = Revision("dddddddddddd", "bbbbbbbbbbbb", title="Go another way.")
+"""Beside THREE: two heads."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+
+@dataclass
+class Project:
+    """A folder with an alembic.ini, env.py, models and revisions; and how to run a verb in it."""
+
+    root: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables for every command, beside a few of ours; nothing else of ours is inherited."""
+    secrets: tuple[str, ...] = ()
+    """What no command may ever print."""
+
+    def lay_out(self, *revisions: Revision, models: str = NO_MODELS) -> "Project":
+        self.write("alembic.ini", _INI)
+        self.write("pyproject.toml", _PYPROJECT)
+        self.write("models.py", models)
+        self.write("migrations/env.py", _ENV)
+        self.write("migrations/script.py.mako", _TEMPLATE)
+        self.versions.mkdir(exist_ok=True)
+        for revision in revisions:
+            self.add(revision)
+        return self
+
+    def add(self, revision: Revision) -> Path:
+        return self.write(f"migrations/versions/{revision.name}.py", revision.text)
+
+    def write(self, path: str, text: str) -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+        return file
+
+    @property
+    def versions(self) -> Path:
+        return self.root / "migrations" / "versions"
+
+    @property
+    def sql(self) -> Path:
+        return self.root / "sql"
+
+    def history(self) -> History:
+        return history.read(settings.load(self.root / "alembic.ini"))
+
+    def files(self) -> dict[str, str]:
+        """Everything that git would see, by its path."""
+        hidden = {"__pycache__", ".pybase", ".ruff_cache"}
+        return {
+            path.relative_to(self.root).as_posix(): path.read_text("utf-8")
+            for path in sorted(self.root.rglob("*"))
+            if path.is_file() and not hidden & set(path.relative_to(self.root).parts)
+        }
+
+    def run(self, *arguments: str, **variables: str) -> Result:
+        """Run `python -m pybase ARGUMENTS`; `variables` go into its environment."""
+        return self.python("-m", "pybase", *arguments, **variables)
+
+    def alembic(self, *arguments: str, **variables: str) -> Result:
+        """Run plain `alembic ARGUMENTS`."""
+        return self.python("-m", "alembic", *arguments, **variables)
+
+    def python(self, *arguments: str, **variables: str) -> Result:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env=plain_environment() | self.environment | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=120,
+        )
+        result = Result(done.returncode, done.stdout, done.stderr)
+        for secret in self.secrets:
+            assert secret not in result.text
+        return result
+
+    def refused(self, *arguments: str, code: int, **variables: str) -> str:
+        """Run a command that must end with `code` and a message and no traceback; the message."""
+        result = self.run(*arguments, **variables)
+        assert result.code == code, result.text
+        assert "Traceback" not in result.text
+        return result.err
+
+    def done(self, *arguments: str, **variables: str) -> str:
+        """Run a command that must succeed; what it printed."""
+        result = self.run(*arguments, **variables)
+        assert result.code == 0, result.text
+        return result.out
+
+
+def plain_environment() -> dict[str, str]:
+    """Our environment without what would change a command's behaviour."""
+    prefixes = ("PG", "DATABASE_URL", "PYBASE_", "NOX_", "PYTEST_", "COV_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    return kept | {"PYTHONPATH": str(ROOT)}

@@ -1,0 +1,51 @@
+"""Imports go one way: the contracts in pyproject.toml, held by import-linter."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def lint_imports(*arguments: str, folder: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    code = "import sys; from importlinter.cli import lint_imports_command as c; sys.exit(c())"
+    return subprocess.run(
+        [sys.executable, "-c", code, "--no-cache", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_walls_between_the_rooms_stand() -> None:
+    done = lint_imports()
+    assert done.returncode == 0, done.stdout
+    assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("pybase/migrate/history.py", "import pybase.models"),
+        ("pybase/models/base.py", "import pybase.errors"),
+        ("pybase/postgres/places.py", "import pybase.settings"),
+        ("pybase/postgres/places.py", "import pybase.migrate.history"),
+        ("pybase/migrate/history.py", "import pybase.cli"),
+        ("pybase/settings.py", "import pybase.postgres"),
+    ],
+)
+def test_door_through_a_wall_is_found(module: str, line: str, tmp_path: Path) -> None:
+    """Or the contracts would hold whatever is imported."""
+    for path in (ROOT / "pybase").rglob("*.py"):
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    with (tmp_path / module).open("a") as file:
+        file.write(f"\n{line}\n")
+    done = lint_imports(folder=tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert "BROKEN" in done.stdout

@@ -1,0 +1,246 @@
+"""The files of `sql/`: their headers, what they refuse, and how they are compared and written."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pglast import parser
+from projects import LINE, ONE, Project, Revision
+
+from pybase.migrate import sqlfiles
+from pybase.migrate.rehearse import RevisionReport
+from pybase.migrate.render import render
+from pybase.migrate.sqlfiles import Stale, compare, describe, one_line, read, write
+
+HOSTILE = (
+    "first line\n; DROP TABLE users; --",
+    "-- dashes -- everywhere",
+    "*/ SELECT 1; /*",
+    '$$ quoted $$ \'single\' "double" """triple"""',
+    "back\\slash \\' \\",
+    "../../etc/passwd",
+    "emoji 🐘, é, 日本",
+    "vertical\vtab, form\ffeed, return\rnull, next\x85line, sep\u2028arator\u2029",
+    "bell\a escape\x1b[31m bidi\u202eevil",
+)
+
+
+def files(project: Project, *revisions: Revision) -> dict[str, str]:
+    return composed(project.lay_out(*revisions))
+
+
+def composed(project: Project) -> dict[str, str]:
+    """All files but the schema's, as if nothing had been rehearsed."""
+    rendered = render(project.history()).revisions
+    return sqlfiles.compose(rendered, [RevisionReport() for _ in rendered], {})
+
+
+# --- one file -----------------------------------------------------------------------------------
+
+
+def test_upgrade_file_is_a_header_and_a_transaction(project: Project) -> None:
+    assert files(project, *LINE)["upgrade/20260101_0000_cccccccccccc_change.sql"] == (
+        "-- Add note to cities\n"
+        "--\n"
+        "-- revision  cccccccccccc, after bbbbbbbbbbbb; one transaction\n"
+        "\n"
+        "BEGIN;\n"
+        "\n"
+        "SET LOCAL lock_timeout = '2s';\n"
+        "\n"
+        "ALTER TABLE cities ADD COLUMN note TEXT;\n"
+        "\n"
+        "UPDATE alembic_version\n"
+        "SET version_num = 'cccccccccccc'\n"
+        "WHERE alembic_version.version_num = 'bbbbbbbbbbbb';\n"
+        "\n"
+        "COMMIT;\n"
+    )
+
+
+def test_downgrade_file_says_that_it_undoes(project: Project) -> None:
+    text = files(project, *LINE)["downgrade/20260101_0000_cccccccccccc_change.sql"]
+    assert text.startswith(
+        "-- Undo: Add note to cities\n--\n"
+        "-- revision  cccccccccccc, back to bbbbbbbbbbbb; one transaction\n"
+    )
+
+
+def test_first_revision_comes_after_nothing_and_leads_back_to_base(project: Project) -> None:
+    found = files(project, ONE)
+    assert "aaaaaaaaaaaa, the first;" in found[f"upgrade/{ONE.name}.sql"]
+    assert "aaaaaaaaaaaa, back to base;" in found[f"downgrade/{ONE.name}.sql"]
+
+
+def test_merge_comes_after_both_of_its_parents(project: Project) -> None:
+    merge = Revision("dddddddddddd", ("bbbbbbbbbbbb", "cccccccccccc"))
+    branches = (Revision("bbbbbbbbbbbb", ONE.id), Revision("cccccccccccc", ONE.id))
+    text = files(project, ONE, *branches, merge)[f"upgrade/{merge.name}.sql"]
+    assert "after bbbbbbbbbbbb and cccccccccccc;" in text
+
+
+@pytest.mark.parametrize(
+    ("code", "shape", "has_transaction"),
+    [
+        ("pass", "one transaction", True),
+        ("{}", "no transaction", False),
+        ("op.execute('SELECT 1')\n{}", "partly outside a transaction", True),
+    ],
+)
+def test_header_tells_the_shape_of_the_transaction(
+    code: str, shape: str, has_transaction: bool, project: Project
+) -> None:
+    block = "with op.get_context().autocommit_block():\n    op.execute('VACUUM')"
+    two = Revision("bbbbbbbbbbbb", ONE.id, code.format(block))
+    text = files(project, ONE, two)[f"upgrade/{two.name}.sql"]
+    assert f"; {shape}\n" in text
+    assert ("\nBEGIN;\n" in text, "lock_timeout" in text) == (has_transaction, has_transaction)
+
+
+def test_text_that_is_not_ascii_tells_psql_its_encoding(project: Project) -> None:
+    two = Revision("bbbbbbbbbbbb", ONE.id, "op.execute(\"SELECT 'ä'\")")
+    found = files(project, ONE, two)
+    assert "\nSET client_encoding = 'UTF8';\n" in found[f"upgrade/{two.name}.sql"]
+    assert "client_encoding" not in found[f"upgrade/{ONE.name}.sql"]
+
+
+def test_revision_without_sql_has_a_file_that_stops_psql(project: Project) -> None:
+    broken = Revision("aaaaaaaaaaaa", None, 'raise ValueError("it\'s $$ 5%\\n; DROP TABLE t")')
+    text = files(project, broken)[f"upgrade/{broken.name}.sql"]
+    assert "; cannot be rendered\n" in text
+    (statement,) = parser.split(text)
+    assert statement.endswith(
+        "DO $$ BEGIN RAISE 'This revision has no SQL: "
+        "ValueError: it''s  5%% ; DROP TABLE t'; END $$"
+    )
+
+
+# --- text that people wrote ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("message", HOSTILE)
+def test_text_of_people_is_made_one_printable_line(message: str) -> None:
+    safe = one_line(message)
+    assert safe.isprintable()
+    assert safe.splitlines() == [safe]
+
+
+def test_text_that_is_harmless_is_kept() -> None:
+    assert one_line(" Add  colour,\tquoted 'so' -- 🐘 ") == "Add colour, quoted 'so' -- 🐘"
+
+
+def test_no_text_is_the_empty_line() -> None:
+    assert one_line(None) == ""
+
+
+@pytest.mark.parametrize("message", HOSTILE)
+def test_title_cannot_leave_its_comment(message: str, project: Project) -> None:
+    """psql and PostgreSQL see the same statements, whatever the docstring says."""
+    two = Revision("bbbbbbbbbbbb", ONE.id)
+    project.lay_out(ONE)
+    code = two.text.rpartition('"""')[2]
+    project.write(f"migrations/versions/{two.name}.py", f"__doc__ = {message!r}\n{code}")
+    text = composed(project)[f"upgrade/{two.name}.sql"]
+    header, blank, body = text.partition("\n\n")
+    assert all(line.startswith("--") for line in header.split("\n"))
+    assert (blank, body.split("\n")[0]) == ("\n\n", "BEGIN;")
+
+
+# --- the folder ---------------------------------------------------------------------------------
+
+
+def test_files_are_named_after_the_revision(project: Project) -> None:
+    assert set(files(project, *LINE)) == {
+        "README.md",
+        "manifest.txt",
+        *(f"{way}/{each.name}.sql" for each in LINE for way in ("upgrade", "downgrade")),
+    }
+
+
+def test_manifest_has_a_line_a_revision_parents_first(project: Project) -> None:
+    lines = files(project, *reversed(LINE))["manifest.txt"].splitlines()
+    rows = [line.split(" ") for line in lines if not line.startswith("#")]
+    assert [row[:2] for row in rows] == [
+        ["aaaaaaaaaaaa", "-"],
+        ["bbbbbbbbbbbb", "aaaaaaaaaaaa"],
+        ["cccccccccccc", "bbbbbbbbbbbb"],
+    ]
+    assert all(len(row) == 5 for row in rows)
+
+
+def test_manifest_changes_with_the_revision_file(project: Project) -> None:
+    before = files(project, ONE)["manifest.txt"]
+    with project.add(ONE).open("a") as file:
+        file.write("# a word\n")
+    after = composed(project)["manifest.txt"]
+    assert before != after
+
+
+def test_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert read(tmp_path / "sql") == {}
+
+
+FRESH = {"a.sql": "SELECT 1;\n", "deep/b.sql": "SELECT 'ä';\n"}
+
+
+def test_written_files_compare_equal(tmp_path: Path) -> None:
+    write(tmp_path, FRESH)
+    assert compare(tmp_path, FRESH) == []
+    assert read(tmp_path) == FRESH
+
+
+def test_stale_missing_and_orphaned_files_are_told_apart(tmp_path: Path) -> None:
+    write(tmp_path, FRESH | {"c.sql": "SELECT 3;\n", "deep/e.sql": ""})
+    found = compare(
+        tmp_path, {"a.sql": "SELECT 2;\n", "c.sql": "SELECT 3;\n", "d.sql": "", "deep/e.sql": ""}
+    )
+    assert [(each.path, each.reason) for each in found] == [
+        ("a.sql", "stale"),
+        ("d.sql", "missing"),
+        ("deep/b.sql", "orphaned"),
+    ]
+    assert found[0].diff.splitlines() == [
+        "--- committed a.sql", "+++ rendered a.sql", "@@ -1 +1 @@", "-SELECT 1;", "+SELECT 2;",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("old", ["SELECT 1;\r\n", "SELECT 1;", "SELECT 1;\n\n", "SELECT 1; \n"])
+def test_difference_in_white_space_is_stale(old: str, tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_bytes(old.encode())
+    assert [each.reason for each in compare(tmp_path, {"a.sql": "SELECT 1;\n"})] == ["stale"]
+
+
+def test_writing_touches_only_what_differs(tmp_path: Path) -> None:
+    write(tmp_path, FRESH)
+    os.utime(tmp_path / "a.sql", (1, 1))
+    changed = write(tmp_path, FRESH | {"deep/b.sql": "SELECT 2;\n"})
+    assert [each.path for each in changed] == ["deep/b.sql"]
+    assert (tmp_path / "a.sql").stat().st_mtime == 1
+
+
+def test_orphans_are_removed(tmp_path: Path) -> None:
+    write(tmp_path, FRESH)
+    write(tmp_path, {"a.sql": FRESH["a.sql"]})
+    assert read(tmp_path) == {"a.sql": FRESH["a.sql"]}
+
+
+def test_failed_write_leaves_the_old_file_and_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, FRESH)
+
+    def crash(*_arguments: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(Path, "replace", crash)
+    with pytest.raises(OSError, match="disk"):
+        write(tmp_path, {"a.sql": "SELECT 2;\n"} | FRESH | {"a.sql": "SELECT 2;\n"})
+    assert read(tmp_path) == FRESH
+
+
+def test_description_is_short_however_much_differs() -> None:
+    stale = [Stale(f"{n}.sql", "stale", "\n".join("+line" for _ in range(30))) for n in range(50)]
+    lines = describe(stale).splitlines()
+    assert "  and 30 more" in lines
+    assert "    ... 1480 more lines" in lines
+    assert len(lines) < 50

@@ -1,0 +1,129 @@
+"""Cutting SQL into statements and tidying it: the meaning stays, byte by byte where it matters."""
+
+import pytest
+from pglast import parser
+
+from pybase.migrate.sqltext import WIDTH
+from pybase.migrate.statements import split, tidy
+
+
+@pytest.mark.parametrize(
+    ("sql", "statements"),
+    [
+        ("", []),
+        (" \n;;\n ", []),
+        ("SELECT 1", ["SELECT 1"]),
+        ("SELECT 1;", ["SELECT 1"]),
+        ("SELECT 1; SELECT 2;\n", ["SELECT 1", "SELECT 2"]),
+        ("SELECT ';'; SELECT 2", ["SELECT ';'", "SELECT 2"]),
+        ('SELECT 1 AS "a;b"; SELECT 2', ['SELECT 1 AS "a;b"', "SELECT 2"]),
+        ("SELECT $$;$$; SELECT $a$ ; $$ ; $a$", ["SELECT $$;$$", "SELECT $a$ ; $$ ; $a$"]),
+        (r"SELECT E'\';'; SELECT 2", [r"SELECT E'\';'", "SELECT 2"]),
+        ("SELECT 1 /* ; */; SELECT 2", ["SELECT 1 /* ; */", "SELECT 2"]),
+        ("SELECT 'ä;', 'ß'; SELECT '日本;'", ["SELECT 'ä;', 'ß'", "SELECT '日本;'"]),
+        (
+            "DO $$ BEGIN PERFORM 1; END $$; SELECT 2",
+            ["DO $$ BEGIN PERFORM 1; END $$", "SELECT 2"],
+        ),
+        (
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END; SELECT 3",
+            ["CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END", "SELECT 3"],
+        ),
+    ],
+)  # fmt: skip
+def test_text_is_cut_into_statements(sql: str, statements: list[str]) -> None:
+    assert split(sql) == statements
+
+
+def test_comment_stays_with_the_statement_behind_it() -> None:
+    assert split("-- one;\nSELECT 1;\n-- two\nSELECT 2;") == [
+        "-- one;\nSELECT 1",
+        "-- two\nSELECT 2",
+    ]
+
+
+@pytest.mark.parametrize("last", ["-- done", "/* done */", "-- done\n", "; -- done"])
+def test_comment_behind_the_last_statement_cannot_swallow_its_terminator(last: str) -> None:
+    assert split(f"SELECT 1;\n{last}") == ["SELECT 1"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["{} -- done", "{} -- done\n", "{} -- a;b", "{}\n-- one\n-- two", "{} /* one */ -- two"],
+)
+@pytest.mark.parametrize("statement", ["SELECT 'ä--'", "FROBNICATE '--'"])
+def test_comment_at_the_end_cannot_swallow_the_terminator(statement: str, sql: str) -> None:
+    assert split(sql.format(statement)) == [statement]
+
+
+def test_comment_before_a_terminator_cannot_swallow_it() -> None:
+    assert split("SELECT 1 -- one\n; SELECT 2") == ["SELECT 1", "SELECT 2"]
+
+
+def test_comments_alone_are_no_statement() -> None:
+    assert split("-- nothing to do here;\n") == []
+
+
+def test_text_that_no_grammar_knows_comes_back_whole() -> None:
+    assert split("FROBNICATE 1; SELECT 2;") == ["FROBNICATE 1; SELECT 2"]
+
+
+NASTY = (
+    "INSERT INTO t (a)\nVALUES\t\n('a\t b\t\n  c'),   \n\t(E'\\t\t'),\t\n"
+    "($$ x \t\n\t y $$), -- \t why \t\n('\t" + "word " * 40 + "')"
+)
+
+
+def tokens(sql: str) -> list[tuple[str, str]]:
+    return [
+        (token.name, sql[token.start : token.end + 1].rstrip(" \t") if "COMMENT" in token.name else
+         sql[token.start : token.end + 1])
+        for token in parser.scan(sql)
+    ]  # fmt: skip
+
+
+def test_tidying_changes_no_token() -> None:
+    assert tokens(tidy(NASTY)) == tokens(NASTY)
+
+
+def test_tidying_twice_changes_nothing_more() -> None:
+    assert tidy(tidy(NASTY)) == tidy(NASTY)
+
+
+def test_tabs_between_tokens_become_blanks() -> None:
+    assert tidy("CREATE TABLE t (\n\ta int,\n\tb int\n)") == (
+        "CREATE TABLE t (\n    a int,\n    b int\n)"
+    )
+
+
+def test_blanks_at_line_ends_go() -> None:
+    assert tidy("CREATE TABLE t ( \n  a int  \n)  ") == "CREATE TABLE t (\n  a int\n)"
+
+
+def test_blanks_at_line_ends_inside_a_literal_stay() -> None:
+    assert tidy("SELECT 'a  \nb' ") == "SELECT 'a  \nb'"
+
+
+def test_long_line_is_broken_before_its_clauses() -> None:
+    name = "n" * 40
+    sql = (
+        f"ALTER TABLE {name} ADD CONSTRAINT fk_{name} FOREIGN KEY(a) REFERENCES {name} (id)"
+        " ON DELETE CASCADE"
+    )
+    assert tidy(sql).splitlines() == [
+        f"ALTER TABLE {name}",
+        f"ADD CONSTRAINT fk_{name}",
+        "FOREIGN KEY (a)",
+        f"REFERENCES {name} (id) ON DELETE CASCADE",
+    ]
+
+
+def test_line_that_fits_is_left_alone() -> None:
+    sql = "ALTER TABLE t ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES u (id)"
+    assert tidy(sql) == sql
+    assert len(sql) < WIDTH
+
+
+def test_text_that_cannot_be_scanned_is_left_alone() -> None:
+    sql = "SELECT 'never closed \t\n"
+    assert tidy(sql) == sql

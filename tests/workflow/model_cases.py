@@ -1,0 +1,258 @@
+"""Changes of models, as data: before, after, and what must come of it.
+
+`T` makes a table, `C` a column. A case is run on a real server: revisions are generated, applied
+over rows, compared with what the models create, and undone.
+"""
+
+from dataclasses import dataclass
+
+PRELUDE = """\
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+C = sa.Column
+metadata = sa.MetaData({options})
+
+
+def T(name, *content, **options):
+    return sa.Table(name, metadata, *content, **options)
+
+
+ID = lambda: C("id", sa.BigInteger, sa.Identity(), primary_key=True)
+{body}
+"""
+CONVENTION = (
+    "naming_convention={'ix': 'ix_%(table_name)s_%(column_0_N_name)s',"
+    " 'uq': 'uq_%(table_name)s_%(column_0_N_name)s', 'ck': 'ck_%(table_name)s_%(constraint_name)s',"
+    " 'fk': 'fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s',"
+    " 'pk': 'pk_%(table_name)s'}"
+)
+
+
+@dataclass(frozen=True)
+class ModelCase:
+    """One change. `steps` is the number of revisions, 0 for any.
+
+    `result` is `equal`, `refused` (nothing written) or `told` (written, with a named gap).
+    `rows` are put in before, and `kept` must give the same before and after, or `kept_after`.
+    `hazards` are the codes that the lint finds, and nothing else.
+    """
+
+    name: str
+    before: str
+    after: str
+    flags: tuple[str, ...] = ()
+    result: str = "equal"
+    steps: int = 0
+    rows: str = ""
+    kept: str = ""
+    kept_after: str = ""
+    hazards: tuple[str, ...] = ()
+    says: str = ""
+    history: str = ""
+    """SQL of an earlier revision, for what no model declares."""
+    options: str = CONVENTION
+    mends: str = ""
+    """With it, rows stand in the way: migrate has to fail, and go through after this SQL."""
+
+    def models(self, body: str) -> str:
+        return PRELUDE.format(options=self.options, body=body)
+
+
+def t(*content: str, **options: str) -> str:
+    """A table `t` with an id, the given content, and table options."""
+    more = "".join(f", {key}={value}" for key, value in options.items())
+    return f"T('t', ID(), {', '.join(content)}{more})\n" if content else f"T('t', ID(){more})\n"
+
+
+NAME = "C('name', sa.Text)"
+ROW = "INSERT INTO t DEFAULT VALUES"
+NAMED = "INSERT INTO t (name) VALUES ('ada'), ('bob')"
+MOOD = "sa.Enum('sad', 'ok', name='mood')"
+MOODY = "INSERT INTO t (mood) VALUES ('sad'), ('ok')"
+
+
+def mood(*labels: str, more: str = "") -> str:
+    listed = ", ".join(map(repr, labels))
+    return t(f"C('mood', sa.Enum({listed}, name='mood'){more})")
+
+
+USERS = "T('users', ID(), C('email', sa.Text, nullable=False))\n"
+
+CASES = [
+    # --- tables
+    ModelCase("table added", t(NAME), t(NAME) + "T('u', ID(), C('x', sa.Integer))\n", steps=1),
+    ModelCase("table with everything added", "", USERS + t(
+        "C('user_id', sa.ForeignKey('users.id', ondelete='CASCADE'), index=True)",
+        "C('n', sa.Numeric(10, 2), server_default='0', nullable=False)",
+        "C('tags', pg.ARRAY(sa.Text))", "C('data', pg.JSONB, server_default=sa.text(\"'{}'\"))",
+        "C('mood', sa.Enum('a', 'b', name='mood'))", "C('at', sa.DateTime(timezone=True), server_default=sa.func.now())",
+        "C('total', sa.Numeric, sa.Computed('n * 2'))", "C('c', sa.String(20, collation='C'), comment=\"it's: so\")",
+        "sa.CheckConstraint('n > 0', name='positive')", "sa.UniqueConstraint('c', 'n')",
+        "sa.Index('ix_lower', sa.text('lower(c)'), postgresql_where=sa.text(\"c LIKE 'a%'\"))",
+        comment="'A table'",
+    ), steps=1),
+    ModelCase("table dropped", t(NAME) + "T('u', ID(), C('x', sa.Integer, index=True))\n", t(NAME),
+              hazards=("drops-table",), steps=1),
+    ModelCase("tables dropped in the order of their keys",
+              USERS + "T('a', ID(), C('u', sa.ForeignKey('users.id')))\nT('b', ID(), C('a', sa.ForeignKey('a.id')))\n",
+              USERS, hazards=("drops-table",), steps=1),
+    ModelCase("tables in a circle", "", "T('a', ID(), C('b_id', sa.ForeignKey('b.id', use_alter=True)))\nT('b', ID(), C('a_id', sa.ForeignKey('a.id')))\n"),
+    ModelCase("circle dropped", "T('a', ID(), C('b_id', sa.ForeignKey('b.id', use_alter=True)))\nT('b', ID(), C('a_id', sa.ForeignKey('a.id')))\n", "", hazards=("drops-table",)),
+    ModelCase("table renamed", t(NAME), "T('people', ID(), C('name', sa.Text))\n", flags=("--rename", "t:people"),
+              rows=NAMED, kept="SELECT name FROM t ORDER BY 1", kept_after="SELECT name FROM people ORDER BY 1", hazards=("renames-table",)),
+    ModelCase("table renamed, nobody says so", t(NAME), "T('people', ID(), C('name', sa.Text))\n", result="refused", says="--rename t:people"),
+    ModelCase("table renamed, said not to be", t(NAME), "T('people', ID(), C('name', sa.Text))\n", flags=("--no-rename",), hazards=("drops-table",)),
+    ModelCase("table with quoted names", "", 'T(\'Odd "Table"\', C("Id", sa.Integer, primary_key=True), C("my col", sa.Text, index=True), C("select", sa.Integer, unique=True))\n', options=""),
+    ModelCase("column of a table with quoted names", 'T("Odd", C("Id", sa.Integer, primary_key=True))\n', 'T("Odd", C("Id", sa.Integer, primary_key=True), C("my: col", sa.Text, nullable=False), C("order", sa.Integer, index=True))\n'),
+    ModelCase("reserved words", 'T("user", C("id", sa.Integer, primary_key=True))\n', 'T("user", C("id", sa.Integer, primary_key=True), C("order", sa.Text, nullable=False, unique=True), C("group", sa.ForeignKey("user.id")))\n'),
+    # --- columns
+    ModelCase("nullable column added", t(NAME), t(NAME, "C('age', sa.Integer)"), steps=1, rows=NAMED, kept="SELECT name FROM t ORDER BY 1"),
+    ModelCase("column with a constant default added", t(NAME), t(NAME, "C('on', sa.Boolean, server_default=sa.true(), nullable=False)"), steps=1, rows=NAMED),
+    ModelCase("column with now() added", t(NAME), t(NAME, "C('at', sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False)"), steps=1, rows=NAMED),
+    ModelCase("column with a volatile default added", t(NAME), t(NAME, "C('key', sa.Uuid, server_default=sa.func.gen_random_uuid())"), steps=2, rows=NAMED),
+    ModelCase("required column with a volatile default added", t(NAME), t(NAME, "C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), nullable=False)"), steps=5, rows=NAMED),
+    ModelCase("required column without a default added", t(NAME), t(NAME, "C('age', sa.Integer, nullable=False)"), steps=5),
+    ModelCase("required column without a default, rows in the way", t(NAME), t(NAME, "C('age', sa.Integer, nullable=False)"), steps=5, rows=NAMED, mends="UPDATE t SET age = 1"),
+    ModelCase("column dropped", t(NAME, "C('age', sa.Integer, nullable=False)"), t(NAME), steps=1, rows="INSERT INTO t (name, age) VALUES ('a', 1)", hazards=("drops-column",)),
+    ModelCase("column with index, check and key dropped", t(NAME, "C('age', sa.Integer, index=True, unique=False)", "sa.CheckConstraint('age > 0', name='age')", "sa.UniqueConstraint('age', 'name')"), t(NAME), steps=1, hazards=("drops-column",)),
+    ModelCase("column renamed", t(NAME), t("C('title', sa.Text)"), flags=("--rename", "t.name:title"), rows=NAMED, kept="SELECT name FROM t ORDER BY 1", kept_after="SELECT title FROM t ORDER BY 1", hazards=("renames-column",), steps=1),
+    ModelCase("column renamed, nobody says so", t(NAME), t("C('title', sa.Text)"), result="refused", says="--rename t.name:title"),
+    ModelCase("column renamed with what is named after it", t("C('name', sa.Text, index=True, unique=True)", "sa.CheckConstraint(\"name <> ''\", name='name_filled')"), t("C('title', sa.Text, index=True, unique=True)", "sa.CheckConstraint(\"title <> ''\", name='title_filled')"), flags=("--rename", "t.name:title"), rows=NAMED, steps=1, hazards=("renames-column",)),
+    ModelCase("two columns renamed", t("C('a', sa.Text)", "C('b', sa.Text)"), t("C('x', sa.Text)", "C('y', sa.Text)"), flags=("--rename", "t.a:x", "--rename", "t.b:y"), rows="INSERT INTO t (a, b) VALUES ('1', '2')", kept="SELECT a, b FROM t", kept_after="SELECT x, y FROM t", hazards=("renames-column",)),
+    ModelCase("column renamed and made required", t(NAME), t("C('title', sa.Text, nullable=False)"), flags=("--rename", "t.name:title"), rows=NAMED, kept="SELECT name FROM t ORDER BY 1", kept_after="SELECT title FROM t ORDER BY 1", hazards=("renames-column",)),
+    ModelCase("unknown rename", t(NAME), t("C('title', sa.Text)"), flags=("--rename", "t.nope:title"), result="refused", says="nope"),
+    ModelCase("made required", t(NAME), t("C('name', sa.Text, nullable=False)"), steps=3, rows=NAMED, kept="SELECT name FROM t ORDER BY 1"),
+    ModelCase("made required, nulls in the way", t(NAME), t("C('name', sa.Text, nullable=False)"), steps=3, rows=ROW, mends="UPDATE t SET name = ''"),
+    ModelCase("made nullable", t("C('name', sa.Text, nullable=False)"), t(NAME), steps=1, rows=NAMED),
+    ModelCase("made required, single", t(NAME), t("C('name', sa.Text, nullable=False)"), flags=("--single",), steps=1, rows=NAMED, hazards=("sets-not-null",)),
+    ModelCase("default added", t(NAME), t("C('name', sa.Text, server_default=\"it's: 100%\")"), steps=1),
+    ModelCase("default changed", t("C('name', sa.Text, server_default='a')"), t("C('name', sa.Text, server_default='b')"), steps=1),
+    ModelCase("default dropped", t("C('name', sa.Text, server_default='a')"), t(NAME), steps=1),
+    ModelCase("column comment", t(NAME), t("C('name', sa.Text, comment=\"what: it's\\nlike\")"), steps=1),
+    ModelCase("column comment changed", t("C('name', sa.Text, comment='a')"), t("C('name', sa.Text, comment='b')"), steps=1),
+    ModelCase("column comment dropped", t("C('name', sa.Text, comment='a')"), t(NAME), steps=1),
+    ModelCase("table comment", t(NAME), t(NAME, comment="'People'"), steps=1),
+    ModelCase("table comment dropped", t(NAME, comment="'People'"), t(NAME), steps=1),
+    ModelCase("constraint comment", t(NAME, "sa.CheckConstraint('id > 0', name='pos')"), t(NAME, "sa.CheckConstraint('id > 0', name='pos', comment='why')")),
+    # --- types
+    ModelCase("varchar widened", t("C('name', sa.String(10))"), t("C('name', sa.String(20))"), steps=1, rows=NAMED),
+    ModelCase("varchar to text", t("C('name', sa.String(10))"), t(NAME), steps=1, rows=NAMED),
+    ModelCase("text to varchar", t(NAME), t("C('name', sa.String(50))"), rows=NAMED, hazards=("rewrites-table",)),
+    ModelCase("text to varchar, too long", t(NAME), t("C('name', sa.String(2))"), rows=NAMED, mends="UPDATE t SET name = 'a'", hazards=("rewrites-table",)),
+    ModelCase("integer to bigint", t("C('n', sa.Integer)"), t("C('n', sa.BigInteger)"), rows="INSERT INTO t (n) VALUES (7)", kept="SELECT n FROM t", hazards=("rewrites-table",)),
+    ModelCase("text to integer", t(NAME), t("C('name', sa.Integer)"), rows="INSERT INTO t (name) VALUES ('7')", hazards=("rewrites-table",)),
+    ModelCase("text to integer, not all are", t(NAME), t("C('name', sa.Integer)"), rows=NAMED, mends="UPDATE t SET name = '1'", hazards=("rewrites-table",)),
+    ModelCase("text with a default to integer", t("C('n', sa.Text, server_default='1')"), t("C('n', sa.Integer, server_default='2')"), hazards=("rewrites-table",)),
+    ModelCase("text to enum", t("C('mood', sa.Text, server_default='ok')"), t(f"C('mood', {MOOD}, server_default='ok')"), rows=MOODY, hazards=("rewrites-table",)),
+    ModelCase("enum to text", t(f"C('mood', {MOOD}, server_default='ok')"), t("C('mood', sa.Text, server_default='ok')"), rows=MOODY, hazards=("rewrites-table", "drops-type")),
+    ModelCase("timestamp to timestamptz", t("C('at', sa.DateTime)"), t("C('at', sa.DateTime(timezone=True))")),
+    ModelCase("json to jsonb", t("C('d', sa.JSON)"), t("C('d', pg.JSONB)"), rows="INSERT INTO t (d) VALUES ('{\"a\": 1}')", hazards=("rewrites-table",)),
+    ModelCase("integer to uuid", t("C('d', sa.Integer)"), t("C('d', sa.Uuid)"), hazards=("rewrites-table",)),
+    ModelCase("text to array", t(NAME), t("C('name', pg.ARRAY(sa.Text))"), hazards=("rewrites-table",)),
+    ModelCase("numeric scale", t("C('n', sa.Numeric(10, 2))"), t("C('n', sa.Numeric(12, 4))"), hazards=("rewrites-table",)),
+    ModelCase("collation changed", t("C('name', sa.Text, index=True)"), t("C('name', sa.Text(collation='POSIX'), index=True)")),
+    ModelCase("key and its reference to bigint", "T('u', C('id', sa.Integer, primary_key=True))\n" + t("C('u_id', sa.ForeignKey('u.id'))"), "T('u', C('id', sa.BigInteger, primary_key=True))\n" + t("C('u_id', sa.ForeignKey('u.id'))")),
+    ModelCase("key and its reference to text", "T('u', C('id', sa.Integer, primary_key=True, autoincrement=False))\n" + t("C('u_id', sa.ForeignKey('u.id'))"), "T('u', C('id', sa.Text, primary_key=True))\n" + t("C('u_id', sa.ForeignKey('u.id'))")),
+    # --- identity, serial, computed
+    ModelCase("serial to identity", "T('t', C('id', sa.Integer, primary_key=True), C('name', sa.Text))\n", "T('t', C('id', sa.Integer, sa.Identity(), primary_key=True), C('name', sa.Text))\n", rows=NAMED, kept="SELECT name FROM t ORDER BY 1"),
+    ModelCase("serial renamed with its table", "T('t', C('id', sa.Integer, primary_key=True), C('name', sa.Text))\n", "T('s', C('id', sa.Integer, primary_key=True), C('name', sa.Text))\n", flags=("--rename", "t:s"), rows=NAMED, kept="SELECT id, name FROM t ORDER BY 1", kept_after="SELECT id, name FROM s ORDER BY 1"),
+    ModelCase("identity made always", t(NAME), "T('t', C('id', sa.BigInteger, sa.Identity(always=True), primary_key=True), C('name', sa.Text))\n"),
+    ModelCase("identity start and increment", t(NAME), "T('t', C('id', sa.BigInteger, sa.Identity(start=100, increment=5), primary_key=True), C('name', sa.Text))\n"),
+    ModelCase("identity dropped", t(NAME), "T('t', C('id', sa.BigInteger, primary_key=True, autoincrement=False), C('name', sa.Text))\n", rows=NAMED),
+    ModelCase("identity column added", "T('t', C('name', sa.Text))\n", "T('t', C('name', sa.Text), C('n', sa.BigInteger, sa.Identity()))\n", rows=NAMED),
+    ModelCase("computed column added", t(NAME), t(NAME, "C('low', sa.Text, sa.Computed('lower(name)'))"), rows=NAMED, hazards=("rewrites-table",)),
+    ModelCase("virtual column added", t(NAME), t(NAME, "C('low', sa.Text, sa.Computed('lower(name)', persisted=False))"), rows=NAMED),
+    ModelCase("computed expression changed", t(NAME, "C('low', sa.Text, sa.Computed('lower(name)'))"), t(NAME, "C('low', sa.Text, sa.Computed('upper(name)'))"), rows=NAMED),
+    ModelCase("computed made plain", t(NAME, "C('low', sa.Text, sa.Computed('lower(name)'))"), t(NAME, "C('low', sa.Text)"), rows=NAMED, kept="SELECT low FROM t ORDER BY 1"),
+    ModelCase("plain made computed", t(NAME, "C('low', sa.Text)"), t(NAME, "C('low', sa.Text, sa.Computed('lower(name)'))")),
+    ModelCase("stored made virtual", t(NAME, "C('low', sa.Text, sa.Computed('lower(name)', persisted=True), index=False)"), t(NAME, "C('low', sa.Text, sa.Computed('lower(name)', persisted=False))")),
+    ModelCase("sequence added", t(NAME), t(NAME) + "sa.Sequence('numbers', metadata=metadata, start=10)\n"),
+    ModelCase("sequence changed", t(NAME) + "sa.Sequence('numbers', metadata=metadata)\n", t(NAME) + "sa.Sequence('numbers', metadata=metadata, increment=10, cycle=True)\n"),
+    ModelCase("sequence dropped", t(NAME) + "sa.Sequence('numbers', metadata=metadata)\n", t(NAME)),
+    ModelCase("sequence as default", t(NAME), t(NAME, "C('n', sa.BigInteger, server_default=sa.text(\"nextval('numbers')\"))") + "sa.Sequence('numbers', metadata=metadata)\n", rows=NAMED),
+    # --- enums
+    ModelCase("enum value added", mood("sad", "ok"), mood("sad", "ok", "happy"), rows=MOODY, kept="SELECT mood::text FROM t ORDER BY 1", steps=1),
+    ModelCase("enum value added in between", mood("sad", "ok"), mood("grim", "sad", "so", "ok"), rows=MOODY, steps=1),
+    ModelCase("enum value added and made the default", mood("sad", "ok", more=", server_default='ok'"), mood("sad", "ok", "happy", more=", server_default='happy'"), rows=MOODY),
+    ModelCase("enum value renamed", mood("sad", "ok"), mood("sad", "fine"), flags=("--rename", "mood.ok:fine"), rows=MOODY, kept="SELECT replace(mood::text, 'ok', 'fine') FROM t ORDER BY 1", kept_after="SELECT mood::text FROM t ORDER BY 1", hazards=("renames-enum-value",)),
+    ModelCase("enum value renamed, nobody says so", mood("sad", "ok"), mood("sad", "fine"), result="refused", says="--rename mood.ok:fine"),
+    ModelCase("enum value dropped", mood("sad", "ok", "odd"), mood("sad", "ok"), rows=MOODY, kept="SELECT mood::text FROM t ORDER BY 1"),
+    ModelCase("enum value dropped, in use", mood("sad", "ok", "odd"), mood("sad", "odd"), rows=MOODY, mends="UPDATE t SET mood = 'sad'"),
+    ModelCase("enum value dropped that was the default", mood("sad", "ok", more=", server_default='ok'"), mood("sad", more=", server_default='sad'")),
+    ModelCase("enum values in another order", mood("sad", "ok"), mood("ok", "sad"), rows=MOODY, kept="SELECT mood::text FROM t ORDER BY mood::text"),
+    ModelCase("enum type renamed", mood("sad", "ok"), t("C('mood', sa.Enum('sad', 'ok', name='feeling'))"), flags=("--rename", "mood:feeling"), rows=MOODY, kept="SELECT mood::text FROM t ORDER BY 1", hazards=("renames-type",)),
+    ModelCase("enum with a check and an index", mood("sad", "ok", "odd")[:-2] + ", sa.CheckConstraint(\"mood <> 'sad'\", name='m'), sa.Index('ix_m', 'mood', postgresql_where=sa.text(\"mood = 'ok'\")))\n", mood("sad", "ok")[:-2] + ", sa.CheckConstraint(\"mood <> 'sad'\", name='m'), sa.Index('ix_m', 'mood', postgresql_where=sa.text(\"mood = 'ok'\")))\n"),
+    ModelCase("enum array", t("C('m', pg.ARRAY(sa.Enum('a', 'b', name='e')))"), t("C('m', pg.ARRAY(sa.Enum('a', name='e')))"), rows="INSERT INTO t (m) VALUES ('{a,a}')"),
+    ModelCase("enum column added", t(NAME), t(NAME, f"C('mood', {MOOD})"), steps=1),
+    ModelCase("enum column added, required with default", t(NAME), t(NAME, f"C('mood', {MOOD}, server_default='ok', nullable=False)"), rows=NAMED),
+    ModelCase("enum column dropped", t(NAME, f"C('mood', {MOOD})"), t(NAME), hazards=("drops-column", "drops-type")),
+    ModelCase("enum column dropped, required", t(NAME, f"C('mood', {MOOD}, nullable=False)"), t(NAME), rows="INSERT INTO t (mood) VALUES ('ok')", hazards=("drops-column", "drops-type")),
+    ModelCase("domain added", t(NAME), t("C('name', sa.Text)", "C('d', pg.DOMAIN('posint', sa.Integer, check=sa.text('VALUE > 0'), constraint_name='pos'))")),
+    ModelCase("domain check changed", t("C('d', pg.DOMAIN('posint', sa.Integer, check=sa.text('VALUE > 0'), constraint_name='pos'))"), t("C('d', pg.DOMAIN('posint', sa.Integer, check=sa.text('VALUE > 1'), constraint_name='pos'))")),
+    # --- constraints
+    ModelCase("check added", t(NAME), t(NAME, "sa.CheckConstraint(\"name LIKE 'a%' OR name ~ ':b'\", name='n')"), steps=2),
+    ModelCase("check added, rows in the way", t(NAME), t(NAME, "sa.CheckConstraint(\"name <> 'ada'\", name='n')"), steps=2, rows=NAMED, mends="UPDATE t SET name = 'b'"),
+    ModelCase("check changed", t(NAME, "sa.CheckConstraint('id > 0', name='n')"), t(NAME, "sa.CheckConstraint('id > 1', name='n')"), steps=2),
+    ModelCase("check dropped", t(NAME, "sa.CheckConstraint('id > 0', name='n')"), t(NAME), steps=1),
+    ModelCase("check renamed", t(NAME, "sa.CheckConstraint('id > 0', name='n')"), t(NAME, "sa.CheckConstraint('id > 0', name='m')"), steps=1),
+    ModelCase("check renamed by a flag", t(NAME, "sa.CheckConstraint('id > 0', name='n')"), t(NAME, "sa.CheckConstraint('id > 0', name='m')"), flags=("--rename", "t.ck_t_n:ck_t_m"), steps=1),
+    ModelCase("unique added", t(NAME), t(NAME, "sa.UniqueConstraint('name')"), steps=1, rows=NAMED),
+    ModelCase("unique added, duplicates in the way", t(NAME), t(NAME, "sa.UniqueConstraint('name')"), steps=1, rows="INSERT INTO t (name) VALUES ('a'), ('a')", mends="UPDATE t SET name = id::text"),
+    ModelCase("unique changed", t(NAME, "sa.UniqueConstraint('name', name='u')"), t(NAME, "sa.UniqueConstraint('name', 'id', name='u')"), steps=1),
+    ModelCase("unique dropped", t(NAME, "sa.UniqueConstraint('name')"), t(NAME), steps=1),
+    ModelCase("unique made deferrable", t(NAME, "sa.UniqueConstraint('name', name='u')"), t(NAME, "sa.UniqueConstraint('name', name='u', deferrable=True, initially='DEFERRED')")),
+    ModelCase("unique, nulls not distinct", t(NAME), t(NAME, "sa.UniqueConstraint('name', postgresql_nulls_not_distinct=True)")),
+    ModelCase("foreign key added", USERS + t("C('user_id', sa.BigInteger)"), USERS + t("C('user_id', sa.ForeignKey('users.id', ondelete='SET NULL'))"), steps=2),
+    ModelCase("foreign key added, orphans in the way", USERS + t("C('user_id', sa.BigInteger)"), USERS + t("C('user_id', sa.ForeignKey('users.id'))"), steps=2, rows="INSERT INTO t (user_id) VALUES (7)", mends="DELETE FROM t"),
+    ModelCase("column with foreign key and index added", USERS + t(NAME), USERS + t(NAME, "C('user_id', sa.ForeignKey('users.id'), index=True)"), steps=3),
+    ModelCase("foreign key dropped", USERS + t("C('user_id', sa.ForeignKey('users.id'))"), USERS + t("C('user_id', sa.BigInteger)"), steps=1),
+    ModelCase("foreign key with another action", USERS + t("C('user_id', sa.ForeignKey('users.id'))"), USERS + t("C('user_id', sa.ForeignKey('users.id', ondelete='CASCADE'))"), steps=2),
+    ModelCase("foreign key made deferrable", USERS + t("C('user_id', sa.ForeignKey('users.id'))"), USERS + t("C('user_id', sa.ForeignKey('users.id', deferrable=True, initially='DEFERRED'))"), steps=1),
+    ModelCase("composite foreign key", "T('u', C('a', sa.Integer, primary_key=True), C('b', sa.Integer, primary_key=True))\n" + t("C('a', sa.Integer)", "C('b', sa.Integer)"), "T('u', C('a', sa.Integer, primary_key=True), C('b', sa.Integer, primary_key=True))\n" + t("C('a', sa.Integer)", "C('b', sa.Integer)", "sa.ForeignKeyConstraint(['a', 'b'], ['u.a', 'u.b'])"), steps=2),
+    ModelCase("primary key added", "T('t', C('id', sa.Integer), C('name', sa.Text))\n", "T('t', C('id', sa.Integer, primary_key=True, autoincrement=False), C('name', sa.Text))\n", rows="INSERT INTO t (id, name) VALUES (1, 'a')"),
+    ModelCase("primary key changed", "T('t', C('a', sa.Integer, primary_key=True, autoincrement=False), C('b', sa.Integer, nullable=False))\n", "T('t', C('a', sa.Integer, primary_key=True, autoincrement=False), C('b', sa.Integer, primary_key=True, autoincrement=False))\n"),
+    ModelCase("primary key changed under a foreign key", "T('u', C('a', sa.Integer, primary_key=True, autoincrement=False), C('b', sa.Integer, nullable=False), sa.UniqueConstraint('a', name='ua'))\n" + t("C('a', sa.ForeignKey('u.a'))"), "T('u', C('a', sa.Integer, primary_key=True, autoincrement=False), C('b', sa.Integer, primary_key=True, autoincrement=False), sa.UniqueConstraint('a', name='ua'))\n" + t("C('a', sa.ForeignKey('u.a'))")),
+    ModelCase("primary key dropped", "T('t', C('id', sa.Integer, primary_key=True, autoincrement=False), C('name', sa.Text))\n", "T('t', C('id', sa.Integer, nullable=False), C('name', sa.Text))\n"),
+    ModelCase("primary key with included column", t(NAME), "T('t', C('id', sa.BigInteger, sa.Identity()), C('name', sa.Text), sa.PrimaryKeyConstraint('id', postgresql_include=['name']))\n"),
+    ModelCase("exclusion added", t("C('during', pg.TSTZRANGE)"), t("C('during', pg.TSTZRANGE)", "pg.ExcludeConstraint(('during', '&&'), name='no_overlap')"), hazards=("adds-exclusion",)),
+    ModelCase("exclusion changed", t("C('during', pg.TSTZRANGE)", "pg.ExcludeConstraint(('during', '&&'), name='no_overlap')"), t("C('during', pg.TSTZRANGE)", "pg.ExcludeConstraint(('during', '&&'), name='no_overlap', where=sa.text('id > 5'))"), hazards=("adds-exclusion",)),
+    # --- indexes
+    ModelCase("index added", t(NAME), t("C('name', sa.Text, index=True)"), steps=1),
+    ModelCase("unique index added, duplicates in the way", t(NAME), t("C('name', sa.Text, index=True, unique=True)"), steps=1, rows="INSERT INTO t (name) VALUES ('a'), ('a')", mends="UPDATE t SET name = id::text"),
+    ModelCase("index dropped", t("C('name', sa.Text, index=True)"), t(NAME), steps=1),
+    ModelCase("index renamed", t(NAME, "sa.Index('a', 'name')"), t(NAME, "sa.Index('b', 'name')"), steps=1),
+    ModelCase("index renamed by a flag", t(NAME, "sa.Index('a', 'name')"), t(NAME, "sa.Index('b', 'name')"), flags=("--rename", "a:b"), steps=1),
+    ModelCase("index predicate changed", t(NAME, "sa.Index('i', 'name', postgresql_where=sa.text(\"name <> 'a%'\"))"), t(NAME, "sa.Index('i', 'name', postgresql_where=sa.text(\"name <> 'b%'\"))"), steps=1),
+    ModelCase("index gets included columns", t(NAME, "C('b', sa.Text)", "sa.Index('i', 'name')"), t(NAME, "C('b', sa.Text)", "sa.Index('i', 'name', postgresql_include=['b'])"), steps=1),
+    ModelCase("index method changed", t(NAME, "sa.Index('i', 'name')"), t(NAME, "sa.Index('i', 'name', postgresql_using='hash')"), steps=1),
+    ModelCase("index operator class", t(NAME, "sa.Index('i', 'name')"), t(NAME, "sa.Index('i', 'name', postgresql_ops={'name': 'text_pattern_ops'})"), steps=1),
+    ModelCase("index storage parameter", t(NAME, "sa.Index('i', 'name')"), t(NAME, "sa.Index('i', 'name', postgresql_with={'fillfactor': 70})"), steps=1),
+    ModelCase("index order", t(NAME, "sa.Index('i', 'name')"), t("C('name', sa.Text)", "sa.Index('i', sa.text('name DESC NULLS LAST'))"), steps=1),
+    ModelCase("index on an expression", t(NAME), t(NAME, "sa.Index('i', sa.text('lower(name)'), sa.text(\"(name || ':x')\"))"), steps=1),
+    ModelCase("gin index", t("C('d', pg.JSONB)"), t("C('d', pg.JSONB)", "sa.Index('i', 'd', postgresql_using='gin', postgresql_ops={'d': 'jsonb_path_ops'})"), steps=1),
+    ModelCase("unique index, nulls not distinct", t(NAME), t(NAME, "sa.Index('i', 'name', unique=True, postgresql_nulls_not_distinct=True)"), steps=1),
+    ModelCase("index made unique", t(NAME, "sa.Index('i', 'name')"), t(NAME, "sa.Index('i', 'name', unique=True)"), steps=1),
+    # --- table settings, schemas, partitions
+    ModelCase("storage parameters", t(NAME), t(NAME, postgresql_with="{'fillfactor': 70}"), steps=1),
+    ModelCase("storage parameters reset", t(NAME, postgresql_with="{'fillfactor': 70, 'autovacuum_enabled': False}"), t(NAME, postgresql_with="{'fillfactor': 80}"), steps=1),
+    ModelCase("made unlogged", t(NAME), t(NAME, prefixes="['UNLOGGED']"), rows=NAMED, kept="SELECT name FROM t ORDER BY 1"),
+    ModelCase("table in a new schema", t(NAME), t(NAME) + "T('u', ID(), C('t_id', sa.ForeignKey('t.id')), C('m', sa.Enum('a', name='m', schema='app')), schema='app')\n"),
+    ModelCase("column in another schema", "T('u', ID(), schema='app')\n", "T('u', ID(), C('name', sa.Text, nullable=False, index=True, unique=True), sa.CheckConstraint('id > 0', name='p'), schema='app')\n"),
+    ModelCase("table moved to a schema", t(NAME), "T('t', ID(), C('name', sa.Text), schema='app')\n", flags=("--rename", "t:app.t"), rows=NAMED, kept="SELECT name FROM t ORDER BY 1", kept_after="SELECT name FROM app.t ORDER BY 1"),
+    ModelCase("schema renamed", "T('t', ID(), C('name', sa.Text), schema='app')\n", "T('t', ID(), C('name', sa.Text), schema='core')\n", flags=("--rename", "app:core"), rows="INSERT INTO app.t (name) VALUES ('a')", kept="SELECT name FROM app.t", kept_after="SELECT name FROM core.t", hazards=("renames-schema",)),
+    ModelCase("partitioned table added", t(NAME), t(NAME) + "T('p', C('at', sa.Date, primary_key=True), C('id', sa.Integer, primary_key=True, autoincrement=False), postgresql_partition_by='RANGE (at)')\n"),
+    ModelCase("column and index of a partitioned table", "T('p', C('at', sa.Date, primary_key=True), postgresql_partition_by='RANGE (at)')\n", "T('p', C('at', sa.Date, primary_key=True), C('n', sa.Integer, index=True), postgresql_partition_by='RANGE (at)')\n", history="CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')"),
+    ModelCase("partition key changed", "T('p', C('at', sa.Date), C('id', sa.Integer), postgresql_partition_by='RANGE (at)')\n", "T('p', C('at', sa.Date), C('id', sa.Integer), postgresql_partition_by='HASH (id)')\n", result="told", says="partition"),
+    ModelCase("undeclared partition stays", "T('p', C('at', sa.Date, primary_key=True), postgresql_partition_by='RANGE (at)')\n", "T('p', C('at', sa.Date, primary_key=True), C('n', sa.Integer), postgresql_partition_by='RANGE (at)')\n", history="CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')", steps=1),
+    ModelCase("undeclared view, function, trigger and policy stay", t(NAME), t(NAME, "C('age', sa.Integer)"), history="CREATE VIEW v AS SELECT name FROM t; CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (true)", steps=1),
+    ModelCase("undeclared function in a default", t(NAME), t(NAME, "C('n', sa.Integer, server_default=sa.text('answer()'))"), history="CREATE FUNCTION answer() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 42'"),
+    ModelCase("undeclared extension stays", t(NAME), t(NAME, "C('age', sa.Integer)"), history="CREATE EXTENSION vector", steps=1),
+    ModelCase("declared view", t(NAME), t(NAME) + "sa.event.listen(metadata, 'after_create', sa.DDL(\"CREATE VIEW v AS SELECT name FROM t\"))\n"),
+    ModelCase("declared view changed", t(NAME) + "sa.event.listen(metadata, 'after_create', sa.DDL(\"CREATE VIEW v AS SELECT name FROM t\"))\n", t(NAME) + "sa.event.listen(metadata, 'after_create', sa.DDL(\"CREATE VIEW v AS SELECT id, name FROM t\"))\n"),
+    ModelCase("declared function and trigger", t(NAME), t(NAME) + "sa.event.listen(metadata, 'after_create', sa.DDL(\"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$\"))\nsa.event.listen(metadata, 'after_create', sa.DDL(\"CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()\"))\n"),
+    # --- many at once
+    ModelCase("many at once", USERS + t("C('name', sa.String(20))", "C('old', sa.Integer, index=True)"), USERS + t("C('name', sa.Text, nullable=False, index=True)", "C('user_id', sa.ForeignKey('users.id'), nullable=False)", "C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), unique=True)", "sa.CheckConstraint('id > 0', name='p')") + "T('fresh', ID(), C('t_id', sa.ForeignKey('t.id'), index=True))\n", flags=("--no-rename",)),
+    ModelCase("many at once, single", USERS + t("C('name', sa.String(20))", "C('old', sa.Integer, index=True)"), USERS + t("C('name', sa.Text, nullable=False, index=True)", "C('user_id', sa.ForeignKey('users.id'))", "C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), unique=True)", "sa.CheckConstraint('id > 0', name='p')") + "T('fresh', ID(), C('t_id', sa.ForeignKey('t.id'), index=True))\n", flags=("--no-rename", "--single"), steps=1),
+    ModelCase("four tables get a column", "".join(f"T('t{i}', ID())\n" for i in range(4)), "".join(f"T('t{i}', ID(), C('x', sa.Integer))\n" for i in range(4)), steps=2),
+]  # fmt: skip

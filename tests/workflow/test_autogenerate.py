@@ -1,0 +1,140 @@
+"""Every change of models in `model_cases`, on a real server, from the models to the way back."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from .model_cases import CASES, ModelCase
+from projects import Project
+
+from pybase import settings
+from pybase.errors import PybaseError
+from pybase.migrate import apply, autogenerate, catalog, history, lint
+from pybase.migrate.autogenerate import compare
+from pybase.migrate.render import render
+from pybase.migrate.target import Database
+
+
+@pytest.fixture
+def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A project whose verbs run in this process, which saves seconds a case."""
+    monkeypatch.setenv("PYBASE_REHEARSAL_URL", project.environment["PYBASE_REHEARSAL_URL"])
+    monkeypatch.setenv("DATABASE_URL", project.environment["DATABASE_URL"])
+    monkeypatch.syspath_prepend(str(project.root))
+    yield project
+    sys.modules.pop("models", None)
+
+
+def write_models(project: Project, text: str) -> None:
+    project.write("models.py", text)
+    sys.modules.pop("models", None)
+    for cached in project.root.glob("__pycache__/models*"):
+        cached.unlink()
+    importlib.invalidate_caches()
+
+
+def read(project: Project) -> history.History:
+    return history.read(settings.load(project.root / "alembic.ini"))
+
+
+def request(message: str, flags: tuple[str, ...]) -> autogenerate.Request:
+    renames = tuple(flags[i + 1] for i, flag in enumerate(flags) if flag == "--rename")
+    return autogenerate.Request(
+        message, renames=renames, no_rename="--no-rename" in flags, single="--single" in flags
+    )
+
+
+def migrate(project: Project) -> None:
+    url = project.environment["DATABASE_URL"]
+    apply.upgrade(read(project), Database(url, is_embedded=False), "head", lambda _line: None)
+
+
+def snapshot(project: Project) -> dict[str, str]:
+    with psycopg.connect(project.environment["DATABASE_URL"], autocommit=True) as connection:
+        return catalog.snapshot(connection, ignore_tables=("public.alembic_version",))
+
+
+def run_sql(project: Project, sql: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(project.environment["DATABASE_URL"], autocommit=True) as connection:
+        cursor = connection.execute(sql.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def start(project: Project, case: ModelCase) -> None:
+    """Bring the project and its database to where the case begins."""
+    project.lay_out(models=case.models(case.before))
+    write_models(project, case.models(case.before))
+    autogenerate.make_migration(read(project), request("create all there is", ()))
+    if case.history:
+        autogenerate.make_migration(
+            read(project), autogenerate.Request("create what no model says", sql_only=case.history)
+        )
+    migrate(project)
+    if case.rows:
+        run_sql(project, case.rows)
+
+
+def difference(project: Project) -> str:
+    """What the database has and the models do not make, or the other way round."""
+    revisions = read(project)
+    rendered = render(revisions)
+    wanted = compare.scope(revisions)
+    end = compare.read_url(project.environment["DATABASE_URL"], rendered)
+    new = compare.models_side(revisions, rendered, wanted, end)
+    return catalog.describe(compare.gap(end, new, wanted), "database", "models")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> None:
+    start(here, case)
+    files, before = here.files(), snapshot(here)
+    kept = run_sql(here, case.kept) if case.kept else []
+    count = len(read(here).revisions)
+    write_models(here, case.models(case.after))
+    files["models.py"] = case.models(case.after)
+    try:
+        outcome = autogenerate.make_migration(read(here), request("follow the models", case.flags))
+    except PybaseError as error:
+        assert case.result == "refused", str(error)
+        assert case.says in str(error)
+        assert here.files() == files
+        return
+    assert case.result != "refused"
+    assert outcome is not None
+    if case.result == "told":
+        assert case.says in outcome.gap
+        return
+    assert outcome.gap == ""
+    if case.steps:
+        assert len(outcome.revisions) == case.steps, outcome.revisions
+    bring_up(here, case)
+    assert difference(here) == ""
+    if case.kept:
+        assert run_sql(here, case.kept_after or case.kept) == kept
+    assert autogenerate.make_migration(read(here), request("follow no further", ())) is None
+    found = lint.lint(settings.load(here.root / "alembic.ini"), read(here).revisions[count - 1].revision)
+    layout = [line for line in found.lines if not line.revision]
+    assert not layout
+    if case.hazards:
+        assert {line.code for line in found.lines if line.level == "error"} == set(case.hazards)
+    go_back(here, count)
+    assert catalog.describe(catalog.difference(before, snapshot(here))) == ""
+
+
+def bring_up(project: Project, case: ModelCase) -> None:
+    """Migrate; where rows are in the way, find and mend them on the way."""
+    if case.mends:
+        with pytest.raises(PybaseError):
+            migrate(project)
+        run_sql(project, case.mends)
+    migrate(project)
+
+
+def go_back(project: Project, count: int) -> None:
+    revisions = read(project)
+    target = revisions.revisions[count - 1].revision
+    database = Database(project.environment["DATABASE_URL"], is_embedded=False)
+    apply.downgrade(revisions, database, target, lambda _line: None)

@@ -1,0 +1,312 @@
+"""check: the committed SQL is what Alembic does, every way back leads back, nothing merged is edited."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from projects import CITIES_MODEL, LINE, ONE, THREE, TWO, Project, Revision
+
+from pybase import settings
+from pybase.migrate import branch
+
+OTHERWISE_ONLINE = """
+if context.is_offline_mode():
+    op.execute({offline!r})
+else:
+    op.execute({online!r})
+"""
+
+
+def checked(project: Project, *revisions: Revision) -> str:
+    """What `check` says of a fresh `sql/`, with which it must be content."""
+    project.lay_out(*revisions).done("sql")
+    return project.done("check")
+
+
+def refused(project: Project, *revisions: Revision) -> str:
+    """Why `check` refuses a fresh `sql/`."""
+    project.lay_out(*revisions).done("sql")
+    return project.refused("check", code=1)
+
+
+def unlike_online(offline: str, online: str) -> Revision:
+    """A revision that does one thing when it is rendered, and another when Alembic runs it."""
+    code = OTHERWISE_ONLINE.format(offline=offline, online=online)
+    return Revision(
+        TWO.id, ONE.id, f"from alembic import context\n{code}", "raise NotImplementedError('No.')"
+    )
+
+
+# --- committed SQL equals the online run ------------------------------------------------------------
+
+
+def test_history_in_order_has_a_line_for_each_proof(project: Project) -> None:
+    model = CITIES_MODEL.replace("sa.PrimaryKey", "sa.Column('note', sa.Text()), sa.PrimaryKey")
+    project.lay_out(*LINE, models=model).done("sql")
+    assert project.done("check").splitlines() == [
+        "ok  one head",
+        "ok  3 docstrings agree with the code",
+        "ok  models equal revisions",
+        "ok  committed SQL equals the online run, by catalog and rows",
+        "ok  each downgrade leaves no trace, or says why there is none",
+        "ok  not proven: no revision of the branch main was edited (git does not know it)",
+    ]
+
+
+def test_committed_sql_that_was_tampered_with_is_refused(project: Project) -> None:
+    project.lay_out(*LINE).done("sql")
+    path = project.sql / f"upgrade/{THREE.name}.sql"
+    path.write_text(path.read_text("utf-8").replace("note TEXT", "note INTEGER"), "utf-8")
+    said = project.refused("check", code=1)
+    assert "-ALTER TABLE cities ADD COLUMN note INTEGER;" in said
+    assert "Run `nox -s sql`" in said
+
+
+def test_other_catalog_online_is_refused(project: Project) -> None:
+    said = refused(
+        project,
+        ONE,
+        unlike_online("CREATE TABLE t (a integer)", "CREATE TABLE t (a bigint)"),
+    )
+    assert "The committed SQL does not do what Alembic does" in said
+    assert "column public.t.a" in said
+
+
+def test_other_rows_online_are_refused(project: Project) -> None:
+    offline, online = (f"INSERT INTO cities (name) VALUES ('{n}')" for n in ("Troy", "Ur"))
+    said = refused(project, ONE, unlike_online(offline, online))
+    assert "other rows: public.cities.name" in said
+
+
+def test_values_that_no_run_repeats_are_not_compared(project: Project) -> None:
+    create = "CREATE TABLE t (id uuid DEFAULT gen_random_uuid(), at timestamptz DEFAULT now())"
+    fill = "INSERT INTO t SELECT FROM generate_series(1, 3)"
+    times = Revision(
+        TWO.id, ONE.id, f"op.execute({create!r})\nop.execute({fill!r})", 'op.drop_table("t")'
+    )
+    assert "by catalog and rows" in checked(project, ONE, times)
+
+
+# --- every way back leads back ----------------------------------------------------------------------
+
+WRONG = [
+    pytest.param("pass", "the downgrade does nothing", id="empty"),
+    pytest.param(None, "there is no way back, and no word why", id="missing"),
+    pytest.param(
+        "op.drop_column('cities', 'note')\nop.execute('CREATE TYPE mood AS ENUM ()')",
+        "type public.mood is left",
+        id="trace",
+    ),
+    pytest.param("op.drop_column('cities', 'notes')", '"notes" of relation', id="failing"),
+]
+
+
+@pytest.mark.parametrize(("downgrade", "said"), WRONG)
+def test_downgrade_that_does_not_lead_back_is_refused(
+    downgrade: str | None, said: str, project: Project
+) -> None:
+    note = Revision(TWO.id, ONE.id, THREE.upgrade, downgrade)
+    refusal = refused(project, ONE, note)
+    assert f"{note.name}.py: " in refusal
+    assert said in refusal
+
+
+def test_downgrade_that_raises_with_a_reason_is_taken(project: Project) -> None:
+    reason = "raise NotImplementedError('Nobody knows what the notes were.')"
+    checked(project, ONE, Revision(TWO.id, ONE.id, THREE.upgrade, reason))
+
+
+def test_accepted_trace_is_taken(project: Project) -> None:
+    accepted = {"downgrade-empty": "the column does no harm, and its data is dear"}
+    checked(project, ONE, Revision(TWO.id, ONE.id, THREE.upgrade, "pass", accepted=accepted))
+
+
+# --- nothing merged is edited -----------------------------------------------------------------------
+
+Git = Callable[..., str]
+NOT_KNOWN = "not proven: no revision of the branch main was edited (git does not know it)"
+
+
+@pytest.fixture
+def git(project: Project) -> Git:
+    """Runs git in the project's folder, which is a repository with the branch main."""
+
+    def run(*arguments: str) -> str:
+        who = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org")
+        return subprocess.run(
+            ["git", *who, "-c", "core.hooksPath=/dev/null", *arguments],
+            cwd=project.root,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    project.root.mkdir(exist_ok=True)
+    run("init", "-q", "-b", "main")
+    return run
+
+
+@pytest.fixture
+def merged(project: Project, git: Git) -> Project:
+    """Two revisions on the branch main; a branch for work, with a third."""
+    project.lay_out(ONE, TWO).done("sql")
+    commit(git)
+    git("switch", "-q", "-c", "work")
+    project.add(THREE)
+    project.done("sql")
+    return project
+
+
+def commit(git: Git) -> None:
+    git("add", "-A")
+    git("commit", "-q", "-m", "Commit.")
+
+
+def edited(project: Project) -> list[str] | None:
+    return branch.edited(settings.load(project.root / "alembic.ini"), [project.versions])
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def test_new_revision_edits_nothing(merged: Project, git: Git) -> None:
+    assert edited(merged) == []
+    commit(git)
+    assert edited(merged) == []
+    assert "ok  no revision of the branch main was edited" in merged.done("check").splitlines()
+
+
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_edited_revision_is_named_with_its_sql(
+    is_committed: bool, merged: Project, git: Git
+) -> None:
+    edit(merged.versions / f"{TWO.name}.py", "Troy", "Ilion")
+    merged.done("sql")
+    if is_committed:
+        commit(git)
+    files = [
+        f"migrations/versions/{TWO.name}.py",
+        f"sql/downgrade/{TWO.name}.sql",
+        f"sql/upgrade/{TWO.name}.sql",
+    ]
+    assert edited(merged) == files
+    said = merged.refused("check", code=1)
+    assert "These are on the branch main already, and were edited:\n  " + "\n  ".join(files) in said
+    assert "git checkout main -- FILE" in said
+
+
+def test_deleted_revision_is_named(merged: Project) -> None:
+    (merged.versions / f"{TWO.name}.py").unlink()
+    assert edited(merged) == [f"migrations/versions/{TWO.name}.py"]
+
+
+def test_word_in_the_docstring_of_a_merged_revision_is_an_edit(merged: Project) -> None:
+    edit(merged.versions / f"{TWO.name}.py", "Found Troy.", "Found the city of Troy.")
+    assert edited(merged) == [f"migrations/versions/{TWO.name}.py"]
+
+
+def test_comments_of_the_sql_may_be_written_anew(merged: Project) -> None:
+    """A later PyBase may see more in a revision; what runs stays the same."""
+    edit(merged.sql / f"upgrade/{ONE.name}.sql", "-- revision", "-- hazards   none\n-- revision")
+    assert edited(merged) == []
+
+
+def test_statement_of_the_sql_may_not(merged: Project) -> None:
+    edit(merged.sql / f"upgrade/{ONE.name}.sql", "TEXT", "VARCHAR")
+    assert edited(merged) == [f"sql/upgrade/{ONE.name}.sql"]
+
+
+def test_statement_may_not_be_turned_into_a_comment(merged: Project) -> None:
+    edit(merged.sql / f"upgrade/{TWO.name}.sql", "INSERT INTO cities", "-- INSERT INTO cities")
+    assert edited(merged) == [f"sql/upgrade/{TWO.name}.sql"]
+
+
+def test_line_of_a_literal_that_looks_like_a_comment_is_no_comment(
+    project: Project, git: Git
+) -> None:
+    literal = Revision(TWO.id, ONE.id, "op.execute(\"SELECT '\\n-- kept\\n'\")")
+    project.lay_out(ONE, literal).done("sql")
+    commit(git)
+    edit(project.sql / f"upgrade/{TWO.name}.sql", "-- kept", "-- lost")
+    assert edited(project) == [f"sql/upgrade/{TWO.name}.sql"]
+
+
+def test_schema_and_manifest_may_change(merged: Project) -> None:
+    assert "note" in (merged.sql / "schema/cities.sql").read_text("utf-8")
+    assert edited(merged) == []
+
+
+def test_what_others_merge_meanwhile_is_no_edit(merged: Project, git: Git) -> None:
+    commit(git)
+    git("switch", "-q", "main")
+    merged.add(Revision("dddddddddddd", TWO.id))
+    commit(git)
+    git("switch", "-q", "work")
+    assert edited(merged) == []
+
+
+def test_branch_may_be_known_only_at_the_origin(merged: Project, git: Git) -> None:
+    git("update-ref", "refs/remotes/origin/main", "main")
+    git("branch", "-q", "-D", "main")
+    edit(merged.versions / f"{TWO.name}.py", "Troy", "Ilion")
+    assert edited(merged) == [f"migrations/versions/{TWO.name}.py"]
+
+
+def test_main_branch_may_have_another_name(merged: Project, git: Git) -> None:
+    git("branch", "-q", "-m", "main", "trunk")
+    assert edited(merged) is None
+    with (merged.root / "pyproject.toml").open("a") as file:
+        file.write("\n[tool.pybase]\nmain_branch = 'trunk'\n")
+    assert edited(merged) == []
+
+
+def test_without_that_branch_it_says_so(merged: Project, git: Git) -> None:
+    git("branch", "-q", "-m", "main", "trunk")
+    assert f"ok  {NOT_KNOWN}" in merged.done("check").splitlines()
+
+
+def test_without_git_it_says_so(merged: Project) -> None:
+    assert f"ok  {NOT_KNOWN}" in merged.done("check", PATH="").splitlines()
+
+
+def test_project_may_lie_deeper_in_its_repository(
+    project: Project, git: Git, tmp_path: Path
+) -> None:
+    inner = Project(tmp_path / "db" / "schema", project.environment).lay_out(ONE)
+    inner.done("sql")
+    commit(git)
+    edit(inner.versions / f"{ONE.name}.py", "cities", "towns")
+    edit(inner.sql / f"upgrade/{ONE.name}.sql", "TEXT", "VARCHAR")
+    assert edited(inner) == [
+        f"migrations/versions/{ONE.name}.py",
+        f"sql/upgrade/{ONE.name}.sql",
+    ]
+
+
+# --- models equal revisions -------------------------------------------------------------------------
+
+
+def test_model_without_a_revision_is_drift(project: Project) -> None:
+    project.lay_out(TOWNS, models=CITIES_MODEL).done("sql")
+    said = project.refused("check", code=1)
+    assert "Models and revisions differ" in said
+    assert "only in models: table public.cities" in said
+    assert "only in revisions: table public.towns" in said
+    assert "nox -s makemigration" in said
+
+
+TOWNS = Revision(
+    "aaaaaaaaaaaa",
+    None,
+    "op.create_table('towns', sa.Column('name', sa.Text()))",
+    "op.drop_table('towns')",
+)
+
+
+def test_project_without_models_is_told_that_nothing_is_proven(project: Project) -> None:
+    said = checked(project, ONE)
+    assert "ok  not proven: models equal revisions (env.py gives no metadata)\n" in said

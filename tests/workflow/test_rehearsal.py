@@ -1,0 +1,679 @@
+"""The rehearsal: what a reviewer is told, in the same bytes each time, whatever people wrote."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import psycopg
+import pytest
+from projects import LINE, ONE, Project, Revision
+
+from pybase.migrate import build, catalog, sqlfiles
+from pybase.migrate.statements import split
+from pybase.postgres import find_bin, scratch_cluster
+
+Compose: TypeAlias = Callable[[Project], dict[str, str]]
+
+
+@pytest.fixture
+def compose(server18_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compose:
+    """Renders and rehearses a project in this process; returns the files of its `sql/`."""
+    monkeypatch.setenv("PYBASE_REHEARSAL_URL", server18_url)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def files(project: Project) -> dict[str, str]:
+        built = build.build(project.history())
+        return sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
+
+    return files
+
+
+def table(name: str, columns: str = "id bigint PRIMARY KEY, n integer, note text") -> Revision:
+    """The first revision of a history, which makes one table."""
+    up, down = f"CREATE TABLE {name} ({columns})", f"DROP TABLE {name}"
+    return Revision("aaaaaaaaaaaa", None, f"op.execute({up!r})", f"op.execute({down!r})")
+
+
+def after(upgrade: str, downgrade: str = "pass") -> Revision:
+    """The second revision, of one statement each way."""
+    return Revision(
+        "bbbbbbbbbbbb", "aaaaaaaaaaaa", f"op.execute({upgrade!r})", f"op.execute({downgrade!r})"
+    )
+
+
+def header(files: dict[str, str], revision: Revision, way: str = "upgrade") -> str:
+    return files[f"{way}/{revision.name}.sql"].partition("\n\n")[0]
+
+
+# --- what a reviewer reads ----------------------------------------------------------------------
+
+
+def alone(call: str) -> str:
+    return f"with op.get_context().autocommit_block():\n    {call}"
+
+
+HISTORY = (
+    Revision(
+        "000000000001",
+        None,
+        """
+        op.create_table(
+            "shops",
+            sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False),
+            sa.Column("name", sa.String(50), nullable=False),
+            sa.Column("rank", sa.Integer()),
+            sa.Column("colour", sa.Text()),
+            sa.PrimaryKeyConstraint("id", name="pk_shops"),
+        )
+        op.create_table(
+            "sales",
+            sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False),
+            sa.Column("shop_id", sa.BigInteger()),
+            sa.PrimaryKeyConstraint("id", name="pk_sales"),
+        )
+        """,
+        'op.drop_table("sales")\nop.drop_table("shops")',
+        "Create shops and sales.",
+    ),
+    Revision(
+        "000000000002",
+        "000000000001",
+        'op.create_table("tags", sa.Column("name", sa.Text(), nullable=False))',
+        'op.drop_table("tags")',
+        "Create tags.",
+    ),
+    Revision(
+        "000000000003",
+        "000000000002",
+        'op.add_column("shops", sa.Column("note", sa.Text()))',
+        'op.drop_column("shops", "note")',
+        "Add note to shops.",
+    ),
+    Revision(
+        "000000000004",
+        "000000000003",
+        'op.drop_column("shops", "colour")',
+        'op.add_column("shops", sa.Column("colour", sa.Text()))',
+        "Drop the colour of shops.",
+        {"drops-column on shops": "no reader since 2026-10, see issue 12"},
+    ),
+    Revision(
+        "000000000005",
+        "000000000004",
+        alone(
+            'op.create_index("ix_sales_shop_id", "sales", ["shop_id"],'
+            " postgresql_concurrently=True)"
+        ),
+        alone('op.drop_index("ix_sales_shop_id", postgresql_concurrently=True, if_exists=True)'),
+        "Index sales by shop.",
+    ),
+    Revision(
+        "000000000006",
+        "000000000005",
+        'op.create_index("ix_shops_name", "shops", ["name"])',
+        'op.drop_index("ix_shops_name", "shops")',
+        "Index shops by name.",
+    ),
+    Revision(
+        "000000000007",
+        "000000000006",
+        'op.create_foreign_key("fk_sales_shop_id", "sales", "shops", ["shop_id"], ["id"])',
+        'op.drop_constraint("fk_sales_shop_id", "sales")',
+        "Tie sales to shops.",
+    ),
+    Revision(
+        "000000000008",
+        "000000000007",
+        'op.alter_column("shops", "rank", type_=sa.BigInteger())',
+        'op.alter_column("shops", "rank", type_=sa.Integer())',
+        "Widen the rank of shops.",
+    ),
+    Revision(
+        "000000000009",
+        "000000000008",
+        "op.execute(\"UPDATE shops SET note = '' WHERE note IS NULL\")",
+        'raise NotImplementedError("Empty notes cannot be told from missing ones.")',
+        "Fill in notes.",
+    ),
+    Revision(
+        "00000000000a",
+        "000000000009",
+        'if not sa.inspect(op.get_bind()).has_table("audits"):\n'
+        '    op.create_table("audits", sa.Column("id", sa.Uuid(), primary_key=True))',
+        'op.drop_table("audits")',
+        "Create audits unless they are there.",
+    ),
+    Revision(
+        "00000000000b",
+        "00000000000a",
+        'op.add_column("audits", sa.Column("at", sa.DateTime(timezone=True)))',
+        'op.drop_column("audits", "at")',
+        "Date the audits.",
+    ),
+    Revision(
+        "00000000000c",
+        "00000000000b",
+        'op.drop_column("shops", "nothing")',
+        "pass",
+        "Drop what is not there.",
+    ),
+    Revision(
+        "00000000000d",
+        "00000000000c",
+        'op.alter_column("shops", "name", nullable=True)',
+        'op.alter_column("shops", "name", nullable=False)',
+        "Let a shop have no name.",
+    ),
+)
+"""One of each: harmless, blocking, lossy, without a way back, without SQL, failing."""
+
+GOLDEN = {
+    ("upgrade", "000000000002"): """\
+-- Create tags
+--
+-- revision  000000000002, after 000000000001; one transaction
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+CREATE TABLE tags (
+    name TEXT NOT NULL
+);
+""",
+    ("upgrade", "000000000003"): """\
+-- Add note to shops
+--
+-- revision  000000000003, after 000000000002; one transaction
+-- shops     ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE shops ADD COLUMN note TEXT;
+""",
+    ("upgrade", "000000000004"): """\
+-- Drop the colour of shops
+--
+-- revision  000000000004, after 000000000003; one transaction
+-- shops     ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- loses     shops.colour
+-- hazards   drops-column on shops.colour (accepted: no reader since 2026-10, see issue 12)
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+-- drops-column: the data of shops.colour is gone, and code that still selects it fails.
+-- accepted: no reader since 2026-10, see issue 12
+ALTER TABLE shops DROP COLUMN colour;
+""",
+    ("upgrade", "000000000005"): """\
+-- Index sales by shop
+--
+-- revision  000000000005, after 000000000004; no transaction
+-- sales     SHARE UPDATE EXCLUSIVE: blocks nothing but other DDL
+
+CREATE INDEX CONCURRENTLY ix_sales_shop_id ON sales (shop_id);
+""",
+    ("upgrade", "000000000006"): """\
+-- Index shops by name
+--
+-- revision  000000000006, after 000000000005; one transaction
+-- shops     SHARE: blocks writes; scanned
+-- hazards   blocking-index-build on shops
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+-- blocking-index-build: writers of shops wait until the index is built.
+CREATE INDEX ix_shops_name ON shops (name);
+""",
+    ("upgrade", "000000000007"): """\
+-- Tie sales to shops
+--
+-- revision  000000000007, after 000000000006; one transaction
+-- sales     SHARE ROW EXCLUSIVE: blocks writes; scanned
+-- shops     SHARE ROW EXCLUSIVE: blocks writes; scanned
+-- hazards   validates-constraint on sales
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+-- validates-constraint: every row behind sales is checked while writers wait.
+ALTER TABLE sales ADD CONSTRAINT fk_sales_shop_id FOREIGN KEY (shop_id) REFERENCES shops (id);
+""",
+    ("upgrade", "000000000008"): """\
+-- Widen the rank of shops
+--
+-- revision  000000000008, after 000000000007; one transaction
+-- shops     ACCESS EXCLUSIVE: blocks reads and writes; rewritten
+-- hazards   rewrites-table on shops
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+-- rewrites-table: readers and writers of shops wait while the whole table is written anew.
+ALTER TABLE shops ALTER COLUMN rank TYPE BIGINT;
+""",
+    ("upgrade", "000000000009"): """\
+-- Fill in notes
+--
+-- revision  000000000009, after 000000000008; one transaction
+-- shops     ROW EXCLUSIVE: blocks nothing; scanned; rows changed
+-- hazards   unbatched-data-change on shops
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+-- unbatched-data-change: one transaction works through all of shops; rows, and vacuum, wait for its
+-- end.
+UPDATE shops SET note = '' WHERE note IS NULL;
+""",
+    ("upgrade", "00000000000a"): """\
+-- Create audits unless they are there
+--
+-- revision  00000000000a, after 000000000009; cannot be rendered
+-- hazards   cannot-render
+""",
+    ("upgrade", "00000000000b"): """\
+-- Date the audits
+--
+-- revision  00000000000b, after 00000000000a; one transaction
+-- audits    ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE audits ADD COLUMN at TIMESTAMP WITH TIME ZONE;
+""",
+    ("upgrade", "00000000000c"): """\
+-- Drop what is not there
+--
+-- revision  00000000000c, after 00000000000b; one transaction
+-- hazards   rehearsal-failed on shops
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+-- rehearsal-failed: it fails on a database at the revision before: column "nothing" of relation
+-- "shops" does not exist.
+ALTER TABLE shops DROP COLUMN nothing;
+""",
+    ("upgrade", "00000000000d"): """\
+-- Let a shop have no name
+--
+-- revision  00000000000d, after 00000000000c; one transaction
+-- shops     ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE shops ALTER COLUMN name DROP NOT NULL;
+""",
+    ("downgrade", "000000000003"): """\
+-- Undo: Add note to shops
+--
+-- revision  000000000003, back to 000000000002; one transaction
+-- shops     ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- loses     shops.note
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE shops DROP COLUMN note;
+""",
+    ("downgrade", "000000000004"): """\
+-- Undo: Drop the colour of shops
+--
+-- revision  000000000004, back to 000000000003; one transaction
+-- shops     ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE shops ADD COLUMN colour TEXT;
+""",
+    ("downgrade", "000000000005"): """\
+-- Undo: Index sales by shop
+--
+-- revision  000000000005, back to 000000000004; no transaction
+-- sales     SHARE UPDATE EXCLUSIVE: blocks nothing but other DDL
+
+DROP INDEX CONCURRENTLY IF EXISTS ix_sales_shop_id;
+""",
+    ("downgrade", "000000000006"): """\
+-- Undo: Index shops by name
+--
+-- revision  000000000006, back to 000000000005; one transaction
+-- shops     ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- hazards   blocking-index-drop on shops
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+-- blocking-index-drop: readers and writers of shops wait, behind whatever the drop itself waits
+-- for.
+DROP INDEX ix_shops_name;
+""",
+    ("downgrade", "000000000007"): """\
+-- Undo: Tie sales to shops
+--
+-- revision  000000000007, back to 000000000006; one transaction
+-- sales     ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- shops     ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE sales DROP CONSTRAINT fk_sales_shop_id;
+""",
+    ("downgrade", "000000000008"): """\
+-- Undo: Widen the rank of shops
+--
+-- revision  000000000008, back to 000000000007; one transaction
+-- shops     ACCESS EXCLUSIVE: blocks reads and writes; rewritten
+-- hazards   rewrites-table on shops
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+-- rewrites-table: readers and writers of shops wait while the whole table is written anew.
+ALTER TABLE shops ALTER COLUMN rank TYPE INTEGER;
+""",
+    ("downgrade", "000000000009"): """\
+-- Undo: Fill in notes
+--
+-- revision  000000000009, back to 000000000008; cannot be undone
+""",
+    ("downgrade", "00000000000b"): """\
+-- Undo: Date the audits
+--
+-- revision  00000000000b, back to 00000000000a; one transaction
+-- audits    ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
+-- loses     audits.at
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+ALTER TABLE audits DROP COLUMN at;
+""",
+    ("downgrade", "00000000000d"): """\
+-- Undo: Let a shop have no name
+--
+-- revision  00000000000d, back to 00000000000c; one transaction
+-- shops     ACCESS EXCLUSIVE: blocks reads and writes; scanned
+-- hazards   sets-not-null on shops
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+-- sets-not-null: readers and writers of shops wait while every row is read.
+ALTER TABLE shops ALTER COLUMN name SET NOT NULL;
+""",
+}
+"""What stands in the file of a direction, before the version moves or psql is stopped."""
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory, server18_url: str) -> Project:
+    """HISTORY with its SQL."""
+    folder = tmp_path_factory.mktemp("rehearsed")
+    project = Project(folder, {"PYBASE_REHEARSAL_URL": server18_url}).lay_out(*HISTORY)
+    project.refused("sql", code=1)  # one of them has no SQL
+    return project
+
+
+@pytest.mark.parametrize(("way", "revision"), GOLDEN)
+def test_file_tells_what_was_seen(way: str, revision: str, rehearsed: Project) -> None:
+    (path,) = (rehearsed.sql / way).glob(f"*_{revision}_*")
+    text = path.read_text("utf-8")
+    assert re.split("\n(?=UPDATE alembic_version|DO )", text)[0] == GOLDEN[way, revision]
+
+
+def test_revision_behind_one_without_sql_is_rehearsed(compose: Compose, project: Project) -> None:
+    """It is led over that one by Alembic's online mode."""
+    online, column = HISTORY[9:11]
+    first = Revision(online.parents or "", None)
+    files = compose(project.lay_out(first, online, column))
+    assert "audits" in header(files, column)
+    assert "CREATE TABLE public.audits" in files["schema/audits.sql"]
+
+
+def test_revision_behind_a_failing_one_is_rehearsed(compose: Compose, project: Project) -> None:
+    failing = Revision("bbbbbbbbbbbb", ONE.id, "op.drop_column('cities', 'nothing')")
+    column = Revision(
+        "cccccccccccc", failing.id, "op.add_column('cities', sa.Column('n', sa.Text()))"
+    )
+    files = compose(project.lay_out(ONE, failing, column))
+    assert "rehearsal-failed on cities" in header(files, failing)
+    assert "ACCESS EXCLUSIVE" in header(files, column)
+    assert "n text" in files["schema/cities.sql"]
+
+
+def test_revision_that_only_follows_a_failing_one_is_not_blamed(
+    compose: Compose, project: Project
+) -> None:
+    failing = Revision("bbbbbbbbbbbb", ONE.id, "op.execute('CREATE TABEL towns (n integer)')")
+    column = Revision(
+        "cccccccccccc", failing.id, "op.add_column('towns', sa.Column('m', sa.Text()))"
+    )
+    files = compose(project.lay_out(ONE, failing, column))
+    assert "rehearsal-failed" in header(files, failing)
+    assert "hazards" not in header(files, column)
+
+
+def test_downgrade_that_fails_is_a_finding(compose: Compose, project: Project) -> None:
+    wrong = Revision(
+        "bbbbbbbbbbbb",
+        ONE.id,
+        "op.add_column('cities', sa.Column('n', sa.Text()))",
+        "op.drop_column('cities', 'm')",
+    )
+    files = compose(project.lay_out(ONE, wrong, Revision("cccccccccccc", wrong.id)))
+    text = files[f"downgrade/{wrong.name}.sql"]
+    assert "-- hazards   downgrade-wrong\n" in text
+    assert 'the way back does not lead back: column "m" of relation "cities" does not' in text
+
+
+# --- the same bytes -------------------------------------------------------------------------------
+
+
+def test_two_cold_rehearsals_write_the_same_bytes(compose: Compose, project: Project) -> None:
+    first = compose(project.lay_out(*HISTORY))
+    shutil.rmtree(project.root / ".pybase")
+    assert compose(project) == first
+
+
+def test_rehearsal_is_the_same_whether_it_is_resumed_or_not(
+    compose: Compose, project: Project
+) -> None:
+    """Each revision in a run of its own, upon the template that the run before left."""
+    whole = compose(project.lay_out(*HISTORY))
+    shutil.rmtree(project.root / ".pybase")
+    shutil.rmtree(project.versions)
+    project.lay_out()
+    for revision in HISTORY:
+        project.add(revision)
+        resumed = compose(project)
+    assert resumed == whole
+
+
+def test_rehearsal_goes_on_when_its_templates_are_gone(
+    compose: Compose, project: Project, servers_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are pruned, and the server is not for ever; the reports stay."""
+    server = scratch_cluster(servers_folder / f"forgetful-{os.getpid()}")
+    server.ensure_running()
+    monkeypatch.setenv("PYBASE_REHEARSAL_URL", server.url())
+    *most, last = LINE
+    compose(project.lay_out(*most))
+    server.destroy()
+    server.ensure_running()
+    project.add(last)
+    assert "ACCESS EXCLUSIVE" in header(compose(project), last)
+    server.destroy()
+
+
+# --- sample rows ----------------------------------------------------------------------------------
+
+FILLED = {
+    "numbers": "a smallint, b integer, c bigint, d numeric(4, 2), e real, f double precision",
+    "words": "a text NOT NULL, b varchar(3), c char(2), d boolean NOT NULL, e uuid",
+    "times": "a date, b time, c timestamp, d timestamptz NOT NULL, e interval",
+    "shapes": "a jsonb NOT NULL, b json, c bytea, d inet, e text[], f int4range, g tsvector",
+    "counted": "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    "computed": "n integer NOT NULL, twice integer GENERATED ALWAYS AS (n * 2) STORED",
+    "moody": "m mood NOT NULL, n short NOT NULL",
+    "unique_words": "w text UNIQUE, n integer UNIQUE",
+    "listed": "kind text NOT NULL CHECK (kind IN ('red', 'green'))",
+    "child": "id bigint PRIMARY KEY, parent bigint NOT NULL REFERENCES parents (id)",
+    "parents": "id bigint PRIMARY KEY",
+    "tree": "id bigint PRIMARY KEY, parent bigint REFERENCES tree (id)",
+    '"Odd ""name"""': '"Odd ""column""" text NOT NULL',
+}
+UNFILLED = {
+    "checked_by_pattern": "code text NOT NULL CHECK (code ~ '^[A-Z]{3}-[0-9]+$')",
+    "ring": "id bigint PRIMARY KEY, next bigint NOT NULL REFERENCES ring (id) CHECK (next <> id)",
+}
+
+
+def test_what_could_not_be_filled_is_told(compose: Compose, project: Project) -> None:
+    tables = dict(sorted((FILLED | UNFILLED).items(), key=lambda each: each[0] == "child"))
+    create = "; ".join(f"CREATE TABLE {name} ({columns})" for name, columns in tables.items())
+    create = f"CREATE TYPE mood AS ENUM ('good'); CREATE DOMAIN short AS text; {create}"
+    scan = "; ".join(f"ALTER TABLE {name} ADD CHECK (true)" for name in tables)
+    first = Revision(
+        "aaaaaaaaaaaa", None, f"op.execute({create!r})", "raise NotImplementedError('x')"
+    )
+    said = header(compose(project.lay_out(first, after(scan))), after(scan))
+    (row,) = (line for line in said.split("\n") if "no sample rows could be made" in line)
+    assert row.endswith(f" made for {', '.join(sorted(UNFILLED))}")
+
+
+def test_table_that_the_revision_does_not_read_is_not_told(
+    compose: Compose, project: Project
+) -> None:
+    change = after("ALTER TABLE t ADD COLUMN more text", "ALTER TABLE t DROP COLUMN more")
+    files = compose(project.lay_out(table("t", UNFILLED["checked_by_pattern"]), change))
+    assert "unseen" not in header(files, change)
+
+
+def test_rows_that_only_a_sample_has_fail_no_revision(compose: Compose, project: Project) -> None:
+    """Nothing says that two rows of a boolean column differ, nor that they do not."""
+    unique = after("CREATE UNIQUE INDEX ix_t ON t (flag)", "DROP INDEX ix_t")
+    files = compose(project.lay_out(table("t", "flag boolean NOT NULL"), unique))
+    assert "-- hazards   blocking-index-build on t" in header(files, unique)
+
+
+def test_update_is_seen_to_change_rows(compose: Compose, project: Project) -> None:
+    """In a function's own body, too, where no text says which table it is."""
+    change = after("DO $$ BEGIN EXECUTE concat('UPDATE ', 't', ' SET n = 0'); END $$")
+    files = compose(project.lay_out(table("t"), change))
+    assert "-- t         ROW EXCLUSIVE: blocks nothing; scanned; rows changed" in header(
+        files, change
+    )
+
+
+# --- nobody else's data ---------------------------------------------------------------------------
+
+
+def test_own_database_is_not_touched(project: Project) -> None:
+    url = project.environment["DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE cities (name text); INSERT INTO cities VALUES ('Troy')")
+
+        def everything() -> tuple[object, ...]:
+            rows = connection.execute("SELECT xmin, * FROM cities").fetchall()
+            return catalog.snapshot(connection), rows
+
+        before = everything()
+        project.lay_out(*LINE).done("sql")
+        assert everything() == before
+
+
+def test_rehearsal_needs_no_database_of_the_own(project: Project) -> None:
+    project.lay_out(*LINE).done("sql", DATABASE_URL="postgresql://127.0.0.1:1/none")
+
+
+# --- text that people wrote -----------------------------------------------------------------------
+
+HOSTILE = (
+    "x\n; DROP TABLE users; --",
+    "x\r\nDROP TABLE users;",
+    "-- x */ DROP TABLE users; /*",
+    "$$ x $$; DROP TABLE users; $$",
+    "x'; DROP TABLE users; --",
+    'x"; DROP TABLE users; --',
+    "x\\",
+    "\\! touch x",
+    "x\x0bDROP TABLE users;\u2028DROP TABLE users;\x85",
+    "%s {x} %(x)s :x",
+)
+DROP_USERS = "DROP TABLE users"
+
+
+def hostile(text: str) -> tuple[Revision, str]:
+    """A revision with a text wherever people write, and its source."""
+    revision = Revision(
+        "bbbbbbbbbbbb",
+        "aaaaaaaaaaaa",
+        f"op.drop_column({text!r}, {text!r})",
+        f"op.add_column({text!r}, sa.Column({text!r}, sa.Text()))",
+        accepted={"drops-column": text},
+    )
+    return revision, f"__doc__ = {text!r}\n" + revision.text.rpartition('"""')[2]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_text_leaves_its_comment(
+    text: str, compose: Compose, project: Project, database_url: str
+) -> None:
+    """Run as psql runs it, a file does what its revision does."""
+    make = f"op.create_table({text!r}, sa.Column('id', sa.Text()), sa.Column({text!r}, sa.Text()))"
+    first = Revision("aaaaaaaaaaaa", None, make, f"op.drop_table({text!r})")
+    second, source = hostile(text)
+    project.lay_out(first).write(f"migrations/versions/{second.name}.py", source)
+    files = compose(project)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE users (id integer)")
+        for way, revision in (
+            ("upgrade", first), ("upgrade", second), ("downgrade", second), ("downgrade", first),
+        ):  # fmt: skip
+            sql = files[f"{way}/{revision.name}.sql"]
+            assert not [each for each in split(sql) if each.startswith(DROP_USERS)]
+            psql(project.write("run.sql", sql), database_url)
+        left = connection.execute("SELECT relname FROM pg_class WHERE relname = 'users'").fetchall()
+    assert left == [("users",)]
+
+
+def psql(file: Path, url: str) -> None:
+    done = subprocess.run(
+        [str(find_bin(18) / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(file), url],
+        env={"PATH": "", "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
