@@ -46,9 +46,21 @@ def migrate(session: nox.Session) -> None:
 def makemigration(session: nox.Session) -> None:
     """Write a revision from model changes.
 
-    Compares the models with a scratch database at head, then writes the revision and its SQL.
-    For example: nox -s makemigration -- "add record colour", or -- --empty "fill in colours"
+    Compares two real databases, one made by the models and one by the revisions, and writes as
+    many revisions as it takes to get there without standing in anybody's way, and their SQL.
+    For example: nox -s makemigration -- "add record colour". A rename has to be told:
+    -- --rename records.title:name "...". Also --single, --empty, --data, --sql-only FILE.
     When it fails, nothing was written.
+    """
+    run_verb(session)
+
+
+@nox.session(venv_backend="none", tags=["sql"], default=False)
+def rebase(session: nox.Session) -> None:
+    """Put your revisions after those of the main branch.
+
+    For two heads, when two branches each added a revision: changes the parent of those that only
+    your branch has, and their SQL, and tries them in the new order. When it fails, nothing changed.
     """
     run_verb(session)
 

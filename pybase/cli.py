@@ -161,6 +161,20 @@ def _read_sql(name: str) -> str:
         raise UsageError(f"{name} cannot be read: {error}.", "Name a file of SQL.") from error
 
 
+def _rebase(_args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import rebase
+
+    done = rebase.rebase(settings)
+    if done is None:
+        print("Nothing to do: the history has one head.")
+        return
+    for move in done.moves:
+        print(f"moved  {_relative(Path(move.script.path), settings)}  (now after {move.parent})")
+    for name in done.sql:
+        print(f"wrote  {settings.options.sql}/{name}")
+    print("Read what changed, then apply it: nox -s migrate")
+
+
 # --- current, history, pending ------------------------------------------------------------------
 
 
@@ -321,6 +335,7 @@ VERBS: dict[str, Verb] = {
     "makemigration": Verb(
         "Write a revision from model changes.", _makemigration_arguments, _makemigration
     ),
+    "rebase": Verb("Put your revisions after those of the main branch.", _no_arguments, _rebase),
     "downgrade": Verb("Undo revisions (DESTROYS DATA).", _downgrade_arguments, _downgrade),
     "current": Verb("Show where the database is.", _no_arguments, _current),
     "history": Verb("Show all revisions, newest first.", _history_arguments, _history),

@@ -173,7 +173,7 @@ class Project:
 
     def files(self) -> dict[str, str]:
         """Everything that git would see, by its path."""
-        hidden = {"__pycache__", ".pybase", ".ruff_cache"}
+        hidden = {"__pycache__", ".pybase", ".ruff_cache", ".git"}
         return {
             path.relative_to(self.root).as_posix(): path.read_text("utf-8")
             for path in sorted(self.root.rglob("*"))

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from pybase.errors import CheckFailedError, DatabaseError, PybaseError
+from pybase.migrate import obstacles
 from pybase.migrate.environment import run_env
 from pybase.migrate.history import History, complete
 from pybase.migrate.mutex import only_one
@@ -112,9 +113,13 @@ def _refused(
         if isinstance(original, kind):
             return DatabaseError(f"The server refuses{at}: {said} ({database.name}). {state}", mend)
     statement = " ".join((error.statement or "").split())
+    mend = "Mend the revision or the data that it met, and run the same command again."
+    found = obstacles.queries(running[0].revision) if running else []
+    if found and isinstance(original, psycopg.IntegrityError | psycopg.DataError):
+        mend = "Find the rows, mend them, and run the same command again:"
+        mend += "".join(f"\n  {query}" for query in found)
     return CheckFailedError(
-        f"PostgreSQL reports an error{at}: {said}. {state}\n  {statement[:300]}",
-        "Mend the revision or the data that it met, and run the same command again.",
+        f"PostgreSQL reports an error{at}: {said}. {state}\n  {statement[:300]}", mend
     )
 
 

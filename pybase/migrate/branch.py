@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from pybase.migrate.statements import words
 from pybase.settings import Settings
 
 
@@ -24,9 +25,7 @@ def edited(settings: Settings, folders: Iterable[Path]) -> list[str] | None:
         return None
     revisions = _changed(root, base, folders, lambda before, after: before != after)
     sql = [settings.sql / "upgrade", settings.sql / "downgrade"]
-    statements = _changed(
-        root, base, sql, lambda before, after: _statements(before) != _statements(after)
-    )
+    statements = _changed(root, base, sql, lambda before, after: words(before) != words(after))
     return [*revisions, *statements]
 
 
@@ -45,10 +44,6 @@ def _changed(
     return found
 
 
-def _statements(sql: str) -> list[str]:
-    return [line for line in sql.splitlines() if line and not line.startswith("--")]
-
-
 def _git(root: Path, *arguments: str) -> str | None:
     command = ["git", "-C", str(root), *arguments]
     try:
@@ -56,3 +51,24 @@ def _git(root: Path, *arguments: str) -> str | None:
     except OSError:
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def merged(settings: Settings, folders: Iterable[Path]) -> set[Path] | None:
+    """Return the files in `folders` that the main branch has, here or at its origin.
+
+    None where there is no git, or no main branch.
+    """
+    names = [str(folder) for folder in folders]
+    branch = settings.options.main_branch
+    command = ("ls-tree", "-r", "--name-only", "--full-tree")
+    top = _git(settings.root, "rev-parse", "--show-toplevel")
+    listed = [_git(settings.root, *command, name) for name in (branch, f"origin/{branch}")]
+    if top is None or not any(listing is not None for listing in listed):
+        return None
+    found = {Path(top.strip(), name) for each in listed for name in (each or "").splitlines()}
+    return {path for path in found if any(path.is_relative_to(name) for name in names)}
+
+
+def author(settings: Settings, path: Path) -> str:
+    """Return who last committed a file, or an empty text."""
+    return (_git(settings.root, "log", "-1", "--format=%an", "--", str(path)) or "").strip()

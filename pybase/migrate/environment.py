@@ -65,12 +65,12 @@ def run_online(metadata: sa.MetaData) -> None:
 
 
 def offline_dialect() -> sa.Dialect:
-    """A dialect whose literals reach psql as the server would see them.
+    """Return a dialect whose literals reach psql as the server would see them.
 
     Any other paramstyle than `named` doubles every `%`; backslashes are doubled unless a server
     has said that standard_conforming_strings is on, as it is in every supported one.
     """
-    dialect = PGDialect_psycopg(paramstyle="named")
+    dialect: sa.Dialect = PGDialect_psycopg(paramstyle="named")  # type: ignore[no-untyped-call]
     _make_faithful(dialect)
     return dialect
 
@@ -153,7 +153,7 @@ def env_errors(reached: list[bool]) -> Iterator[None]:
 
 
 def _place(error: Exception) -> str:
-    """The last file of the user's own that the error passed through."""
+    """Return the last file of the user's own that the error passed through."""
     trace, place = error.__traceback__, ""
     while trace is not None:
         path = Path(trace.tb_frame.f_code.co_filename)

@@ -15,11 +15,13 @@ _INTRODUCTION = f"""\
 
 # Hazards
 
-What `nox -s sql-lint` finds in the rehearsal of a revision, and what to do instead. An error fails it; a
-warning does so with `--strict`. A table, type or view that the revision itself makes is nobody's problem. How
-the findings come about, and what they cannot tell: [rehearsal.md](rehearsal.md).
+What `nox -s sql-lint` finds in the rehearsal of a revision, and what to do instead. An error fails
+it; a warning does so with `--strict`. A table, type or view that the revision itself makes is
+nobody's problem. How the findings come about, and what they cannot tell:
+[rehearsal.md](rehearsal.md).
 
-A revision that is right all the same says why, above its `upgrade()`; the reason is printed in its SQL:
+A revision that is right all the same says why, above its `upgrade()`; the reason is printed in its
+SQL:
 
 ```python
 accepted_hazards = {{
@@ -28,9 +30,10 @@ accepted_hazards = {{
 }}
 ```
 
-An acceptance without a reason, of an unknown code, or that nothing needs any more, is an error itself.
-Every table that was there before counts as large. `small_tables = ["plans"]` in `[tool.pybase]` of
-`pyproject.toml` names those that stay small enough to be changed whole, in one statement.
+An acceptance without a reason, of an unknown code, or that nothing needs any more, is an error
+itself. Every table that was there before counts as large. `small_tables = ["plans"]` in
+`[tool.pybase]` of `pyproject.toml` names those that stay small enough to be changed whole, in one
+statement.
 
 | hazard | level | consequence | instead |
 | --- | --- | --- | --- |

@@ -15,7 +15,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
 from pybase.errors import CheckFailedError, PybaseError, UsageError
-from pybase.migrate import leash
+from pybase.migrate import branch, leash
 from pybase.settings import Settings
 
 
@@ -53,10 +53,10 @@ class History:
     def require_one_head(self) -> str:
         """Return the id of the only head. Raises CheckFailedError that names all of them."""
         if len(self.heads) > 1:
-            files = "\n".join(f"  {self.path(self.get(head))}" for head in self.heads)
+            files = "\n".join(f"  {self._told(self.get(head))}" for head in self.heads)
             raise CheckFailedError(
                 f"The history has {len(self.heads)} heads:\n{files}",
-                "Put one after the other by its down_revision, or join them with "
+                "Put yours after the other with `nox -s rebase`, or join them with "
                 '`alembic merge heads -m "join ..."`.',
             )
         if not self.heads:
@@ -85,6 +85,13 @@ class History:
                     "Check out the branch that has it (git fetch && git log --all -- "
                     f"'*{revision}*'), or point DATABASE_URL at another database.",
                 )
+
+    def _told(self, script: Script) -> str:
+        """Name a revision's file, and who wrote it where git knows."""
+        from pybase.migrate import branch  # wanted only here, for an error
+
+        name = branch.author(self.settings, Path(script.path))
+        return f"{self.path(script)}, by {name}" if name else str(self.path(script))
 
     def path(self, script: Script) -> Path:
         """Return the revision's file, relative to the project's root where it lies inside."""

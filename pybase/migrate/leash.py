@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -30,7 +31,10 @@ class TimeLimitError(BaseException):
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise TimeLimitError in the code inside when it takes longer; on POSIX's main thread only."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
         yield
         return
 
@@ -49,7 +53,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 @contextmanager
 def without_terminal() -> Iterator[None]:
     """Let the code inside read nothing, and print to standard error: our output is for others."""
-    with open(os.devnull, encoding="utf-8") as nothing, redirect_stdout(sys.stderr):
+    with Path(os.devnull).open(encoding="utf-8") as nothing, redirect_stdout(sys.stderr):
         stdin, sys.stdin = sys.stdin, nothing
         try:
             with _descriptor(0, nothing.fileno()), _descriptor(1, 2):
@@ -89,7 +93,9 @@ def connections(lead: Callable[[Dialect], Any]) -> Iterator[None]:
     connect, url = DefaultDialect.connect, os.environ.get("DATABASE_URL")
 
     def led(dialect: DefaultDialect, *address: Any, **options: Any) -> Any:
-        return lead(dialect) if dialect.name == "postgresql" else connect(dialect, *address, **options)
+        return (
+            lead(dialect) if dialect.name == "postgresql" else connect(dialect, *address, **options)
+        )
 
     setattr(DefaultDialect, "connect", led)  # noqa: B010  mypy takes no assignment to a method
     os.environ.setdefault("DATABASE_URL", NOWHERE)

@@ -1,11 +1,11 @@
 """Rehearse revisions on a scratch database, up and down, and say what they were seen to do.
 
-Each is run for real; its downgrade is rolled back afterwards, or where it refuses a transaction,
-followed by the upgrade again. What was seen becomes a `Report`, which says all that a reviewer is told.
+Each is run for real; its downgrade is rolled back afterwards, or runs on a copy where it refuses
+a transaction. What was seen becomes a `Report`, which says all that a reviewer is told.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from pybase.migrate.rules.shape import is_transaction_control
 from pybase.migrate.samples import Samples
 from pybase.migrate.schema import render_schema
 from pybase.migrate.watch import ROW_EXCLUSIVE, Observation, Run, Watcher
+from pybase.postgres import database_name, scratch_database
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Report:
 
 @dataclass(frozen=True)
 class RevisionReport:
-    """Both directions of a revision; one that does not lead on left the database behind it."""
+    """Both directions of a revision; it leads on unless it, or one before it, failed."""
 
     upgrade: Report = field(default_factory=Report)
     downgrade: Report = field(default_factory=Report)
@@ -70,21 +71,30 @@ class Rehearsal:
         version_table: str,
         small_tables: frozenset[str],
         run_online: Callable[[RenderedRevision], None],
-        failed: Iterable[str] = (),
+        *,
+        failed: Iterable[str] | None = None,
+        without_samples: Callable[[RenderedRevision], None] | None = None,
     ) -> None:
-        """Begin on the database at `url`: an empty one, or one that another rehearsal has left.
+        """Begin on the database at `url`, wherever in the history it stands.
 
-        `run_online` brings it over a revision that has no SQL; `failed` are the revisions before
-        that did not lead on. Raises psycopg.Error.
+        `run_online` brings it over a revision that has no SQL. `failed` are the revisions that did
+        not lead on in the rehearsal that has left it; None where none has. `without_samples` makes
+        it what the revisions before one alone leave; without it, all rows are taken away.
+        Raises psycopg.Error.
         """
         self._url = url
+        self._without_samples = without_samples
         self._ignored = (version_table,)
         self._small_tables = small_tables
         self._run_online = run_online
-        self._failed = set(failed)
+        self._failed = set(failed or ())
         self._emptied: set[int] = set()
-        self._is_about_rows = False
+        self._watcher: Watcher
+        self._samples: Samples
+        self._catalog: catalog.Snapshot
         self._open()
+        if failed is None:
+            self._fill()
 
     def close(self) -> None:
         """Let go of the database."""
@@ -96,33 +106,39 @@ class Rehearsal:
 
     def rehearse(self, revision: RenderedRevision) -> RevisionReport:
         """Run one revision up and down, and leave the database as the upgrade does."""
-        known, before = self._watcher.state, self._catalog
         run = self._upgraded(revision)
-        case = Case(run, revision.upgrade, known, small_tables=self._small_tables)
+        case = Case(run, revision.upgrade, run.start, small_tables=self._small_tables)
         if run.error is not None or revision.upgrade.error:
-            return self._led_over(revision, case, before)
-        self._catalog = self._snapshot()
-        trace = _trace(before, self._catalog)
-        upgrade = self._report(case)
-        downgrade = self._downgraded(revision, case, before, trace)
-        self._fill()
-        return RevisionReport(upgrade, downgrade)
+            report = self._led_over(revision, case)
+        else:
+            before, self._catalog = self._catalog, self._snapshot(self._watcher)
+            trace = _trace(before, self._catalog)
+            upgrade = self._report(case)
+            report = RevisionReport(upgrade, self._downgraded(revision, case, before, trace))
+            self._fill()
+        if not report.leads_on or self._is_behind_failure(revision):
+            self._failed.add(revision.script.revision)
+            return replace(report, leads_on=False)
+        return report
+
+    def _is_behind_failure(self, revision: RenderedRevision) -> bool:
+        return bool(self._failed & set(revision.script._normalized_down_revisions))
 
     def _upgraded(self, revision: RenderedRevision) -> Run:
         """Run the upgrade; where only sample rows were in its way, again without them."""
-        rendering = _runnable(revision.upgrade)
+        rendering = scratch.runnable(revision.upgrade)
         if rendering.error:
             return Run(self._watcher.state, self._watcher.state, ())
         run = self._run(rendering)
-        if _is_about_rows(run):
-            self._empty()
+        if _is_about_rows(run.error):
+            self._take_samples_away(revision)
             return self._run(rendering)
         return run
 
     def _downgraded(
         self, revision: RenderedRevision, upgrade: Case, before: catalog.Snapshot, changes: str
     ) -> Report:
-        rendering = _runnable(revision.downgrade)
+        rendering = scratch.runnable(revision.downgrade)
         empty = Run(upgrade.run.end, upgrade.run.end, ())
         case = replace(upgrade, run=empty, rendering=revision.downgrade, upgrade=upgrade.run)
         if rendering.error or rendering.refusal:
@@ -131,96 +147,94 @@ class Rehearsal:
             changes = ""  # nobody can tell what such a revision leaves
         if all(map(rendering.is_bookkeeping, rendering.blocks)):
             return self._report(replace(case, trace=changes))
-        run, trace = self._way_back(revision, rendering, before)
-        if _is_about_rows(run):
-            self._empty()
-            run, trace = self._way_back(revision, rendering, before)
+        run, trace = self._way_back(upgrade, rendering, before)
         return self._report(replace(case, run=run, trace=trace))
 
     def _way_back(
-        self, revision: RenderedRevision, rendering: Rendering, before: catalog.Snapshot
+        self, upgrade: Case, rendering: Rendering, before: catalog.Snapshot
     ) -> tuple[Run, str]:
         """Run a downgrade and undo it; tells what it did not restore."""
+        if rendering.is_transactional:
+            run, trace = self._back_to(before, rendering, self._watcher)
+            if not _is_about_rows(run.error):
+                return run, trace
+        with self._copied() as copy:
+            if rendering.is_transactional:
+                Samples(copy.connection, copy.state, self._ignored).clear(copy.state)
+                copy.look_again()
+            run, trace = self._back_to(before, rendering, copy)
+            if not rendering.is_transactional and not (run.error or upgrade.run.error):
+                trace += _fails_again(copy, upgrade.rendering)
+        return run, trace
+
+    def _back_to(
+        self, before: catalog.Snapshot, rendering: Rendering, watcher: Watcher
+    ) -> tuple[Run, str]:
         traces: list[str] = []
-        keep = not rendering.is_transactional
-        run = self._run(
-            rendering, keep=keep, at_end=lambda: traces.append(_trace(before, self._snapshot()))
-        )
-        if keep:
-            traces += self._up_again(revision)
-        return run, "".join(traces[:1])
 
-    def _up_again(self, revision: RenderedRevision) -> list[str]:
-        """Upgrade once more after a downgrade that could not be rolled back."""
-        found = []
-        try:
-            scratch.execute(self._watcher.connection, _runnable(revision.upgrade))
-        except psycopg.Error as error:
-            found.append(f"the upgrade fails after it: {error.diag.message_primary}")
-        self._watcher.look_again()
-        self._catalog = self._snapshot()
-        return found
+        def look() -> None:
+            traces.append(_trace(before, self._snapshot(watcher)))
 
-    def _led_over(
-        self, revision: RenderedRevision, case: Case, before: catalog.Snapshot
-    ) -> RevisionReport:
-        """Go on after a revision that has no SQL, or failed; what fails after that is moot."""
-        script = revision.script
-        said = self._online(revision) if revision.upgrade.error else self._apart(revision)
-        is_moot = bool(said and self._failed & set(script._normalized_down_revisions))
+        run = self._run(rendering, watcher, keep=False, at_end=look)
+        return run, "".join(traces)
+
+    @contextmanager
+    def _copied(self) -> Iterator[Watcher]:
+        """Yield a copy of the database, in which all has the same oids, to do with as one likes."""
+        known = self._watcher.state
+        self._watcher.close()
+        with scratch_database(self._url, template=database_name(self._url)) as url:
+            copy = Watcher(url)
+            try:
+                yield copy
+            finally:
+                copy.close()
+        self._watcher = Watcher(self._url, known)
+        self._samples.connection = self._watcher.connection
+
+    def _led_over(self, revision: RenderedRevision, case: Case) -> RevisionReport:
+        """Go on after a revision that has no SQL, or failed."""
+        before, refused = self._catalog, case.run.error
+        is_behind = self._is_behind_failure(revision)
+        error = self._lead_over(revision)
+        is_moot = error is not None and is_behind and _is_about_what_is_missing(refused or error)
         unseen = replace(case, run=Run(case.known, case.known, ()))
         upgrade = replace(self._report(unseen if is_moot else case), is_rehearsed=False)
-        if said:
-            self._failed.add(script.revision)
-            if revision.upgrade.error and not is_moot:
-                failure = Finding(-1, "rehearsal-failed", "", said)
-                upgrade = replace(upgrade, findings=(*upgrade.findings, failure))
+        if error is not None and refused is None and not is_moot:
+            failure = Finding(-1, "rehearsal-failed", "", _said(error))
+            upgrade = replace(upgrade, findings=(*upgrade.findings, failure))
         self._watcher.close()
         self._open()
-        case = replace(case, run=Run(case.known, self._watcher.state, case.run.observations))
-        if said:
-            unseen = replace(unseen, rendering=revision.downgrade, upgrade=case.run)
-            downgrade = replace(self._report(unseen), is_rehearsed=False)
+        run = Run(case.known, self._watcher.state, case.run.observations)
+        if error is None:
+            downgrade = self._downgraded(
+                revision, replace(case, run=run), before, _trace(before, self._catalog)
+            )
         else:
-            trace = _trace(before, self._catalog)
-            downgrade = self._downgraded(revision, case, before, trace)
+            case = replace(unseen, rendering=revision.downgrade, upgrade=run)
+            downgrade = replace(self._report(case), is_rehearsed=False)
         self._fill()
-        return RevisionReport(upgrade, downgrade, leads_on=not said)
+        return RevisionReport(upgrade, downgrade, leads_on=error is None)
 
-    def _online(self, revision: RenderedRevision) -> str:
-        """Let Alembic run a revision that has no SQL; returns what stopped it."""
-        said = self._tried_online(revision)
-        if said and self._is_about_rows:
-            self._empty()
-            said = self._tried_online(revision)
-        if said:
-            self._keep_version(revision)
-        return said
+    def _lead_over(self, revision: RenderedRevision) -> BaseException | None:
+        """Bring the database over a revision in another way than its own; returns what failed."""
+        error = self._tried(revision)
+        if error is not None and revision.upgrade.error:  # it may have read a sample row
+            self._take_samples_away(revision)
+            error = self._tried(revision)
+        if error is not None and revision.upgrade.error:
+            scratch.keep_version(self._watcher.connection, revision.upgrade)
+        return error
 
-    def _tried_online(self, revision: RenderedRevision) -> str:
+    def _tried(self, revision: RenderedRevision) -> BaseException | None:
+        if not revision.upgrade.error:
+            rendering = scratch.runnable(revision.upgrade)
+            return scratch.execute_apart(self._watcher.connection, rendering)
         try:
             self._run_online(revision)
         except (Exception, SystemExit, TimeLimitError) as error:  # the others are rehearsed
-            cause = getattr(error, "orig", error)
-            self._is_about_rows = isinstance(cause, _ABOUT_ROWS)
-            return f"{type(cause).__name__}: {repeatable(str(cause))}"
-        return ""
-
-    def _apart(self, revision: RenderedRevision) -> str:
-        """Run each statement by itself, so that as much is there as can be; returns an error."""
-        said = ""
-        for text in _runnable(revision.upgrade).statements:
-            try:
-                self._watcher.connection.execute(text.encode())
-            except psycopg.Error as error:
-                said = said or str(error)
-        return said
-
-    def _keep_version(self, revision: RenderedRevision) -> None:
-        for text in revision.upgrade.statements:
-            if text in revision.upgrade.bookkeeping:
-                with suppress(psycopg.Error):
-                    self._watcher.connection.execute(text.encode())
+            return getattr(error, "orig", None) or error
+        return None
 
     def _report(self, case: Case) -> Report:
         touches = _touches(case)
@@ -237,24 +251,27 @@ class Rehearsal:
         self._watcher = Watcher(self._url)
         watcher = self._watcher
         self._samples = Samples(watcher.connection, watcher.state, self._ignored)
-        self._catalog = self._snapshot()
+        self._catalog = self._snapshot(watcher)
 
-    def _run(self, rendering: Rendering, **options: Any) -> Run:
+    def _run(self, rendering: Rendering, watcher: Watcher | None = None, **options: Any) -> Run:
         """Run and watch, and remember which tables may be empty now."""
-        run = self._watcher.run(rendering, **options)
+        run = (watcher or self._watcher).run(rendering, **options)
         for seen in run.observations:
             self._emptied |= {oid for oid, rows in seen.rows.items() if rows.deleted}
         return run
 
-    def _snapshot(self) -> catalog.Snapshot:
-        return catalog.snapshot(
-            self._watcher.connection, ignore_tables=self._ignored, keep_prepared=True
-        )
+    def _snapshot(self, watcher: Watcher) -> catalog.Snapshot:
+        return catalog.snapshot(watcher.connection, ignore_tables=self._ignored, keep_prepared=True)
 
-    def _empty(self) -> None:
-        """Take the sample rows away, where they and nothing else stand in the way."""
-        self._samples.clear(self._watcher.state)
-        self._watcher.look_again()
+    def _take_samples_away(self, revision: RenderedRevision) -> None:
+        """Make the database as if nobody had put rows into it but the revisions."""
+        if self._without_samples is None:
+            self._samples.clear(self._watcher.state)
+            self._watcher.look_again()
+            return
+        self._watcher.close()
+        self._without_samples(revision)
+        self._open()
 
     def _fill(self) -> None:
         """Put sample rows into the tables that have none."""
@@ -266,26 +283,37 @@ class Rehearsal:
         return {relations[oid].label for oid in self._samples.unfilled if oid in relations}
 
 
-def _is_about_rows(run: Run) -> bool:
-    """Whether a run failed on the rows that it met, which are only ours."""
-    return isinstance(run.error, _ABOUT_ROWS)
+def _is_about_rows(error: BaseException | None) -> bool:
+    """Whether something failed on the rows that it met, which are only ours."""
+    return isinstance(error, psycopg.IntegrityError | psycopg.DataError)
 
 
-_ABOUT_ROWS = (psycopg.IntegrityError, psycopg.DataError)
+def _is_about_what_is_missing(error: BaseException) -> bool:
+    """Whether what an earlier, failed revision should have made may be what is missing."""
+    state = getattr(error, "sqlstate", None) or ""
+    return state != _SYNTAX_ERROR and state.startswith(("42", "3F"))
 
 
-def _runnable(rendering: Rendering) -> Rendering:
-    """The rendering without BEGIN and COMMIT by hand, which would end what is watched."""
-    blocks = tuple(
-        replace(block, statements=kept)
-        for block in rendering.blocks
-        if (kept := tuple(s for s in block.statements if not is_transaction_control(s)))
-    )
-    return replace(rendering, blocks=blocks)
+_SYNTAX_ERROR = "42601"
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, psycopg.Error):
+        return error.diag.message_primary or str(error)
+    return f"{type(error).__name__}: {repeatable(str(error))}"
+
+
+def _fails_again(watcher: Watcher, upgrade: Rendering) -> str:
+    """Upgrade once more after a downgrade; tells what it met."""
+    try:
+        scratch.execute(watcher.connection, scratch.runnable(upgrade))
+    except psycopg.Error as error:
+        return f"the upgrade fails after it: {error.diag.message_primary}"
+    return ""
 
 
 def _trace(before: catalog.Snapshot, after: catalog.Snapshot) -> str:
-    """What differs, as one sentence; that a constraint is not validated is no difference."""
+    """Say what differs, in one sentence; that a constraint is not validated is no difference."""
     changes = [
         change
         for change in catalog.difference(before, after)
@@ -309,7 +337,7 @@ def _holds(outer: str, inner: str) -> bool:
 
 
 def _touches(case: Case) -> tuple[Touch, ...]:
-    """What was done to each known table, the strongest lock first."""
+    """Tell what was done to each known table, the strongest lock first."""
     found: dict[str, Touch] = {}
     for seen in case.observations:
         for oid, rank in seen.locks.items():

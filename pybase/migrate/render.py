@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import HeadMaintainer, MigrationContext, RevisionStep
 from alembic.script import Script
+from sqlalchemy.engine.mock import MockConnection
 from sqlalchemy.exc import CompileError
 from sqlalchemy.schema import CreateTable, DDLElement
 from sqlalchemy.sql import visitors
@@ -183,7 +184,11 @@ def _render_step(step: "_Step", recorder: "_Recorder", bookkeeper: "_Bookkeeper"
         with bookkeeper.context.begin_transaction(_per_migration=True):
             with time_limit(TIME_LIMIT_S):
                 step.run()
-    except (Exception, SystemExit, TimeLimitError) as problem:  # the others are rendered all the same
+    except (
+        Exception,
+        SystemExit,
+        TimeLimitError,
+    ) as problem:  # the others are rendered all the same
         failure = _failure(step, problem)
     blocks = recorder.take()
     bookkeeper.update_to_step(step)
@@ -203,7 +208,7 @@ def _failure(step: "_Step", problem: BaseException) -> dict[str, Any]:
 
 
 def repeatable(said: str) -> str:
-    """What was said, without what differs from machine to machine: it will be committed."""
+    """Tell what was said, without what differs from machine to machine: it will be committed."""
     for pattern, instead in _MACHINE:
         said = pattern.sub(instead, said)
     said = said.strip()
@@ -339,7 +344,7 @@ class _Recorder:
 
 
 def _offline_context(configured: MigrationContext, recorder: _Recorder) -> MigrationContext:
-    """A context with env.py's options, and the dialect and output that make SQL faithful."""
+    """Return a context with env.py's options, and the dialect and output that make SQL faithful."""
     dialect = offline_dialect()
     options = configured.opts | {
         "as_sql": True,
@@ -358,10 +363,30 @@ def _offline_context(configured: MigrationContext, recorder: _Recorder) -> Migra
     impl._exec = lambda construct, *args, **kw: recorder.add(
         _compiled(construct, dialect, *args, **kw)
     )
+    context.connection = MockConnection(  # type: ignore[assignment]  # what `op.get_bind()` gives
+        dialect, lambda construct, rows=None: _all_executed(impl, construct, rows)
+    )
     impl.bulk_insert = lambda table, rows, multiinsert=True: [
         impl._exec(_insert(table, row)) for row in rows
     ]
     return context
+
+
+def _all_executed(impl: Any, construct: Any, rows: Any) -> None:
+    """Write what `connection.execute(statement, parameters)` would send: a statement a row."""
+    for row in [rows or {}] if isinstance(rows or {}, Mapping) else rows:
+        impl._exec(_with_values(construct, row) if row else construct)
+
+
+def _with_values(construct: Any, row: Mapping[str, Any]) -> Any:
+    if isinstance(construct, sa.TextClause):
+        return construct.bindparams(**row)
+    if isinstance(construct, sa.Insert):
+        return construct.values(row)
+    if isinstance(construct, sa.Update):
+        columns = {name: value for name, value in row.items() if name in construct.table.c}
+        construct = construct.values(columns) if columns else construct
+    return construct.params(row)
 
 
 def _compiled(
@@ -371,7 +396,7 @@ def _compiled(
     multiparams: Sequence[Mapping[str, Any]] | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> str:
-    """The text that the driver would send, with every value written as a literal."""
+    """Return the text that the driver would send, with every value written as a literal."""
     if multiparams or params:
         raise TypeError("parameters given beside the statement have no offline form")
     if isinstance(construct, str):
@@ -385,24 +410,21 @@ def _compiled(
 
 
 def _without_value(construct: sa.ClauseElement) -> Iterable[str]:
-    """The parameters that nobody gave a value: online they fail, as literals they would be NULL."""
+    """Find parameters without a value: online they fail, as literals they would be NULL."""
     for element in visitors.iterate(construct):
         if isinstance(element, sa.BindParameter) and element.required:
             yield element.key
 
 
 def _insert(table: Any, row: Mapping[str, Any]) -> sa.Insert:
-    """An INSERT of one row, each value typed by its column, else by itself."""
+    """Return an INSERT of one row, each value typed by its column, else by itself."""
     types = {name: table.c[name].type for name in row}
-    return (
-        table.insert()
-        .inline()
-        .values(  # type: ignore[no-any-return]
-            {
-                name: sa.literal(value, None if isinstance(types[name], NullType) else types[name])
-                if not isinstance(value, sa.ClauseElement)
-                else value
-                for name, value in row.items()
-            }
-        )
+    insert: sa.Insert = table.insert().inline()
+    return insert.values(
+        {
+            name: sa.literal(value, None if isinstance(types[name], NullType) else types[name])
+            if not isinstance(value, sa.ClauseElement)
+            else value
+            for name, value in row.items()
+        }
     )

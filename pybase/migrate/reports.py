@@ -5,7 +5,8 @@ rehearse. Deleting the cache costs only time; it is written whole, so concurrent
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from pybase.files import digest, digest_files, write_file
 from pybase.migrate import rehearse, scratch
 from pybase.migrate.hazards import Finding
 from pybase.migrate.history import History
+from pybase.migrate.plain import Plain
 from pybase.migrate.rehearse import Rehearsal, Report, RevisionReport, Touch
 from pybase.migrate.render import RenderedHistory
 from pybase.migrate.sqlfiles import sql_text
@@ -65,27 +67,31 @@ def _rehearse(
     found = [*done[:start]]
     ends = sorted({max(start, len(keys) - 1), len(keys)})
     schema: dict[str, str] = {}
-    for end in ends:
-        with scratch.clone(settings, templates[start - 1] if start else None) as database:
-            rehearsal = Rehearsal(
-                database,
-                rendered.version_table,
-                frozenset(settings.options.small_tables),
-                partial(scratch.run_online, history, database),
-                failed=[
-                    each.script.revision
-                    for each, report in zip(rendered.revisions, found, strict=False)
-                    if not report["leads_on"]
-                ],
-            )
-            for revision in rendered.revisions[start:end]:
-                found.append(asdict(rehearsal.rehearse(revision)))
-            schema = rehearsal.schema() if end == len(keys) else {}
-            rehearsal.close()
-            if end > start:
-                scratch.keep(settings, database, templates[end - 1])
-        start = end
+    with closing(Plain(history, rendered)) as plain:
+        for end in ends:
+            with scratch.clone(settings, templates[start - 1] if start else None) as database:
+                rehearsal = Rehearsal(
+                    database,
+                    rendered.version_table,
+                    frozenset(settings.options.small_tables),
+                    partial(scratch.run_online, history, database),
+                    failed=_failed(rendered, found) if start else None,
+                    without_samples=partial(plain.copy_over, database),
+                )
+                for revision in rendered.revisions[start:end]:
+                    found.append(asdict(rehearsal.rehearse(revision)))
+                schema = rehearsal.schema() if end == len(keys) else {}
+                rehearsal.close()
+                if end > start:
+                    scratch.keep(settings, database, templates[end - 1])
+            start = end
     return dict(zip(keys, found, strict=True)) | {_schema_key(keys): schema}
+
+
+def _failed(rendered: RenderedHistory, found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the revisions among those that are done which did not lead on."""
+    pairs = zip(rendered.revisions, found, strict=False)
+    return [each.script.revision for each, report in pairs if not report["leads_on"]]
 
 
 def _keys(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:

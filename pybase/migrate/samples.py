@@ -53,7 +53,7 @@ class Samples:
         self, connection: psycopg.Connection[Any], state: State, kept: Iterable[str]
     ) -> None:
         """Take the database as it is. `kept` are tables, named as in a catalog, to leave alone."""
-        self._connection = connection
+        self.connection = connection
         self._kept = {name.replace('"', "") for name in kept}
         self._filled = state.relations
         self.unfilled = set(self._empty(self._own(state)))
@@ -76,7 +76,7 @@ class Samples:
         self.unfilled |= waiting.keys()
         while waiting:
             filled = {
-                oid: own[oid] for oid in waiting if _fill_table(self._connection, state, own[oid])
+                oid: own[oid] for oid in waiting if _fill_table(self.connection, state, own[oid])
             }
             self.unfilled -= filled.keys()
             waiting = {
@@ -90,11 +90,11 @@ class Samples:
         own = self._own(state)
         if own:
             names = sql.SQL(", ").join(map(_name, own.values()))
-            self._connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))
+            self.connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))
         self._filled = {}
 
     def _own(self, state: State) -> dict[int, Relation]:
-        """The tables that may hold sample rows; a partition gets those of its parent."""
+        """Return the tables that may hold sample rows; a partition gets those of its parent."""
         return {
             oid: each
             for oid, each in state.relations.items()
@@ -111,7 +111,7 @@ class Samples:
             sql.SQL("SELECT {} WHERE NOT EXISTS (SELECT FROM {})").format(oid, _name(each))
             for oid, each in tables.items()
         ]
-        rows = self._connection.execute(sql.SQL(" UNION ALL ").join(parts)).fetchall()
+        rows = self.connection.execute(sql.SQL(" UNION ALL ").join(parts)).fetchall()
         empty = {oid for (oid,) in rows}
         return [oid for oid in tables if oid in empty]
 
@@ -126,7 +126,7 @@ def _name(relation: Relation) -> sql.Identifier:
 
 def _fill_table(connection: psycopg.Connection[Any], state: State, table: Relation) -> bool:
     """Insert the rows; true when there is at least one."""
-    return any([_insert(connection, state, table, number) for number in range(1, ROWS + 1)])
+    return sum(_insert(connection, state, table, number) for number in range(1, ROWS + 1)) > 0
 
 
 def _insert(
@@ -159,7 +159,7 @@ def _must(column: Column) -> bool:
 
 
 def _value(state: State, column: Column, number: int) -> str:
-    """A literal of the column's type, another one for each row where the type allows."""
+    """Return a literal of the column's type, another one for each row where the type allows."""
     if column.type.endswith("[]"):
         return "'{}'"
     found = state.types.get(column.type_oid)
@@ -196,9 +196,9 @@ def _references(
 
 
 def _referenced(target: Relation, constraint: Constraint) -> list[str]:
-    """The columns that a foreign key points to, by the key behind its index."""
+    """Return the columns that a foreign key points to, by the key behind its index."""
     for key in target.constraints.values():
-        if key.kind in "pu" and key.index == constraint.index:
+        if key.kind in "pu" and key.index_oid == constraint.index_oid:
             return [target.columns[number].name for number in key.columns]
     return []
 

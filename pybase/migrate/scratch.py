@@ -6,6 +6,7 @@ digest of its SQL. The developer's own data lie in another cluster, which nothin
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from pybase.migrate.environment import run_env
 from pybase.migrate.history import History
 from pybase.migrate.history import read as read_history
 from pybase.migrate.leash import TimeLimitError, time_limit, without_terminal
-from pybase.migrate.render import RenderedHistory, RenderedRevision, Rendering
+from pybase.migrate.render import Block, RenderedHistory, RenderedRevision, Rendering
+from pybase.migrate.rules.shape import is_transaction_control
 from pybase.migrate.sqlfiles import sql_text
 from pybase.migrate.target import Database, engine
 from pybase.postgres import (
@@ -111,7 +113,7 @@ def _upgrade_text(revision: RenderedRevision) -> str:
 
 
 def source_digest(revision: RenderedRevision) -> str:
-    """What stands for the SQL of a revision that has none."""
+    """Tell what stands for the SQL of a revision that has none."""
     if not revision.upgrade.error:
         return ""
     return digest(Path(revision.script.path).read_bytes())
@@ -127,6 +129,54 @@ def run_online(history: History, database: str, revision: RenderedRevision) -> N
     with engine(Database(database, is_embedded=True)).connect() as connection:
         with without_terminal(), time_limit(ONLINE_LIMIT_S):
             run_env(history, work, connection)
+
+
+def lead_over(
+    history: History,
+    database: str,
+    connection: psycopg.Connection[Any],
+    revision: RenderedRevision,
+) -> None:
+    """Bring a database over one revision, whatever it takes, as far as it goes."""
+    rendering = revision.upgrade
+    try:
+        if rendering.error:
+            run_online(history, database, revision)
+        else:
+            execute(connection, runnable(rendering))
+    except psycopg.Error:
+        execute_apart(connection, runnable(rendering))
+    except (Exception, SystemExit, TimeLimitError):  # the others are to follow all the same
+        keep_version(connection, rendering)
+
+
+def execute_apart(
+    connection: psycopg.Connection[Any], rendering: Rendering
+) -> psycopg.Error | None:
+    """Run each statement by itself, so that as much is there as can be; returns the first error."""
+    first = None
+    for text in rendering.statements:
+        try:
+            connection.execute(text.encode())
+        except psycopg.Error as error:
+            first = first or error
+    return first
+
+
+def keep_version(connection: psycopg.Connection[Any], rendering: Rendering) -> None:
+    """Move the version table only, for a revision that could not be run."""
+    own = [text for text in rendering.statements if text in rendering.bookkeeping]
+    execute_apart(connection, Rendering((Block(tuple(own), transactional=False),)))
+
+
+def runnable(rendering: Rendering) -> Rendering:
+    """Take BEGIN and COMMIT by hand out of a rendering: they would end what is watched."""
+    blocks = tuple(
+        replace(block, statements=kept)
+        for block in rendering.blocks
+        if (kept := tuple(s for s in block.statements if not is_transaction_control(s)))
+    )
+    return replace(rendering, blocks=blocks)
 
 
 def _apply(settings: Settings, database: str, revisions: Sequence[RenderedRevision]) -> None:
@@ -147,7 +197,7 @@ def _apply(settings: Settings, database: str, revisions: Sequence[RenderedRevisi
 
 
 def execute(connection: psycopg.Connection[Any], rendering: Rendering) -> None:
-    """Run a rendering over an autocommit connection, a transaction a block. Raises psycopg.Error."""
+    """Run a rendering over an autocommit connection, a transaction a block."""
     for block in rendering.blocks:
         if block.transactional:
             # one round trip, and PostgreSQL makes one transaction of a multi-statement query

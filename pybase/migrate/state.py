@@ -35,7 +35,7 @@ class Constraint(NamedTuple):
     name: str
     kind: str
     is_valid: bool
-    index: int
+    index_oid: int
     references: int
     columns: tuple[int, ...]
     definition: str
@@ -110,7 +110,7 @@ class State:
     replication_role: str
 
     def table_of(self, oid: int) -> int:
-        """The table to which an index belongs; any other relation is its own."""
+        """Return the table to which an index belongs; any other relation is its own."""
         relation = self.relations.get(oid)
         return relation.table if relation is not None and relation.table else oid
 
@@ -146,16 +146,19 @@ def _state(
 
 
 def _relation(values: list[Any]) -> Relation:
-    raw = Relation(*values)
-    return raw._replace(
-        index_columns=tuple(raw.index_columns or ()),
-        columns={each[0]: Column(*each[1:]) for each in raw.columns or ()},  # type: ignore[index,misc]
-        constraints={  # type: ignore[misc]
+    *scalars, numbers, has_row_security, columns, constraints, triggers = values
+    fields: list[Any] = [
+        *scalars,
+        tuple(numbers or ()),
+        has_row_security,
+        {each[0]: Column(*each[1:]) for each in columns or ()},
+        {
             each[0]: Constraint(*each[1:])._replace(columns=tuple(each[6] or ()))
-            for each in raw.constraints or ()
+            for each in constraints or ()
         },
-        triggers=dict(raw.triggers or ()),  # type: ignore[arg-type]
-    )
+        dict(triggers or ()),
+    ]
+    return Relation(*fields)
 
 
 def _type(values: list[Any]) -> Type:

@@ -50,6 +50,15 @@ def _without_last_comment(statement: str) -> str:
     return statement[: tokens[-1].end + 1] if tokens else ""
 
 
+def words(sql: str) -> list[str]:
+    """Return what PostgreSQL sees of `sql`: its tokens, without comments and white space."""
+    try:
+        tokens = [token for token in parser.scan(sql) if token.name not in _COMMENTS]
+    except parser.ParseError:
+        return [sql]
+    return [sql[token.start : token.end + 1] for token in tokens]
+
+
 def tidy(sql: str) -> str:
     """Indent by blanks and from the margin, end no line with one, and break what is too long.
 

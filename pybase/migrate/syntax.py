@@ -12,7 +12,7 @@ from pybase.migrate.state import Relation, State
 
 @lru_cache(maxsize=512)
 def parsed(sql: str) -> Any:
-    """The tree of one statement, or None where the grammar does not know it."""
+    """Return the tree of one statement, or None where the grammar does not know it."""
     try:
         statements = _parse(sql)
     except parser.ParseError:
@@ -31,7 +31,7 @@ def is_opaque(sql: str) -> bool:
 
 
 def find(state: State, name: Any) -> int | None:
-    """The oid of the relation that a RangeVar names, public where it says no schema."""
+    """Return the oid of the relation that a RangeVar names, public where it says no schema."""
     for oid, each in state.relations.items():
         if each.name == name.relname and each.schema == (name.schemaname or "public"):
             return oid
@@ -39,16 +39,16 @@ def find(state: State, name: Any) -> int | None:
 
 
 def target(sql: str, state: State) -> int | None:
-    """The table that an INSERT, UPDATE, DELETE or MERGE writes to."""
+    """Return the table that an INSERT, UPDATE, DELETE or MERGE writes to."""
     tree = parsed(sql)
     return find(state, tree.relation) if isinstance(tree, _WRITES) else None
 
 
 def names(sql: str) -> Iterator[Any]:
-    """The relations that a statement names, as RangeVars, in the order of its text."""
+    """Return the relations that a statement names, as RangeVars, in the order of its text."""
     tree = parsed(sql)
     if isinstance(tree, ast.DropStmt):
-        for words in tree.objects:
+        for words in tree.objects or ():
             if isinstance(words, tuple | list):
                 *schema, name = (word.sval for word in words)
                 yield ast.RangeVar(relname=name, schemaname=schema[-1] if schema else None)
@@ -94,15 +94,16 @@ def _keys(table: Relation) -> Iterator[set[str]]:
 
 
 def _bound_columns(where: Any) -> Iterator[str]:
-    """The columns that a condition holds to constants, in every row that it lets through."""
-    if isinstance(where, ast.BoolExpr) and where.boolop.name == "AND_EXPR":
+    """Return the columns that a condition holds to constants, in every row that it lets through."""
+    kind = type(where)  # pglast types every field as optional; the grammar fills these
+    if kind is ast.BoolExpr and where.boolop.name == "AND_EXPR":
         for each in where.args:
             yield from _bound_columns(each)
-    elif isinstance(where, ast.A_Expr) and where.kind.name in _BINDING:
-        operator = where.name[-1].sval
-        if operator in ("=", "BETWEEN") and isinstance(where.lexpr, ast.ColumnRef):
-            if _is_constant(where.rexpr):
-                yield where.lexpr.fields[-1].sval
+    elif kind is ast.A_Expr and where.kind.name in _BINDING:
+        column: Any = where.lexpr
+        is_bound = where.name[-1].sval in ("=", "BETWEEN") and _is_constant(where.rexpr)
+        if is_bound and isinstance(column, ast.ColumnRef):
+            yield column.fields[-1].sval  # type: ignore[index]
 
 
 _BINDING = ("AEXPR_OP", "AEXPR_IN", "AEXPR_BETWEEN", "AEXPR_OP_ANY")

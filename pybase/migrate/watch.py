@@ -88,8 +88,8 @@ class Run:
 class Watcher:
     """One connection to a scratch database, on which renderings are run and watched."""
 
-    def __init__(self, url: str) -> None:
-        """Connect to the scratch database at `url`. Raises psycopg.Error."""
+    def __init__(self, url: str, known: State | None = None) -> None:
+        """Connect to the database at `url`; its state may be known. Raises psycopg.Error."""
         self._url = url
         # a prepared read of the catalog survives only where psycopg leaves prepared ones alone
         self.connection = psycopg.connect(
@@ -97,7 +97,7 @@ class Watcher:
         )
         self._notices: list[str] = []
         self.connection.add_notice_handler(self._noted)
-        self.state = state.read(self.connection)
+        self.state = known or state.read(self.connection)
         self._counted: dict[int, tuple[int, ...]] = {}
         self._held: dict[int, int] = {}
 
@@ -203,7 +203,7 @@ class Watcher:
         )
 
     def _look(self) -> tuple[dict[int, int], dict[int, int], dict[int, Rows]]:
-        """The locks that the transaction holds, and what was scanned and written since last."""
+        """Read the locks that the transaction holds, and what was scanned and written since."""
         locks: dict[int, int] = {}
         scans: dict[int, int] = {}
         rows: dict[int, Rows] = {}
@@ -278,7 +278,7 @@ def _lock_tables(writer: psycopg.Connection[Any], known: State) -> None:
 def _awaited_locks(
     writer: psycopg.Connection[Any], pid: int, running: threading.Thread
 ) -> dict[int, int]:
-    """The locks of the server process `pid`, as soon as it waits for this connection."""
+    """Return the locks of the server process `pid`, as soon as it waits for this connection."""
     deadline = time.monotonic() + _PROBE_TIMEOUT_S
     locks: dict[int, int] = {}
     while running.is_alive() and time.monotonic() < deadline:

@@ -10,6 +10,8 @@ from pybase.postgres.binaries import find_bin
 from pybase.postgres.cluster import Cluster, Status
 from pybase.postgres.places import locate
 from pybase.postgres.scratch import (
+    copy_over,
+    database_name,
     ensure_template,
     has_template,
     keep_as_template,
@@ -23,6 +25,8 @@ from pybase.postgres.scratch import (
 __all__ = [
     "Cluster",
     "Status",
+    "copy_over",
+    "database_name",
     "ensure_template",
     "find_bin",
     "has_template",

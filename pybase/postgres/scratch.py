@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
@@ -73,6 +73,18 @@ def scratch_database(
             # A server that has died meanwhile leaves it to the next one who needs a database.
             with suppress(psycopg.OperationalError):
                 _drop(connection, name)
+
+
+def database_name(url: str) -> str:
+    """Return the name of the database that a URL leads to."""
+    return unquote(urlsplit(url).path[1:])
+
+
+def copy_over(source_url: str, target_url: str) -> None:
+    """Make the scratch database at `target_url` a copy of another; nobody may be connected."""
+    with _maintenance(target_url) as connection:
+        _drop(connection, database_name(target_url))
+        _create(connection, database_name(target_url), database_name(source_url))
 
 
 def ensure_template(server_url: str, name: str, build: Callable[[str], None]) -> str:

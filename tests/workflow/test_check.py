@@ -1,4 +1,4 @@
-"""check: the committed SQL is what Alembic does, every way back leads back, nothing merged is edited."""
+"""check: what is committed is what Alembic does, leads back, and is not edited once merged."""
 
 import subprocess
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def unlike_online(offline: str, online: str) -> Revision:
     )
 
 
-# --- committed SQL equals the online run ------------------------------------------------------------
+# --- committed SQL equals the online run ----------------------------------------------------------
 
 
 def test_history_in_order_has_a_line_for_each_proof(project: Project) -> None:
@@ -88,7 +88,7 @@ def test_values_that_no_run_repeats_are_not_compared(project: Project) -> None:
     assert "by catalog and rows" in checked(project, ONE, times)
 
 
-# --- every way back leads back ----------------------------------------------------------------------
+# --- every way back leads back --------------------------------------------------------------------
 
 WRONG = [
     pytest.param("pass", "the downgrade does nothing", id="empty"),
@@ -122,7 +122,7 @@ def test_accepted_trace_is_taken(project: Project) -> None:
     checked(project, ONE, Revision(TWO.id, ONE.id, THREE.upgrade, "pass", accepted=accepted))
 
 
-# --- nothing merged is edited -----------------------------------------------------------------------
+# --- nothing merged is edited ---------------------------------------------------------------------
 
 Git = Callable[..., str]
 NOT_KNOWN = "not proven: no revision of the branch main was edited (git does not know it)"
@@ -287,7 +287,7 @@ def test_project_may_lie_deeper_in_its_repository(
     ]
 
 
-# --- models equal revisions -------------------------------------------------------------------------
+# --- models equal revisions -----------------------------------------------------------------------
 
 
 def test_model_without_a_revision_is_drift(project: Project) -> None:

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -88,8 +89,8 @@ def test_revision_is_formatted_named_and_dated_in_utc(cities: Project) -> None:
     assert text.startswith('"""Found Troy.\n')
     assert f"Revision ID: {script.revision}\nRevises: {ONE.id}\n" in text
     assert re.search(r"Create Date: [-\d]{10} [:\d]{8}\+00:00\n", text)
-    ruff = subprocess.run(["ruff", "format", "--check", str(path)], check=False)
-    assert ruff.returncode == 0
+    command = [sys.executable, "-m", "ruff", "format", "--check", str(path)]
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 def test_message_may_be_several_words_without_quotes(cities: Project) -> None:

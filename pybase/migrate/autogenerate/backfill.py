@@ -1,6 +1,6 @@
 """Filling a column of a table that is in use: in batches that commit, to be resumed at any time."""
 
-from pybase.migrate.autogenerate import python
+from pybase.migrate.autogenerate import source
 from pybase.migrate.autogenerate.names import plain, raw, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Column
@@ -50,8 +50,8 @@ def loop(table: str, column: str, value: str, condition: str) -> str:
 
 
 _WHY = (
-    "Batch after batch, each committed, so that no row stays locked for long. It finds its own rows: "
-    "interrupted, it goes on where it was when it is run again."
+    "Batch after batch, each committed, so that no row stays locked for long. It finds its own "
+    "rows: interrupted, it goes on where it was when it is run again."
 )
 
 
@@ -60,7 +60,7 @@ def by_default(column: Column) -> Part:
     statement = loop(column.table, column.name, "DEFAULT", f"{column.name} IS NULL")
     return Part(
         Stage.BACKFILL, f"Fill {plain(column.table)}.{raw(column.name)}",
-        (python.block(statement),), (), autocommit=True, alone=True, why=_WHY,
+        (source.block(statement),), (), autocommit=True, alone=True, why=_WHY,
     )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def by_rule(column: Column) -> Part:
     statement = loop(
         column.table, column.name, "RULE", f"{column.name} IS NULL AND (RULE) IS NOT NULL"
     )
-    body = python.block(statement)[: -len(")")].rstrip()
+    body = source.block(statement)[: -len(")")].rstrip()
     return Part(
         Stage.BACKFILL, f"Fill {name}", (f'{body}.replace("RULE", RULE)\n)',), (),
         autocommit=True, alone=True, why=_WHY,

@@ -2,8 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
-from pybase.migrate.autogenerate import backfill, python
+from pybase.migrate.autogenerate import (
+    backfill,
+    source,
+    source_columns,
+    source_indexes,
+    source_keys,
+    types,
+)
 from pybase.migrate.autogenerate.names import derived, literal, plain, quote, raw, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Column, Side
@@ -35,14 +43,15 @@ class Columns:
     def added(self, column: Column) -> Iterator[Part]:
         """Plan a new column of a table that is there."""
         comments = [
-            python.execute(sql)
+            source.execute(sql)
             for extra in (self.new.objects[column.identity_key].extra or ())
             if not extra.startswith("--")
             for sql in [extra]
         ]
-        plain_sql = python.column_sql(self.new, column)
-        is_rewrite = not self.single and not column.generated and self.probe.rewrites(plain_sql)
+        plain_sql = source_columns.column_sql(self.new, column)
         is_filled = bool(column.default or column.identity or column.generated)
+        is_asked = is_filled and not self.single and not column.generated
+        is_rewrite = is_asked and self.probe.rewrites(plain_sql)
         if (
             self.single
             or (not is_rewrite and (is_filled or not column.required))
@@ -56,22 +65,22 @@ class Columns:
             yield from self._ruled_later(column, tuple(comments))
 
     def _add(
-        self, column: Column, more: tuple[str, ...], *, plain_add: bool, **changed: object
+        self, column: Column, more: tuple[str, ...], *, plain_add: bool, **changed: Any
     ) -> Part:
         why = owes = ""
         if plain_add and not self.single:
             if column.generated and column.storage == "STORED":
                 owes = f"{named(column)} is computed for every row while the table is locked"
                 why = (
-                    f"Adding a stored generated column writes all of {shown(column.table)} anew, while "
-                    "nobody else can use it. Safer: a plain column, filled in batches and kept by "
-                    "the application or a trigger, or a VIRTUAL one."
+                    f"Adding a stored generated column writes all of {shown(column.table)} anew, "
+                    "while nobody else can use it. Safer: a plain column, filled in batches and "
+                    "kept by the application or a trigger, or a VIRTUAL one."
                 )
             elif column.identity or column.sequence:
                 owes = f"{named(column)} numbers every row while the table is locked"
                 why = (
-                    f"Numbering the rows writes all of {shown(column.table)} anew, while nobody else "
-                    "can use it. Safer: a nullable column and a sequence, filled in batches."
+                    f"Numbering the rows writes all of {shown(column.table)} anew, while nobody "
+                    "else can use it. Safer: a nullable column and a sequence, filled in batches."
                 )
         up = (*self._add_statements(self.new, column, **changed), *more)
         return Part(
@@ -79,42 +88,42 @@ class Columns:
             tables=frozenset({column.table}), why=why, owes=owes,
         )  # fmt: skip
 
-    def _add_statements(self, side: Side, column: Column, **changed: object) -> Iterator[str]:
-        source = python.column_source(side, column, **changed)
+    def _add_statements(self, side: Side, column: Column, **changed: Any) -> Iterator[str]:
+        written = source_columns.column_source(side, column, changed=changed)
         table = column.table
-        if source is not None:
-            yield python.call(
-                "add_column", repr(raw(table)), source, schema=python.schema_option(table)
+        if written is not None:
+            yield source.call(
+                "add_column", repr(raw(table)), written, schema=source.schema_option(table)
             )
             return
-        given = replace(column, **changed)  # type: ignore[arg-type]
+        given = replace(column, **changed)
         sequence = side.objects.get(f"sequence {column.sequence}")
         if sequence is not None and not column.identity:
-            yield python.execute(sequence.definition)
-        yield python.execute(
-            f"ALTER TABLE {shown(table)} ADD COLUMN {python.column_sql(side, given)}"
+            yield source.execute(sequence.definition)
+        yield source.execute(
+            f"ALTER TABLE {shown(table)} ADD COLUMN {source_columns.column_sql(side, given)}"
         )
         if sequence is not None and not column.identity:
-            yield python.execute(
+            yield source.execute(
                 f"ALTER SEQUENCE {shown(column.sequence)} OWNED BY {shown(table)}.{column.name}"
             )
         comment = side.objects.get(f"comment on {column.identity_key}")
         if comment is not None:
-            yield python.execute(comment.definition)
+            yield source.execute(comment.definition)
 
     def _filled_later(self, column: Column, more: tuple[str, ...]) -> Iterator[Part]:
-        """A default that differs from row to row: PostgreSQL would write every row at once."""
-        default = python.call(
+        """Plan a default that differs from row to row: at once, it would write every row."""
+        default = source.call(
             "alter_column", repr(raw(column.table)), repr(raw(column.name)),
             existing_type=self._type(column) or "sa.Text()",
-            server_default=python.text(column.default), schema=python.schema_option(column.table),
+            server_default=source.text(column.default), schema=source.schema_option(column.table),
         )  # fmt: skip
         part = self._add(column, (default, *more), plain_add=False, default="", required=False)
         yield replace(
             part,
-            why="The default differs from row to row. Given with the column it would write the whole "
-            "table anew under a lock; so the column comes without it, new rows get it from here "
-            "on, and the rows that are there get it in batches.",
+            why="The default differs from row to row. Given with the column it would write the "
+            "whole table anew under a lock; so the column comes without it, new rows get it from "
+            "here on, and the rows that are there get it in batches.",
         )
         yield backfill.by_default(column)
         if column.required:
@@ -125,9 +134,9 @@ class Columns:
         part = self._add(column, more, plain_add=False, required=False)
         yield replace(
             part,
-            why=f"{named(column)} has to be NOT NULL in the end, and rows that are there have no value: "
-            "so it comes nullable, is filled by the rule of a revision that follows, and is made "
-            "NOT NULL once that is proven. Release code that writes it before the check.",
+            why=f"{named(column)} has to be NOT NULL in the end, and rows that are there have no "
+            "value: so it comes nullable, is filled by the rule of a revision that follows, and is "
+            "made NOT NULL once that is proven. Release code that writes it before the check.",
         )
         yield backfill.by_rule(column)
         yield from self.required(column)
@@ -146,14 +155,14 @@ class Columns:
             )  # fmt: skip
             return
         name = derived("ck", raw(column.table), raw(column.name), "not_null")
-        table, schema = repr(raw(column.table)), python.schema_option(column.table)
-        check = python.call(
-            "create_check_constraint", python.conventional(name), table,
-            repr(python.escaped(f"{column.name} IS NOT NULL")), schema=schema,
+        table, schema = repr(raw(column.table)), source.schema_option(column.table)
+        check = source.call(
+            "create_check_constraint", source.conventional(name), table,
+            repr(source.escaped(f"{column.name} IS NOT NULL")), schema=schema,
             postgresql_not_valid="True",
         )  # fmt: skip
-        drop = python.call(
-            "drop_constraint", python.conventional(name), table, schema=schema, type_="'check'"
+        drop = source.call(
+            "drop_constraint", source.conventional(name), table, schema=schema, type_="'check'"
         )
         yield Part(
             Stage.CHECK, f"Refuse null in {named(column)}", (check,), (drop,), tables,
@@ -165,25 +174,25 @@ class Columns:
             Stage.NOT_NULL, f"Make {named(column)} NOT NULL",
             (self._nullable(self.new, column, False), drop),
             (check, self._nullable(self.new, column, True)), tables,
-            why="PostgreSQL takes the proven check for an answer and reads no row; then the check has "
-            "done its work.",
+            why="PostgreSQL takes the proven check for an answer and reads no row; then the check "
+            "has done its work.",
         )  # fmt: skip
 
     def _nullable(self, side: Side, column: Column, nullable: bool) -> str:
         type_ = self._type(column)
         if type_ is None:
             word = "DROP" if nullable else "SET"
-            return python.execute(
+            return source.execute(
                 f"ALTER TABLE {shown(column.table)} ALTER COLUMN {column.name} {word} NOT NULL"
             )
-        return python.call(
+        return source.call(
             "alter_column", repr(raw(column.table)), repr(raw(column.name)),
-            existing_type=type_, nullable=str(nullable), schema=python.schema_option(column.table),
+            existing_type=type_, nullable=str(nullable), schema=source.schema_option(column.table),
         )  # fmt: skip
 
     def _type(self, column: Column) -> str | None:
         enums = frozenset(self.new.labels) | frozenset(self.old.labels)
-        return python.python_type(column.type, column.collation, enums)
+        return types.python_type(column.type, column.collation, enums)
 
     # --- dropped ones
 
@@ -195,21 +204,22 @@ class Columns:
         if is_bare and (filler or column.base_type in self.old.labels):
             labels = self.old.labels.get(column.base_type, ())
             value = filler or (f"{literal(labels[0])}::{column.base_type}" if labels else "")
-            changed: dict[str, object] = {"default": value}
+            changed: dict[str, Any] = {"default": value}
         else:
             changed, value = {}, ""
         back = [*self._add_statements(self.old, column, **changed)]
         if value:
             back.append(
-                python.execute(
+                source.execute(
                     f"ALTER TABLE {shown(column.table)} ALTER COLUMN {column.name} DROP DEFAULT"
                 )
             )
         item = self.old.objects[column.identity_key]
-        back += [python.execute(each) for each in item.extra or () if not each.startswith("--")]
+        back += [source.execute(each) for each in item.extra or () if not each.startswith("--")]
         why = (
-            f"The data of {named(column)} is gone with it, and code that still selects it fails: first "
-            "release a version that does not use it. The way back makes the column, not its data"
+            f"The data of {named(column)} is gone with it, and code that still selects it fails: "
+            "first release a version that does not use it. The way back makes the column, not its "
+            "data"
         )
         yield Part(
             Stage.DROP, f"Drop {named(column)}", (drop_column(column),), (*back, *folded),
@@ -220,16 +230,16 @@ class Columns:
         )  # fmt: skip
 
     def _goes_along(self, column: Column) -> Iterator[str]:
-        """The constraints and indexes of its own table that a dropped column takes with it."""
+        """Yield the constraints and indexes of its table that a dropped column takes with it."""
         for item in self.old.of(column.table, "constraint", "index"):
             if item.definition and self.goes_with_column(item.identity, column):
                 if item.kind == "index":
-                    yield python.create_index(item)
+                    yield source_indexes.create_index(item)
                 else:
-                    yield python.add_constraint(item)
+                    yield source_keys.add_constraint(item)
         for item in self.old.of(column.table, "comment"):
             if self.goes_with_column(item.about, column):
-                yield python.execute(item.definition)
+                yield source.execute(item.definition)
 
     def goes_with_column(self, identity: str, column: Column) -> bool:
         """Whether the end of a column is the end of an object, too, and nothing else ends it."""
@@ -265,8 +275,8 @@ class Columns:
                 Stage.COLUMN, self._title(before, after, retyped), tuple(up), tuple(down),
                 tables=frozenset({after.table}),
                 why=self._retyped_why(before, after) if retyped else "",
-                owes=f"{named(after)} changes its type from {before.type} to {after.type}: code and rows "
-                "have to bear that" if retyped else "",
+                owes=f"{named(after)} changes its type from {before.type} to {after.type}: code "
+                "and rows have to bear that" if retyped else "",
                 find=self._uncastable(before, after) if retyped else "",
             )  # fmt: skip
         if after.required and not before.required:
@@ -283,9 +293,10 @@ class Columns:
 
     def _retyped_why(self, before: Column, after: Column) -> str:
         return (
-            f"From {before.type} to {after.type}. Where PostgreSQL has to write the table anew, or to read it, "
-            "nobody else can use it meanwhile. Safer on a large table: a new column, filled in "
-            "batches while both are written, then switch over and drop the old one a release later."
+            f"From {before.type} to {after.type}. Where PostgreSQL has to write the table anew, or "
+            "to read it, nobody else can use it meanwhile. Safer on a large table: a new column, "
+            "filled in batches while both are written, then switch over and drop the old one a "
+            "release later."
         )
 
     def _uncastable(self, before: Column, after: Column) -> str:
@@ -302,50 +313,51 @@ class Columns:
         has_default = bool(before.default)
         is_settled = (after.table, after.name) in self.settled and not retyped
         changes_default = before.default != after.default and not is_settled
-        owned = before.sequence and not before.identity and before.sequence != after.sequence
+        kinds = [(each.sequence, bool(each.identity)) for each in (before, after)]
+        owned = before.sequence and not before.identity and kinds[0] != kinds[1]
         if before.generated and not after.generated:
-            yield python.execute(f"{alter} DROP EXPRESSION")
+            yield source.execute(f"{alter} DROP EXPRESSION")
         elif before.generated != after.generated:
-            yield python.execute(f"{alter} SET EXPRESSION AS ({after.generated})")
+            yield source.execute(f"{alter} SET EXPRESSION AS ({after.generated})")
         if before.identity and not after.identity:
-            yield python.execute(f"{alter} DROP IDENTITY")
+            yield source.execute(f"{alter} DROP IDENTITY")
         if has_default and (retyped or (changes_default and not after.default) or owned):
-            yield python.execute(f"{alter} DROP DEFAULT")
+            yield source.execute(f"{alter} DROP DEFAULT")
         if owned:
-            yield python.execute(f"DROP SEQUENCE {shown(before.sequence)}")
+            yield source.execute(f"DROP SEQUENCE {shown(before.sequence)}")
         if retyped:
             yield self._retype(before, after)
         if after.identity and not before.identity:
             sequence = new.objects[f"sequence {after.sequence}"]
-            options = python.sequence_options(sequence.definition)
-            yield python.execute(f"{alter} SET NOT NULL") if not before.required else ""
-            yield python.execute(
+            options = source_columns.sequence_options(sequence.definition)
+            yield source.execute(f"{alter} SET NOT NULL") if not before.required else ""
+            yield source.execute(
                 f"{alter} ADD GENERATED {after.identity} AS IDENTITY "
                 f"(SEQUENCE NAME {after.sequence} {options})"
             )
-            yield python.execute(_restart(after))
+            yield source.execute(_restart(after))
         elif after.identity != before.identity and after.identity:
-            yield python.execute(f"{alter} SET GENERATED {after.identity}")
-        if after.sequence and not after.identity and after.sequence != before.sequence:
-            yield python.execute(new.objects[f"sequence {after.sequence}"].definition)
-            yield python.execute(f"ALTER SEQUENCE {shown(after.sequence)} OWNED BY {table}.{name}")
-            yield python.execute(_restart(after))
+            yield source.execute(f"{alter} SET GENERATED {after.identity}")
+        if after.sequence and not after.identity and kinds[0] != kinds[1]:
+            yield source.execute(new.objects[f"sequence {after.sequence}"].definition)
+            yield source.execute(f"ALTER SEQUENCE {shown(after.sequence)} OWNED BY {table}.{name}")
+            yield source.execute(_restart(after))
         if after.default and (changes_default or (retyped and has_default)):
             yield self._default(after)
         for extra in new.objects[after.identity_key].extra or ():
             if extra not in (old.objects[before.identity_key].extra or ()) and extra[:2] != "--":
-                yield python.execute(extra)
+                yield source.execute(extra)
 
     def _default(self, column: Column) -> str:
         type_ = self._type(column)
         if type_ is None or column.sequence:
-            return python.execute(
+            return source.execute(
                 f"ALTER TABLE {shown(column.table)} ALTER COLUMN {column.name} "
                 f"SET DEFAULT {column.default}"
             )
-        return python.call(
+        return source.call(
             "alter_column", repr(raw(column.table)), repr(raw(column.name)), existing_type=type_,
-            server_default=python.text(column.default), schema=python.schema_option(column.table),
+            server_default=source.text(column.default), schema=source.schema_option(column.table),
         )  # fmt: skip
 
     def _retype(self, before: Column, after: Column) -> str:
@@ -354,40 +366,40 @@ class Columns:
         if old is None or new is None or (before.collation and not after.collation):
             collate = f" COLLATE {after.collation}" if after.collation else ""
             suffix = f" USING {using}" if using else ""
-            return python.execute(
+            return source.execute(
                 f"ALTER TABLE {shown(after.table)} ALTER COLUMN {after.name} "
                 f"TYPE {after.type}{collate}{suffix}"
             )
-        return python.call(
+        return source.call(
             "alter_column", repr(raw(after.table)), repr(raw(after.name)), existing_type=old,
-            type_=new, schema=python.schema_option(after.table),
-            postgresql_using=repr(python.escaped(using)) if using else None,
+            type_=new, schema=source.schema_option(after.table),
+            postgresql_using=repr(source.escaped(using)) if using else None,
         )  # fmt: skip
 
     def _made_anew(self, before: Column, after: Column) -> Part:
-        """A generated column whose kind changes cannot be altered: drop it and add it."""
+        """Return a generated column whose kind changes cannot be altered: drop it and add it."""
         up = [drop_column(before), *self._add_statements(self.new, after), *self._kept(after)]
         down = [drop_column(after), *self._add_statements(self.old, before), *self._kept(before)]
         is_lost = not before.generated
         return Part(
             Stage.COLUMN, f"Make {named(after)} anew", tuple(up), tuple(down),
             tables=frozenset({after.table}),
-            why="PostgreSQL cannot turn one kind of generated column into another, so it is dropped and "
-            "added.",
+            why="PostgreSQL cannot turn one kind of generated column into another, so it is "
+            "dropped and added.",
             loses=f"what was written to {named(before)}" if is_lost else "",
             owes=f"drops-column on {named(before)}: accept it with the reason why nothing is lost",
         )  # fmt: skip
 
     def _kept(self, column: Column) -> Iterator[str]:
-        """What hangs on a column before and after, and goes with it in between."""
+        """Yield what hangs on a column before and after, and goes with it in between."""
         for item in self.old.of(column.table, "constraint", "index"):
             uses = self.old.uses.get(item.identity)
             same = self.new.definitions.get(item.identity) == self.old.definitions[item.identity]
             if uses and same and item.definition and (column.table, column.name) in uses.columns:
                 yield (
-                    python.create_index(item)
+                    source_indexes.create_index(item)
                     if item.kind == "index"
-                    else python.add_constraint(item)
+                    else source_keys.add_constraint(item)
                 )
 
 
@@ -398,9 +410,9 @@ def named(column: Column) -> str:
 
 def drop_column(column: Column) -> str:
     """Return the statement that drops a column."""
-    return python.call(
+    return source.call(
         "drop_column", repr(raw(column.table)), repr(raw(column.name)),
-        schema=python.schema_option(column.table),
+        schema=source.schema_option(column.table),
     )  # fmt: skip
 
 
@@ -409,13 +421,13 @@ def validate(
     stage: Stage = Stage.VALIDATE,
 ) -> Part:  # fmt: skip
     """Plan the proof of a constraint that is NOT VALID so far."""
-    statement = python.execute(f"ALTER TABLE {shown(table)} VALIDATE CONSTRAINT {constraint}")
+    statement = source.execute(f"ALTER TABLE {shown(table)} VALIDATE CONSTRAINT {constraint}")
     return Part(
         stage, f"Validate {raw(constraint)}", (statement,), down, frozenset({table}),
         alone=True, group=f"validate {table}", find=find,
-        why="Reads the rows that were there before, in a transaction of its own: readers and writers "
-        "pass meanwhile. Should it meet a row that breaks the rule, it fails and changes nothing; "
-        "mend the row and run it again.",
+        why="Reads the rows that were there before, in a transaction of its own: readers and "
+        "writers pass meanwhile. Should it meet a row that breaks the rule, it fails and changes "
+        "nothing; mend the row and run it again.",
     )  # fmt: skip
 
 
@@ -425,8 +437,8 @@ def _nulls(column: Column) -> str:
 
 def _restart(column: Column) -> str:
     return (
-        f"SELECT setval({literal(column.sequence)}::regclass, coalesce(max({column.name}), 0) + 1, false) "
-        f"FROM {shown(column.table)}"
+        f"SELECT setval({literal(column.sequence)}::regclass, coalesce(max({column.name}), 0) + 1, "
+        f"false) FROM {shown(column.table)}"
     )
 
 

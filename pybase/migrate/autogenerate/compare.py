@@ -6,7 +6,7 @@ declare, or have not declared, is left alone.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,28 +121,36 @@ def read_url(url: str, rendered: RenderedHistory) -> Side:
         return read(connection, ignore_tables=(rendered.version_table,))
 
 
-def models_side(history: History, rendered: RenderedHistory, wanted: Scope, head: Side) -> Side:
-    """Create what the models say in an empty database, and read it.
+@contextmanager
+def models_database(
+    history: History, rendered: RenderedHistory, wanted: Scope, head: Side
+) -> Iterator[str]:
+    """Yield the URL of a scratch database in which the models are created.
 
     What they lean on without declaring it (extensions, functions, domains of earlier revisions)
     is there, if they cannot do without. Raises CheckFailedError with the server's words.
     """
-    with scratch.empty(history.settings) as url:
+    with ExitStack() as stack:
+        url = stack.enter_context(scratch.empty(history.settings))
         try:
             _create_all(url, wanted, _groundwork(head, wanted))
-            return read_url(url, rendered)
-        except sa.exc.SQLAlchemyError as error:
-            first = error
-    try:
-        with revisions_database(history, rendered) as url:
-            _clear(url, head, wanted)
-            _create_all(url, wanted, ())
-            return read_url(url, rendered)
-    except (sa.exc.SQLAlchemyError, psycopg.Error):
-        raise CheckFailedError(
-            f"The models cannot be created on an empty database: {_said(first)}",
-            "Mend the model; nothing was written.",
-        ) from first
+        except sa.exc.SQLAlchemyError as first:
+            url = stack.enter_context(revisions_database(history, rendered))
+            try:
+                _clear(url, head, wanted)
+                _create_all(url, wanted, ())
+            except (sa.exc.SQLAlchemyError, psycopg.Error):
+                raise CheckFailedError(
+                    f"The models cannot be created on an empty database: {_said(first)}",
+                    "Mend the model; nothing was written.",
+                ) from first
+        yield url
+
+
+def models_side(history: History, rendered: RenderedHistory, wanted: Scope, head: Side) -> Side:
+    """Read what the models make. Raises as `models_database`."""
+    with models_database(history, rendered, wanted, head) as url:
+        return read_url(url, rendered)
 
 
 def _said(error: Exception) -> str:
@@ -171,7 +179,7 @@ def _groundwork(head: Side, wanted: Scope) -> Iterator[str]:
 
 
 def declared_schemas(wanted: Scope) -> set[str]:
-    """The schemas that models, sequences and types of the metadata name."""
+    """Return the schemas that models, sequences and types of the metadata name."""
     found: set[str | None] = set()
     for metadata in wanted.metadata:
         found |= {table.schema for table in metadata.tables.values()}
@@ -245,7 +253,7 @@ def left_alone(old: Side, new: Side, wanted: Scope) -> list[str]:
 
 
 def _told(old: Side, new: Side, key: str) -> str | None:
-    """The older definition, without the tuning that the newer one does not speak of."""
+    """Return the older definition, without the tuning that the newer one does not speak of."""
     item, other = old.objects.get(key), new.objects.get(key)
     if item is None or other is None:
         return old.definitions.get(key)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from pybase.migrate.autogenerate import python
+from pybase.migrate.autogenerate import source, source_indexes, source_keys
 from pybase.migrate.autogenerate.names import derived, literal, plain, quote, raw, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Column, Side
@@ -23,11 +23,11 @@ def _extended(old: Side, new: Side, name: str, single: bool) -> Part:
     added = [label for label in after if label not in before]
     return Part(
         Stage.ENUM, f"Add {', '.join(added)} to {plain(name)}",
-        tuple(_added(name, before, after)), tuple(swapped(old, name, after, before, old, new)),
+        tuple(_added(name, before, after)), tuple(swapped(old, name, after, before, new, old)),
         autocommit=not single, alone=not single,
-        why="A new value cannot be used in the transaction that adds it, so it comes alone. PostgreSQL "
-        "cannot take a value away: the way back makes the type anew, and fails without harm where a "
-        "row holds the value.",
+        why="A new value cannot be used in the transaction that adds it, so it comes alone. "
+        "PostgreSQL cannot take a value away: the way back makes the type anew, and fails without "
+        "harm where a row holds the value.",
     )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def _added(name: str, before: tuple[str, ...], after: tuple[str, ...]) -> Iterat
         behind = f" AFTER {literal(after[place - 1])}" if place else ""
         first = next((each for each in after if each in before), None)
         where = behind or (f" BEFORE {literal(first)}" if first else "")
-        yield python.execute(
+        yield source.execute(
             f"ALTER TYPE {shown(name)} ADD VALUE IF NOT EXISTS {literal(label)}{where}"
         )
 
@@ -57,43 +57,59 @@ def _replaced(old: Side, new: Side, name: str) -> Part:
     what = f"Take {', '.join(gone)} from {plain(name)}" if gone else f"Order {plain(name)} anew"
     return Part(
         Stage.ENUM, what,
-        tuple(swapped(old, name, before, after, old, new)),
+        tuple(swapped(old, name, before, after, new, new)),
         tuple(swapped(old, name, after, before, new, old)),
         frozenset(each.table for each in users), alone=True, find=find if gone else "",
-        why="PostgreSQL can neither drop nor move a value, so the type is made anew, and every column of "
-        "it is written anew while nobody else can use its table. A row that still holds a dropped "
-        "value stops it, and nothing is changed. Safer: leave the value, and refuse it by a check.",
+        why="PostgreSQL can neither drop nor move a value, so the type is made anew, and every "
+        "column of it is written anew while nobody else can use its table. A row that still holds "
+        "a dropped value stops it, and nothing is changed. Safer: leave the value, and refuse it "
+        "by a check.",
         owes=f"{plain(name)} is made anew" + (f", and so is {tables}" if tables else ""),
     )  # fmt: skip
 
 
 def swapped(
-    state: Side, name: str, before: tuple[str, ...], after: tuple[str, ...], old: Side, new: Side
+    state: Side,
+    name: str,
+    before: tuple[str, ...],
+    after: tuple[str, ...],
+    other: Side,
+    wanted: Side,
 ) -> Iterator[str]:
     """Yield the statements that make an enum type anew with other values.
 
     `state` has the columns that are of the type at that moment. A default is taken over where the
-    new type still has it, else it becomes that of `new`.
+    new type still has it, else it becomes that of `wanted`.
     """
     beside = derived(raw(name), "old")
     users = sorted(state.users_of_type(name), key=lambda each: (each.table, each.name))
-    hanging = list(_hanging(old, new, name))
+    hanging = list(_hanging(state, other, name))
     for key in hanging:
         item = state.objects[key]
-        yield python.drop_index(item) if item.kind == "index" else python.drop_constraint(item)
-    yield python.execute(f"ALTER TYPE {shown(name)} RENAME TO {quote(beside)}")
+        yield (
+            source_indexes.drop_index(item)
+            if item.kind == "index"
+            else source_keys.drop_constraint(item)
+        )
+    yield source.execute(f"ALTER TYPE {shown(name)} RENAME TO {quote(beside)}")
     values = ", ".join(map(literal, after))
-    yield python.execute(f"CREATE TYPE {shown(name)} AS ENUM ({values})")
+    yield source.execute(f"CREATE TYPE {shown(name)} AS ENUM ({values})")
     for column in users:
-        yield python.execute(_retyped(column, new.columns.get((column.table, column.name)), after))
+        yield source.execute(
+            _retyped(column, wanted.columns.get((column.table, column.name)), after)
+        )
     schema = ".".join(quote(each) for each in [*_parts(name)[:-1], beside])
-    yield python.execute(f"DROP TYPE {shown(schema)}")
+    yield source.execute(f"DROP TYPE {shown(schema)}")
     for key in hanging:
         item = state.objects[key]
-        yield python.create_index(item) if item.kind == "index" else python.add_constraint(item)
+        yield (
+            source_indexes.create_index(item)
+            if item.kind == "index"
+            else source_keys.add_constraint(item)
+        )
     comment = state.objects.get(f"comment on type {name}")
     if comment is not None:
-        yield python.execute(comment.definition)
+        yield source.execute(comment.definition)
 
 
 def _parts(name: str) -> tuple[str, ...]:
@@ -124,7 +140,7 @@ def _is_known(default: str, labels: tuple[str, ...]) -> bool:
 
 
 def _hanging(old: Side, new: Side, name: str) -> Iterator[str]:
-    """The constraints and indexes that say the type's name, and are the same on both sides."""
+    """Yield the constraints and indexes that say the type's name and are the same on both sides."""
     pattern = re.compile(rf"::{re.escape(name)}(?![\w.\"])")
     for key, definition in sorted(old.definitions.items()):
         if key.startswith(("constraint ", "index ")) and pattern.search(definition):

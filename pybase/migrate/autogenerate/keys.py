@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pybase.migrate.autogenerate import python
+from pybase.migrate.autogenerate import source, source_indexes, source_keys
 from pybase.migrate.autogenerate.columns import validate
 from pybase.migrate.autogenerate.names import derived, plain, quote, raw, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
@@ -34,13 +34,13 @@ class Keys:
         stage = Stage.KEY_DROP
         back = self._plainly(item)
         return Part(
-            stage, f"Drop {_name(item)}", (python.drop_constraint(item),), back,
+            stage, f"Drop {_name(item)}", (source_keys.drop_constraint(item),), back,
             frozenset({item.table or ""}), why=_weaker(item),
         )  # fmt: skip
 
     def _plainly(self, item: CatalogObject) -> tuple[str, ...]:
         """How a constraint is put back by a downgrade: at once, and proved."""
-        return (python.add_constraint(item), *_comment(self.old, item))
+        return (source_keys.add_constraint(item), *_comment(self.old, item))
 
     def added(self, item: CatalogObject) -> Iterator[Part]:
         """Plan a new constraint."""
@@ -62,7 +62,7 @@ class Keys:
         table = after.table or ""
         if before.definition.removesuffix(" NOT VALID") == after.definition:
             if before.definition != after.definition:
-                down = (python.drop_constraint(after), python.add_constraint(before))
+                down = (source_keys.drop_constraint(after), source_keys.add_constraint(before))
                 yield validate(table, constraint_name(after), down, find=_rows(after))
                 return
         if kind == "foreignkey" and _without_timing(before) == _without_timing(after):
@@ -81,7 +81,7 @@ class Keys:
     def _timed(self, before: CatalogObject, after: CatalogObject) -> Part:
         """When a foreign key is checked can be changed in an instant."""
         alter = f"ALTER TABLE {shown(after.table or '')} ALTER CONSTRAINT {constraint_name(after)}"
-        up, down = (python.execute(f"{alter} {_timing(item)}") for item in (after, before))
+        up, down = (source.execute(f"{alter} {_timing(item)}") for item in (after, before))
         return Part(
             Stage.FOREIGN_KEY, f"Change when {_name(after)} is checked", (up,), (down,),
             frozenset({after.table or ""}),
@@ -94,13 +94,13 @@ class Keys:
         if not self.single and not item.definition.endswith("NOT ENFORCED"):
             owes = f"{_name(item)} is proved while writers of {plain(item.table or '')} wait"
             why = (
-                "PostgreSQL has no way to add this without reading the table under a lock: choose a "
-                "quiet hour, or a new table that rows are copied to in batches."
+                "PostgreSQL has no way to add this without reading the table under a lock: choose "
+                "a quiet hour, or a new table that rows are copied to in batches."
             )
         return Part(
             stage, f"Add {_name(item)}",
-            (python.add_constraint(item), *_comment(self.new, item)),
-            (python.drop_constraint(item),), self._locked(item), why=why, owes=owes,
+            (source_keys.add_constraint(item), *_comment(self.new, item)),
+            (source_keys.drop_constraint(item),), self._locked(item), why=why, owes=owes,
             find=_rows(item),
         )  # fmt: skip
 
@@ -111,8 +111,8 @@ class Keys:
 
     def _not_valid(self, item: CatalogObject, add: Stage, prove: Stage) -> Iterator[Part]:
         name = _name(item)
-        start = python.add_constraint(item, not_valid=True)
-        drop = python.drop_constraint(item)
+        start = source_keys.add_constraint(item, not_valid=True)
+        drop = source_keys.drop_constraint(item)
         what = "check" if add is Stage.CHECK else "foreign key"
         already = item.definition.endswith(" NOT VALID")
         yield Part(
@@ -127,13 +127,13 @@ class Keys:
             )  # fmt: skip
 
     def _by_index(self, item: CatalogObject, before: CatalogObject | None) -> Part:
-        """A key whose index is built while everybody goes on, and then taken over."""
+        """Return a key whose index is built while everybody goes on, and then taken over."""
         table = item.table or ""
         return Part(
             Stage.KEY, f"{'Change' if before else 'Add'} {_name(item)}",
             (*self._taken_over(self.new, item, before is not None), *_comment(self.new, item)),
             tuple(self._taken_over(self.old, before, True)) if before
-            else (python.drop_constraint(item),),
+            else (source_keys.drop_constraint(item),),
             frozenset({table}), autocommit=True, autocommit_down=before is not None, alone=True,
             find=_rows(item),
             why="The index is built CONCURRENTLY, and the constraint takes it over in an instant. "
@@ -145,16 +145,16 @@ class Keys:
         table, name = item.table or "", constraint_name(item)
         kind = constraint_kind(item)
         index = derived(raw(name), "new") if is_change else raw(name)
-        key = python.key_index(item, index)
+        key = source_keys.key_index(item, index)
         if not is_change:
-            yield python.drop_constraint(item, if_exists=True)
-        yield python.drop_index(key, concurrently=True)
-        yield python.create_index(key, concurrently=True)
+            yield source_keys.drop_constraint(item, if_exists=True)
+        yield source_indexes.drop_index(key, concurrently=True)
+        yield source_indexes.create_index(key, concurrently=True)
         word = "PRIMARY KEY" if kind == "primary" else "UNIQUE"
         match = _TIMING.search(item.definition)
         timing = (match[0] if match else "").removesuffix(" NOT VALID")
         drop = f"DROP CONSTRAINT IF EXISTS {name}, " if is_change else ""
-        yield python.execute(
+        yield source.execute(
             f"ALTER TABLE {shown(table)} {drop}ADD CONSTRAINT {name} "
             f"{word} USING INDEX {quote(index)}{timing}"
         )
@@ -165,7 +165,8 @@ class Keys:
         """Plan the end of an index."""
         safe = self._is_safe(item)
         return Part(
-            Stage.INDEX_DROP, f"Drop {raw(item.name)}", (python.drop_index(item, concurrently=safe),),
+            Stage.INDEX_DROP, f"Drop {raw(item.name)}",
+            (source_indexes.drop_index(item, concurrently=safe),),
             tuple(self._built(self.old, item, safe)),
             frozenset({item.table or ""}), autocommit=safe, autocommit_down=safe, alone=safe,
             why="CONCURRENTLY lets readers and writers go on, and cannot run in a transaction."
@@ -178,7 +179,7 @@ class Keys:
         up = tuple(self._built(self.new, item, safe))
         return Part(
             Stage.INDEX, f"Index {plain(item.table or '')}: {raw(item.name)}", up,
-            (python.drop_index(item, concurrently=safe),),
+            (source_indexes.drop_index(item, concurrently=safe),),
             frozenset({item.table or ""}), autocommit=safe, autocommit_down=safe, alone=safe,
             why=_BUILD if safe else "", owes="" if safe or self.single else
             f"{raw(item.name)} is built while writers of {plain(item.table or '')} wait",
@@ -195,25 +196,25 @@ class Keys:
             Stage.INDEX, f"Rebuild {raw(after.name)}",
             tuple(self._replaced(after, self.new)), tuple(self._replaced(before, self.old)),
             frozenset({after.table or ""}), autocommit=True, autocommit_down=True, alone=True,
-            why="The new index is built beside the old one, which answers queries until it is done; then "
-            "it takes its name. Run again after a crash, it starts over.",
+            why="The new index is built beside the old one, which answers queries until it is "
+            "done; then it takes its name. Run again after a crash, it starts over.",
             find=_duplicates(after),
         )  # fmt: skip
 
     def _replaced(self, item: CatalogObject, side: Side) -> Iterator[str]:
         beside = derived(raw(item.name), "new")
-        yield python.drop_index(item, concurrently=True, name=quote(beside))
-        yield python.create_index(item, concurrently=True, name=quote(beside))
-        yield python.drop_index(item, concurrently=True)
+        yield source_indexes.drop_index(item, concurrently=True, name=quote(beside))
+        yield source_indexes.create_index(item, concurrently=True, name=quote(beside))
+        yield source_indexes.drop_index(item, concurrently=True)
         schema = item.name.rpartition(raw(item.name) if '"' not in item.name else item.name)[0]
         qualified = f"{shown(schema)}{quote(beside)}" if schema != "public." else quote(beside)
-        yield python.execute(f"ALTER INDEX {qualified} RENAME TO {quote(raw(item.name))}")
+        yield source.execute(f"ALTER INDEX {qualified} RENAME TO {quote(raw(item.name))}")
         yield from _index_belongings(side, item)
 
     def _built(self, side: Side, item: CatalogObject, safe: bool) -> Iterator[str]:
         if safe:
-            yield python.drop_index(item, concurrently=True)
-        yield python.create_index(item, concurrently=safe)
+            yield source_indexes.drop_index(item, concurrently=True)
+        yield source_indexes.create_index(item, concurrently=safe)
         yield from _index_belongings(side, item)
 
     def _is_safe(self, item: CatalogObject) -> bool:
@@ -230,14 +231,14 @@ _BUILD = (
 def _index_belongings(side: Side, item: CatalogObject) -> Iterator[str]:
     for extra in item.extra or ():
         if not extra.startswith("--") and " ATTACH PARTITION " not in extra:
-            yield python.execute(extra)
+            yield source.execute(extra)
     yield from _comment(side, item)
 
 
 def _comment(side: Side, item: CatalogObject) -> Iterator[str]:
     comment = side.objects.get(f"comment on {item.identity}")
     if comment is not None:
-        yield python.execute(comment.definition)
+        yield source.execute(comment.definition)
 
 
 def _name(item: CatalogObject) -> str:
@@ -264,22 +265,24 @@ def _weaker(item: CatalogObject) -> str:
 
 
 def _rows(item: CatalogObject) -> str:
-    """A query for the rows that stand in the way of a constraint."""
+    """Return a query for the rows that stand in the way of a constraint."""
     table = shown(item.table or "")
     kind = constraint_kind(item)
     if kind == "check":
-        expression = python.check_expression(item.definition.removesuffix(" NOT VALID"))
+        expression = source_keys.check_expression(item.definition.removesuffix(" NOT VALID"))
         return f"SELECT * FROM {table} WHERE NOT ({expression})" if expression else ""
     if kind == "foreignkey":
-        return python.orphans(item)
+        return source_keys.orphans(item)
     if kind in ("primary", "unique"):
-        columns = ", ".join(quote(each) for each in python.names_in_key(item))
+        columns = ", ".join(quote(each) for each in source_keys.names_in_key(item))
         return f"SELECT {columns}, count(*) FROM {table} GROUP BY {columns} HAVING count(*) > 1"
     return ""
 
 
 def _duplicates(item: CatalogObject) -> str:
-    found = python.index_elements(item) if item.definition.startswith("CREATE UNIQUE") else None
+    found = (
+        source_indexes.index_elements(item) if item.definition.startswith("CREATE UNIQUE") else None
+    )
     if not found:
         return ""
     elements, where = found

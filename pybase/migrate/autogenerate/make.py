@@ -8,7 +8,7 @@ import psycopg
 
 from pybase.errors import CheckFailedError, UsageError
 from pybase.migrate import build, catalog, scratch, sqlfiles
-from pybase.migrate.autogenerate import backfill, compare, python, renames
+from pybase.migrate.autogenerate import backfill, compare, renames, source
 from pybase.migrate.autogenerate.compare import Scope
 from pybase.migrate.autogenerate.parts import Part, Plan, Stage, Step
 from pybase.migrate.autogenerate.plan import Planner
@@ -43,20 +43,20 @@ def make(history: History, request: Request, title: str) -> Outcome | None:
     wanted = compare.scope(history)
     with _at_head(history, rendered) as url:
         first = compare.read_url(url, rendered)
-        models = compare.models_side(history, rendered, wanted, first)
-        found = _renamed(url, rendered, wanted, first, models, request)
-        if not found.changes and not found.renamed:
-            return None
-        with probing(url) as probe:
-            planner = Planner(found.old, found.new, found.changes, probe, request.single)
-            plan = planner.run()
+        with compare.models_database(history, rendered, wanted, first) as models_url:
+            models = compare.read_url(models_url, rendered)
+            found = _renamed(url, rendered, wanted, first, models, request)
+            if not found.changes and not found.renamed:
+                return None
+            with probing(url, models_url) as probe:
+                plan = Planner(found.old, found.new, found.changes, probe, request.single).run()
     plan.parts[:0] = found.renamed
     with workshop(history) as folder:
         return _tried(history, wanted, models, plan, request, title, folder)
 
 
 def _at_head(history: History, rendered: RenderedHistory):  # type: ignore[no-untyped-def]
-    """A database at head, by the rehearsal where a revision has no SQL."""
+    """Return a database at head, by the rehearsal where a revision has no SQL."""
     if rendered.problems:
         build.build(history)
     return compare.revisions_database(history, rendered)
@@ -89,18 +89,21 @@ def _renamed(
             is_open = bool(taken) and request.ask is not None
         if not taken:
             break
-        _carry_out(url, taken)
-        parts += [renames.part(each) for each in taken]
+        parts += _carry_out(url, old, taken)
         old = compare.read_url(url, rendered)
     for flag in flags:
         renames.parse(old, new, flag)  # raises: nothing is called so
     return _Comparison(old, new, changes, parts)
 
 
-def _carry_out(url: str, taken: Sequence[Rename]) -> None:
+def _carry_out(url: str, old: Side, taken: Sequence[Rename]) -> list[Part]:
+    """Rename on the scratch database; the steps that do the same in a revision."""
+    parts = []
     with psycopg.connect(url, autocommit=True) as connection:
         for rename in taken:
-            for statement in renames.sql(rename):
+            steps = [*renames.schema_parts(old, rename), renames.part(rename)]
+            statements = [*renames.schema_sql(old, rename), *renames.sql(rename)]
+            for statement in statements:
                 try:
                     connection.execute(statement.encode())
                 except psycopg.Error as error:
@@ -108,6 +111,8 @@ def _carry_out(url: str, taken: Sequence[Rename]) -> None:
                         f"{rename.flag} cannot be done: {error.diag.message_primary}.",
                         "Nothing was written.",
                     ) from error
+            parts += steps
+    return parts
 
 
 # --- trying -----------------------------------------------------------------------------------
@@ -143,7 +148,6 @@ def _tried(
             plan.parts = [
                 replace(each, alone=True) if id(each) in apart else each for each in plan.parts
             ]
-        plan.parts = [each for each in plan.parts]
     with scratch.at_head(history.settings, built.rendered) as url:
         end = compare.read_url(url, built.rendered)
     rest = compare.gap(end, models, wanted)
@@ -155,7 +159,7 @@ def _tried(
 
 
 def _failure(written: Draft, built: Built) -> tuple[int, str] | None:
-    """The first new revision that a server refused, and its words."""
+    """Return the first new revision that a server refused, and its words."""
     reports = dict(
         zip((each.script.revision for each in built.rendered.revisions), built.reports, strict=True)
     )
@@ -254,11 +258,11 @@ def _sql_step(sql: str) -> Step:
     statements = split(sql)
     if not statements:
         raise UsageError("The file holds no SQL.", "Write a statement into it.")
-    up = tuple(python.execute(each) for each in statements)
+    up = tuple(source.execute(each) for each in statements)
     down = ('raise NotImplementedError("TODO: undo it, or say why the way back does not exist.")',)
     return Step((Part(Stage.OTHER, "Run SQL", up, down),))
 
 
 def _data_step() -> Step:
     statement = backfill.loop("TABLE_NAME", "COLUMN_NAME", "RULE", "COLUMN_NAME IS NULL")
-    return Step((Part(Stage.BACKFILL, "Fill", (python.block(statement),), ()),))
+    return Step((Part(Stage.BACKFILL, "Fill", (source.block(statement),), ()),))

@@ -7,11 +7,12 @@ from pybase.errors import UsageError
 from pybase.migrate.comments import one_line
 from pybase.migrate.history import History
 
-_EMPTY_WORDS = frozenset(
-    "a an and change changed changes changing commit fix fixed fixes fixing it migrate migration "
-    "migrations minor misc more new revision revisions small some stuff temp the things this tmp todo "
-    "update updated updates updating wip".split()
-)
+_WORDS = """
+    a an and change changed changes changing commit fix fixed fixes fixing it migrate migration
+    migrations minor misc more new revision revisions small some stuff temp the things this tmp
+    todo update updated updates updating wip
+"""
+_EMPTY_WORDS = frozenset(_WORDS.split())
 _EXAMPLE = 'Say what changes: nox -s makemigration -- "add colour"'
 
 
@@ -41,14 +42,14 @@ def slug(title: str) -> str:
 
 
 def slugs(history: History) -> dict[str, Path]:
-    """The slugs of all revisions that have one, each with its file."""
+    """Return the slugs of all revisions that have one, each with its file."""
     found = {slug(script.doc): Path(script.path) for script in history.revisions}
     found.pop("", None)
     return found
 
 
 def unused(history: History, titles: list[str]) -> list[str]:
-    """Number those titles whose slug is taken, by another revision or by one before it."""
+    """Return the titles, numbered where their slug is taken already."""
     taken = set(slugs(history))
     found = []
     for title in titles:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from pybase.migrate.autogenerate import python
+from pybase.migrate.autogenerate import source, source_columns, source_indexes
 from pybase.migrate.autogenerate.names import literal, plain, raw, schema_of, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Side, constraint_name
@@ -63,7 +63,7 @@ def _made(side: Side, item: CatalogObject) -> Iterator[str]:
     if item.kind == "constraint":  # of a domain
         domain = item.name.rpartition(".")[0]
         name = item.name.rpartition(".")[2]
-        yield python.execute(
+        yield source.execute(
             f"ALTER DOMAIN {shown(domain)} ADD CONSTRAINT {name} {item.definition}"
         )
         return
@@ -71,7 +71,7 @@ def _made(side: Side, item: CatalogObject) -> Iterator[str]:
         return
     for statement in item.statements:
         if not statement.startswith("--"):
-            yield python.execute(statement)
+            yield source.execute(statement)
     if item.kind == "domain":
         for each in side.objects.values():
             if (
@@ -82,23 +82,23 @@ def _made(side: Side, item: CatalogObject) -> Iterator[str]:
                 yield from _made(side, each)
     if item.kind in ("view", "materialized view"):
         for each in side.of(item.name, "index"):
-            yield python.create_index(each)
+            yield source_indexes.create_index(each)
 
 
 def _dropped(item: CatalogObject) -> Iterator[str]:
     if item.kind == "comment":
-        yield python.execute(re.sub(r" IS E?'.*'$", " IS NULL", item.definition, flags=re.DOTALL))
+        yield source.execute(re.sub(r" IS E?'.*'$", " IS NULL", item.definition, flags=re.DOTALL))
     elif item.kind == "constraint":
         domain, _, name = item.name.rpartition(".")
-        yield python.execute(f"ALTER DOMAIN {shown(domain)} DROP CONSTRAINT {name}")
+        yield source.execute(f"ALTER DOMAIN {shown(domain)} DROP CONSTRAINT {name}")
     elif item.kind in ("trigger", "policy", "rule"):
         name = constraint_name(item)
-        yield python.execute(f"DROP {item.kind.upper()} {name} ON {shown(item.table or '')}")
+        yield source.execute(f"DROP {item.kind.upper()} {name} ON {shown(item.table or '')}")
     elif item.kind == "grants":
         for statement in item.statements:
-            yield python.execute(_ungranted(statement))
+            yield source.execute(_ungranted(statement))
     elif item.kind != "owner":
-        yield python.execute(f"DROP {item.kind.upper()} {shown(item.name)}")
+        yield source.execute(f"DROP {item.kind.upper()} {shown(item.name)}")
 
 
 def _ungranted(statement: str) -> str:
@@ -122,7 +122,7 @@ def changed(old: Side, new: Side, key: str) -> Part | str:
             (_comment(after, after.definition, new),), (_comment(before, before.definition, old),),
         )  # fmt: skip
     if kind in ("function", "procedure"):
-        up, down = (tuple(map(python.execute, each.statements)) for each in (after, before))
+        up, down = (tuple(map(source.execute, each.statements)) for each in (after, before))
         return Part(Stage.TYPE, f"Change {_called(after)}", up, down)
     if kind == "domain":
         return _domain(before, after)
@@ -136,13 +136,13 @@ def changed(old: Side, new: Side, key: str) -> Part | str:
 
 
 def _comment(item: CatalogObject, sql: str, side: Side) -> str:
-    """A comment, through `op` where it is on a table."""
+    """Return a comment, through `op` where it is on a table."""
     kind, _, name = item.about.partition(" ")
-    text = python.comment_of(side, item.about)
+    text = source.comment_of(side, item.about)
     if kind == "table" and text is not None and item.about in side.objects:
-        schema = python.schema_option(name)
-        return python.call("create_table_comment", repr(raw(name)), repr(text), schema=schema)
-    return python.execute(sql)
+        schema = source.schema_option(name)
+        return source.call("create_table_comment", repr(raw(name)), repr(text), schema=schema)
+    return source.execute(sql)
 
 
 # --- tables -----------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def _table(before: CatalogObject, after: CatalogObject) -> Part | str:
     return Part(
         Stage.COLUMN, f"Change the settings of {plain(after.name)}", up, down,
         frozenset({after.name}),
-        owes=f"{plain(after.name)} is written anew while nobody else can use it" if rewrites else "",
+        owes=f"{plain(after.name)} is written anew under a lock" if rewrites else "",
     )  # fmt: skip
 
 
@@ -175,40 +175,40 @@ def _settings(
 ) -> Iterator[str]:
     alter = f"ALTER TABLE {shown(name)}"
     if one.unlogged != other.unlogged:
-        yield python.execute(f"{alter} SET {'UNLOGGED' if other.unlogged else 'LOGGED'}")
+        yield source.execute(f"{alter} SET {'UNLOGGED' if other.unlogged else 'LOGGED'}")
     if one.method != other.method:
-        yield python.execute(f"{alter} SET ACCESS METHOD {other.method or 'heap'}")
+        yield source.execute(f"{alter} SET ACCESS METHOD {other.method or 'heap'}")
     if one.tablespace != other.tablespace:
-        yield python.execute(f"{alter} SET TABLESPACE {other.tablespace or 'pg_default'}")
+        yield source.execute(f"{alter} SET TABLESPACE {other.tablespace or 'pg_default'}")
     given = {key: value for key, value in other.storage.items() if one.storage.get(key) != value}
     if given:
         listed = ", ".join(f"{key} = {literal(value)}" for key, value in sorted(given.items()))
-        yield python.execute(f"{alter} SET ({listed})")
+        yield source.execute(f"{alter} SET ({listed})")
     gone = sorted(one.storage.keys() - other.storage.keys())
     if gone:
-        yield python.execute(f"{alter} RESET ({', '.join(gone)})")
+        yield source.execute(f"{alter} RESET ({', '.join(gone)})")
     was, now = (set(filter(None, each.inherits.split(", "))) for each in (one, other))
-    yield from (python.execute(f"{alter} NO INHERIT {each}") for each in sorted(was - now))
-    yield from (python.execute(f"{alter} INHERIT {each}") for each in sorted(now - was))
+    yield from (source.execute(f"{alter} NO INHERIT {each}") for each in sorted(was - now))
+    yield from (source.execute(f"{alter} INHERIT {each}") for each in sorted(now - was))
     yield from _beside(name, before, after)
 
 
 def _beside(name: str, before: CatalogObject, after: CatalogObject) -> Iterator[str]:
-    """What stands beside the definition: partitions, row security, replica identity."""
+    """Yield what stands beside the definition: partitions, row security, replica identity."""
     was, now = set(before.extra or ()), set(after.extra or ())
     for statement in sorted(was - now):
         attached = re.match(r"ALTER TABLE (.+?) ATTACH PARTITION (\S+)", statement)
         if attached:
-            yield python.execute(f"ALTER TABLE {attached[1]} DETACH PARTITION {attached[2]}")
+            yield source.execute(f"ALTER TABLE {attached[1]} DETACH PARTITION {attached[2]}")
         elif "FORCE ROW LEVEL" in statement:
-            yield python.execute(f"ALTER TABLE {shown(name)} NO FORCE ROW LEVEL SECURITY")
+            yield source.execute(f"ALTER TABLE {shown(name)} NO FORCE ROW LEVEL SECURITY")
         elif "ROW LEVEL" in statement:
-            yield python.execute(f"ALTER TABLE {shown(name)} DISABLE ROW LEVEL SECURITY")
+            yield source.execute(f"ALTER TABLE {shown(name)} DISABLE ROW LEVEL SECURITY")
         elif "REPLICA IDENTITY" in statement:
-            yield python.execute(f"ALTER TABLE {shown(name)} REPLICA IDENTITY DEFAULT")
+            yield source.execute(f"ALTER TABLE {shown(name)} REPLICA IDENTITY DEFAULT")
     for statement in sorted(now - was):
         if not statement.startswith("--"):
-            yield python.execute(statement)
+            yield source.execute(statement)
 
 
 # --- sequences and domains --------------------------------------------------------------------
@@ -226,17 +226,18 @@ def _resequenced(one: CatalogObject, other: CatalogObject) -> Iterator[str]:
     alter = f"ALTER SEQUENCE {shown(other.name)}"
     type_ = re.search(r" AS (\w+) ", other.definition)
     kind = f"AS {type_[1]} " if type_ and other.position >= 0 else ""
-    yield python.execute(f"{alter} {kind}{python.sequence_options(other.definition)}")
+    yield source.execute(f"{alter} {kind}{source_columns.sequence_options(other.definition)}")
     if " UNLOGGED " in one.definition and " UNLOGGED " not in other.definition:
-        yield python.execute(f"{alter} SET LOGGED")
+        yield source.execute(f"{alter} SET LOGGED")
     elif " UNLOGGED " in other.definition and " UNLOGGED " not in one.definition:
-        yield python.execute(f"{alter} SET UNLOGGED")
+        yield source.execute(f"{alter} SET UNLOGGED")
     if (one.extra or []) != (other.extra or []) and other.position >= 0:
-        yield python.execute(other.extra[0] if other.extra else f"{alter} OWNED BY NONE")
+        yield source.execute(other.extra[0] if other.extra else f"{alter} OWNED BY NONE")
 
 
 _DOMAIN = re.compile(
-    r"CREATE DOMAIN (?P<name>\S+) AS (?P<type>.+?)(?: DEFAULT (?P<default>.+?))?(?P<null> NOT NULL)?"
+    r"CREATE DOMAIN (?P<name>\S+) AS (?P<type>.+?)(?: DEFAULT (?P<default>.+?))?"
+    r"(?P<null> NOT NULL)?"
 )
 
 
@@ -252,9 +253,9 @@ def _redomained(name: str, one: re.Match[str], other: re.Match[str]) -> Iterator
     alter = f"ALTER DOMAIN {shown(name)}"
     if one["default"] != other["default"]:
         action = f"SET DEFAULT {other['default']}" if other["default"] else "DROP DEFAULT"
-        yield python.execute(f"{alter} {action}")
+        yield source.execute(f"{alter} {action}")
     if one["null"] != other["null"]:
-        yield python.execute(f"{alter} {'SET' if other['null'] else 'DROP'} NOT NULL")
+        yield source.execute(f"{alter} {'SET' if other['null'] else 'DROP'} NOT NULL")
 
 
 def schema_name(name: str) -> str:

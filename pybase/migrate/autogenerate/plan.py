@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from pybase.migrate.autogenerate import enums, others, python
+from pybase.migrate.autogenerate import enums, others, source_keys
 from pybase.migrate.autogenerate.columns import Columns, Probe
 from pybase.migrate.autogenerate.keys import Keys
 from pybase.migrate.autogenerate.names import plain
@@ -61,28 +61,29 @@ class Planner:
         for key in sorted(later):
             item = self.new.objects[key]
             self.plan.add(
-                Stage.TABLE, f"Add {plain(item.name)}", [python.add_constraint(item)],
-                [python.drop_constraint(item)],
+                Stage.TABLE, f"Add {plain(item.name)}", [source_keys.add_constraint(item)],
+                [source_keys.drop_constraint(item)],
             )  # fmt: skip
         back, back_later = in_order(self.old, self.dropped_tables)
         for key in sorted(back_later):
             item = self.old.objects[key]
             self.plan.add(
-                Stage.DROP, f"Drop {plain(item.name)}", [python.drop_constraint(item)],
-                [python.add_constraint(item)],
+                Stage.DROP, f"Drop {plain(item.name)}", [source_keys.drop_constraint(item)],
+                [source_keys.add_constraint(item)],
             )  # fmt: skip
         for table in reversed(back):
             self.plan.add(
                 Stage.DROP, f"Drop {plain(table)}", [drop_table(table)],
                 create_table(self.old, table, back_later), tables=frozenset({table}),
                 loses=f"{plain(table)} and all of its rows",
-                owes=f"drops-table on {plain(table)}: accept it with the reason why nothing uses it",
-                why=f"The rows of {plain(table)} are gone with it, and code that still uses it fails: "
-                "first release a version that does not. The way back makes the table, not its rows.",
+                owes=f"drops-table on {plain(table)}: accept it with the reason why it is unused",
+                why=f"The rows of {plain(table)} are gone with it, and code that still uses it "
+                "fails: first release a version that does not. The way back makes the table, not "
+                "its rows.",
             )  # fmt: skip
 
     def _referenced(self, table: str) -> frozenset[str]:
-        """The tables that are there already, and that a new one points to."""
+        """Return the tables that are there already, and that a new one points to."""
         owners = {
             owner
             for item in self.new.of(table, "constraint")
@@ -116,6 +117,9 @@ class Planner:
             return True
         if item.table in self.dropped_tables and change.after is None:
             return self._is_within(item)
+        if item.kind == "constraint" and item.table is None:
+            domain = f"domain {item.name.rpartition('.')[0]}"
+            return domain not in self.old.objects or domain not in self.new.objects
         if item.kind == "column":
             return False
         if item.kind == "comment":

@@ -10,17 +10,21 @@ from pybase.migrate.autogenerate.columns import Probe
 
 
 @contextmanager
-def probing(url: str) -> Iterator[Probe]:
-    """Yield a probe of the database at `url`, which is as it was afterwards."""
-    with psycopg.connect(url, autocommit=True) as connection:
+def probing(old_url: str, new_url: str) -> Iterator[Probe]:
+    """Yield a probe of the two databases, which are as they were afterwards."""
+    with (
+        psycopg.connect(old_url, autocommit=True) as old,
+        psycopg.connect(new_url, autocommit=True) as new,
+    ):
 
         @cache
         def rewrites(column: str) -> bool:
-            return _rewrites(connection, column)
+            return _rewrites(new, column)
 
         @cache
         def casts(before: str, after: str) -> str:
-            return _cast(connection, before, after)
+            found = (_cast(connection, before, after) for connection in (old, new))
+            return next((each for each in found if each is not None), f"{{}}::text::{after}")
 
         yield Probe(rewrites, casts)
 
@@ -41,8 +45,8 @@ def _file(connection: psycopg.Connection) -> object:
     return connection.execute("SELECT pg_relation_filenode('pg_temp.probe')").fetchone()
 
 
-def _cast(connection: psycopg.Connection, before: str, after: str) -> str:
-    """How a value gets from one type to the other."""
+def _cast(connection: psycopg.Connection, before: str, after: str) -> str | None:
+    """How a value gets from one type to the other; None where it does not, or is not known."""
     attempts = (
         ("", f"ALTER TABLE probe ALTER COLUMN value TYPE {after}"),
         (
@@ -58,4 +62,4 @@ def _cast(connection: psycopg.Connection, before: str, after: str) -> str:
                 return expression
         except psycopg.Error:
             continue
-    return f"{{}}::text::{after}"
+    return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from pybase.errors import CheckFailedError, UsageError
-from pybase.migrate.autogenerate import python
+from pybase.migrate.autogenerate import source, source_indexes
 from pybase.migrate.autogenerate.names import literal, parts, plain, quote, raw, schema_of, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Column, Side, constraint_name
@@ -46,7 +46,7 @@ Ask = Callable[[str], bool]
 
 
 def candidates(old: Side, new: Side, changes: Sequence[Change]) -> list[Rename]:
-    """Return the pairs that may be renames and would lose something if they are not taken for it."""
+    """Return the pairs that may be renames, and lose something if they are not taken for it."""
     gone = [old.objects[each.identity] for each in changes if each.after is None]
     come = [new.objects[each.identity] for each in changes if each.before is None]
     found = [
@@ -70,7 +70,7 @@ def _alike(one: str, other: str) -> float:
 def _schemas(
     old: Side, new: Side, gone: list[CatalogObject], come: list[CatalogObject]
 ) -> Iterator[_Scored]:
-    """A schema all of whose tables are now in another one."""
+    """Return a schema all of whose tables are now in another one."""
     lost = {_in_schema(each) for each in gone if each.kind == "table"}
     won = {_in_schema(each) for each in come if each.kind == "table"}
     for before in sorted({schema for schema, _ in lost}):
@@ -278,7 +278,7 @@ def sql(rename: Rename, *, back: bool = False) -> list[str]:
 
 
 def _moved(kind: str, old: str, new: str) -> list[str]:
-    """A table, type, index or sequence may get another schema, another name, or both."""
+    """Return a table, type, index or sequence may get another schema, another name, or both."""
     (one, before), (other, after) = (_split(each) for each in (old, new))
     statements = []
     if one != other:
@@ -286,6 +286,29 @@ def _moved(kind: str, old: str, new: str) -> list[str]:
     if before != after:
         statements.append(f"ALTER {kind.upper()} {_join(other, before)} RENAME TO {quote(after)}")
     return statements
+
+
+def schema_sql(old: Side, rename: Rename) -> list[str]:
+    """Return the statement that makes the schema that something moves to, if it is not there."""
+    schema = _split(rename.new)[0]
+    moves = not rename.of and rename.kind != "schema" and schema != _split(rename.old)[0]
+    if not moves or schema == "public" or f"schema {quote(schema)}" in old.objects:
+        return []
+    return [f"CREATE SCHEMA {quote(schema)}"]
+
+
+def schema_parts(old: Side, rename: Rename) -> list[Part]:
+    """Plan that schema."""
+    schema = quote(_split(rename.new)[0])
+    return [
+        Part(
+            Stage.RENAME,
+            f"Create schema {raw(schema)}",
+            (source.execute(statement),),
+            (source.execute(f"DROP SCHEMA {schema}"),),
+        )
+        for statement in schema_sql(old, rename)
+    ]
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -329,38 +352,38 @@ def _qualified(name: str) -> str:
 def _python(rename: Rename, back: bool) -> Iterator[str]:
     old, new = (rename.new, rename.old) if back else (rename.old, rename.new)
     if rename.kind == "column":
-        yield python.call(
+        yield source.call(
             "alter_column", repr(raw(rename.of)), repr(old), new_column_name=repr(new),
-            schema=python.schema_option(rename.of),
+            schema=source.schema_option(rename.of),
         )  # fmt: skip
         return
     if rename.kind == "table" and _split(old)[0] == _split(new)[0]:
         schema, name = _split(old)
         option = None if schema == "public" else repr(schema)
-        yield python.call("rename_table", repr(name), repr(_split(new)[1]), schema=option)
+        yield source.call("rename_table", repr(name), repr(_split(new)[1]), schema=option)
         return
-    yield from map(python.execute, sql(rename, back=back))
+    yield from map(source.execute, sql(rename, back=back))
 
 
 def _why(rename: Rename) -> str:
     if rename.kind == "column":
         return (
             "The data stay. An application that is still running the release before says "
-            f"{rename.old}, and fails from here on. Where it must not: add {rename.new}, write both, "
-            "fill it in batches, read it, and drop the old one a release later."
+            f"{rename.old}, and fails from here on. Where it must not: add {rename.new}, write "
+            "both, fill it in batches, read it, and drop the old one a release later."
         )
     if rename.kind == "table":
         return (
             "The rows stay. An application that is still running the release before says "
             f"{rename.old}, and fails from here on. Where it must not: "
-            f"CREATE VIEW {rename.old} AS SELECT * FROM {rename.new} in the same transaction, and drop "
-            "the view a release later."
+            f"CREATE VIEW {rename.old} AS SELECT * FROM {rename.new} in the same transaction, and "
+            "drop the view a release later."
         )
     if rename.kind == "enum value":
         return (
             "The rows stay. An application that is still running the release before writes "
-            f"{rename.old}, and fails from here on. Where it must not: add the new value, write it, "
-            "and leave the old one unused."
+            f"{rename.old}, and fails from here on. Where it must not: add the new value, write "
+            "it, and leave the old one unused."
         )
     return "Nothing but the name changes."
 
@@ -389,12 +412,12 @@ def derived(old: Side, new: Side, changes: Sequence[Change]) -> list[Rename]:
 def _derived(old: Side, new: Side, before: CatalogObject, after: CatalogObject) -> Rename | None:
     if before.kind == "constraint" and before.table in new.tables and before.table:
         if before.definition == after.definition and (before.extra or []) == (after.extra or []):
-            names = (raw(constraint_name(each)) for each in (before, after))
-            return Rename("constraint", *names, before.table)
+            one, other = (raw(constraint_name(each)) for each in (before, after))
+            return Rename("constraint", one, other, before.table)
     if before.kind == "index" and before.table in new.tables:
-        if before.definition and python.index_sql(before, name="x") == python.index_sql(
-            after, name="x"
-        ):
+        if before.definition and source_indexes.index_sql(
+            before, name="x"
+        ) == source_indexes.index_sql(after, name="x"):
             return Rename("index", plain(before.name), plain(after.name))
     if before.kind == "sequence" and before.table in new.tables and before.table:
         owners = (

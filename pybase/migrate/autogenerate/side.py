@@ -74,12 +74,12 @@ class Side:
         return found
 
     def of(self, table: str, *kinds: str) -> list[CatalogObject]:
-        """The objects of some kinds that belong to a table, by identity."""
+        """Return the objects of some kinds that belong to a table, by identity."""
         found = (each for each in self.by_table.get(table, ()) if each.kind in kinds)
         return sorted(found, key=lambda each: each.identity)
 
     def columns_of(self, table: str) -> list[Column]:
-        """The columns of a table in their order."""
+        """Return the columns of a table in their order."""
         found = (each for (owner, _), each in self.columns.items() if owner == table)
         return sorted(found, key=lambda each: each.position)
 
@@ -91,7 +91,7 @@ class Side:
         )
 
     def users_of_type(self, type_name: str) -> Iterator[Column]:
-        """The columns of a type, or of an array of it."""
+        """Return the columns of a type, or of an array of it."""
         for column in self.columns.values():
             if column.base_type == type_name and column.table in self.tables:
                 yield column

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from pybase.migrate.autogenerate import python
+from pybase.migrate.autogenerate import source, source_columns, source_indexes, source_keys
 from pybase.migrate.autogenerate.names import raw, shown
 from pybase.migrate.autogenerate.side import Column, Side, constraint_kind, constraint_name
 from pybase.migrate.catalog import CatalogObject
@@ -36,18 +36,14 @@ def table_parts(item: CatalogObject) -> TableParts | None:
     found = _DEFINITION.fullmatch(item.definition)
     if found is None:
         return None
-    storage = dict(
-        (key.strip(), value.strip().strip("'"))
-        for key, _, value in (
-            each.partition("=") for each in (found["storage"] or "").split(", ") if each
-        )
-    )
-    words = ("inherits", "partition", "method")
+    pairs = (each.partition("=") for each in (found["storage"] or "").split(", ") if each)
     return TableParts(
-        bool(found["unlogged"]),
-        *(found[word] or "" for word in words),
-        storage,
-        found["tablespace"] or "",
+        unlogged=bool(found["unlogged"]),
+        inherits=found["inherits"] or "",
+        partition=found["partition"] or "",
+        method=found["method"] or "",
+        storage={key.strip(): value.strip().strip("'") for key, _, value in pairs},
+        tablespace=found["tablespace"] or "",
     )
 
 
@@ -61,27 +57,27 @@ def create_table(side: Side, table: str, later: Collection[str] = ()) -> list[st
     serials = [each for each in columns if each.sequence and not each.identity]
     item = side.objects.get(f"table {table}")
     if item is None:
-        return [python.execute(sql) for sql in _foreign(side, table, columns)]
+        return [source.execute(sql) for sql in _foreign(side, table, columns)]
     inline, apart = _inline(keys)
-    source = _create_source(side, item, columns, inline)
-    if source is None:
+    written = _create_source(side, item, columns, inline)
+    if written is None:
         before = [_create_sequence(side, each) for each in serials]
         after = [_owned(each) for each in serials]
-        statements = [*before, python.execute(_create_sql(side, item, columns, keys)), *after]
+        statements = [*before, source.execute(_create_sql(side, item, columns, keys)), *after]
     else:
-        statements = [source, *(python.add_constraint(each) for each in apart)]
-    return [*statements, *_belongings(side, table, has_comments=source is not None)]
+        statements = [written, *(source_keys.add_constraint(each) for each in apart)]
+    return [*statements, *_belongings(side, table, has_comments=written is not None)]
 
 
 def _inline(keys: list[CatalogObject]) -> tuple[list[str], list[CatalogObject]]:
     inline, apart = [], []
     order = {"primary": 0, "unique": 1, "check": 2, "foreignkey": 3}
     for item in sorted(keys, key=lambda each: order.get(constraint_kind(each), 9)):
-        source = python.inline_constraint(item)
-        if source is None:
+        written = source_keys.inline_constraint(item)
+        if written is None:
             apart.append(item)
         else:
-            inline.append(source)
+            inline.append(written)
     return inline, apart
 
 
@@ -95,19 +91,21 @@ def _create_source(
         raw(each)
         for key in side.of(item.name, "constraint")
         if constraint_kind(key) == "primary"
-        for each in python.names_in_key(key)
+        for each in source_keys.names_in_key(key)
     }
-    sources = [python.column_source(side, each, in_key=raw(each.name) in keys) for each in columns]
+    sources = [
+        source_columns.column_source(side, each, in_key=raw(each.name) in keys) for each in columns
+    ]
     serial = sum(bool(each.sequence and not each.identity) for each in columns)
     if None in sources or serial > 1 or any(each.startswith("toast.") for each in found.storage):
         return None
-    comment = python.comment_of(side, item.identity)
-    return python.call(
+    comment = source.comment_of(side, item.identity)
+    return source.call(
         "create_table",
         repr(raw(item.name)),
         *(each for each in sources if each),
         *inline,
-        schema=python.schema_option(item.name),
+        schema=source.schema_option(item.name),
         comment=None if comment is None else repr(comment),
         prefixes="['UNLOGGED']" if found.unlogged else None,
         postgresql_partition_by=repr(found.partition) if found.partition else None,
@@ -118,7 +116,7 @@ def _create_source(
 def _create_sql(
     side: Side, item: CatalogObject, columns: list[Column], keys: list[CatalogObject]
 ) -> str:
-    lines = [python.column_sql(side, each) for each in columns]
+    lines = [source_columns.column_sql(side, each) for each in columns]
     lines += [
         f"CONSTRAINT {constraint_name(each)} {each.definition}"
         for each in keys
@@ -139,24 +137,24 @@ def _belongings(side: Side, table: str, *, has_comments: bool) -> Iterator[str]:
     item = side.objects[f"table {table}"]
     for index in side.of(table, "index"):
         if index.definition and not _is_inherited(index):
-            yield python.create_index(index)
+            yield source_indexes.create_index(index)
     for extra in item.extra or ():
         if not extra.startswith("--"):
-            yield python.execute(extra)
+            yield source.execute(extra)
     for kind in ("column", "statistics", "rule", "trigger", "policy"):
         for each in side.of(table, kind):
             if each.position < 0 and kind == "trigger":
                 continue
             if kind != "column":
-                yield python.execute(each.definition)
+                yield source.execute(each.definition)
             for extra in each.extra or ():
                 if not extra.startswith("--"):
-                    yield python.execute(extra)
+                    yield source.execute(extra)
     told = {f"column {table}.{each.name}" for each in side.columns_of(table)} | {f"table {table}"}
     for each in side.of(table, "comment", "grants"):
         if each.kind == "grants" or not has_comments or each.about not in told:
             for statement in each.statements:
-                yield python.execute(statement)
+                yield source.execute(statement)
 
 
 def _is_inherited(index: CatalogObject) -> bool:
@@ -165,18 +163,18 @@ def _is_inherited(index: CatalogObject) -> bool:
 
 def _create_sequence(side: Side, column: Column) -> str:
     item = side.objects[f"sequence {column.sequence}"]
-    return python.execute(item.definition.replace(f" {item.name} ", f" {shown(item.name)} ", 1))
+    return source.execute(item.definition.replace(f" {item.name} ", f" {shown(item.name)} ", 1))
 
 
 def _owned(column: Column) -> str:
-    return python.execute(
+    return source.execute(
         f"ALTER SEQUENCE {shown(column.sequence)} OWNED BY {shown(column.table)}.{column.name}"
     )
 
 
 def drop_table(table: str) -> str:
     """Return the statement that drops a table."""
-    return python.call("drop_table", repr(raw(table)), schema=python.schema_option(table))
+    return source.call("drop_table", repr(raw(table)), schema=source.schema_option(table))
 
 
 def in_order(side: Side, tables: Collection[str]) -> tuple[list[str], set[str]]:
@@ -218,7 +216,7 @@ def _referenced(side: Side, item: CatalogObject, table: str) -> set[str]:
 
 
 def _parents(side: Side, table: str) -> set[str]:
-    """The tables that a partition or an inheriting table needs."""
+    """Return the tables that a partition or an inheriting table needs."""
     item = side.objects.get(f"table {table}")
     text = " ".join(item.statements) if item else ""
     found = re.findall(r"ALTER TABLE (\S+) ATTACH PARTITION", text)

@@ -29,34 +29,13 @@ _PLAIN = {
     "interval": "sa.Interval()",
     "public.citext": "postgresql.CITEXT()",
     "public.hstore": "postgresql.HSTORE()",
-} | {
-    name: f"postgresql.{name.upper()}()"
-    for name in [
-        "inet",
-        "cidr",
-        "macaddr",
-        "macaddr8",
-        "money",
-        "oid",
-        "regclass",
-        "tsvector",
-        "tsquery",
-        "bit",
-        "int4range",
-        "int8range",
-        "numrange",
-        "daterange",
-        "tsrange",
-        "tstzrange",
-        "int4multirange",
-        "int8multirange",
-        "nummultirange",
-        "datemultirange",
-        "tsmultirange",
-        "tstzmultirange",
-    ]
-    if name != "bit"
 }
+_POSTGRESQL = """
+    inet cidr macaddr macaddr8 money oid regclass tsvector tsquery int4range int8range numrange
+    daterange tsrange tstzrange int4multirange int8multirange nummultirange datemultirange
+    tsmultirange tstzmultirange
+"""
+_PLAIN |= {name: f"postgresql.{name.upper()}()" for name in _POSTGRESQL.split()}
 _SIZED = (
     (r"character varying\((\d+)\)", "sa.String(length={0})"),
     (r"character\((\d+)\)", "sa.CHAR(length={0})"),

@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 from alembic.script.write_hooks import _run_hooks
 
 from pybase.files import write_file
-from pybase.migrate import sqlfiles
+from pybase.migrate import obstacles, sqlfiles
 from pybase.migrate.autogenerate import message
 from pybase.migrate.autogenerate.parts import Step
 from pybase.migrate.history import History, explained
@@ -86,7 +86,7 @@ def draft(history: History, folder: Path, title: str, steps: Sequence[Step]) -> 
 
 
 def _scripts(history: History, folder: Path) -> tuple[ScriptDirectory, Path]:
-    """The project's script directory with one more folder, and where new revisions belong."""
+    """Return the project's scripts with one more folder, and where new revisions belong."""
     scripts = ScriptDirectory.from_config(history.config)
     scripts.hooks = []
     scripts.messaging_opts = {"quiet": True}
@@ -143,7 +143,7 @@ def _finished(text: str, step: Step, place: int, titles: Sequence[str]) -> str:
         "\n".join(wrap(_safe(each), _WIDTH, break_long_words=False, break_on_hyphens=False))
         for each in reasons
     ]
-    paragraphs += [f"Rows in the way: {_safe(each)}" for each in finds]
+    paragraphs += [f"{obstacles.MARK}{_safe(each)}" for each in finds]
     why = "\n\n".join(paragraphs)
     head, mark, rest = text.partition("Revision ID:")
     is_first = place == 0
@@ -173,7 +173,7 @@ def _format(folder: Path, paths: Sequence[Path], hooks: Sequence[Mapping[str, st
         subprocess.run([*ruff, *arguments, *map(str, paths)], check=False, cwd=folder)
     own = [hook for hook in hooks if "ruff" not in " ".join(map(str, hook.values()))]
     for path in paths if own else ():
-        _run_hooks(path, own)  # type: ignore[arg-type]
+        _run_hooks(path, own)
 
 
 def put_in_place(written: Draft, sql: Mapping[str, str]) -> tuple[list[Path], list[str]]:

@@ -42,11 +42,11 @@ class Case:
         return oid in self.known.relations
 
     def finding(self, seen: Observation, code: str, oid: int, detail: str = "") -> Finding:
-        """A finding about a relation, under the name that the statement gave it."""
+        """Return a finding about a relation, under the name that the statement gave it."""
         return Finding(seen.index, code, self.named(oid, seen), detail)
 
     def named(self, oid: int, seen: Observation) -> str:
-        """A partition stands for its parent where the statement went through the parent."""
+        """Name a relation; a partition goes by its parent where the statement went through that."""
         relation = self.known.relations[oid]
         if relation.parent in self.known.relations:
             if seen.locks.get(relation.parent, -1) >= SHARE:
@@ -55,7 +55,7 @@ class Case:
 
 
 def family(state: State, oid: int) -> Iterator[int]:
-    """A table with all of its partitions."""
+    """Return a table with all of its partitions."""
     yield oid
     for child, relation in state.relations.items():
         if relation.parent == oid:
@@ -82,7 +82,7 @@ def is_rewritten(seen: Observation, oid: int) -> bool:
 
 
 def changed(seen: Observation) -> Iterator[tuple[int, Relation, Relation]]:
-    """The relations that were there before and after the statement, and are not the same."""
+    """Return the relations that were there before and after the statement, and are not the same."""
     for oid, before in seen.before.relations.items():
         after = seen.after.relations.get(oid)
         if after is not None and after is not before and after != before:
@@ -90,14 +90,14 @@ def changed(seen: Observation) -> Iterator[tuple[int, Relation, Relation]]:
 
 
 def gone(seen: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:
-    """The relations of some kinds that the statement made disappear."""
+    """Return the relations of some kinds that the statement made disappear."""
     for oid, before in seen.before.relations.items():
         if before.kind in kinds and oid not in seen.after.relations:
             yield oid, before
 
 
 def made(seen: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:
-    """The relations of some kinds that the statement made."""
+    """Return the relations of some kinds that the statement made."""
     for oid, after in seen.after.relations.items():
         if after.kind in kinds and oid not in seen.before.relations:
             yield oid, after

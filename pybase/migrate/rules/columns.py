@@ -15,7 +15,7 @@ _ADVICE = (
 
 
 def required(case: Case) -> Iterator[Finding]:
-    """New columns of known tables into which an old INSERT cannot write."""
+    """Find new columns of known tables into which an old INSERT cannot write."""
     for number, oid, column in _new_columns(case):
         if not case.is_known(oid) or case.run.end.relations[oid].parent in case.known.relations:
             continue
@@ -106,7 +106,7 @@ def _new_columns(case: Case, *, retyped: bool = False) -> Iterator[tuple[int, in
 
 
 def _added(case: Case, oid: int, number: int) -> int:
-    """The statement after which the column is there with its type."""
+    """Return the statement after which the column is there with its type."""
     for seen in case.observations:
         after = seen.after.relations.get(oid)
         before = seen.before.relations.get(oid)

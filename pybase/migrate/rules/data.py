@@ -11,7 +11,7 @@ from pybase.migrate.watch import ROW_EXCLUSIVE, SHARE, Observation
 
 
 def data_changes(case: Case, seen: Observation) -> Iterator[Finding]:
-    """A statement that may go through a whole table, and the tables that stay locked meanwhile."""
+    """Find a statement that may go through a whole table, and what stays locked meanwhile."""
     tables = {
         oid
         for oid in _worked_through(case, seen)
@@ -26,7 +26,7 @@ def data_changes(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def _worked_through(case: Case, seen: Observation) -> set[int]:
-    """The known tables that one statement reads or writes from end to end."""
+    """Return the known tables that one statement reads or writes from end to end."""
     if is_write(seen.sql):
         found = _by_statement(case, seen)
     elif is_opaque(seen.sql) and not _commits(seen):
@@ -48,7 +48,7 @@ def _by_statement(case: Case, seen: Observation) -> set[int]:
 
 
 def _written(case: Case, seen: Observation) -> set[int]:
-    """Tables with rows written, or locked as by a writer: a sample may hold no row that matches."""
+    """Find tables with rows written, or locked as by a writer: no sample row may match."""
     locked = {oid for oid, rank in seen.gained.items() if rank == ROW_EXCLUSIVE}
     written = {oid for oid in (*seen.rows, *locked) if case.is_known(oid)}
     roots = {case.known.relations[oid].parent for oid in written}
@@ -78,7 +78,7 @@ def _commits(seen: Observation) -> bool:
 
 
 def moved_and_dropped(case: Case) -> Iterator[Finding]:
-    """Rows that the upgrade moved to a table of its own, which the downgrade just drops."""
+    """Find rows that the upgrade moved to a table of its own, which the downgrade just drops."""
     if case.upgrade is None:
         return
     lost = any(

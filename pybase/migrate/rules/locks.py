@@ -15,9 +15,11 @@ MANY_TABLES = 3
 
 
 def index_builds(case: Case, seen: Observation) -> Iterator[Finding]:
-    """CREATE INDEX and REINDEX that writers wait for; a key's own index is the key's matter."""
+    """Find CREATE INDEX and REINDEX that writers wait for; the index of a key is the key's."""
     keys = _key_indexes(seen.after)
-    indexes = [(oid, None, after) for oid, after in made(seen, "iI")]
+    indexes: list[tuple[int, Relation | None, Relation]] = [
+        (oid, None, after) for oid, after in made(seen, "iI")
+    ]
     indexes += [(oid, before, after) for oid, before, after in changed(seen) if after.table]
     for oid, before, after in indexes:
         if not case.is_known(after.table) or (before is None and oid in keys):
@@ -31,7 +33,7 @@ def index_builds(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def index_drops(case: Case, seen: Observation) -> Iterator[Finding]:
-    """DROP INDEX; not one that goes with its column, its constraint or its table."""
+    """Find DROP INDEX; not one that goes with its column, its constraint or its table."""
     keys = _key_indexes(seen.before)
     for oid, index in gone(seen, "iI"):
         table = case.run.end.relations.get(index.table)
@@ -47,9 +49,9 @@ def index_drops(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def _key_indexes(state: State) -> set[int]:
-    """The indexes behind unique, primary key and exclusion constraints."""
+    """Return the indexes behind unique, primary key and exclusion constraints."""
     return {
-        constraint.index
+        constraint.index_oid
         for relation in state.relations.values()
         for constraint in relation.constraints.values()
         if constraint.kind in "pux"
@@ -66,7 +68,7 @@ _CODES = {
 
 
 def constraints(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Constraints that are proved by reading the table while it is locked."""
+    """Find constraints that are proved by reading the table while it is locked."""
     for oid, before, after in changed(seen):
         if not case.is_known(oid):
             continue
@@ -101,7 +103,7 @@ def _validated(case: Case, seen: Observation, oid: int, key: int) -> Iterator[Fi
 
 
 def domain_constraints(case: Case, seen: Observation) -> Iterator[Finding]:
-    """A domain's check reads every table that has a column of it."""
+    """Find checks added to a domain: they read every table that has a column of it."""
     for oid, after in seen.after.types.items():
         before = seen.before.types.get(oid)
         if before is None or oid not in case.known.types or not seen.scans:
@@ -111,7 +113,7 @@ def domain_constraints(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def not_null(case: Case, seen: Observation) -> Iterator[Finding]:
-    """SET NOT NULL that no validated check has proved; a primary key says so itself."""
+    """Find SET NOT NULL that no validated check has proved; a primary key says so itself."""
     for oid, before, after in changed(seen):
         keys = {key for key, each in after.constraints.items() if each.kind == "p"}
         if not case.is_known(oid) or keys - set(before.constraints) or is_rewritten(seen, oid):
@@ -128,7 +130,7 @@ def not_null(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def rewrites(case: Case, seen: Observation) -> Iterator[Finding]:
-    """A table that got a new file, under the code of what gave it one."""
+    """Find tables that got a new file, under the code of what gave them one."""
     for oid, before, _after in changed(seen):
         if before.is_table and case.is_known(oid) and is_rewritten(seen, oid):
             yield case.finding(seen, _rewrite_code(seen.sql, before.kind), oid)
@@ -150,8 +152,10 @@ def _rewrite_code(sql: str, kind: str) -> str:
 
 
 def partitions(case: Case, seen: Observation) -> Iterator[Finding]:
-    """ATTACH that reads rows to prove bounds, and DETACH that waits for everybody."""
-    attached = [(oid, None, after) for oid, after in made(seen, "rp") if after.parent]
+    """Find ATTACH that reads rows to prove bounds, and DETACH that waits for everybody."""
+    attached: list[tuple[int, Relation | None, Relation]] = [
+        (oid, None, after) for oid, after in made(seen, "rp") if after.parent
+    ]
     attached += [row for row in changed(seen) if row[2].parent != row[1].parent]
     for oid, before, after in attached:
         parent = seen.after.relations.get(after.parent)
@@ -168,7 +172,7 @@ def partitions(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def lock_table(case: Case, seen: Observation) -> Iterator[Finding]:
-    """LOCK TABLE, also where a DO block does nothing else."""
+    """Find LOCK TABLE, also where a DO block does nothing else."""
     is_lock = is_kind(seen.sql, ast.LockStmt)
     is_quiet = is_opaque(seen.sql) and not (seen.scans or seen.rows or _is_changed(seen))
     if is_lock or is_quiet:
@@ -187,7 +191,7 @@ def _is_changed(seen: Observation) -> bool:
 
 
 def triggers(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Triggers switched off, those of foreign keys among them."""
+    """Find triggers switched off, those of foreign keys among them."""
     for oid, before, after in changed(seen):
         if case.is_known(oid) and any(
             enabled in "DR" and before.triggers.get(key) in ("O", "A")
@@ -199,7 +203,7 @@ def triggers(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def many_locks(case: Case, seen: Observation) -> Iterator[Finding]:
-    """More tables locked against writers at once than a foreign key or a swap needs."""
+    """Find more tables locked against writers at once than a foreign key or a swap needs."""
     tables = {
         case.named(oid, seen)
         for oid, rank in seen.locks.items()

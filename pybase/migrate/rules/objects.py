@@ -13,21 +13,21 @@ from pybase.migrate.watch import Observation
 
 
 def dropped_tables(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Tables; one of a family stands for its partitions."""
+    """Find dropped tables; one of a family stands for its partitions."""
     for oid, relation in gone(seen, "rpf"):
         if case.is_known(oid) and relation.parent not in _gone_oids(seen):
             yield _loss(case, seen, "drops-table", relation.label, "")
 
 
 def emptied_tables(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Tables that a downgrade truncates."""
+    """Find tables that a downgrade truncates."""
     for finding in rewrites(case, seen) if not case.is_upgrade else ():
         if finding.code == "truncates":
             yield _loss(case, seen, finding.code, finding.relation, "")
 
 
 def dropped_columns(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Columns of tables that stay."""
+    """Find dropped columns of tables that stay."""
     for oid, before, after in changed(seen):
         if not before.is_table or not case.is_known(oid):
             continue
@@ -39,7 +39,7 @@ def dropped_columns(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def dropped_views(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Views, unless one of that name with every old column is there at the end."""
+    """Find dropped views, unless one of that name with every old column is there at the end."""
     for oid, view in gone(seen, "vm"):
         if case.is_upgrade and case.is_known(oid):
             again = _by_name(case.run.end, view)
@@ -59,7 +59,7 @@ def _gone_oids(seen: Observation) -> set[int]:
 
 
 def _by_name(state: State, relation: Relation) -> Relation | None:
-    """The relation that now has the name of another, which is not it."""
+    """Return the relation that now has the name of another, which is not it."""
     for each in state.relations.values():
         if (each.schema_oid, each.name) == (relation.schema_oid, relation.name):
             return each
@@ -71,7 +71,7 @@ def _column_names(relation: Relation) -> set[str]:
 
 
 def renamed_relations(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Tables and views, unless a view of the old name takes their place."""
+    """Find renamed tables and views, unless a view of the old name takes their place."""
     for oid, before, after in changed(seen):
         if before.kind not in "rpfvm" or not case.is_known(oid) or not case.is_upgrade:
             continue
@@ -81,7 +81,7 @@ def renamed_relations(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def renamed_columns(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Columns of tables and views."""
+    """Find renamed columns of tables and views."""
     for oid, before, after in changed(seen):
         if before.kind not in "rpfvm" or not case.is_known(oid) or not case.is_upgrade:
             continue
@@ -93,7 +93,7 @@ def renamed_columns(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def schemas(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Schemas; what is in them comes under its own code when it goes."""
+    """Find schemas that go or are renamed; what goes with one has its own code."""
     for oid, name in seen.before.schemas.items():
         if oid not in case.known.schemas or not case.is_upgrade:
             continue
@@ -104,7 +104,7 @@ def schemas(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def types(case: Case) -> Iterator[Finding]:
-    """Types and enum values, by what is there at the end under the old name."""
+    """Find types and enum values, by what is there at the end under the old name."""
     if not case.is_upgrade:
         return
     at_end = {(each.schema, each.name): (oid, each) for oid, each in case.run.end.types.items()}
@@ -134,7 +134,7 @@ def _renamed_schemas(case: Case) -> set[str]:
 
 
 def _when(case: Case, oid: int) -> int:
-    """The statement that last changed a type."""
+    """Return the statement that last changed a type."""
     for seen in reversed(case.observations):
         if seen.before.types.get(oid) != seen.after.types.get(oid):
             return seen.index
@@ -142,7 +142,7 @@ def _when(case: Case, oid: int) -> int:
 
 
 def functions(case: Case) -> Iterator[Finding]:
-    """Functions that an application may call; no application calls a trigger's."""
+    """Find functions that are gone; no application calls a trigger's."""
     if not case.is_upgrade:
         return
     at_end = set(case.run.end.functions.values())
@@ -155,7 +155,7 @@ def functions(case: Case) -> Iterator[Finding]:
 
 
 def access(case: Case) -> Iterator[Finding]:
-    """Rights taken away, and row security switched on, for tables that were there."""
+    """Find rights taken away, and row security switched on, for tables that were there."""
     if not case.is_upgrade:
         return
     for oid, before in case.known.relations.items():

@@ -15,7 +15,7 @@ _NAME_TOO_LONG = "42622"
 
 
 def cut_names(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Identifiers that PostgreSQL said it cut; the table is the one that it locked the most."""
+    """Find names that PostgreSQL said it cut; the table is the one that it locked the most."""
     for notice in seen.notices if case.is_upgrade else ():
         if notice.startswith(_NAME_TOO_LONG):
             tables = [
@@ -30,7 +30,7 @@ def cut_names(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def refusals(case: Case, seen: Observation) -> Iterator[Finding]:
-    """What PostgreSQL refused, under the most special code for it."""
+    """Tell what PostgreSQL refused, under the most special code for it."""
     error = seen.error
     if error is None:
         return
@@ -51,7 +51,7 @@ def refusals(case: Case, seen: Observation) -> Iterator[Finding]:
 
 
 def _table_of(case: Case, sql: str) -> str:
-    """The first table that a statement names, or whose index it names."""
+    """Return the first table that a statement names, or whose index it names."""
     state = case.run.start
     found = (find(state, name) for name in names(sql))
     oid = next((oid for oid in found if oid is not None), None)
@@ -76,14 +76,14 @@ def transaction_control(case: Case) -> Iterator[Finding]:
 
 
 def autocommit(case: Case) -> Iterator[Finding]:
-    """An autocommit block beside anything else but the version."""
+    """Return an autocommit block beside anything else but the version."""
     own = [block for block in case.rendering.blocks if not case.rendering.is_bookkeeping(block)]
     if len(own) > 1 and any(not block.transactional for block in own):
         yield Finding(-1, "autocommit-not-alone", "")
 
 
 def rendering(case: Case) -> Iterator[Finding]:
-    """A revision without SQL, and a way back that is missing."""
+    """Return a revision without SQL, and a way back that is missing."""
     if case.rendering.is_missing:
         yield Finding(
             -1,
@@ -96,7 +96,7 @@ def rendering(case: Case) -> Iterator[Finding]:
 
 
 def way_back(case: Case) -> Iterator[Finding]:
-    """A downgrade that does nothing, or not enough."""
+    """Return a downgrade that does nothing, or not enough."""
     if case.is_upgrade or case.rendering.error or case.rendering.refusal or not case.trace:
         return
     if case.run.error:
