@@ -14,8 +14,8 @@ from pybase.cli import VERBS, _parser
 
 ROOT = Path(__file__).parents[1]
 IN_ORDER = [
-    "migrate", "makemigration", "downgrade", "current", "history", "pending", "sql", "sql-lint",
-    "check", "db", "tests", "lint", "typing",
+    "migrate", "makemigration", "rebase", "downgrade", "current", "history", "pending", "sql",
+    "sql-lint", "check", "db", "tests", "lint", "typing",
 ]  # fmt: skip
 BARE = {"sql-lint", "check", "tests", "lint", "typing"}
 DESTROYERS = {"downgrade", "db"}
@@ -107,7 +107,7 @@ def test_usage_of_a_session_says_more_than_its_line(name: str) -> None:
     ("tag", "members"),
     [
         ("check", BARE),
-        ("sql", {"sql", "sql-lint"}),
+        ("sql", {"rebase", "sql", "sql-lint"}),
         ("db", {"migrate", "makemigration", "downgrade", "current", "history", "pending", "db"}),
     ],
 )

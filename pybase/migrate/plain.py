@@ -6,6 +6,7 @@ second one, made when it is first wanted, which follows from then on.
 """
 
 from contextlib import ExitStack
+from typing import Any
 
 import psycopg
 
@@ -26,19 +27,34 @@ class Plain:
         self._at = 0
         self._url = ""
         self._around = ExitStack()
+        self._connection: psycopg.Connection[Any] | None = None
 
     def close(self) -> None:
         """Drop the second database."""
+        if self._connection is not None:
+            self._connection.close()
         self._around.close()
 
-    def copy_over(self, url: str, revision: RenderedRevision) -> None:
-        """Make the database at `url`, to which nobody is connected, one before `revision`."""
+    def before(self, revision: RenderedRevision) -> psycopg.Connection[Any]:
+        """Bring the database before a revision; returns a connection to it."""
+        return self._to(self._places[revision.script.revision])
+
+    def copy_after(self, revision: RenderedRevision, url: str) -> None:
+        """Make the database at `url`, to which nobody is connected, a copy after a revision."""
+        self._to(self._places[revision.script.revision] + 1)
+        self._to(self._at).close()
+        copy_over(self._url, url)
+
+    def _to(self, place: int) -> psycopg.Connection[Any]:
         if not self._url:
             server = scratch.server(self._history.settings)
             self._url = self._around.enter_context(scratch_database(server))
-        place = self._places[revision.script.revision]
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            for each in self._revisions[self._at : place]:
-                scratch.lead_over(self._history, self._url, connection, each)
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self._url, autocommit=True)
+        for each in self._revisions[self._at : place]:
+            scratch.lead_over(self._history, self._url, self._connection, each)
+        if self._at < place:
+            self._connection.execute("RESET SESSION AUTHORIZATION")
+            self._connection.execute("RESET ALL")
         self._at = place
-        copy_over(self._url, url)
+        return self._connection

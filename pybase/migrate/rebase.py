@@ -16,6 +16,7 @@ from alembic.script import Script
 from pybase.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.files import write_file
 from pybase.migrate import apply, branch, build, history, sqlfiles, target
+from pybase.migrate.autogenerate.signals import terminable, undisturbed
 from pybase.migrate.history import History
 from pybase.settings import Settings
 
@@ -50,7 +51,8 @@ def rebase(settings: Settings) -> Rebased | None:
     ours = _ours(revisions)
     moves = _moves(revisions, ours)
     _require_not_applied(revisions, moves)
-    return _moved(revisions, moves)
+    with terminable():
+        return _moved(revisions, moves)
 
 
 def _ours(revisions: History) -> dict[str, Script]:
@@ -177,7 +179,8 @@ def _moved(revisions: History, moves: list[Move]) -> Rebased:
         return Rebased(tuple(moves), tuple(stale))
     finally:
         if not is_done:
-            _restore(before, saved)
+            with undisturbed():
+                _restore(before, saved)
 
 
 def _restore(before: Mapping[Path, str], saved: Mapping[Path, bytes | None]) -> None:

@@ -4,8 +4,7 @@ Each is run for real; its downgrade is rolled back afterwards, or runs on a copy
 a transaction. What was seen becomes a `Report`, which says all that a reviewer is told.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +13,7 @@ import psycopg
 from pybase.migrate import catalog, scratch
 from pybase.migrate.hazards import Finding
 from pybase.migrate.leash import TimeLimitError
+from pybase.migrate.plain import Plain
 from pybase.migrate.render import RenderedRevision, Rendering, repeatable
 from pybase.migrate.rules import Case, judge
 from pybase.migrate.rules.case import is_rewritten, is_scanned
@@ -21,7 +21,6 @@ from pybase.migrate.rules.shape import is_transaction_control
 from pybase.migrate.samples import Samples
 from pybase.migrate.schema import render_schema
 from pybase.migrate.watch import ROW_EXCLUSIVE, Observation, Run, Watcher
-from pybase.postgres import database_name, scratch_database
 
 
 @dataclass(frozen=True)
@@ -73,17 +72,16 @@ class Rehearsal:
         run_online: Callable[[RenderedRevision], None],
         *,
         failed: Iterable[str] | None = None,
-        without_samples: Callable[[RenderedRevision], None] | None = None,
+        plain: Plain | None = None,
     ) -> None:
         """Begin on the database at `url`, wherever in the history it stands.
 
         `run_online` brings it over a revision that has no SQL. `failed` are the revisions that did
-        not lead on in the rehearsal that has left it; None where none has. `without_samples` makes
-        it what the revisions before one alone leave; without it, all rows are taken away.
-        Raises psycopg.Error.
+        not lead on in the rehearsal that has left it; None where none has. `plain` knows the rows
+        that the revisions make. Raises psycopg.Error.
         """
         self._url = url
-        self._without_samples = without_samples
+        self._plain = plain
         self._ignored = (version_table,)
         self._small_tables = small_tables
         self._run_online = run_online
@@ -95,6 +93,8 @@ class Rehearsal:
         self._open()
         if failed is None:
             self._fill()
+        else:
+            self._samples.keep(self._watcher.state)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -111,7 +111,7 @@ class Rehearsal:
         if run.error is not None or revision.upgrade.error:
             report = self._led_over(revision, case)
         else:
-            before, self._catalog = self._catalog, self._snapshot(self._watcher)
+            before, self._catalog = self._catalog, self._snapshot()
             trace = _trace(before, self._catalog)
             upgrade = self._report(case)
             report = RevisionReport(upgrade, self._downgraded(revision, case, before, trace))
@@ -147,50 +147,50 @@ class Rehearsal:
             changes = ""  # nobody can tell what such a revision leaves
         if all(map(rendering.is_bookkeeping, rendering.blocks)):
             return self._report(replace(case, trace=changes))
-        run, trace = self._way_back(upgrade, rendering, before)
+        run, trace = self._way_back(revision, upgrade, rendering, before)
         return self._report(replace(case, run=run, trace=trace))
 
     def _way_back(
-        self, upgrade: Case, rendering: Rendering, before: catalog.Snapshot
+        self,
+        revision: RenderedRevision,
+        upgrade: Case,
+        rendering: Rendering,
+        before: catalog.Snapshot,
     ) -> tuple[Run, str]:
         """Run a downgrade and undo it; tells what it did not restore."""
-        if rendering.is_transactional:
-            run, trace = self._back_to(before, rendering, self._watcher)
-            if not _is_about_rows(run.error):
-                return run, trace
-        with self._copied() as copy:
-            if rendering.is_transactional:
-                Samples(copy.connection, copy.state, self._ignored).clear(copy.state)
-                copy.look_again()
-            run, trace = self._back_to(before, rendering, copy)
-            if not rendering.is_transactional and not (run.error or upgrade.run.error):
-                trace += _fails_again(copy, upgrade.rendering)
-        return run, trace
-
-    def _back_to(
-        self, before: catalog.Snapshot, rendering: Rendering, watcher: Watcher
-    ) -> tuple[Run, str]:
         traces: list[str] = []
 
         def look() -> None:
-            traces.append(_trace(before, self._snapshot(watcher)))
+            traces.append(_trace(before, self._snapshot()))
 
-        run = self._run(rendering, watcher, keep=False, at_end=look)
-        return run, "".join(traces)
+        def delete() -> None:
+            self._samples.delete(self._watcher.state)
 
-    @contextmanager
-    def _copied(self) -> Iterator[Watcher]:
-        """Yield a copy of the database, in which all has the same oids, to do with as one likes."""
-        known = self._watcher.state
-        self._watcher.close()
-        with scratch_database(self._url, template=database_name(self._url)) as url:
-            copy = Watcher(url)
-            try:
-                yield copy
-            finally:
-                copy.close()
-        self._watcher = Watcher(self._url, known)
-        self._samples.connection = self._watcher.connection
+        run = self._run(rendering, keep=False, at_end=look)
+        if not rendering.is_transactional:
+            failure = self._up_again(revision, upgrade, run)
+            return run, "".join([*traces[:1], failure])
+        if _is_about_rows(run.error):
+            run = self._run(rendering, keep=False, at_start=delete, at_end=look)
+        return run, "".join(traces[:1])
+
+    def _up_again(self, revision: RenderedRevision, upgrade: Case, run: Run) -> str:
+        """Upgrade once more after a downgrade that could not be rolled back."""
+        error: BaseException | None = run.error
+        if error is None:
+            rendering = scratch.runnable(revision.upgrade)
+            run_it = scratch.execute_apart if upgrade.run.error else scratch.execute_whole
+            error = run_it(self._watcher.connection, rendering)
+        if error is not None and self._plain is not None:  # it stands anywhere, half undone
+            self._watcher.close()
+            self._plain.copy_after(revision, self._url)
+            self._open()
+        else:
+            self._watcher.look_again()
+            self._catalog = self._snapshot()
+        if run.error is not None or error is None or _is_about_rows(error):
+            return ""
+        return f"the upgrade fails after it: {_said(error)}"
 
     def _led_over(self, revision: RenderedRevision, case: Case) -> RevisionReport:
         """Go on after a revision that has no SQL, or failed."""
@@ -251,27 +251,24 @@ class Rehearsal:
         self._watcher = Watcher(self._url)
         watcher = self._watcher
         self._samples = Samples(watcher.connection, watcher.state, self._ignored)
-        self._catalog = self._snapshot(watcher)
+        self._catalog = self._snapshot()
 
-    def _run(self, rendering: Rendering, watcher: Watcher | None = None, **options: Any) -> Run:
+    def _run(self, rendering: Rendering, **options: Any) -> Run:
         """Run and watch, and remember which tables may be empty now."""
-        run = (watcher or self._watcher).run(rendering, **options)
+        run = self._watcher.run(rendering, **options)
         for seen in run.observations:
             self._emptied |= {oid for oid, rows in seen.rows.items() if rows.deleted}
         return run
 
-    def _snapshot(self, watcher: Watcher) -> catalog.Snapshot:
-        return catalog.snapshot(watcher.connection, ignore_tables=self._ignored, keep_prepared=True)
+    def _snapshot(self) -> catalog.Snapshot:
+        connection = self._watcher.connection
+        return catalog.snapshot(connection, ignore_tables=self._ignored, keep_prepared=True)
 
     def _take_samples_away(self, revision: RenderedRevision) -> None:
-        """Make the database as if nobody had put rows into it but the revisions."""
-        if self._without_samples is None:
-            self._samples.clear(self._watcher.state)
-            self._watcher.look_again()
-            return
-        self._watcher.close()
-        self._without_samples(revision)
-        self._open()
+        """Leave no rows but those that the revisions have made."""
+        source = None if self._plain is None else self._plain.before(revision)
+        self._samples.clear(self._watcher.state, source)
+        self._watcher.look_again()
 
     def _fill(self) -> None:
         """Put sample rows into the tables that have none."""
@@ -301,15 +298,6 @@ def _said(error: BaseException) -> str:
     if isinstance(error, psycopg.Error):
         return error.diag.message_primary or str(error)
     return f"{type(error).__name__}: {repeatable(str(error))}"
-
-
-def _fails_again(watcher: Watcher, upgrade: Rendering) -> str:
-    """Upgrade once more after a downgrade; tells what it met."""
-    try:
-        scratch.execute(watcher.connection, scratch.runnable(upgrade))
-    except psycopg.Error as error:
-        return f"the upgrade fails after it: {error.diag.message_primary}"
-    return ""
 
 
 def _trace(before: catalog.Snapshot, after: catalog.Snapshot) -> str:

@@ -179,6 +179,8 @@ def _version_table(context: MigrationContext) -> str:
 
 def _render_step(step: "_Step", recorder: "_Recorder", bookkeeper: "_Bookkeeper") -> Rendering:
     prologue = bookkeeper.version_table() if step.is_upgrade and not bookkeeper.heads else ()
+    # what an earlier revision made, Alembic would not make again: here each stands for itself
+    bookkeeper.context.impl.memo.clear()
     failure: dict[str, Any] = {}
     try:
         with bookkeeper.context.begin_transaction(_per_migration=True):

@@ -76,7 +76,7 @@ def _rehearse(
                     frozenset(settings.options.small_tables),
                     partial(scratch.run_online, history, database),
                     failed=_failed(rendered, found) if start else None,
-                    without_samples=partial(plain.copy_over, database),
+                    plain=plain,
                 )
                 for revision in rendered.revisions[start:end]:
                     found.append(asdict(rehearsal.rehearse(revision)))

@@ -55,7 +55,9 @@ class Samples:
         """Take the database as it is. `kept` are tables, named as in a catalog, to leave alone."""
         self.connection = connection
         self._kept = {name.replace('"', "") for name in kept}
-        self._filled = state.relations
+        self._filled: Mapping[int, Relation] = {}
+        asked = connection.execute("SELECT current_setting('is_superuser') = 'on'").fetchone()
+        self._is_free = asked == (True,)
         self.unfilled = set(self._empty(self._own(state)))
 
     def fill(self, state: State, emptied: Iterable[int] = ()) -> None:
@@ -85,13 +87,55 @@ class Samples:
                 if oid in self.unfilled and any(_refers(own[oid], each) for each in filled)
             }
 
-    def clear(self, state: State) -> None:
-        """Take every row away again."""
+    def keep(self, state: State) -> None:
+        """Take it that every table was filled that can be."""
+        self._filled = state.relations
+
+    def delete(self, state: State) -> None:
+        """Take every row away, in the transaction that is open now."""
         own = self._own(state)
-        if own:
-            names = sql.SQL(", ").join(map(_name, own.values()))
-            self.connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))
+        for text in _deletion([*map(_name, own.values())], is_free=self._is_free):
+            self.connection.execute(text)
+
+    def clear(self, state: State, source: psycopg.Connection[Any] | None = None) -> None:
+        """Take every row away, and put those of another database into their place."""
+        with self.connection.transaction():
+            self.delete(state)
+            if source is not None:
+                self._copy_rows(state, source)
         self._filled = {}
+
+    def _copy_rows(self, state: State, source: psycopg.Connection[Any]) -> None:
+        waiting = [each for each in self._own(state).values() if _has_rows(source, each)]
+        if self._is_free:
+            self.connection.execute(_UNCHECKED)
+        while waiting:
+            left = [each for each in waiting if not self._copy_table(each, source)]
+            if len(left) == len(waiting):
+                break
+            waiting = left
+        if self._is_free:
+            self.connection.execute(_CHECKED)
+
+    def _copy_table(self, table: Relation, source: psycopg.Connection[Any]) -> bool:
+        names = [c.name for c in table.columns.values() if not (c.is_dropped or c.generated)]
+        place = {
+            "table": _name(table),
+            "columns": sql.SQL(", ").join(map(sql.Identifier, names)),
+        }
+        read = sql.SQL("COPY (SELECT {columns} FROM {table}) TO STDOUT").format(**place)
+        write = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(**place)
+        try:
+            with (
+                self.connection.transaction(),
+                source.cursor().copy(read) as rows,
+                self.connection.cursor().copy(write) as into,
+            ):
+                for data in rows:
+                    into.write(data)
+        except psycopg.Error:
+            return False
+        return True
 
     def _own(self, state: State) -> dict[int, Relation]:
         """Return the tables that may hold sample rows; a partition gets those of its parent."""
@@ -114,6 +158,28 @@ class Samples:
         rows = self.connection.execute(sql.SQL(" UNION ALL ").join(parts)).fetchall()
         empty = {oid for (oid,) in rows}
         return [oid for oid in tables if oid in empty]
+
+
+_UNCHECKED = "SET LOCAL session_replication_role = replica"
+_CHECKED = "SET LOCAL session_replication_role = origin"
+
+
+def _deletion(tables: list[sql.Identifier], *, is_free: bool) -> list[sql.Composed | str]:
+    """Statements that empty tables: with the weakest lock, if foreign keys can be switched off."""
+    if not tables:
+        return []
+    if not is_free:
+        return [sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(tables))]
+    deletes = sql.SQL("; ").join(sql.SQL("DELETE FROM {}").format(each) for each in tables)
+    return [_UNCHECKED, deletes, _CHECKED]
+
+
+def _has_rows(connection: psycopg.Connection[Any], table: Relation) -> bool:
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(_name(table))
+    try:
+        return connection.execute(query).fetchone() == (True,)
+    except psycopg.Error:  # it is not there
+        return False
 
 
 def _refers(table: Relation, oid: int) -> bool:

@@ -150,6 +150,17 @@ def lead_over(
         keep_version(connection, rendering)
 
 
+def execute_whole(
+    connection: psycopg.Connection[Any], rendering: Rendering
+) -> psycopg.Error | None:
+    """Run a rendering as it is meant; returns the error that stopped it."""
+    try:
+        execute(connection, rendering)
+    except psycopg.Error as error:
+        return error
+    return None
+
+
 def execute_apart(
     connection: psycopg.Connection[Any], rendering: Rendering
 ) -> psycopg.Error | None:

@@ -110,11 +110,13 @@ class Watcher:
         rendering: Rendering,
         *,
         keep: bool = True,
+        at_start: Callable[[], None] | None = None,
         at_end: Callable[[], None] | None = None,
     ) -> Run:
         """Run all of it and see what it does; stops at the first error.
 
-        `at_end` is called after the last statement, in its transaction. Unless `keep`, a rendering
+        `at_start` is called before the first statement, if that is in a transaction, and not
+        watched; `at_end` after the last one, in its transaction. Unless `keep`, a rendering
         that is a single transaction is rolled back after that.
         """
         self._settle()
@@ -124,7 +126,10 @@ class Watcher:
             is_last = block is rendering.blocks[-1]
             if block.transactional:
                 hook = at_end if is_last else None
-                seen += self._transaction(block.statements, len(seen), keep=keep, at_end=hook)
+                seen += self._transaction(
+                    block.statements, len(seen), keep=keep, at_start=at_start, at_end=hook
+                )
+                at_start = None
             else:
                 seen += self._alone(block.statements, len(seen))
                 if is_last and at_end is not None and not seen[-1].error:
@@ -150,6 +155,7 @@ class Watcher:
         first: int,
         *,
         keep: bool,
+        at_start: Callable[[], None] | None = None,
         at_end: Callable[[], None] | None = None,
     ) -> Iterator[Observation]:
         before = self.state
@@ -157,6 +163,9 @@ class Watcher:
         self._counted = {}
         self.connection.execute("SELECT pg_stat_force_next_flush()")  # counters begin at nothing
         self.connection.execute("BEGIN")
+        if at_start is not None:
+            at_start()
+            self._held, _, _ = self._look()
         for index, text in enumerate(statements, first):
             seen = self._statement(index, text)
             yield seen

@@ -25,7 +25,7 @@ _SCRATCH_NAME = "^[a-z][a-z0-9_]*__[0-9a-f]{16}$"  # to Python and PostgreSQL al
 _TEMPLATE_MARK = "pybase template, last used "
 _UNFINISHED = "building"
 _BUILD_TIMEOUT_S = 900
-_RECENT_S = 60
+_RECENT_S = 180
 _POLL_S = 0.01
 
 # MATERIALIZED, so that no lock is tried on a database that is not a scratch one.
@@ -115,10 +115,8 @@ def keep_as_template(server_url: str, database_url: str, name: str) -> None:
 def has_template(server_url: str, name: str) -> bool:
     """Whether the template `name` is there; marks it as used."""
     with _maintenance(server_url) as connection:
-        found = _is_known(connection, name)
-        if found:
-            _mark_used(connection, name)
-        return found
+        _mark_used(connection, name)  # first, so that nobody prunes it now; a warning if it is gone
+        return _is_known(connection, name)
 
 
 def template_names(server_url: str) -> set[str]:
@@ -130,7 +128,7 @@ def template_names(server_url: str) -> set[str]:
 def prune_templates(server_url: str, keep: int = 8) -> list[str]:
     """Drop all but the `keep` templates last used, return their names; disks are finite.
 
-    One used in the last minute stays: its user may be about to clone it.
+    One used in the last minutes stays: its user may be about to clone it.
     """
     dropped = []
     with _maintenance(server_url) as connection:

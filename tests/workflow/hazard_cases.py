@@ -3642,7 +3642,7 @@ REHEARSAL_FAILURES = [
         ORDERS,
         execute("ALTER TABLE orders ADD COLUMN region text; ALTER TABEL orders ADD area text"),
         'op.drop_column("orders", "region")',
-        {("rehearsal-failed", "")},
+        {("rehearsal-failed", "orders")},
     ),
     Case(
         "type_change_without_using",

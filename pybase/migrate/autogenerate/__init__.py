@@ -10,6 +10,7 @@ from pathlib import Path
 from pybase.migrate.autogenerate import message
 from pybase.migrate.autogenerate.make import make, make_by_hand
 from pybase.migrate.autogenerate.request import Outcome, Request
+from pybase.migrate.autogenerate.signals import terminable
 from pybase.migrate.history import History
 
 __all__ = ["Outcome", "Request", "make_migration", "make_revision"]
@@ -25,9 +26,10 @@ def make_migration(history: History, request: Request) -> Outcome | None:
     title = message.checked(history, request.message)
     if len(history.heads) > 1:
         history.require_one_head()
-    if request.empty or request.data or request.sql_only is not None:
-        return make_by_hand(history, request, title)
-    return make(history, request, title)
+    with terminable():
+        if request.empty or request.data or request.sql_only is not None:
+            return make_by_hand(history, request, title)
+        return make(history, request, title)
 
 
 def make_revision(history: History, text: str, *, empty: bool = False) -> Path | None:

@@ -64,6 +64,16 @@ def by_default(column: Column) -> Part:
     )  # fmt: skip
 
 
+def by_expression(column: Column, expression: str) -> Part:
+    """Plan to give older rows what was computed for them before."""
+    condition = f"{column.name} IS NULL AND ({expression}) IS NOT NULL"
+    statement = loop(column.table, column.name, expression, condition)
+    return Part(
+        Stage.BACKFILL, f"Fill {plain(column.table)}.{raw(column.name)}",
+        (source.block(statement),), (), autocommit=True, alone=True, why=_WHY,
+    )  # fmt: skip
+
+
 def by_rule(column: Column) -> Part:
     """Plan to give older rows a value by a rule that somebody has to write."""
     name = f"{plain(column.table)}.{raw(column.name)}"

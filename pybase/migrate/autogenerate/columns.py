@@ -23,6 +23,8 @@ class Probe:
 
     rewrites: Callable[[str], bool]
     """Whether adding a column, given as SQL, writes every row of a table anew."""
+    version: int
+    """The server's `server_version_num`."""
     casts: Callable[[str, str], str]
     """How to get from one type to another: '' by itself, else an expression with {} in it."""
 
@@ -256,152 +258,6 @@ class Columns:
         )
         return bool(gone) and gone[0] == (column.table, column.name)
 
-    # --- changed ones
-
-    def changed(self, before: Column, after: Column) -> Iterator[Part]:
-        """Plan whatever is different in a column that stays."""
-        if before.generated != after.generated or before.storage != after.storage:
-            if _is_made_anew(before, after):
-                yield self._made_anew(before, after)
-                return
-        up = list(self.statements(self.old, before, self.new, after))
-        down = list(self.statements(self.new, after, self.old, before))
-        retyped = (before.type, before.collation) != (after.type, after.collation)
-        if before.required and not after.required:
-            up.append(self._nullable(self.new, after, True))
-            down.append(self._nullable(self.old, before, False))
-        if up or down:
-            yield Part(
-                Stage.COLUMN, self._title(before, after, retyped), tuple(up), tuple(down),
-                tables=frozenset({after.table}),
-                why=self._retyped_why(before, after) if retyped else "",
-                owes=f"{named(after)} changes its type from {before.type} to {after.type}: code "
-                "and rows have to bear that" if retyped else "",
-                find=self._uncastable(before, after) if retyped else "",
-            )  # fmt: skip
-        if after.required and not before.required:
-            yield from self.required(after)
-
-    def _title(self, before: Column, after: Column, retyped: bool) -> str:
-        if retyped:
-            return f"Change the type of {named(after)}"
-        if before.required and not after.required:
-            return f"Allow null in {named(after)}"
-        if before.default != after.default:
-            return f"Change the default of {named(after)}"
-        return f"Change {named(after)}"
-
-    def _retyped_why(self, before: Column, after: Column) -> str:
-        return (
-            f"From {before.type} to {after.type}. Where PostgreSQL has to write the table anew, or "
-            "to read it, nobody else can use it meanwhile. Safer on a large table: a new column, "
-            "filled in batches while both are written, then switch over and drop the old one a "
-            "release later."
-        )
-
-    def _uncastable(self, before: Column, after: Column) -> str:
-        return (
-            f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NOT NULL AND NOT "
-            f"pg_input_is_valid({before.name}::text, {literal(after.type)})"
-        )
-
-    def statements(self, old: Side, before: Column, new: Side, after: Column) -> Iterator[str]:
-        """Yield the statements that make `after` of `before`, but for NOT NULL."""
-        table, name = shown(after.table), after.name
-        alter = f"ALTER TABLE {table} ALTER COLUMN {name}"
-        retyped = (before.type, before.collation) != (after.type, after.collation)
-        has_default = bool(before.default)
-        is_settled = (after.table, after.name) in self.settled and not retyped
-        changes_default = before.default != after.default and not is_settled
-        kinds = [(each.sequence, bool(each.identity)) for each in (before, after)]
-        owned = before.sequence and not before.identity and kinds[0] != kinds[1]
-        if before.generated and not after.generated:
-            yield source.execute(f"{alter} DROP EXPRESSION")
-        elif before.generated != after.generated:
-            yield source.execute(f"{alter} SET EXPRESSION AS ({after.generated})")
-        if before.identity and not after.identity:
-            yield source.execute(f"{alter} DROP IDENTITY")
-        if has_default and (retyped or (changes_default and not after.default) or owned):
-            yield source.execute(f"{alter} DROP DEFAULT")
-        if owned:
-            yield source.execute(f"DROP SEQUENCE {shown(before.sequence)}")
-        if retyped:
-            yield self._retype(before, after)
-        if after.identity and not before.identity:
-            sequence = new.objects[f"sequence {after.sequence}"]
-            options = source_columns.sequence_options(sequence.definition)
-            yield source.execute(f"{alter} SET NOT NULL") if not before.required else ""
-            yield source.execute(
-                f"{alter} ADD GENERATED {after.identity} AS IDENTITY "
-                f"(SEQUENCE NAME {after.sequence} {options})"
-            )
-            yield source.execute(_restart(after))
-        elif after.identity != before.identity and after.identity:
-            yield source.execute(f"{alter} SET GENERATED {after.identity}")
-        if after.sequence and not after.identity and kinds[0] != kinds[1]:
-            yield source.execute(new.objects[f"sequence {after.sequence}"].definition)
-            yield source.execute(f"ALTER SEQUENCE {shown(after.sequence)} OWNED BY {table}.{name}")
-            yield source.execute(_restart(after))
-        if after.default and (changes_default or (retyped and has_default)):
-            yield self._default(after)
-        for extra in new.objects[after.identity_key].extra or ():
-            if extra not in (old.objects[before.identity_key].extra or ()) and extra[:2] != "--":
-                yield source.execute(extra)
-
-    def _default(self, column: Column) -> str:
-        type_ = self._type(column)
-        if type_ is None or column.sequence:
-            return source.execute(
-                f"ALTER TABLE {shown(column.table)} ALTER COLUMN {column.name} "
-                f"SET DEFAULT {column.default}"
-            )
-        return source.call(
-            "alter_column", repr(raw(column.table)), repr(raw(column.name)), existing_type=type_,
-            server_default=source.text(column.default), schema=source.schema_option(column.table),
-        )  # fmt: skip
-
-    def _retype(self, before: Column, after: Column) -> str:
-        using = self.probe.casts(before.type, after.type).format(before.name)
-        old, new = self._type(before), self._type(after)
-        if old is None or new is None or (before.collation and not after.collation):
-            collate = f" COLLATE {after.collation}" if after.collation else ""
-            suffix = f" USING {using}" if using else ""
-            return source.execute(
-                f"ALTER TABLE {shown(after.table)} ALTER COLUMN {after.name} "
-                f"TYPE {after.type}{collate}{suffix}"
-            )
-        return source.call(
-            "alter_column", repr(raw(after.table)), repr(raw(after.name)), existing_type=old,
-            type_=new, schema=source.schema_option(after.table),
-            postgresql_using=repr(source.escaped(using)) if using else None,
-        )  # fmt: skip
-
-    def _made_anew(self, before: Column, after: Column) -> Part:
-        """Return a generated column whose kind changes cannot be altered: drop it and add it."""
-        up = [drop_column(before), *self._add_statements(self.new, after), *self._kept(after)]
-        down = [drop_column(after), *self._add_statements(self.old, before), *self._kept(before)]
-        is_lost = not before.generated
-        return Part(
-            Stage.COLUMN, f"Make {named(after)} anew", tuple(up), tuple(down),
-            tables=frozenset({after.table}),
-            why="PostgreSQL cannot turn one kind of generated column into another, so it is "
-            "dropped and added.",
-            loses=f"what was written to {named(before)}" if is_lost else "",
-            owes=f"drops-column on {named(before)}: accept it with the reason why nothing is lost",
-        )  # fmt: skip
-
-    def _kept(self, column: Column) -> Iterator[str]:
-        """Yield what hangs on a column before and after, and goes with it in between."""
-        for item in self.old.of(column.table, "constraint", "index"):
-            uses = self.old.uses.get(item.identity)
-            same = self.new.definitions.get(item.identity) == self.old.definitions[item.identity]
-            if uses and same and item.definition and (column.table, column.name) in uses.columns:
-                yield (
-                    source_indexes.create_index(item)
-                    if item.kind == "index"
-                    else source_keys.add_constraint(item)
-                )
-
 
 def named(column: Column) -> str:
     """Name a column as people write it."""
@@ -433,20 +289,6 @@ def validate(
 
 def _nulls(column: Column) -> str:
     return f"SELECT * FROM {shown(column.table)} WHERE {column.name} IS NULL"
-
-
-def _restart(column: Column) -> str:
-    return (
-        f"SELECT setval({literal(column.sequence)}::regclass, coalesce(max({column.name}), 0) + 1, "
-        f"false) FROM {shown(column.table)}"
-    )
-
-
-def _is_made_anew(before: Column, after: Column) -> bool:
-    """Whether a change of what generates a column is beyond ALTER COLUMN."""
-    if not before.generated or not after.generated:
-        return not (before.storage == "STORED" and not after.generated)
-    return before.storage != after.storage
 
 
 _FILLERS = {

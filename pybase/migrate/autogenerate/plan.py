@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pybase.migrate.autogenerate import enums, others, source_keys
-from pybase.migrate.autogenerate.columns import Columns, Probe
+from pybase.migrate.autogenerate.alter import Alterations
+from pybase.migrate.autogenerate.columns import Probe
 from pybase.migrate.autogenerate.keys import Keys
 from pybase.migrate.autogenerate.names import plain
 from pybase.migrate.autogenerate.parts import Part, Plan, Stage
@@ -31,7 +32,7 @@ class Planner:
         self.dropped_tables = self._of(keys, "table", self.old) - self._of(keys, "table", self.new)
         self.keys = Keys(self.old, self.new, self.single)
         self._enums(keys)
-        self.columns = Columns(
+        self.columns = Alterations(
             self.old, self.new, self.probe, self.single, frozenset(self._settled())
         )
         self._tables()

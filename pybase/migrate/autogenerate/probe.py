@@ -26,7 +26,7 @@ def probing(old_url: str, new_url: str) -> Iterator[Probe]:
             found = (_cast(connection, before, after) for connection in (old, new))
             return next((each for each in found if each is not None), f"{{}}::text::{after}")
 
-        yield Probe(rewrites, casts)
+        yield Probe(rewrites, new.info.server_version, casts)
 
 
 def _rewrites(connection: psycopg.Connection, column: str) -> bool:

@@ -22,6 +22,7 @@ from pybase.files import write_file
 from pybase.migrate import obstacles, sqlfiles
 from pybase.migrate.autogenerate import message
 from pybase.migrate.autogenerate.parts import Step
+from pybase.migrate.autogenerate.signals import undisturbed
 from pybase.migrate.history import History, explained
 
 _WIDTH = 100
@@ -186,18 +187,19 @@ def put_in_place(written: Draft, sql: Mapping[str, str]) -> tuple[list[Path], li
     before = {path: _bytes(settings.sql / path) for path in stale}
     moved: list[Path] = []
     done = False
-    try:
-        written.destination.mkdir(parents=True, exist_ok=True)
-        for path in written.paths:
-            target = written.destination / path.name
-            moved.append(target)
-            write_file(target, path.read_text("utf-8"))
-        sqlfiles.write(settings.sql, dict(sql))
-        done = True
-        return moved, stale
-    finally:
-        if not done:
-            _restore(settings.sql, before, moved)
+    with undisturbed():
+        try:
+            written.destination.mkdir(parents=True, exist_ok=True)
+            for path in written.paths:
+                target = written.destination / path.name
+                moved.append(target)
+                write_file(target, path.read_text("utf-8"))
+            sqlfiles.write(settings.sql, dict(sql))
+            done = True
+        finally:
+            if not done:
+                _restore(settings.sql, before, moved)
+    return moved, stale
 
 
 def _bytes(path: Path) -> bytes | None:

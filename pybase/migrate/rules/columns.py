@@ -40,51 +40,6 @@ def advice(case: Case) -> Iterator[Finding]:
             yield Finding(_added(case, oid, number), code, table.label, column.name)
 
 
-def narrowing(case: Case) -> Iterator[Finding]:
-    """In a downgrade, a type that silently drops a part of each value."""
-    if case.upgrade is None:
-        return
-    for oid, relation in case.run.end.relations.items():
-        start = case.run.start.relations.get(oid)
-        if start is None or not case.is_known(oid):
-            continue
-        for number, column in relation.columns.items():
-            old = start.columns.get(number)
-            if old and number in case.known.relations[oid].columns and _is_lossy(old, column):
-                detail = f"{relation.label}.{column.name} from {old.type} to {column.type}"
-                yield Finding(-1, "downgrade-loses-data", relation.label, detail)
-
-
-_FRACTIONAL = re.compile(r"^(numeric|real|double precision)")
-_WHOLE = {"smallint", "integer", "bigint"}
-
-
-def _is_lossy(old: Column, new: Column) -> bool:
-    """Whether PostgreSQL's assignment cast rounds or cuts instead of refusing."""
-    if old.type == new.type or new.is_dropped:
-        return False
-    if _FRACTIONAL.match(old.type) and new.type in _WHOLE:
-        return True
-    if old.type.startswith("numeric") and new.type.startswith("numeric("):
-        return _scale(old.type) > _scale(new.type)
-    if old.type.startswith("timestamp"):
-        return new.type == "date" or _precision(new.type) < _precision(old.type)
-    return old.type == "double precision" and new.type == "real"
-
-
-def _scale(numeric: str) -> int:
-    """Digits behind the point; an unconstrained numeric has as many as it likes."""
-    found = re.search(r",(\d+)\)", numeric)
-    if found:
-        return int(found[1])
-    return 0 if "(" in numeric else 1000
-
-
-def _precision(timestamp: str) -> int:
-    found = re.search(r"\((\d)\)", timestamp)
-    return int(found[1]) if found else 6
-
-
 def _is_small_key(table: Relation, number: int, column: Column) -> bool:
     if column.type not in ("smallint", "integer"):
         return False
@@ -117,4 +72,4 @@ def _added(case: Case, oid: int, number: int) -> int:
     return -1
 
 
-RUN_RULES = (required, advice, narrowing)
+RUN_RULES = (required, advice)
