@@ -88,8 +88,6 @@ class History:
 
     def _told(self, script: Script) -> str:
         """Name a revision's file, and who wrote it where git knows."""
-        from pybase.migrate import branch  # wanted only here, for an error
-
         name = branch.author(self.settings, Path(script.path))
         return f"{self.path(script)}, by {name}" if name else str(self.path(script))
 

@@ -18,6 +18,8 @@ from pybase.migrate.target import Database
 
 from .model_cases import CASES, ModelCase
 
+pytestmark = pytest.mark.unfinished
+
 
 @pytest.fixture
 def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:

@@ -59,7 +59,11 @@ def test_ours_go_after_theirs_and_nothing_else_is_touched(branched: Project) -> 
         f"migrations/versions/{FORK.name}.py",
         "sql/manifest.txt",
         "sql/schema/cities.sql",
-        *(f"sql/{way}/{each.name}.sql" for way in ("upgrade", "downgrade") for each in (FORK, FORK_2)),
+        *(
+            f"sql/{way}/{each.name}.sql"
+            for way in ("upgrade", "downgrade")
+            for each in (FORK, FORK_2)
+        ),
     }
     branched.done("check")
     branched.done("migrate")
