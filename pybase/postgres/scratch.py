@@ -27,6 +27,7 @@ _UNFINISHED = "building"
 _BUILD_TIMEOUT_S = 900
 _RECENT_S = 180
 _POLL_S = 0.01
+_POLLS_UNTIL_LEFT = 30
 
 # MATERIALIZED, so that no lock is tried on a database that is not a scratch one.
 _ABANDONED = """
@@ -110,6 +111,7 @@ def keep_as_template(server_url: str, database_url: str, name: str) -> None:
         _wait_for_lock(connection, name)
         if not _is_known(connection, name):
             _finish(connection, urlsplit(database_url).path[1:], name)
+        _mark_used(connection, name)
 
 
 def has_template(server_url: str, name: str) -> bool:
@@ -174,8 +176,7 @@ def _build(
 
 
 def _finish(connection: psycopg.Connection, unfinished: str, name: str) -> None:
-    """Make a template of a database that holds what it should."""
-    _mark_used(connection, unfinished)
+    """Make a template of a database that holds what it should; its user marks it as used."""
     # Whoever is connected to it, such as a pool that `build` left open, blocks its cloning.
     _run(connection, "ALTER DATABASE {} ALLOW_CONNECTIONS false", unfinished)
     connection.execute(
@@ -238,7 +239,17 @@ def _try_lock(connection: psycopg.Connection, name: str) -> bool:
 
 
 def _drop(connection: psycopg.Connection, name: str) -> None:
+    _wait_until_left(connection, name)
     _run(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+
+def _wait_until_left(connection: psycopg.Connection, name: str) -> None:
+    """Wait a moment for whoever has just closed a connection: DROP would sleep 0.1 s for them."""
+    busy = "SELECT FROM pg_stat_activity WHERE datname = %s"
+    for _ in range(_POLLS_UNTIL_LEFT):
+        if connection.execute(busy, [name]).fetchone() is None:
+            break
+        time.sleep(_POLL_S / 10)
 
 
 def _run(connection: psycopg.Connection, statement: str, *names: str) -> None:
