@@ -31,6 +31,9 @@ _LOCKS = (
 
 _BLOCKING = 4
 
+NOT_REHEARSED = "not rehearsed, because this revision's upgrade, or one before it, cannot be run"
+"""A direction of which nothing is known must not look harmless."""
+
 
 def one_line(text: str | None) -> str:
     """Text from people, made safe for a comment line: no line ends, no control characters."""

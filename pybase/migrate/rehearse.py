@@ -87,6 +87,7 @@ class Rehearsal:
         self._run_online = run_online
         self._failed = set(failed or ())
         self._emptied: set[int] = set()
+        self._is_changed = True
         self._watcher: Watcher
         self._samples: Samples
         self._catalog: catalog.Snapshot
@@ -111,7 +112,9 @@ class Rehearsal:
         if run.error is not None or revision.upgrade.error:
             report = self._led_over(revision, case)
         else:
-            before, self._catalog = self._catalog, self._snapshot()
+            before = self._catalog
+            if self._is_changed:
+                self._catalog = self._snapshot()
             trace = _trace(before, self._catalog)
             upgrade = self._report(case)
             report = RevisionReport(upgrade, self._downgraded(revision, case, before, trace))
@@ -129,11 +132,16 @@ class Rehearsal:
         rendering = scratch.runnable(revision.upgrade)
         if rendering.error:
             return Run(self._watcher.state, self._watcher.state, ())
-        run = self._run(rendering)
+        run = self._run(rendering, at_end=self._look_for_changes)
         if _is_about_rows(run.error):
             self._take_samples_away(revision)
-            return self._run(rendering)
+            run = self._run(rendering, at_end=self._look_for_changes)
+        self._is_changed = self._is_changed or not rendering.is_transactional
         return run
+
+    def _look_for_changes(self) -> None:
+        """Note whether there is anything that a snapshot would show: it takes its time."""
+        self._is_changed = self._watcher.has_changed_catalog()
 
     def _downgraded(
         self, revision: RenderedRevision, upgrade: Case, before: catalog.Snapshot, changes: str
@@ -161,15 +169,17 @@ class Rehearsal:
         traces: list[str] = []
 
         def look() -> None:
-            traces.append(_trace(before, self._snapshot()))
+            is_same = rendering.is_transactional and not self._watcher.has_changed_catalog()
+            traces.append(_trace(before, self._catalog if is_same else self._snapshot()))
 
         def delete() -> None:
             self._samples.delete(self._watcher.state)
 
-        run = self._run(rendering, keep=False, at_end=look)
-        if not rendering.is_transactional:
-            failure = self._up_again(revision, upgrade, run)
-            return run, "".join([*traces[:1], failure])
+        keep = not rendering.is_transactional
+        run = self._run(rendering, keep=keep, at_end=look)
+        if keep:
+            found = (*traces[:1], self._up_again(revision, upgrade, run))
+            return run, ", ".join(filter(None, found))
         if _is_about_rows(run.error):
             run = self._run(rendering, keep=False, at_start=delete, at_end=look)
         return run, "".join(traces[:1])

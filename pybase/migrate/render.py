@@ -365,7 +365,7 @@ def _offline_context(configured: MigrationContext, recorder: _Recorder) -> Migra
     impl._exec = lambda construct, *args, **kw: recorder.add(
         _compiled(construct, dialect, *args, **kw)
     )
-    context.connection = MockConnection(  # type: ignore[assignment]  # what `op.get_bind()` gives
+    impl.connection = MockConnection(  # what `op.get_bind()` gives
         dialect, lambda construct, rows=None: _all_executed(impl, construct, rows)
     )
     impl.bulk_insert = lambda table, rows, multiinsert=True: [

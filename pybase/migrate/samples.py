@@ -84,7 +84,7 @@ class Samples:
             waiting = {
                 oid: None
                 for oid in own
-                if oid in self.unfilled and any(_refers(own[oid], each) for each in filled)
+                if oid in self.unfilled and _referred(own[oid]) & filled.keys()
             }
 
     def keep(self, state: State) -> None:
@@ -182,8 +182,9 @@ def _has_rows(connection: psycopg.Connection[Any], table: Relation) -> bool:
         return False
 
 
-def _refers(table: Relation, oid: int) -> bool:
-    return any(each.kind == "f" and each.references == oid for each in table.constraints.values())
+def _referred(table: Relation) -> set[int]:
+    """Return the tables that its foreign keys point to."""
+    return {each.references for each in table.constraints.values() if each.kind == "f"}
 
 
 def _name(relation: Relation) -> sql.Identifier:
@@ -191,8 +192,18 @@ def _name(relation: Relation) -> sql.Identifier:
 
 
 def _fill_table(connection: psycopg.Connection[Any], state: State, table: Relation) -> bool:
-    """Insert the rows; true when there is at least one."""
-    return sum(_insert(connection, state, table, number) for number in range(1, ROWS + 1)) > 0
+    """Insert the rows, all at once or one by one; true when there is at least one."""
+    numbers = range(1, ROWS + 1)
+    rows = [_row(state, table, _insertable(table), number) for number in numbers]
+    is_own_parent = any(state.relations.get(each) is table for each in _referred(table))
+    if not is_own_parent and _try(connection, table, *rows) is None:
+        return True
+    return sum(_insert(connection, state, table, number) for number in numbers) > 0
+
+
+def _row(state: State, table: Relation, columns: dict[int, Column], number: int) -> dict[int, str]:
+    values = {key: _value(state, column, number) for key, column in columns.items()}
+    return values | _references(state, table, columns, number)
 
 
 def _insert(
@@ -200,8 +211,7 @@ def _insert(
 ) -> bool:
     """Insert one row: every column first, then only those that must be given."""
     for columns in (_insertable(table), {k: c for k, c in _insertable(table).items() if _must(c)}):
-        values = {key: _value(state, column, number) for key, column in columns.items()}
-        values |= _references(state, table, columns, number)
+        values = _row(state, table, columns, number)
         for _ in range(_TRIES):
             refused = _try(connection, table, values)
             if refused is None:
@@ -270,16 +280,16 @@ def _referenced(target: Relation, constraint: Constraint) -> list[str]:
 
 
 def _try(
-    connection: psycopg.Connection[Any], table: Relation, values: dict[int, str]
+    connection: psycopg.Connection[Any], table: Relation, *rows: dict[int, str]
 ) -> psycopg.Error | None:
-    columns = sql.SQL(", ").join(sql.Identifier(table.columns[key].name) for key in values)
-    literals = ", ".join(values.values())
-    insert = (
-        sql.SQL("INSERT INTO {} ({}) VALUES ").format(_name(table), columns).as_string()
-        + f"({literals})"
-        if values
-        else sql.SQL("INSERT INTO {} DEFAULT VALUES").format(_name(table)).as_string()
-    )
+    if rows[0]:
+        names = (sql.Identifier(table.columns[key].name) for key in rows[0])
+        head = sql.SQL("INSERT INTO {} ({}) VALUES ").format(
+            _name(table), sql.SQL(", ").join(names)
+        )
+        insert = head.as_string() + ", ".join(f"({', '.join(row.values())})" for row in rows)
+    else:
+        insert = sql.SQL("INSERT INTO {} DEFAULT VALUES").format(_name(table)).as_string()
     try:
         connection.execute(insert.encode())
     except psycopg.Error as error:

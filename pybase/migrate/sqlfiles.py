@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pybase.files import digest, write_file
-from pybase.migrate.comments import one_line, report_rows, statement_comments
+from pybase.migrate.comments import NOT_REHEARSED, one_line, report_rows, statement_comments
 
 if TYPE_CHECKING:  # comparing digests needs nothing of Alembic, which costs half a second
     from alembic.script import Script
@@ -47,7 +47,11 @@ Written by `nox -s sql` from `migrations/versions/`, and never edited by hand. `
 fails when a file is stale, missing or not clean.
 
 - `upgrade/` and `downgrade/`: what runs, one file a revision and direction. Each file runs as it
-  is: `psql -v ON_ERROR_STOP=1 -f FILE`. The comment at its top says what it is and how it runs.
+  is: `psql -v ON_ERROR_STOP=1 -f FILE`. The comment at its top says what it is, how it runs, and
+  what was seen when it was run on a database that was thrown away: for each table that was there
+  before, the strongest lock and what that blocks; what it `loses`; what is `unseen`, because no
+  rows could be made or nothing could be run; its `hazards`, each told above its statement. No such
+  line: nothing was locked against writers, rewritten or lost.
 - `schema/`: the schema at head, one file a table or other object.
 - `manifest.txt`: the order of the revisions, and digests that tie each SQL file to its revision.
 
@@ -91,6 +95,9 @@ def file_text(revision: "RenderedRevision", rendering: "Rendering", report: "Rep
     accepted = revision.accepted
     is_upgrade = rendering is revision.upgrade
     rows = report_rows(report, accepted)
+    has_sql = not (rendering.error or rendering.refusal)
+    if has_sql and not report.is_rehearsed and not report.findings:
+        rows.append(("unseen", NOT_REHEARSED))
     header = header_text(revision.script, rendering, rows, is_upgrade=is_upgrade)
     return f"{header}\n{sql_text(rendering, statement_comments(report, accepted))}"
 

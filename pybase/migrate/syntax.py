@@ -83,8 +83,57 @@ def keeps_to_key(sql: str, state: State) -> bool:
     oid = find(state, tree.relation)
     if oid is None or tree.whereClause is None:
         return False
-    bound = set(_bound_columns(tree.whereClause))
-    return any(key <= bound for key in _keys(state.relations[oid]))
+    return _is_held(tree.whereClause, state.relations[oid])
+
+
+def _is_held(where: Any, table: Relation) -> bool:
+    bound = set(_bound_columns(where))
+    return any(key <= bound for key in _keys(table))
+
+
+def sources(sql: str, state: State) -> Iterator[int | None]:
+    """Yield the relations from which an INSERT takes its rows; None for what is no relation.
+
+    Those that conditions or single values look into are not among them, nor one that is held to
+    given keys.
+    """
+    tree = parsed(sql)
+    if isinstance(tree, ast.InsertStmt):
+        common = {each.ctename for each in _common(tree)}
+        yield from _sources(tree.selectStmt, state, common)
+        for each in _common(tree):
+            yield from _sources(each.ctequery, state, common)
+
+
+def _common(tree: Any) -> tuple[Any, ...]:
+    clause = getattr(tree, "withClause", None)
+    return tuple(clause.ctes) if clause is not None else ()
+
+
+def _sources(node: Any, state: State, common: set[str]) -> Iterator[int | None]:
+    if isinstance(node, ast.SelectStmt):
+        common = common | {each.ctename for each in _common(node)}
+        parts = [node.larg, node.rarg, *(each.ctequery for each in _common(node))]
+        tables: Any = node.fromClause or ()
+        if len(tables) == 1 and isinstance(tables[0], ast.RangeVar) and node.whereClause:
+            oid = find(state, tables[0])
+            if oid is not None and _is_held(node.whereClause, state.relations[oid]):
+                tables = ()
+        parts += tables
+    elif isinstance(node, ast.JoinExpr):
+        parts = [node.larg, node.rarg]
+    elif isinstance(node, ast.RangeSubselect):
+        parts = [node.subquery]
+    elif isinstance(node, ast.RangeVar):
+        if node.schemaname or node.relname not in common:
+            yield find(state, node)
+        return
+    else:
+        if isinstance(node, ast.RangeFunction):
+            yield None
+        return
+    for part in parts:
+        yield from _sources(part, state, common)
 
 
 def _keys(table: Relation) -> Iterator[set[str]]:

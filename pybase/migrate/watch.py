@@ -7,10 +7,12 @@ up by a second connection for as long as it takes to read its locks.
 It watches and never judges; `rules` does.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -18,7 +20,7 @@ from psycopg import sql
 
 from pybase.migrate import state
 from pybase.migrate.render import Rendering
-from pybase.migrate.state import FIRST_USER_OID, State
+from pybase.migrate.state import FIRST_USER_OID, Relation, State
 
 MODES = (
     "AccessShareLock",
@@ -70,6 +72,30 @@ class Observation:
     notices: tuple[str, ...] = ()
     error: psycopg.Error | None = None
 
+    # Every rule asks for these, of every statement: once is enough for hundreds of tables.
+
+    @cached_property
+    def changed(self) -> tuple[tuple[int, Relation, Relation], ...]:
+        """The relations that were there before and after, and are not the same."""
+        after = self.after.relations
+        return tuple(
+            (oid, before, after[oid])
+            for oid, before in self.before.relations.items()
+            if oid in after and before is not after[oid] and before != after[oid]
+        )
+
+    @cached_property
+    def gone(self) -> tuple[tuple[int, Relation], ...]:
+        """The relations that it made disappear."""
+        after = self.after.relations
+        return tuple(item for item in self.before.relations.items() if item[0] not in after)
+
+    @cached_property
+    def made(self) -> tuple[tuple[int, Relation], ...]:
+        """The relations that it made."""
+        before = self.before.relations
+        return tuple(item for item in self.after.relations.items() if item[0] not in before)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -98,6 +124,7 @@ class Watcher:
         self._notices: list[str] = []
         self.connection.add_notice_handler(self._noted)
         self.state = known or state.read(self.connection)
+        state.prepare(self.connection)
         self._counted: dict[int, tuple[int, ...]] = {}
         self._held: dict[int, int] = {}
 
@@ -145,6 +172,10 @@ class Watcher:
         self.connection.execute("RESET ALL; DISCARD TEMP")
         self.connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
 
+    def has_changed_catalog(self) -> bool:
+        """Whether the open transaction has written to any system catalog: what DDL does."""
+        return self.connection.execute(_CATALOG_WRITES).fetchone() == (True,)
+
     def look_again(self) -> None:
         """Read the state anew, after somebody else has changed it."""
         self.state = state.read(self.connection)
@@ -189,7 +220,7 @@ class Watcher:
             *_, seen = self._transaction((text,), index, keep=True)
             if isinstance(seen.error, _NEEDS_NO_TRANSACTION):
                 seen = self._outside(index, text)
-            yield Observation(**{**vars(seen), "transactional": False})
+            yield replace(seen, transactional=False)
             if seen.error:
                 return
 
@@ -200,6 +231,8 @@ class Watcher:
             self.connection.execute(text.encode())
         except psycopg.Error as error:
             return Observation(index, text, True, before, before, error=error)
+        if _FORGETS.search(text):
+            state.prepare(self.connection)
         locks, scans, rows = self._look()
         gained = {oid: rank for oid, rank in locks.items() if rank > self._held.get(oid, -1)}
         self._held = locks
@@ -264,6 +297,9 @@ class Watcher:
         self._notices.append(f"{diagnostic.sqlstate} {diagnostic.message_primary}")
 
 
+_FORGETS = re.compile(r"\b(deallocate|discard)\b", re.IGNORECASE)
+"""What may take the prepared statements of the session away."""
+
 _NEEDS_NO_TRANSACTION = (
     psycopg.errors.ActiveSqlTransaction,
     psycopg.errors.InvalidTransactionTermination,
@@ -298,6 +334,16 @@ def _awaited_locks(
         time.sleep(0.002)
     return locks
 
+
+_CATALOG_WRITES = f"""
+SELECT EXISTS (
+    SELECT FROM pg_class AS c
+    WHERE c.oid < {FIRST_USER_OID} AND c.relkind = 'r'
+    AND c.relnamespace = 'pg_catalog'::regnamespace
+    AND pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
+        + pg_stat_get_xact_tuples_deleted(c.oid) > 0
+)
+"""
 
 _AWAITED = f"""
 SELECT

@@ -8,7 +8,7 @@ from pglast import parser
 from projects import LINE, ONE, Project, Revision
 
 from pybase.migrate import sqlfiles
-from pybase.migrate.rehearse import RevisionReport
+from pybase.migrate.rehearse import Report, RevisionReport
 from pybase.migrate.render import render
 from pybase.migrate.sqlfiles import Stale, compare, describe, one_line, read, write
 
@@ -32,7 +32,8 @@ def files(project: Project, *revisions: Revision) -> dict[str, str]:
 def composed(project: Project) -> dict[str, str]:
     """All files but the schema's, as if nothing had been rehearsed."""
     rendered = render(project.history()).revisions
-    return sqlfiles.compose(rendered, [RevisionReport() for _ in rendered], {})
+    seen = Report(is_rehearsed=True)
+    return sqlfiles.compose(rendered, [RevisionReport(seen, seen) for _ in rendered], {})
 
 
 # --- one file -----------------------------------------------------------------------------------

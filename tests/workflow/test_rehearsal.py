@@ -480,6 +480,7 @@ def test_revision_that_only_follows_a_failing_one_is_not_blamed(
     files = compose(project.lay_out(ONE, failing, column))
     assert "rehearsal-failed" in header(files, failing)
     assert "hazards" not in header(files, column)
+    assert "-- unseen    not rehearsed" in header(files, column)
 
 
 def test_downgrade_that_fails_is_a_finding(compose: Compose, project: Project) -> None:

@@ -83,21 +83,14 @@ def is_rewritten(seen: Observation, oid: int) -> bool:
 
 def changed(seen: Observation) -> Iterator[tuple[int, Relation, Relation]]:
     """Return the relations that were there before and after the statement, and are not the same."""
-    for oid, before in seen.before.relations.items():
-        after = seen.after.relations.get(oid)
-        if after is not None and after is not before and after != before:
-            yield oid, before, after
+    yield from seen.changed
 
 
 def gone(seen: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:
     """Return the relations of some kinds that the statement made disappear."""
-    for oid, before in seen.before.relations.items():
-        if before.kind in kinds and oid not in seen.after.relations:
-            yield oid, before
+    return ((oid, before) for oid, before in seen.gone if before.kind in kinds)
 
 
 def made(seen: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:
     """Return the relations of some kinds that the statement made."""
-    for oid, after in seen.after.relations.items():
-        if after.kind in kinds and oid not in seen.before.relations:
-            yield oid, after
+    return ((oid, after) for oid, after in seen.made if after.kind in kinds)

@@ -6,7 +6,15 @@ from pglast import ast
 
 from pybase.migrate.hazards import Finding
 from pybase.migrate.rules.case import Case
-from pybase.migrate.syntax import is_kind, is_opaque, is_write, keeps_to_key, parsed, target
+from pybase.migrate.syntax import (
+    is_kind,
+    is_opaque,
+    is_write,
+    keeps_to_key,
+    parsed,
+    sources,
+    target,
+)
 from pybase.migrate.watch import ROW_EXCLUSIVE, SHARE, Observation
 
 
@@ -40,11 +48,19 @@ def _by_statement(case: Case, seen: Observation) -> set[int]:
     into = target(seen.sql, seen.before)
     tree = parsed(seen.sql)
     if isinstance(tree, ast.InsertStmt):
-        read = {oid for oid, rank in seen.gained.items() if rank == 0} | set(seen.scans)
-        return (read | _written(case, seen)) - {into}
+        return _read_by_insert(case, seen, tree) - {into}
     if tree.withClause is not None:
         return _written(case, seen)
     return set() if into is None or keeps_to_key(seen.sql, seen.before) else {into}
+
+
+def _read_by_insert(case: Case, seen: Observation, tree: ast.InsertStmt) -> set[int]:
+    """Find the tables whose rows it copies; that foreign keys look something up counts not."""
+    named = list(sources(seen.sql, seen.before))
+    found = {oid for oid in named if oid is not None and seen.before.relations[oid].is_table}
+    if len(found) < len(set(named)):  # a view or a function reads what is not named
+        found |= {oid for oid, rank in seen.gained.items() if rank == 0}
+    return found | (_written(case, seen) if tree.withClause is not None else set())
 
 
 def _written(case: Case, seen: Observation) -> set[int]:
