@@ -5,6 +5,8 @@ an env.py only as a file, so that of another project serves as well.
 """
 
 import io
+import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -58,10 +60,26 @@ def run_online(metadata: sa.MetaData) -> None:
         _migrate()
         return
     config_path = Path(context.config.config_file_name or "alembic.ini")
-    database = target.find(settings.load(config_path))
-    with target.engine(database).connect() as connection:
-        _configure(metadata, connection=connection)
-        _migrate()
+    with _as_alembic_tells():
+        database = target.find(settings.load(config_path))
+        with target.engine(database).connect() as connection:
+            print(target.announcement(database), file=sys.stderr)
+            _configure(metadata, connection=connection)
+            _migrate()
+
+
+@contextmanager
+def _as_alembic_tells() -> Iterator[None]:
+    """Let plain `alembic` tell each revision, and an error of ours in a line of its own."""
+    if context.config.cmd_opts is not None and not logging.root.handlers:
+        for name in ("alembic.runtime.migration", "alembic.autogenerate"):
+            logger = logging.getLogger(name)
+            logger.addHandler(logging.StreamHandler())  # on standard error
+            logger.setLevel(logging.INFO)
+    try:
+        yield
+    except PybaseError as error:
+        raise CommandError(str(error)) from error
 
 
 def offline_dialect() -> sa.Dialect:
@@ -118,6 +136,7 @@ def run_env(
     config.output_buffer = io.StringIO()  # BEGIN and COMMIT around nothing, as env.py sees it
     options |= {"fn": reaching, "as_sql": connection is None}
     with ExitStack() as around:
+        around.enter_context(_quietly())
         if connection is None:
             around.enter_context(leash.without_terminal())
         lead = leash.nowhere if connection is None else leash.same_as(connection)
@@ -131,6 +150,17 @@ def run_env(
             "env.py ends without running migrations.",
             "It has to call context.configure() and context.run_migrations().",
         )
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep what is no warning out of the terminal, however an env.py has set up its logging."""
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 @contextmanager

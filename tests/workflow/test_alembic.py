@@ -51,6 +51,19 @@ def test_upgrade_to_a_revision_and_one_step_further(pybase: Project, tcp_url: st
     assert version(tcp_url) == ["71bd8a0cf6b9"]
 
 
+def test_upgrade_tells_the_server_and_each_revision(pybase: Project) -> None:
+    told = pybase.alembic("upgrade", FIRST).err
+    assert "from DATABASE_URL." in told
+    assert f"Running upgrade  -> {FIRST}, Create users and workspaces." in told
+
+
+def test_server_that_is_down_is_told_in_one_sentence(pybase: Project) -> None:
+    failed = pybase.alembic("upgrade", "head", DATABASE_URL="postgresql://127.0.0.1:1/none")
+    assert failed.code != 0
+    assert "No server listens at that address" in failed.text
+    assert "Traceback" not in failed.text
+
+
 def test_downgrade_one_step_then_to_a_revision_then_to_the_beginning(
     pybase: Project, tcp_url: str
 ) -> None:
