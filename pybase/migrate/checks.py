@@ -32,15 +32,16 @@ def check(settings: Settings) -> list[str]:
         revisions = history.read(settings)
         rendered = render(revisions)
         revisions.require_one_head()
-        noted = [
+        holds = [
             "one head",
             _docstrings_agree(revisions),
             models_equal_revisions(settings, rendered),
             _committed_is_online(revisions, rendered),
             _every_way_back_leads_back(revisions, rendered),
         ]
+        noted = {"holds": holds, "versions": revisions.scripts.versions}
         freshness.take_note(settings, _NOTE, [*rendered.folders, settings.sql], noted)
-    return [*noted, _merged_is_untouched(settings)]
+    return [*noted["holds"], _merged_is_untouched(settings, Path(noted["versions"]))]
 
 
 def _docstrings_agree(revisions: History) -> str:
@@ -80,11 +81,10 @@ def _every_way_back_leads_back(revisions: History, rendered: RenderedHistory) ->
 _WAY_BACK = ("downgrade-missing", "downgrade-empty", "downgrade-wrong")
 
 
-def _merged_is_untouched(settings: Settings) -> str:
+def _merged_is_untouched(settings: Settings, versions: Path) -> str:
     """Not noted: it depends on git, which changes without any file of ours."""
     branch = settings.options.main_branch
-    versions = [Path(history.read(settings).scripts.versions)]
-    edited = branch_files.edited(settings, versions)
+    edited = branch_files.edited(settings, [versions])
     if edited is None:
         return f"not proven: no revision of the branch {branch} was edited (git does not know it)"
     if edited:
