@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ import pytest
 
 from pybase.postgres import Cluster, scratch_cluster, scratch_database
 
+_ENOUGH_BYTES = 6 * 2**30
 _ROOT = Path(__file__).parents[1]
 _WATCHDOG = Path(__file__).parent / "postgres" / "watchdog.py"
 
@@ -31,7 +33,7 @@ def servers_folder(
         run = run.parent
     # Outside pytest's own folder, which is 0700: root's server runs as another user.
     digest = hashlib.sha256(os.fsencode(run)).hexdigest()[:8]
-    folder = Path(tempfile.gettempdir()) / f"pybase-tests-{digest}"
+    folder = _roomy_place() / f"pybase-tests-{digest}"
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
     with (folder / "lease").open("wb") as lease:
@@ -45,6 +47,13 @@ def servers_folder(
             stderr=subprocess.DEVNULL,
         )
         yield folder
+
+
+def _roomy_place() -> Path:
+    """Memory, where there is plenty: thousands of databases are made, and files are most of it."""
+    memory = Path("/dev/shm")
+    is_roomy = memory.is_dir() and shutil.disk_usage(memory).free > _ENOUGH_BYTES
+    return memory if is_roomy and os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
 
 
 @pytest.fixture(scope="session")

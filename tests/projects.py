@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent, indent
 
+from warm import Warm
+
 from pybase import settings
 from pybase.migrate import history
 from pybase.migrate.history import History
@@ -43,6 +45,8 @@ _PYPROJECT = "".join(
     )
 )
 """How we have our SQL linted."""
+
+_WARM = Warm()
 
 NO_MODELS = "metadata = None\n"
 MODELS = """\
@@ -182,7 +186,10 @@ class Project:
 
     def run(self, *arguments: str, **variables: str) -> Result:
         """Run `python -m pybase ARGUMENTS`; `variables` go into its environment."""
-        return self.python("-m", "pybase", *arguments, **variables)
+        done = _WARM.run(arguments, self.root, self._environment(variables))
+        if done is None:
+            return self.python("-m", "pybase", *arguments, **variables)
+        return self._checked(Result(*done))
 
     def alembic(self, *arguments: str, **variables: str) -> Result:
         """Run plain `alembic ARGUMENTS`."""
@@ -192,14 +199,19 @@ class Project:
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.root,
-            env=plain_environment() | self.environment | variables,
+            env=self._environment(variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
             check=False,
             timeout=120,
         )
-        result = Result(done.returncode, done.stdout, done.stderr)
+        return self._checked(Result(done.returncode, done.stdout, done.stderr))
+
+    def _environment(self, variables: dict[str, str]) -> dict[str, str]:
+        return plain_environment() | self.environment | variables
+
+    def _checked(self, result: Result) -> Result:
         for secret in self.secrets:
             assert secret not in result.text
         return result
