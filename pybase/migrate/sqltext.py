@@ -15,10 +15,11 @@ WIDTH = 100
 """The longest line, in characters, that is left whole."""
 
 _CLOSING = {"(": ")", "[": "]"}
-_CLAUSES = frozenset(
-    {"REFERENCES", "WHERE", "INCLUDE", "USING", "FOR", "EXECUTE", "WITH", "TO", "IS", "FROM"}
-)
-_LOGIC = frozenset({"AND", "OR"})
+SEQUENCE_CLAUSES = frozenset({"INCREMENT", "MINVALUE", "MAXVALUE", "START", "CACHE"})
+_CLAUSES = SEQUENCE_CLAUSES | {
+    *("REFERENCES", "WHERE", "INCLUDE", "USING", "FOR", "EXECUTE", "WITH", "TO", "IS", "FROM")
+}
+_IN_BRACKETS = SEQUENCE_CLAUSES | {"AND", "OR"}
 _DOUBLED_AFTER = {"CHECK", "USING"}
 _VIEW_CLAUSE = re.compile(r"^(?: {1,3}(?=[A-Z])| {5}(?=[A-Z ]*JOIN ))", re.MULTILINE)
 _FUNCTION_HEAD = re.compile(r"^ (?=[A-Z])", re.MULTILINE)
@@ -73,7 +74,7 @@ def _unpadded(sql: str) -> str:
     """Take the margin from the clauses of a view, or from the head of a function."""
     if re.match(r"CREATE (MATERIALIZED )?VIEW ", sql):
         head, _, body = sql.partition("\n")
-        body = re.sub(r"^ *SELECT ", "SELECT\n    ", body)
+        body = re.sub(r"^ *SELECT (?=.*,\n)", "SELECT\n    ", body)
         return f"{head}\n{_VIEW_CLAUSE.sub('', body)}"
     if sql.startswith("CREATE OR REPLACE "):
         head, mark, body = sql.partition("\nAS ")
@@ -138,6 +139,8 @@ def _lines(nodes: list[_Node], margin: str, borders: frozenset[str]) -> Iterator
         yield margin + _flat(nodes)
         return
     clauses = _split(nodes, lambda node: _text(node) in borders)
+    if len(clauses) == 1 and _text(nodes[0]) == "ALTER":
+        clauses = _split(nodes, lambda node: _text(node) == ",", after=True)
     if len(clauses) > 1:
         for clause in clauses:
             yield from _lines(clause, margin, borders)
@@ -159,7 +162,7 @@ def _opened(nodes: list[_Node], group: _Group, margin: str) -> Iterator[str]:
         yield from _filled(parts, inner)
     else:
         for part in parts:
-            yield from _lines(part, inner, _LOGIC)
+            yield from _lines(part, inner, _IN_BRACKETS)
     yield margin + _flat([_Word(_CLOSING[group.opening], False), *nodes[place + 1 :]])
 
 

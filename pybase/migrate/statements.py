@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 from pglast import parser
 
-from pybase.migrate.sqltext import WIDTH, break_line
+from pybase.migrate.sqltext import SEQUENCE_CLAUSES, WIDTH, break_line
 
-_CLAUSES = frozenset({"ADD", "FOREIGN", "REFERENCES", "CHECK", "FROM", "WHERE", "INCLUDE"})
+_CLAUSES = SEQUENCE_CLAUSES | {
+    *("ADD", "FOREIGN", "REFERENCES", "CHECK", "FROM", "WHERE", "INCLUDE")
+}
 """Words that open a new line when theirs would be too long."""
 
 _COMMENTS = {"SQL_COMMENT", "C_COMMENT"}
@@ -94,6 +96,7 @@ def _lines(sql: str) -> Iterator[tuple[str, list[str]]]:
             yield margin, line
             yield from (("", []) for _ in range(gap.count("\n") - 1))
             margin, line, gap = gap.rpartition("\n")[2].expandtabs(4), [], ""
+            margin = "" if margin == " " else margin  # as SQLAlchemy begins PARTITION BY
         if text == "(" and line and line[-1].endswith("KEY"):
             gap = " "  # Alembic writes FOREIGN KEY(a), everybody else does not
         line.append(gap + text)

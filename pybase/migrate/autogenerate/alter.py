@@ -30,6 +30,7 @@ class Alterations(Columns):
         up = list(self.statements(self.old, before, self.new, after))
         down = list(self.statements(self.new, after, self.old, before))
         retyped = (before.type, before.collation) != (after.type, after.collation)
+        is_felt = retyped and self.probe.retypes(before.type, after.type)
         if before.required and not after.required:
             up.append(self._nullable(self.new, after, True))
             down.append(self._nullable(self.old, before, False))
@@ -37,10 +38,10 @@ class Alterations(Columns):
             yield Part(
                 Stage.COLUMN, self._title(before, after, retyped), tuple(up), tuple(down),
                 tables=frozenset({after.table}),
-                why=self._retyped_why(before, after) if retyped else "",
-                owes=f"{named(after)} changes its type from {before.type} to {after.type}: code "
-                "and rows have to bear that" if retyped else "",
-                find=self._uncastable(before, after) if retyped else "",
+                why=self._retyped_why(before, after) if is_felt else "",
+                owes=f"{named(after)} changes its type from {before.type} to {after.type}: "
+                "code and rows have to bear that" if is_felt else "",
+                find=self._uncastable(before, after) if is_felt else "",
             )  # fmt: skip
         if after.required and not before.required:
             yield from self.required(after)

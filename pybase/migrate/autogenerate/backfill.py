@@ -91,3 +91,22 @@ def by_rule(column: Column) -> Part:
             'RULE = "NULL"',
         ),
     )  # fmt: skip
+
+
+def skeleton(placeholder: str) -> Part:
+    """Plan a backfill by three constants, which as they stand name `placeholder`."""
+    statement = loop("TABLE", "COLUMN", "RULE", "COLUMN IS NULL AND (RULE) IS NOT NULL")
+    body = source.block(statement)[: -len(")")].rstrip()
+    names = ("TABLE", "COLUMN", "RULE")
+    filled = "".join(f'.replace("{name}", {name})' for name in names)
+    return Part(
+        Stage.BACKFILL, "Fill rows", (f"{body}{filled}\n)",), (),
+        autocommit=True, alone=True, why=_WHY,
+        owes="the table, the column and the value: TABLE, COLUMN and RULE",
+        constants=(
+            "# TODO: what is filled, by which SQL over the row. As it stands nothing is changed.",
+            f'TABLE = "{placeholder}"',
+            'COLUMN = "version_num"',
+            'RULE = "NULL"',
+        ),
+    )  # fmt: skip

@@ -23,6 +23,8 @@ class Probe:
 
     rewrites: Callable[[str], bool]
     """Whether adding a column, given as SQL, writes every row of a table anew."""
+    retypes: Callable[[str, str], bool]
+    """Whether a change of type writes every row of a table anew, or may refuse one."""
     version: int
     """The server's `server_version_num`."""
     casts: Callable[[str, str], str]

@@ -31,7 +31,8 @@ class Keys:
 
     def dropped(self, item: CatalogObject) -> Part:
         """Plan the end of a constraint."""
-        stage = Stage.KEY_DROP
+        is_foreign = constraint_kind(item) == "foreignkey"
+        stage = Stage.FOREIGN_KEY_DROP if is_foreign else Stage.KEY_DROP
         back = self._plainly(item)
         return Part(
             stage, f"Drop {_name(item)}", (source_keys.drop_constraint(item),), back,
@@ -52,7 +53,8 @@ class Keys:
         elif kind == "check" and not _is_odd(item):
             yield from self._not_valid(item, Stage.CHECK, Stage.VALIDATE)
         elif kind == "foreignkey" and not self.is_partitioned(item.table or ""):
-            yield from self._not_valid(item, Stage.FOREIGN_KEY, Stage.FOREIGN_KEY_VALIDATE)
+            stage = Stage.CHECK if self._has_its_key(item) else Stage.FOREIGN_KEY
+            yield from self._not_valid(item, stage, Stage.FOREIGN_KEY_VALIDATE)
         else:
             yield self._at_once(item)
 
@@ -77,6 +79,17 @@ class Keys:
         else:
             yield self.dropped(before)
             yield from self.added(after)
+
+    def _has_its_key(self, item: CatalogObject) -> bool:
+        """Whether the key that a foreign key leans on is there already, and stays as it is."""
+        uses = self.new.uses.get(item.identity)
+        for other in self.old.objects.values() if uses else ():
+            found = self.old.uses.get(other.identity)
+            if found and constraint_kind(other) in ("primary", "unique") and uses:
+                if found.index == uses.index:
+                    same = self.new.definitions.get(other.identity)
+                    return same == self.old.definitions[other.identity]
+        return False
 
     def _timed(self, before: CatalogObject, after: CatalogObject) -> Part:
         """When a foreign key is checked can be changed in an instant."""
@@ -113,7 +126,7 @@ class Keys:
         name = _name(item)
         start = source_keys.add_constraint(item, not_valid=True)
         drop = source_keys.drop_constraint(item)
-        what = "check" if add is Stage.CHECK else "foreign key"
+        what = "check" if constraint_kind(item) == "check" else "foreign key"
         already = item.definition.endswith(" NOT VALID")
         yield Part(
             add, f"Add {name}", (start, *_comment(self.new, item)), (drop,), self._locked(item),

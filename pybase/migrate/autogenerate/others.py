@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 
+from pglast import parser
+
 from pybase.migrate.autogenerate import source, source_columns, source_indexes
 from pybase.migrate.autogenerate.names import literal, plain, raw, schema_of, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Side, constraint_name
 from pybase.migrate.autogenerate.tables import TableParts, table_parts
-from pybase.migrate.catalog import CatalogObject
+from pybase.migrate.catalog import CatalogObject, Change
 
 _CREATE_STAGE = {
     "schema": Stage.SCHEMA,
@@ -64,7 +66,7 @@ def _made(side: Side, item: CatalogObject) -> Iterator[str]:
         domain = item.name.rpartition(".")[0]
         name = item.name.rpartition(".")[2]
         yield source.execute(
-            f"ALTER DOMAIN {shown(domain)} ADD CONSTRAINT {name} {item.definition}"
+            f"ALTER DOMAIN {shown(domain)} ADD CONSTRAINT {name} {_lowered(item.definition)}"
         )
         return
     if item.position < 0 and item.kind == "sequence":
@@ -211,7 +213,24 @@ def _beside(name: str, before: CatalogObject, after: CatalogObject) -> Iterator[
             yield source.execute(statement)
 
 
+def _lowered(check: str) -> str:
+    """Write VALUE, the one name that PostgreSQL shows in upper case, as every other name."""
+    tokens = parser.scan(check)
+    for token in reversed(tokens):
+        if check[token.start : token.end + 1] == "VALUE":
+            check = f"{check[: token.start]}value{check[token.end + 1 :]}"
+    return check
+
+
 # --- sequences and domains --------------------------------------------------------------------
+
+
+def follows(change: Change, item: CatalogObject) -> bool:
+    """Whether PostgreSQL does it by itself: a column's sequence is logged as its table is."""
+    if item.kind != "sequence" or not item.table:
+        return False
+    one, other = ((each or "").replace("UNLOGGED ", "") for each in (change.before, change.after))
+    return one == other
 
 
 def _sequence(before: CatalogObject, after: CatalogObject) -> Part:
@@ -227,10 +246,6 @@ def _resequenced(one: CatalogObject, other: CatalogObject) -> Iterator[str]:
     type_ = re.search(r" AS (\w+) ", other.definition)
     kind = f"AS {type_[1]} " if type_ and other.position >= 0 else ""
     yield source.execute(f"{alter} {kind}{source_columns.sequence_options(other.definition)}")
-    if " UNLOGGED " in one.definition and " UNLOGGED " not in other.definition:
-        yield source.execute(f"{alter} SET LOGGED")
-    elif " UNLOGGED " in other.definition and " UNLOGGED " not in one.definition:
-        yield source.execute(f"{alter} SET UNLOGGED")
     if (one.extra or []) != (other.extra or []) and other.position >= 0:
         yield source.execute(other.extra[0] if other.extra else f"{alter} OWNED BY NONE")
 

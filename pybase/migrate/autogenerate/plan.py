@@ -170,7 +170,7 @@ class Planner:
             self.plan.parts.append(others.created(self.new, item))
         elif change.after is None:
             self.plan.parts.append(others.dropped(self.old, item))
-        else:
+        elif not others.follows(change, item):
             found = others.changed(self.old, self.new, change.identity)
             if isinstance(found, str):
                 self.plan.unsolved.append(found)

@@ -26,7 +26,11 @@ def probing(old_url: str, new_url: str) -> Iterator[Probe]:
             found = (_cast(connection, before, after) for connection in (old, new))
             return next((each for each in found if each is not None), f"{{}}::text::{after}")
 
-        yield Probe(rewrites, new.info.server_version, casts)
+        @cache
+        def retypes(before: str, after: str) -> bool:
+            return _retypes(old, before, after)
+
+        yield Probe(rewrites, retypes, new.info.server_version, casts)
 
 
 def _rewrites(connection: psycopg.Connection, column: str) -> bool:
@@ -39,6 +43,19 @@ def _rewrites(connection: psycopg.Connection, column: str) -> bool:
             return _file(connection) != before
     except psycopg.Error:
         return True  # it leans on something that is not there yet: take the careful way
+
+
+def _retypes(connection: psycopg.Connection, before: str, after: str) -> bool:
+    """Whether a change of type is more than a word in the catalog."""
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(f"CREATE TEMPORARY TABLE probe (value {before})".encode())
+            file = _file(connection)
+            statement = f"ALTER TABLE probe ALTER COLUMN value TYPE {after}"
+            connection.execute(statement.encode())
+            return _file(connection) != file or before.startswith("timestamp")
+    except psycopg.Error:
+        return True
 
 
 def _file(connection: psycopg.Connection) -> object:

@@ -3,30 +3,54 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pybase.migrate.autogenerate.parts import Step
 from pybase.migrate.autogenerate.request import Outcome
 from pybase.settings import Settings
+
+_MOST_FILES = 8
+"""SQL files that are listed one by one."""
 
 
 def lines(outcome: Outcome, settings: Settings) -> Iterator[str]:
     """Yield the lines to print, the most wanted last."""
-    for path in outcome.revisions:
-        yield f"wrote  {_relative(path, settings)}"
-    for name in outcome.sql:
-        yield f"wrote  {settings.options.sql}/{name}"
-    summary = [part.title for step in outcome.steps for part in step.parts]
-    yield from _section("Does", dict.fromkeys(summary))
+    yield from _files(outcome, settings)
+    yield from _section("What it does", _steps(outcome))
     yield from _section("Seen on a scratch database", outcome.effects)
-    yield from _section("Loses", outcome.losses)
+    yield from _section("DATA THAT GO", outcome.losses)
     yield from _section("Hazards", outcome.hazards)
-    yield from _section("Yours to decide", dict.fromkeys(outcome.decisions))
-    yield from _section("Left alone, because no model declares it", outcome.left_alone)
+    yield from _section("Accepted for the way back only", outcome.way_back)
+    yield from _section("Yours to decide before it is merged", dict.fromkeys(outcome.decisions))
+    yield from _section("Left alone, as no model declares it", outcome.left_alone)
     yield ""
     if outcome.is_complete:
         yield "Read it, then apply it: nox -s migrate"
         return
-    yield "NOT COMPLETE: with these revisions the database is not yet what the models say."
-    yield outcome.gap
-    yield "Finish the revision by hand (its SQL: nox -s sql), or change the model."
+    yield "NOT COMPLETE. With these revisions the database is not what the models say:"
+    yield from (f"  {line}" for line in outcome.gap.splitlines())
+    yield "Finish the last revision by hand, then `nox -s sql` and `nox -s check`."
+
+
+def _files(outcome: Outcome, settings: Settings) -> Iterator[str]:
+    for path in outcome.revisions:
+        yield f"wrote  {_relative(path, settings)}"
+    names = [f"{settings.options.sql}/{name}" for name in outcome.sql]
+    if len(names) <= _MOST_FILES:
+        yield from (f"wrote  {name}" for name in names)
+    else:
+        yield f"wrote  {settings.options.sql}/  ({len(names)} files)"
+
+
+def _steps(outcome: Outcome) -> Iterator[str]:
+    for path, step in zip(outcome.revisions, outcome.steps, strict=False):
+        revision = next((word for word in path.stem.split("_") if len(word) == 12), path.stem)
+        yield f"{revision}  {_told(step)}"
+
+
+def _told(step: Step) -> str:
+    titles = dict.fromkeys(part.title for part in step.parts)
+    first, *others = titles or ("Nothing: it is yours to fill in",)
+    told = "; ".join([first, *(f"{title[0].lower()}{title[1:]}" for title in others)])
+    return f"{told} (outside a transaction)" if step.autocommit else told
 
 
 def _section(title: str, items: Iterable[str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What somebody asks of makemigration, and what they get to read about it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pybase.migrate.autogenerate.parts import Step
@@ -38,7 +38,9 @@ class Outcome:
     effects: tuple[str, ...] = ()
     hazards: tuple[str, ...] = ()
     left_alone: tuple[str, ...] = ()
-    gap: str = field(default="")
+    gap: str = ""
+    way_back: tuple[str, ...] = ()
+    """Hazards that only the downgrades have, and that were accepted for them."""
 
     @property
     def is_complete(self) -> bool:

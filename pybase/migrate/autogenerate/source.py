@@ -4,23 +4,28 @@ What Alembic can say goes through `op`, the rest is PostgreSQL's own definition 
 """
 
 import re
-from textwrap import indent
 
 from pybase.migrate.autogenerate.names import raw, schema_of
 from pybase.migrate.autogenerate.side import Side
+from pybase.migrate.sqltext import lay_out
 
 
 def execute(sql: str) -> str:
     """Return `op.execute` of one statement, its colons kept from being taken for parameters."""
-    text = escaped(sql)
+    text = escaped(lay_out(sql) if "\n" in sql else sql)
     if "\n" in text and _fits_triple_quotes(text):
         return f'op.execute(\n    """\n{text}\n"""\n)'
     return f"op.execute({text!r})"
 
 
+OURS = "\x01"
+"""Stands before a line of SQL that may be indented, as no literal goes over it."""
+
+
 def block(sql: str) -> str:
     """Return `op.execute` of SQL of our own, which has no literal that an indent could change."""
-    return f'op.execute(\n    """\n{indent(escaped(sql), " " * 8)}\n        """\n)'
+    lines = "\n".join(f"{OURS}    {line}" for line in escaped(sql).split("\n"))
+    return f'op.execute(\n    """\n{lines}\n{OURS}    """\n)'
 
 
 def _fits_triple_quotes(text: str) -> bool:

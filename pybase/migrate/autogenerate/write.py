@@ -20,7 +20,7 @@ from alembic.script.write_hooks import _run_hooks
 
 from pybase.files import write_file
 from pybase.migrate import obstacles, sqlfiles
-from pybase.migrate.autogenerate import message
+from pybase.migrate.autogenerate import message, source
 from pybase.migrate.autogenerate.parts import Step
 from pybase.migrate.autogenerate.signals import undisturbed
 from pybase.migrate.history import History, explained
@@ -37,6 +37,8 @@ class Draft:
     paths: tuple[Path, ...]
     destination: Path
     """The folder that they will lie in."""
+    folder: Path
+    """The folder that they lie in now."""
 
     @property
     def ids(self) -> list[str]:
@@ -83,7 +85,8 @@ def draft(history: History, folder: Path, title: str, steps: Sequence[Step]) -> 
             paths.append(path)
     _format(folder, paths, history.scripts.hooks)
     # read again, as they stand now
-    return Draft(replace(history, scripts=_scripts(history, folder)[0]), tuple(paths), destination)
+    fresh = replace(history, scripts=_scripts(history, folder)[0])
+    return Draft(fresh, tuple(paths), destination, folder)
 
 
 def _scripts(history: History, folder: Path) -> tuple[ScriptDirectory, Path]:
@@ -98,6 +101,22 @@ def _scripts(history: History, folder: Path) -> tuple[ScriptDirectory, Path]:
     parents = [Path(script.path).parent for script in heads]
     destination = next((each for each in parents if each in places), places[0])
     return scripts, destination
+
+
+def accepting(written: Draft, accepted: Mapping[str, Mapping[str, str]]) -> Draft:
+    """Write accepted hazards, with their reasons, into the revisions that they are accepted in."""
+    for script in written.history.revisions:
+        reasons = accepted.get(script.revision)
+        if reasons:
+            path = Path(script.path)
+            lines = "".join(f"    {key!r}: {reason!r},\n" for key, reason in reasons.items())
+            text = path.read_text("utf-8")
+            place = text.index("\n\ndef upgrade")
+            block = f"\n\naccepted_hazards = {{\n{lines}}}\n"
+            write_file(path, text[:place].rstrip("\n") + block + text[place:])
+    _format(written.folder, written.paths, ())
+    scripts = _scripts(written.history, written.folder)[0]
+    return replace(written, history=replace(written.history, scripts=scripts))
 
 
 def _stays(step: Step) -> str:
@@ -125,7 +144,10 @@ def _indented(statement: str, margin: str) -> Iterator[str]:
     """Indent a statement, but for what stands inside a literal over several lines."""
     inside = False
     for line in statement.split("\n"):
-        yield line if inside or not line else margin + line
+        if line.startswith(source.OURS):
+            yield f"{margin}{line.removeprefix(source.OURS)}"
+        else:
+            yield line if inside or not line else margin + line
         inside ^= line.count('"""') % 2 == 1
 
 
