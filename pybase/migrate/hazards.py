@@ -248,8 +248,8 @@ _TABLE = (
     Hazard(
         "adds-required-column",
         ERROR,
-        "an old application's INSERT into {relation} fails for want of {detail}; so does this "
-        "revision where there are rows.",
+        "an old application's INSERT into {relation} fails for want of {detail}; rows that are "
+        "there already need a value first.",
         "Add it nullable or with a server_default; fill it; make it NOT NULL as for sets-not-null.",
     ),
     Hazard(
