@@ -27,7 +27,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.generate import write_history
+from benchmarks.generate import add_revision, write_history
 from benchmarks.machine import first_migration_s
 from pybase import settings
 from pybase.migrate import scratch
@@ -124,6 +124,65 @@ def measure_check(runs: int) -> Iterator[Row]:
         yield from _compare(_history(SIZES[-1]), [(check, 0.5)], folder, runs)
 
 
+def measure_add(runs: int) -> Iterator[Row]:
+    """One revision added to a long history: `sql` beyond what it costs to find nothing to do."""
+    size = SIZES[-1]
+    with _generated(size) as folder:
+        _run((*_PYBASE, "sql"), folder)
+        nothing, one = [], []
+        for number in range(runs + 1):
+            nothing.append(_run((*_PYBASE, "sql", "--check"), folder))
+            add_revision(folder, size + number)
+            one.append(_run((*_PYBASE, "sql"), folder))
+    yield _beyond(f"pybase sql, 1 revision added to {size}", nothing[1:], one[1:])
+
+
+def measure_make(runs: int) -> Iterator[Row]:
+    """Time `makemigration` on PyBase, against `alembic check` with nothing to do."""
+    with _copied() as folder, scratch_database(scratch.server(_settings(folder))) as url:
+        environment = {"DATABASE_URL": url}
+        _run((*_ALEMBIC, "upgrade", "head"), folder, environment)
+        make = (*_PYBASE, "makemigration", "add record colour")
+        check = Contender("alembic check", (*_ALEMBIC, "check"))
+        nothing = Contender("pybase makemigration, nothing to do", make)
+        yield from _compare(check, [(nothing, 2.0)], folder, runs, environment)
+        idle = [_run(make, folder, environment) for _ in range(runs)]
+        model = folder / "pybase" / "models" / "record.py"
+        column = "    colour: Mapped[str | None] = mapped_column(sa.Text)\n    deleted_at: "
+        model.write_text(model.read_text("utf-8").replace("    deleted_at: ", column, 1), "utf-8")
+        busy = []
+        for _ in range(runs):
+            busy.append(_run(make, folder, environment))
+            for name in ("migrations", "sql"):
+                shutil.rmtree(folder / name)
+                shutil.copytree(ROOT / name, folder / name)
+    yield _beyond("pybase makemigration, one column", idle, busy)
+
+
+def _beyond(name: str, less: Sequence[Times], more: Sequence[Times]) -> Row:
+    """Return the row of what `more` takes beyond `less`, which may be 3 s."""
+    times = [
+        Times(one.seconds - other.seconds, one.cpu_s - other.cpu_s)
+        for one, other in zip(more, less, strict=True)
+    ]
+    return replace(_row(f"{name}: beyond nothing to do", times), limit=3.0)
+
+
+@contextmanager
+def _copied() -> Iterator[Path]:
+    """Lay out a copy of PyBase itself, rehearsed; all gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="pybase-benchmark-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for each in ("alembic.ini", "pyproject.toml"):
+            shutil.copy(ROOT / each, folder)
+        for each in ("migrations", "pybase", "sql"):
+            shutil.copytree(ROOT / each, folder / each, ignore=shutil.ignore_patterns("*.pyc"))
+        with _scratch_server_of(folder):
+            _run((*_PYBASE, "sql"), folder)
+            yield folder
+
+
 def measure_first(_runs: int) -> Iterator[Row]:
     """From an empty machine to a migrated database: once, it downloads everything."""
     seconds = first_migration_s(ROOT)
@@ -135,6 +194,8 @@ MEASURES: dict[str, Callable[[int], Iterator[Row]]] = {
     "render": measure_render,
     "check": measure_check,
     "rehearse": measure_rehearse,
+    "add": measure_add,
+    "make": measure_make,
     "first": measure_first,
 }
 
@@ -219,18 +280,29 @@ def _generated(size: int) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="pybase-benchmark-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # root's server runs as another user
-        config = settings.load(write_history(folder, size))
-        scratch.server(config)
-        try:
+        write_history(folder, size)
+        with _scratch_server_of(folder):
             yield folder
-        finally:
-            home = locate(folder)
-            Cluster(home.with_name(f"{home.name}-scratch")).destroy()
+
+
+@contextmanager
+def _scratch_server_of(folder: Path) -> Iterator[None]:
+    """Run a project's scratch server; it is gone afterwards."""
+    scratch.server(_settings(folder))
+    try:
+        yield
+    finally:
+        home = locate(folder)
+        Cluster(home.with_name(f"{home.name}-scratch")).destroy()
+
+
+def _settings(folder: Path) -> settings.Settings:
+    return settings.load(folder / "alembic.ini")
 
 
 def _forget(folder: Path, *, rehearsals: bool = False) -> None:
     """Undo what an earlier `sql` left: its files and its note, on request all that it learned."""
-    config = settings.load(folder / "alembic.ini")
+    config = _settings(folder)
     shutil.rmtree(config.sql, ignore_errors=True)
     for kept in (config.state / "cache").glob("*" if rehearsals else "sql-*"):
         kept.unlink()

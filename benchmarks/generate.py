@@ -74,6 +74,12 @@ def write_history(folder: Path, count: int) -> Path:
     return config
 
 
+def add_revision(folder: Path, number: int) -> None:
+    """Write revision `number`, from 0, behind those that are there."""
+    *_, (name, text) = revisions(number + 1)
+    (folder / "migrations" / "versions" / name).write_text(text, encoding="utf-8")
+
+
 def revisions(count: int) -> Iterator[tuple[str, str]]:
     """Yield (file name, text) of each revision, the first one first."""
     parent = None
