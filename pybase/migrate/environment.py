@@ -27,6 +27,9 @@ from pybase.migrate.history import History, explained
 Work: TypeAlias = Callable[[Any, MigrationContext], Iterable[RevisionStep]]
 """Given the current heads and the configured context, yields the revisions to run."""
 
+_PLACEHOLDER = "driver://"
+"""How the URL begins that `alembic init` writes, for somebody to replace."""
+
 _OPTIONS: dict[str, Any] = {
     "transaction_per_migration": True,
     "compare_type": True,
@@ -130,7 +133,7 @@ def run_env(
 
     config = history.config
     config.attributes["connection"] = connection
-    if not config.get_main_option("sqlalchemy.url"):
+    if (config.get_main_option("sqlalchemy.url") or _PLACEHOLDER).startswith(_PLACEHOLDER):
         # env files of the stock template hand it to configure(); offline it only names a dialect
         config.set_main_option("sqlalchemy.url", "postgresql+psycopg://")
     config.output_buffer = io.StringIO()  # BEGIN and COMMIT around nothing, as env.py sees it
