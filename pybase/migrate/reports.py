@@ -65,7 +65,7 @@ def _rehearse(
     templates = [f"rehearsed_{key}" for key in keys]
     start = scratch.furthest(settings, templates[: len(done)])
     found = [*done[:start]]
-    ends = sorted({max(start, len(keys) - 1), len(keys)})
+    ends = [end for end in (len(keys) - 1, len(keys)) if end > start] or [start]
     schema: dict[str, str] = {}
     with closing(Plain(history, rendered)) as plain:
         for end in ends:
