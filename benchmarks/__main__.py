@@ -29,6 +29,8 @@ from rich.table import Table
 
 from benchmarks.generate import add_revision, write_history
 from benchmarks.machine import first_migration_s
+from benchmarks.row import Row
+from benchmarks.stalls import measure as measure_stalls
 from pybase import settings
 from pybase.migrate import scratch
 from pybase.postgres import Cluster, locate, scratch_database
@@ -51,17 +53,6 @@ class Contender:
     name: str
     command: Sequence[str]
     prepare: Callable[[], object] = lambda: None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the report. `limit` is for the ratio, or for the seconds where there is none."""
-
-    name: str
-    seconds: float | None = None
-    cpu_s: float | None = None
-    ratio: float | None = None
-    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -196,6 +187,7 @@ MEASURES: dict[str, Callable[[int], Iterator[Row]]] = {
     "rehearse": measure_rehearse,
     "add": measure_add,
     "make": measure_make,
+    "stalls": measure_stalls,
     "first": measure_first,
 }
 

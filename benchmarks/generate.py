@@ -6,12 +6,14 @@ The same count gives the same files on every machine. Every revision renders off
 ways, so the history serves tests as well as measurements.
 """
 
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from textwrap import indent
+from typing import TypeAlias
 
 _START = datetime(2020, 1, 6, 8, 0, tzinfo=UTC)
 _INTERVAL = timedelta(hours=37)
@@ -58,16 +60,29 @@ def downgrade() -> None:
 {downgrade}
 '''
 
-_Change = tuple[str, str, str]
+_Change: TypeAlias = tuple[str, str, str]
 """What a revision says of itself, the body of its upgrade() and that of its downgrade()."""
 
 
 def write_history(folder: Path, count: int) -> Path:
     """Write a project with `count` revisions in one line; returns the path of its alembic.ini."""
+    return _write(folder, revisions(count))
+
+
+def write_project(folder: Path, bodies: Sequence[str]) -> str:
+    """Write a project of revisions whose upgrade() is given; returns the id of the first."""
+    changes = ((f"Change {number}", body, "pass") for number, body in enumerate(bodies))
+    files = [*_files(changes)]
+    _write(folder, files)
+    return files[0][0].split("_")[2]
+
+
+def _write(folder: Path, files: Iterable[tuple[str, str]]) -> Path:
     versions = folder / "migrations" / "versions"
-    versions.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(versions, ignore_errors=True)
+    versions.mkdir(parents=True)
     (folder / "migrations" / "env.py").write_text(_ENV, encoding="utf-8")
-    for name, text in revisions(count):
+    for name, text in files:
         (versions / name).write_text(text, encoding="utf-8")
     config = folder / "alembic.ini"
     config.write_text(_INI, encoding="utf-8")
@@ -82,9 +97,12 @@ def add_revision(folder: Path, number: int) -> None:
 
 def revisions(count: int) -> Iterator[tuple[str, str]]:
     """Yield (file name, text) of each revision, the first one first."""
+    yield from _files(map(_change, range(count)))
+
+
+def _files(changes: Iterable[_Change]) -> Iterator[tuple[str, str]]:
     parent = None
-    for number in range(count):
-        title, upgrade, downgrade = _change(number)
+    for number, (title, upgrade, downgrade) in enumerate(changes):
         revision = sha256(f"revision {number}".encode()).hexdigest()[:12]
         at = _START + number * _INTERVAL
         slug = title.lower().replace(" ", "_")
