@@ -9,9 +9,9 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pybase.errors import UsageError
 
@@ -29,6 +29,18 @@ _ENCODE = (
 
 
 @dataclass(frozen=True)
+class MigrateOptions:
+    """The table `[tool.pybase.migrate]`: how `migrate` and `downgrade` treat a live server."""
+
+    lock_timeout_ms: int = 50
+    """Longest wait for a lock in the first tries: those behind it wait as long."""
+    lock_timeout_most_ms: int = 500
+    """What the wait grows to, try by try, when nothing else helps."""
+    deadline_s: int = 600
+    """Longest time to go on trying for a lock, and to wait for another migration."""
+
+
+@dataclass(frozen=True)
 class Options:
     """The table `[tool.pybase]`. Every name may be left out."""
 
@@ -40,6 +52,11 @@ class Options:
     """The git branch whose revisions are merged, so never edited again."""
     small_tables: list[str] = field(default_factory=list)
     """Tables that stay small enough to be changed whole, in one statement."""
+    migrate: MigrateOptions = field(default_factory=MigrateOptions)
+    """How a live server is treated."""
+
+
+_Table = TypeVar("_Table", Options, MigrateOptions)
 
 
 @dataclass(frozen=True)
@@ -95,23 +112,26 @@ def _options(pyproject: Path) -> Options:
         tool = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("tool", {})
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{pyproject.name} is not valid TOML: {error}.") from error
-    return _checked_options(tool.get("pybase", {}))
+    return _checked(Options(), tool.get("pybase", {}), "[tool.pybase]")
 
 
-def _checked_options(table: Mapping[str, Any]) -> Options:
-    known = {each.name: each for each in fields(Options)}
+def _checked(defaults: _Table, table: Mapping[str, Any], place: str) -> _Table:
+    """Return `defaults` with what `table` says instead. Raises UsageError for what is unknown."""
+    known = [each.name for each in fields(defaults)]
+    found: dict[str, Any] = {}
     for name, value in table.items():
         if name not in known:
             raise UsageError(
-                f"[tool.pybase] has no setting called {name!r}.",
-                f"Its settings are {', '.join(known)}.",
+                f"{place} has no setting called {name!r}.", f"Its settings are {', '.join(known)}."
             )
-        default = getattr(Options(), name)
+        default = getattr(defaults, name)
+        if isinstance(default, MigrateOptions) and isinstance(value, dict):
+            found[name] = _checked(default, value, f"{place[:-1]}.{name}]")
+            continue
         if type(value) is not type(default):
-            raise UsageError(
-                f"[tool.pybase] {name} is {value!r}.", f"It takes a value like {default!r}."
-            )
-    return Options(**table)
+            raise UsageError(f"{place} {name} is {value!r}.", f"It takes a value like {default!r}.")
+        found[name] = value
+    return replace(defaults, **found)
 
 
 def database_url(settings: Settings) -> str | None:

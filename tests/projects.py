@@ -48,6 +48,9 @@ _PYPROJECT = "".join(
 
 _WARM = Warm()
 
+OWN_TABLES = ("public.alembic_version", "public.migration_ledger")
+"""What the workflow keeps in a database, as a catalog names it."""
+
 NO_MODELS = "metadata = None\n"
 MODELS = """\
 import sqlalchemy as sa

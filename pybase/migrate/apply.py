@@ -1,161 +1,251 @@
-"""Upgrade and downgrade a real database, through Alembic's online mode.
+"""Upgrade and downgrade a real database: what was reviewed is what runs.
 
-Owns every change to a database that is not scratch, and the sentences for what a server refuses.
+Owns every change to a database that is not scratch, and the choice of the way: the committed SQL
+where it is fresh, else Alembic's online mode. A database with nothing to do is left without
+importing Alembic.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
-import sqlalchemy as sa
-from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from pybase.errors import CheckFailedError, DatabaseError, PybaseError
-from pybase.migrate import obstacles
-from pybase.migrate.environment import run_env
-from pybase.migrate.history import History, complete
-from pybase.migrate.mutex import only_one
-from pybase.migrate.target import Database, engine
+from pybase.migrate import committed, mutex, refusals
+from pybase.migrate.committed import Committed, Step
+from pybase.migrate.target import Database, connect
+from pybase.settings import Settings
+
+if TYPE_CHECKING:
+    from pybase.migrate.execute import Runner
+    from pybase.migrate.guards import Guard
+    from pybase.migrate.ladder import OutOfTimeError
 
 Report: TypeAlias = Callable[[str], None]
 """Takes one line of progress."""
 
 
-def upgrade(history: History, database: Database, destination: str, report: Report) -> int:
-    """Upgrade to `destination` as Alembic understands it; returns how many revisions ran.
+@dataclass(frozen=True)
+class Look:
+    """What is looked at under the mutex, before the first statement; it raises to stop the run."""
 
-    Raises CheckFailedError for two heads, a database that is ahead, or a revision that fails;
-    DatabaseError for what the server refuses.
+    guard: "Callable[[], Guard]"
+    """Makes what looks: it takes its time, so only where there is something to do."""
+    always: bool = False
+    """Look where nothing is to do, too."""
+    is_stale_fine: bool = False
+    """Somebody wants what is not fresh to run."""
+
+
+def _keep_quiet(_line: str) -> None:
+    """Take a line and tell nobody."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do with which database, and who is told."""
+
+    settings: Settings
+    database: Database
+    destination: str
+    is_upgrade: bool
+    report: Report
+    """Takes a line a revision: the result."""
+    note: Report
+    """Takes what is only to be watched."""
+    look: Look | None = None
+    echo: Report = _keep_quiet
+    """Takes each statement before it runs."""
+
+
+def run(job: Job) -> int:
+    """Upgrade or downgrade to the destination, as Alembic understands it; counts the revisions.
+
+    Raises CheckFailedError for stale SQL, two heads, a database that is ahead, or a revision that
+    fails; DatabaseError for what the server refuses, and when it does not yield in time.
     """
-    if destination == "head":
-        history.require_one_head()
-    scripts = history.scripts
-    return _run(history, database, report, lambda at: scripts._upgrade_revs(destination, at))
+    reviewed = _reviewed(job)
+    if reviewed is None:
+        from pybase.migrate import history
+
+        history.read(job.settings)  # what cannot be loaded is told before anybody connects
+    try:
+        with mutex.only_one(job.database, job.note, job.settings.options.migrate) as guard:
+            done = None if reviewed is None else _by_files(job, reviewed, guard)
+            return _by_alembic(job) if done is None else done
+    except psycopg.Error as error:
+        raise refusals.refused(job.database, error, "", refusals.state(0)) from None
 
 
-def downgrade(history: History, database: Database, destination: str, report: Report) -> int:
-    """Downgrade to `destination`; returns how many revisions were undone. Raises as upgrade."""
-    scripts = history.scripts
-    return _run(history, database, report, lambda at: scripts._downgrade_revs(destination, at))
+def _by_files(job: Job, reviewed: Committed, guard: psycopg.Connection[Any]) -> int | None:
+    """Run the committed SQL; None where only Alembic can."""
+    # the files are UTF-8, whatever the locale; and no prepared statement outlives DISCARD ALL
+    options = {"autocommit": True, "prepare_threshold": None, "client_encoding": "UTF8"}
+    with connect(job.database, **options) as connection:
+        mutex.require_own_session(guard, connection, job.database)
+        at = _version(connection, reviewed.version_table or "")
+        steps = _steps(job, reviewed, at)
+        if steps is None:
+            return None
+        if job.look and (steps or job.look.always):
+            job.look.guard()(connection, steps, at)
+        return _apply(job, reviewed, steps, connection, guard) if steps else 0
 
 
-def current(history: History, database: Database) -> tuple[str, ...]:
-    """Return the revisions that the database is at; none before the first upgrade."""
-    found: list[str] = []
+def _by_alembic(job: Job) -> int:
+    from pybase.migrate import history, online
 
-    def look(heads: Any, _context: MigrationContext) -> Iterable[RevisionStep]:
-        found.extend(heads)
+    revisions = history.read(job.settings)
+    if job.look:
+        at, _ = online.look(revisions, job.database)
+        with connect(job.database, autocommit=True) as connection:
+            job.look.guard().before(connection, revisions, at)
+    return online.run(
+        revisions, job.database, job.destination, job.report, is_upgrade=job.is_upgrade
+    )
+
+
+def _reviewed(job: Job) -> Committed | None:
+    """Return the committed SQL, or None, said in a line, where Alembic has to run the revisions.
+
+    On the embedded server, which is its developer's own, stale SQL is written afresh; on any other
+    it raises CheckFailedError.
+    """
+    folder = f"{job.settings.options.sql}/"
+    found = committed.read(job.settings)
+    if found is None:
+        job.note(f"There is no {folder}: Alembic runs the revisions.")
+        return None
+    if found.stale and job.look and job.look.is_stale_fine:
+        job.note(f"{folder} is stale: {found.stale}. Alembic runs the revisions.")
+        return None
+    if found.stale and not job.database.is_embedded:
+        raise CheckFailedError(
+            f"{folder} is stale: {found.stale}. Nothing was applied, since nobody could review it.",
+            f"Run `nox -s sql`, have it reviewed, and commit {folder}.",
+        )
+    if found.stale:
+        found = _written_afresh(job, found.stale)
+    if found is None or not found.is_linear:
+        job.note("The history is not one line: Alembic runs the revisions.")
+        return None
+    return found
+
+
+def _written_afresh(job: Job, stale: str) -> Committed | None:
+    from pybase.migrate import build, history
+
+    history.read(job.settings).require_one_head()
+    try:
+        changes = build.write(job.settings)
+    except CheckFailedError as error:  # a revision without SQL; the others are written
+        job.note(error.problem)
+        changes = []
+    count = f": {len(changes)} files" if changes else ""
+    job.note(f"{job.settings.options.sql}/ was stale ({stale}) and is written afresh{count}.")
+    found = committed.read(job.settings)
+    return found if found and not found.stale else None
+
+
+def _steps(job: Job, reviewed: Committed, at: tuple[str, ...]) -> list[Step] | None:
+    """Return the steps to run, or None, said in a line, where only Alembic can run them."""
+    here = at[0] if at else None
+    if len(at) > 1:
+        job.note("The database is at several revisions: Alembic runs the revisions.")
+        return None
+    steps = reviewed.path(here, job.destination, is_upgrade=job.is_upgrade)
+    if steps is None:
+        steps = _as_alembic_means(job, reviewed, at)
+    missing = [step.revision for step in steps if not step.is_runnable]
+    if missing:
+        job.note(f"There is no SQL for {', '.join(missing)}: Alembic runs the revisions.")
+        return None
+    return steps
+
+
+def _as_alembic_means(job: Job, reviewed: Committed, at: tuple[str, ...]) -> list[Step]:
+    """Let Alembic find a destination that is not plain, and say what is wrong with it."""
+    from pybase.migrate import history, online
+
+    revisions = history.read(job.settings)
+    revisions.require_known(at)
+    with history.explained():
+        path = online.path(revisions, at, job.destination, is_upgrade=job.is_upgrade)
+    found = [reviewed.get(each.revision.revision, is_upgrade=each.is_upgrade) for each in path]
+    return [step for step in found if step is not None]
+
+
+def _version(connection: psycopg.Connection[Any], table: str) -> tuple[str, ...]:
+    row = connection.execute("SELECT to_regclass(%s) IS NULL", [table]).fetchone()
+    if not table or row == (True,):
         return ()
-
-    try:
-        with engine(database).connect() as connection:
-            run_env(history, look, connection, dont_mutate=True)
-    except sa.exc.DBAPIError as error:
-        raise _refused(database, error, [], 0) from None
-    return tuple(found)
+    rows = connection.execute(f"SELECT version_num FROM {table}".encode()).fetchall()
+    return tuple(version for (version,) in rows)
 
 
-def _run(
-    history: History,
-    database: Database,
-    report: Report,
-    path: Callable[[Any], list[RevisionStep]],
+def _apply(
+    job: Job,
+    reviewed: Committed,
+    steps: Sequence[Step],
+    connection: psycopg.Connection[Any],
+    guard: psycopg.Connection[Any],
 ) -> int:
-    """Run a path of revisions, each in its own transaction, and report each as it is done."""
-    done: list[str] = []
-    running: list[RevisionStep] = []
+    """Run steps one after the other, and report each as it is done."""
+    from pybase.migrate.execute import Runner
+    from pybase.migrate.ladder import Ladder
+    from pybase.migrate.progress import Progress
 
-    def work(heads: Any, _context: MigrationContext) -> Iterator[RevisionStep]:
-        history.require_known(heads)
-        with complete():
-            steps = path(heads)
-        for step in steps:
-            running[:] = [step]
-            started = time.monotonic()
-            yield step  # Alembic runs and commits it before it asks for the next
-            running.clear()
-            done.append(step.revision.revision)
-            report(_progress(step, time.monotonic() - started))
-
-    try:
-        with only_one(database, report), engine(database).connect() as connection:
-            run_env(history, work, connection)
-    except sa.exc.DBAPIError as error:
-        raise _refused(database, error, running, len(done)) from None  # it would quote parameters
-    except PybaseError:
-        raise
-    except Exception as error:
-        if not running:
-            raise
-        raise _failed(error, running[0], len(done)) from error
-    return len(done)
+    ladder = Ladder(guard, connection.info.backend_pid, job.settings.options.migrate, job.note)
+    progress = Progress(job.database, connection.info.backend_pid)
+    runner = Runner(connection, ladder, reviewed.version_table or "", job.note, progress, job.echo)
+    with progress:
+        return _run_all(job, steps, runner)
 
 
-def _progress(step: RevisionStep, seconds: float) -> str:
+def _run_all(job: Job, steps: Sequence[Step], runner: "Runner") -> int:
+    from pybase.migrate.ladder import OutOfTimeError
+
+    for done, step in enumerate(steps):
+        started = time.monotonic()
+        try:
+            tries = runner.run(step)
+        except psycopg.Error as error:
+            raise _refused(job, error, step, done, runner.statement) from None
+        except OutOfTimeError as error:
+            raise _out_of_time(job, error, steps, done) from None
+        job.report(_progress(step, time.monotonic() - started, tries))
+    return len(steps)
+
+
+def _progress(step: Step, seconds: float, tries: int) -> str:
     verb = "applied" if step.is_upgrade else "undone "
-    return f"{verb}  {step.revision.revision}  {step.revision.doc}  ({seconds:.2f} s)"
+    took = f"{seconds:.2f} s" + (f", {tries} tries" if tries > 1 else "")
+    return f"{verb}  {step.revision}  {step.title}  ({took})"
 
 
-def _refused(
-    database: Database, error: sa.exc.DBAPIError, running: list[RevisionStep], done: int
-) -> PybaseError:
-    """Tell what the server refused, and what is applied and what is not."""
-    original = error.orig
-    said = str(original).strip().splitlines()[0] if original else str(error)
-    at = ""
-    if running:
-        script = running[0].revision
-        at = f" in revision {script.revision} ({script.doc})"
-    state = _state(done)
-    for kind, mend in _MENDS:
-        if isinstance(original, kind):
-            return DatabaseError(f"The server refuses{at}: {said} ({database.name}). {state}", mend)
-    statement = " ".join((error.statement or "").split())
-    mend = "Mend the revision or the data that it met, and run the same command again."
-    found = obstacles.queries(running[0].revision) if running else []
-    if found and isinstance(original, psycopg.IntegrityError | psycopg.DataError):
-        mend = "Find the rows, mend them, and run the same command again:"
-        mend += "".join(f"\n  {query}" for query in found)
-    return CheckFailedError(
-        f"PostgreSQL reports an error{at}: {said}. {state}\n  {statement[:300]}", mend
+def _refused(job: Job, error: psycopg.Error, step: Step, done: int, statement: str) -> PybaseError:
+    from pybase.migrate import history, obstacles
+
+    queries: list[str] = []
+    if isinstance(error, psycopg.IntegrityError | psycopg.DataError):
+        queries = obstacles.queries(history.read(job.settings).get(step.revision))
+    at = refusals.in_revision(step.revision, step.title)
+    state = refusals.state(done)
+    return refusals.refused(job.database, error, at, state, statement=statement, queries=queries)
+
+
+def _out_of_time(
+    job: Job, error: "OutOfTimeError", steps: Sequence[Step], done: int
+) -> DatabaseError:
+    step = steps[done]
+    told = "".join(f"\n  {blocker}" for blocker in error.blockers)
+    return DatabaseError(
+        f"Revision {step.revision} ({step.title}) did not get its locks within "
+        f"{job.settings.options.migrate.deadline_s} s, in {error.tries} tries. "
+        f"{refusals.state(done, [each.revision for each in steps[done:]])}"
+        + (f"\nIn the way:{told}" if told else ""),
+        "Wait for them, or end one with SELECT pg_terminate_backend(PID); then run the same "
+        "command again.",
     )
-
-
-def _failed(error: Exception, step: RevisionStep, done: int) -> CheckFailedError:
-    """Tell what a revision's own code raised: a mistake in it, or why it cannot be undone."""
-    direction = "upgrade" if step.is_upgrade else "downgrade"
-    script = step.revision
-    return CheckFailedError(
-        f"The {direction} of revision {script.revision} ({script.doc}) fails: "
-        f"{type(error).__name__}: {error}. {_state(done)}",
-        f"Its code is in {Path(script.path).name}.",
-    )
-
-
-def _state(done: int) -> str:
-    return "Nothing was applied." if not done else f"{done} before it stay applied."
-
-
-_MENDS: tuple[tuple[type[psycopg.Error], str], ...] = (
-    (
-        psycopg.errors.InsufficientPrivilege,
-        "Connect as the owner of the schema, or GRANT CREATE ON SCHEMA public to this role.",
-    ),
-    (
-        psycopg.errors.ReadOnlySqlTransaction,
-        "This is a read-only standby or session: point DATABASE_URL at the primary server.",
-    ),
-    (
-        psycopg.errors.LockNotAvailable,
-        "Another session holds the lock; run the same command again when it is done.",
-    ),
-    (psycopg.errors.DiskFull, "Free space on the server, and run the same command again."),
-    (
-        psycopg.OperationalError,
-        "The connection broke. Run the same command again: each revision is applied whole or "
-        "not at all.",
-    ),
-)
-"""(what psycopg raises, the mend), the more special first."""

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from pybase import settings
 from pybase.errors import PybaseError, UsageError
-from pybase.migrate import leash, target
+from pybase.migrate import committed, leash, ledger, operations, target
 from pybase.migrate.history import History, explained
 
 Work: TypeAlias = Callable[[Any, MigrationContext], Iterable[RevisionStep]]
@@ -30,12 +30,16 @@ Work: TypeAlias = Callable[[Any, MigrationContext], Iterable[RevisionStep]]
 _PLACEHOLDER = "driver://"
 """How the URL begins that `alembic init` writes, for somebody to replace."""
 
+OPERATIONS = (operations.BackfillOp,)
+"""What `op` can do beside Alembic's own: importing them is what makes it so."""
+
 _OPTIONS: dict[str, Any] = {
     "transaction_per_migration": True,
     "compare_type": True,
     "compare_server_default": True,
     # check constraints are compared by an opt-in plugin of Alembic 1.20
     "autogenerate_plugins": ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
+    "include_name": lambda name, kind, _parents: (kind, name) != ("table", ledger.TABLE),
 }
 
 
@@ -62,13 +66,22 @@ def run_online(metadata: sa.MetaData) -> None:
         _configure(metadata, connection=given)
         _migrate()
         return
-    config_path = Path(context.config.config_file_name or "alembic.ini")
     with _as_alembic_tells():
-        database = target.find(settings.load(config_path))
+        database = target.find(_settings())
         with target.engine(database).connect() as connection:
             print(target.announcement(database), file=sys.stderr)
             _configure(metadata, connection=connection)
             _migrate()
+
+
+def _digests() -> Callable[[str, bool], str | None]:
+    file = context.config.config_file_name
+    has_file = file is not None and Path(file).is_file()
+    return committed.digests(_settings()) if has_file else lambda _revision, _is_upgrade: None
+
+
+def _settings() -> settings.Settings:
+    return settings.load(Path(context.config.config_file_name or "alembic.ini"))
 
 
 @contextmanager
@@ -113,8 +126,17 @@ def _configure(metadata: sa.MetaData, **how: Any) -> None:
 
 
 def _migrate() -> None:
+    record_in(context.get_context(), _digests())
     with context.begin_transaction():
         context.run_migrations()
+
+
+def record_in(configured: MigrationContext, digest_of: Callable[[str, bool], str | None]) -> None:
+    """Let every revision that `configured` runs be written into the ledger, once."""
+    callbacks = configured.on_version_apply_callbacks
+    if not any(isinstance(each, ledger.Recorder) for each in callbacks):
+        recorder = ledger.Recorder(digest_of)
+        configured.on_version_apply_callbacks = (*callbacks, recorder)
 
 
 def run_env(

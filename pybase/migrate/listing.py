@@ -1,28 +1,33 @@
 """Revisions as lines of text, with marks for where the database and the heads are."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from alembic.script import Script
 
 from pybase.errors import UsageError
 from pybase.migrate.history import History, explained
+from pybase.migrate.ledger import Entry
 
-Current = Callable[[], tuple[str, ...]]
-"""Asks the database where it is."""
+Place: TypeAlias = tuple[tuple[str, ...], Mapping[str, Entry]]
+"""Where a database is, and the last that its ledger says of each revision."""
 
 
-def history_lines(history: History, rev_range: str | None, current: Current) -> Iterator[str]:
+def history_lines(
+    history: History, rev_range: str | None, look: Callable[[], Place]
+) -> Iterator[str]:
     """All revisions, or those of the range `A:B`, newest first, one line each.
 
-    Raises UsageError for a range that is none, and what `current` raises.
+    Raises UsageError for a range that is none, and what `look` raises.
     """
-    at = current()
+    at, entries = look()
     for script in _walk(history, rev_range, at):
-        yield line(script, is_current=script.revision in at)
+        entry = entries.get(script.revision)
+        applied = entry if entry and entry.direction == "upgrade" else None
+        yield line(script, applied, is_current=script.revision in at)
 
 
-def line(script: Script, *, is_current: bool = False) -> str:
+def line(script: Script, applied: Entry | None = None, *, is_current: bool = False) -> str:
     """One revision: its id, its title, and what is special about it."""
     marks = [
         word
@@ -34,6 +39,8 @@ def line(script: Script, *, is_current: bool = False) -> str:
         )
         if holds
     ]
+    if applied:
+        marks.append(f"applied {applied}")
     return f"{script.revision}  {script.doc}" + (f"  ({', '.join(marks)})" if marks else "")
 
 

@@ -15,7 +15,7 @@ from alembic.script import Script
 
 from pybase.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.files import write_file
-from pybase.migrate import apply, branch, build, history, sqlfiles, target
+from pybase.migrate import branch, build, history, online, sqlfiles, target
 from pybase.migrate.autogenerate.signals import terminable, undisturbed
 from pybase.migrate.history import History
 from pybase.settings import Settings
@@ -139,7 +139,7 @@ def _require_not_applied(revisions: History, moves: Iterable[Move]) -> None:
     if not target.is_at_hand(settings):
         return
     try:
-        current = apply.current(revisions, target.find(settings))
+        current, _ = online.look(revisions, target.find(settings))
     except DatabaseError:
         return
     known = [each for each in current if each in {s.revision for s in revisions.revisions}]

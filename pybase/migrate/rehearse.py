@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from pybase.migrate import catalog, scratch
+from pybase.migrate import catalog, ledger, scratch
 from pybase.migrate.hazards import Finding
 from pybase.migrate.leash import TimeLimitError
 from pybase.migrate.plain import Plain
@@ -82,7 +82,7 @@ class Rehearsal:
         """
         self._url = url
         self._plain = plain
-        self._ignored = (version_table,)
+        self._ignored = (version_table, ledger.beside(version_table))
         self._small_tables = small_tables
         self._run_online = run_online
         self._failed = set(failed or ())

@@ -25,21 +25,14 @@ from sqlalchemy.schema import CreateTable, DDLElement
 from sqlalchemy.sql import visitors
 from sqlalchemy.types import NullType
 
+from pybase.migrate import ledger
 from pybase.migrate.environment import offline_dialect, run_env
 from pybase.migrate.history import History, complete
 from pybase.migrate.leash import TimeLimitError, time_limit
-from pybase.migrate.statements import split, tidy
+from pybase.migrate.statements import Block, split, tidy
 
 TIME_LIMIT_S = 10
 """A revision that is not SQL by then waits for something, or somebody, that does not come."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """Statements that run in one transaction, or each on its own (an autocommit block)."""
-
-    statements: tuple[str, ...]
-    transactional: bool
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,7 @@ class Rendering:
     refusal: str = ""
     is_missing: bool = False
     bookkeeping: frozenset[str] = frozenset()
-    """Those of the statements that keep the version table."""
+    """Those of the statements that keep the version table and the ledger."""
 
     def is_bookkeeping(self, block: Block) -> bool:
         """Whether a block holds nothing of the revision's own."""
@@ -68,7 +61,7 @@ class Rendering:
 
     @property
     def statements(self) -> tuple[str, ...]:
-        """All statements in order, those of the version table too."""
+        """All statements in order, the bookkeeping too."""
         return tuple(text for block in self.blocks for text in block.statements)
 
 
@@ -102,6 +95,11 @@ class RenderedHistory:
     """What autogenerate compares with, or None for a project without models."""
     folders: tuple[Path, ...]
     """Where the project keeps env.py and its revisions."""
+
+    @property
+    def own_tables(self) -> tuple[str, str]:
+        """The tables of the workflow itself, which no comparison counts."""
+        return (self.version_table, ledger.beside(self.version_table))
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -178,7 +176,7 @@ def _version_table(context: MigrationContext) -> str:
 
 
 def _render_step(step: "_Step", recorder: "_Recorder", bookkeeper: "_Bookkeeper") -> Rendering:
-    prologue = bookkeeper.version_table() if step.is_upgrade and not bookkeeper.heads else ()
+    prologue = bookkeeper.tables() if step.is_upgrade and not bookkeeper.heads else ()
     # what an earlier revision made, Alembic would not make again: here each stands for itself
     bookkeeper.context.impl.memo.clear()
     failure: dict[str, Any] = {}
@@ -194,9 +192,18 @@ def _render_step(step: "_Step", recorder: "_Recorder", bookkeeper: "_Bookkeeper"
         failure = _failure(step, problem)
     blocks = recorder.take()
     bookkeeper.update_to_step(step)
+    bookkeeper.record(step, None if failure else _digest(blocks))
     versions = [text for block in recorder.take() for text in block.statements]
     joined = _joined(prologue, () if failure else blocks, versions)
     return Rendering(joined, **failure, bookkeeping=frozenset((*prologue, *versions)))
+
+
+def _digest(blocks: Sequence[Block]) -> str:
+    """Tell the revision's own statements apart from others, and how they are to be run."""
+    own = (
+        ("BEGIN", *each.statements) if each.transactional else each.statements for each in blocks
+    )
+    return ledger.statements_digest([text for texts in own for text in texts])
 
 
 def _failure(step: "_Step", problem: BaseException) -> dict[str, Any]:
@@ -275,10 +282,16 @@ class _Step(RevisionStep):
 class _Bookkeeper(HeadMaintainer):
     """Keeps the heads as Alembic does, and writes the statements in our layout."""
 
-    def version_table(self) -> tuple[str, ...]:
-        """`IF NOT EXISTS` is what Alembic's online mode does: a downgrade to base leaves it."""
+    def tables(self) -> tuple[str, ...]:
+        """`IF NOT EXISTS` is what Alembic's online mode does: a downgrade to base leaves them."""
         create = CreateTable(self.context._version, if_not_exists=True)
-        return (tidy(str(create.compile(dialect=self.context.dialect)).strip()),)
+        version_table = tidy(str(create.compile(dialect=self.context.dialect)).strip())
+        return (version_table, ledger.create_sql(ledger.alembic_table(self.context)))
+
+    def record(self, step: "_Step", digest: str | None) -> None:
+        """Write the ledger's line, behind the version."""
+        table, revision = ledger.alembic_table(self.context), step.revision.revision
+        self._emit(ledger.file_sql(table, revision, digest, is_upgrade=step.is_upgrade))
 
     def update_to_step(self, step: Any) -> None:
         down = step.revision._normalized_down_revisions

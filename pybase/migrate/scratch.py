@@ -19,9 +19,10 @@ from pybase.migrate.environment import run_env
 from pybase.migrate.history import History
 from pybase.migrate.history import read as read_history
 from pybase.migrate.leash import TimeLimitError, time_limit, without_terminal
-from pybase.migrate.render import Block, RenderedHistory, RenderedRevision, Rendering
+from pybase.migrate.render import RenderedHistory, RenderedRevision, Rendering
 from pybase.migrate.rules.shape import is_transaction_control
 from pybase.migrate.sqlfiles import sql_text
+from pybase.migrate.statements import Block
 from pybase.migrate.target import Database, engine
 from pybase.postgres import (
     ensure_template,

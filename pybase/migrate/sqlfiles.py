@@ -153,7 +153,8 @@ def _transaction_shape(rendering: "Rendering") -> str:
         return "cannot be undone"
     if rendering.is_transactional:
         return "one transaction"
-    if not any(block.transactional for block in rendering.blocks):
+    own = [block for block in rendering.blocks if not rendering.is_bookkeeping(block)]
+    if not any(block.transactional for block in own):
         return "no transaction"
     return "partly outside a transaction"
 

@@ -6,6 +6,7 @@ left exactly as it was written.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pglast import parser
 
@@ -17,6 +18,14 @@ _CLAUSES = SEQUENCE_CLAUSES | {
 """Words that open a new line when theirs would be too long."""
 
 _COMMENTS = {"SQL_COMMENT", "C_COMMENT"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Statements that run in one transaction, or each on its own (an autocommit block)."""
+
+    statements: tuple[str, ...]
+    transactional: bool
 
 
 def split(sql: str) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from projects import OWN_TABLES
 
 from pybase import settings
 from pybase.migrate import catalog, history
@@ -13,7 +14,6 @@ from pybase.migrate.history import History
 from pybase.postgres import find_bin
 
 ROOT = Path(__file__).parents[2]
-VERSION_TABLE = "public.alembic_version"
 
 
 class PsqlError(Exception):
@@ -48,9 +48,9 @@ def psql() -> Callable[[str, Sequence[Path]], None]:
 
 
 def schema(url: str) -> dict[str, str]:
-    """The catalog of a database, without Alembic's own table."""
+    """The catalog of a database, without the workflow's own tables."""
     with psycopg.connect(url, autocommit=True) as connection:
-        return catalog.snapshot(connection, ignore_tables=(VERSION_TABLE,))
+        return catalog.snapshot(connection, ignore_tables=OWN_TABLES)
 
 
 def assert_undone(before: dict[str, str], after: dict[str, str], where: str) -> None:

@@ -15,11 +15,11 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from projects import MODELS, Project
+from projects import MODELS, OWN_TABLES, Project
 
 from pybase import settings as configuration
 from pybase.errors import PybaseError
-from pybase.migrate import apply, autogenerate, catalog, history
+from pybase.migrate import autogenerate, catalog, history, online
 from pybase.migrate.target import Database, engine
 from pybase.postgres import scratch_database
 
@@ -138,7 +138,7 @@ def _follow(project: Project, url: str, models: str, message: str, *, single: bo
     revisions = history.read(config)
     if revisions.revisions:
         database = Database(url, is_embedded=False)
-        apply.upgrade(revisions, database, "head", lambda _line: None)
+        online.upgrade(revisions, database, "head", lambda _line: None)
     return outcome is not None and not outcome.is_complete
 
 
@@ -153,4 +153,4 @@ def _created(models: str, server: str) -> dict[str, str]:
 
 def _snapshot(url: str) -> dict[str, str]:
     with psycopg.connect(url, autocommit=True) as connection:
-        return catalog.snapshot(connection, ignore_tables=("public.alembic_version",))
+        return catalog.snapshot(connection, ignore_tables=OWN_TABLES)

@@ -1,9 +1,13 @@
 """Revisions as SQL, without a database: the faithful text, the transactions, the bookkeeping."""
 
-import pytest
-from projects import LINE, Project, Revision
+from dataclasses import replace
 
-from pybase.migrate.render import Block, RenderedHistory, Rendering, render
+import pytest
+from projects import LINE, ONE, Project, Revision
+
+from pybase.migrate import ledger
+from pybase.migrate.render import RenderedHistory, Rendering, render
+from pybase.migrate.statements import Block
 
 VERSION_TABLE = (
     "CREATE TABLE IF NOT EXISTS alembic_version (\n"
@@ -18,16 +22,27 @@ def rendered(project: Project, *revisions: Revision) -> RenderedHistory:
     return render(project.lay_out(*revisions).history())
 
 
+def unrecorded(rendering: Rendering) -> Rendering:
+    """The same without what keeps the ledger, which every revision has at its end."""
+    kept = [
+        replace(block, statements=own)
+        for block in rendering.blocks
+        if (own := tuple(text for text in block.statements if ledger.TABLE not in text))
+    ]
+    return replace(rendering, blocks=tuple(kept))
+
+
 def only(project: Project, upgrade: str) -> Rendering:
     """The upgrade of a history of one."""
-    return rendered(project, Revision("aaaaaaaaaaaa", None, upgrade)).revisions[0].upgrade
+    (found,) = rendered(project, Revision("aaaaaaaaaaaa", None, upgrade)).revisions
+    return unrecorded(found.upgrade)
 
 
 def statements(project: Project, upgrade: str) -> tuple[str, ...]:
     """What a revision runs beside its bookkeeping."""
     rendering = only(project, upgrade)
     assert rendering.error == ""
-    return tuple(text for text in rendering.statements if "alembic_version" not in text)
+    return tuple(text for text in rendering.statements if text not in rendering.bookkeeping)
 
 
 def inserted(version: str) -> str:
@@ -193,7 +208,7 @@ def test_unrenderable_revision_is_named_and_does_not_stop_the_others(project: Pr
     assert f"upgrade of revision {two.id}" in problem
     assert broken.name in problem
     assert [bool(each.upgrade.error) for each in found.revisions] == [False, True, False]
-    assert found.revisions[2].upgrade.statements == (
+    assert unrecorded(found.revisions[2].upgrade).statements == (
         "ALTER TABLE cities ADD COLUMN note TEXT",
         moved(two.id, three.id),
     )
@@ -224,7 +239,7 @@ def test_broken_revision_leaves_nothing_behind_for_the_next(project: Project) ->
     )
     next_one = Revision("bbbbbbbbbbbb", "aaaaaaaaaaaa", "op.execute('SELECT 1')")
     found = rendered(project, Revision("aaaaaaaaaaaa", None, half_done), next_one)
-    assert found.revisions[1].upgrade.blocks == (
+    assert unrecorded(found.revisions[1].upgrade).blocks == (
         Block(("SELECT 1", moved("aaaaaaaaaaaa", "bbbbbbbbbbbb")), True),
     )
 
@@ -236,9 +251,10 @@ ALONE = "with op.get_context().autocommit_block():\n    op.execute('VACUUM')"
 
 def second(project: Project, code: str) -> Rendering:
     """The upgrade of a revision that is not the first, whose version table exists."""
-    return rendered(
+    _, found = rendered(
         project, Revision("aaaaaaaaaaaa"), Revision("bbbbbbbbbbbb", "aaaaaaaaaaaa", code)
-    ).revisions[1].upgrade  # fmt: skip
+    ).revisions
+    return unrecorded(found.upgrade)
 
 
 def test_ordinary_revision_is_one_transaction_with_its_version(project: Project) -> None:
@@ -252,10 +268,10 @@ def test_empty_revision_moves_the_version(project: Project) -> None:
     assert second(project, "pass").blocks == (Block((version,), True),)
 
 
-def test_autocommit_block_alone_opens_no_transaction(project: Project) -> None:
+def test_behind_an_autocommit_block_the_version_moves_by_itself(project: Project) -> None:
     rendering = second(project, ALONE)
-    assert not any(block.transactional for block in rendering.blocks)
-    assert rendering.statements == ("VACUUM", moved("aaaaaaaaaaaa", "bbbbbbbbbbbb"))
+    version = moved("aaaaaaaaaaaa", "bbbbbbbbbbbb")
+    assert rendering.blocks == (Block(("VACUUM",), False), Block((version,), True))
 
 
 def test_statements_before_an_autocommit_block_are_committed_first(project: Project) -> None:
@@ -279,17 +295,36 @@ def test_version_table_is_made_before_an_autocommit_block(project: Project) -> N
 
 
 def versions(rendering: Rendering) -> tuple[str, ...]:
-    return tuple(text for text in rendering.statements if text != VERSION_TABLE)
+    return tuple(text for text in unrecorded(rendering).statements if text != VERSION_TABLE)
 
 
 def test_line_of_revisions_moves_one_version(project: Project) -> None:
     a, b = rendered(
         project, Revision("aaaaaaaaaaaa"), Revision("bbbbbbbbbbbb", "aaaaaaaaaaaa")
     ).revisions
-    assert a.upgrade.statements == (VERSION_TABLE, FIRST)
+    assert unrecorded(a.upgrade).statements == (VERSION_TABLE, FIRST)
     assert versions(b.upgrade) == (moved("aaaaaaaaaaaa", "bbbbbbbbbbbb"),)
     assert versions(b.downgrade) == (moved("bbbbbbbbbbbb", "aaaaaaaaaaaa"),)
     assert versions(a.downgrade) == (deleted("aaaaaaaaaaaa"),)
+
+
+def test_ledger_gets_a_line_behind_the_version_and_its_table_before(project: Project) -> None:
+    found, again = rendered(project, ONE, Revision("bbbbbbbbbbbb", ONE.id)).revisions
+    assert found.upgrade.statements[1] == ledger.create_sql("migration_ledger")
+    table, digest = ledger.in_file(found.upgrade.statements[-1]) or ("", "")
+    assert (table, len(digest or "")) == ("migration_ledger", 16)
+    assert not any(text.startswith("CREATE") for text in again.upgrade.statements)
+    assert "'downgrade'" in found.downgrade.statements[-1]
+
+
+def test_digest_of_the_ledger_ignores_layout_and_sees_words(project: Project) -> None:
+    one, other = "SELECT 1,   2 -- why\n", "SELECT 1, 3"
+    digests = {
+        sql: ledger.in_file(rendered(project, Revision(ONE.id, None, f"op.execute({sql!r})"))
+                            .revisions[0].upgrade.statements[-1])
+        for sql in ("SELECT 1, 2", one, other)
+    }  # fmt: skip
+    assert digests["SELECT 1, 2"] == digests[one] != digests[other]
 
 
 def test_branches_keep_a_version_each_and_a_merge_joins_them(project: Project) -> None:

@@ -164,6 +164,9 @@ def test_missing_configuration_is_named(tmp_path: Path) -> None:
         ("postgres = '16'", "postgres is '16'"),
         ("postgres = true", "postgres is True"),
         ("= 1", "not valid TOML"),
+        ("migrate = 1", "migrate is 1"),
+        ("[tool.pybase.migrate]\nlock_timeout = 1", "[tool.pybase.migrate] has no setting called"),
+        ("[tool.pybase.migrate]\ndeadline_s = '1 s'", "deadline_s is '1 s'"),
     ],
 )
 def test_wrong_option_is_named(table: str, said: str, ini: Path) -> None:
@@ -177,6 +180,12 @@ def test_options_of_the_project_are_used(ini: Path) -> None:
     ini.with_name("pyproject.toml").write_text("[tool.pybase]\nsql = 'db/sql'\npostgres = 16\n")
     found = load(ini)
     assert (found.sql, found.options.postgres) == (ini.parent / "db/sql", 16)
+
+
+def test_options_of_migrate_have_a_table_of_their_own(ini: Path) -> None:
+    ini.with_name("pyproject.toml").write_text("[tool.pybase.migrate]\ndeadline_s = 60\n")
+    found = load(ini).options.migrate
+    assert (found.deadline_s, found.lock_timeout_ms) == (60, 50)
 
 
 def test_state_folder_hides_itself_from_git(ini: Path) -> None:

@@ -118,7 +118,7 @@ def revisions_database(history: History, rendered: RenderedHistory) -> Iterator[
 def read_url(url: str, rendered: RenderedHistory) -> Side:
     """Read a database, without Alembic's version table."""
     with psycopg.connect(url, autocommit=True) as connection:
-        return read(connection, ignore_tables=(rendered.version_table,))
+        return read(connection, ignore_tables=rendered.own_tables)
 
 
 @contextmanager

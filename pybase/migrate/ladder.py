@@ -1,0 +1,132 @@
+"""Short waits for a lock, many tries, pauses in between.
+
+Whoever queues for a lock makes all others queue behind: the longest stall of a writer is our
+`lock_timeout`. So the first waits are short, and pauses let the queue drain. Only what the server
+has undone as a whole is tried again: lock_not_available (55P03) and deadlock_detected (40P01).
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from pybase.settings import MigrateOptions
+
+RETRIED = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+
+_GROWTH = 1.05
+"""A minute and a half of tries from the shortest wait to the longest."""
+
+_PAUSE_S = 0.5
+_PAUSE_FACTOR = 8
+"""A pause is this long at least, and this often the wait before it: others run in between."""
+
+_JITTER = (0.5, 1.5)
+_LOOK_S = 0.02
+_QUERY_LENGTH = 80
+
+
+class OutOfTimeError(Exception):
+    """The deadline is over; `blockers` held the locks when they were last seen."""
+
+    def __init__(self, tries: int, blockers: "list[Blocker]") -> None:
+        super().__init__(f"no lock after {tries} tries")
+        self.tries = tries
+        self.blockers = blockers
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """A session that stood in the way."""
+
+    pid: int
+    application: str
+    state: str
+    age_s: float
+    query: str
+
+    def __str__(self) -> str:
+        """One line; a query that may hold a password is not shown."""
+        query = " ".join(self.query.split())
+        if "password" in query.lower():
+            query = "(not shown: it speaks of a password)"
+        shown = query if len(query) <= _QUERY_LENGTH else f"{query[:_QUERY_LENGTH]} ..."
+        who = f"pid {self.pid} ({self.application or 'no application name'}, {self.state})"
+        return f"{who}, for {self.age_s:.0f} s: {shown}"
+
+
+@dataclass
+class Ladder:
+    """Tries something on one session; `observer` is another, which looks who is in the way."""
+
+    observer: psycopg.Connection[Any]
+    pid: int
+    options: MigrateOptions
+    tell: Callable[[str], None]
+
+    def climb(self, attempt: Callable[[int], None], *, is_blocking: bool) -> int:
+        """Call `attempt(lock_timeout_ms)` until it gets its locks; returns how many tries it took.
+
+        What blocks nobody may wait as long as it likes, up to the deadline. Raises OutOfTimeError,
+        and what `attempt` raises beside RETRIED.
+        """
+        deadline = time.monotonic() + self.options.deadline_s
+        wait_ms = float(self.options.lock_timeout_ms)
+        blockers: list[Blocker] = []
+        tries = 0
+        while True:
+            tries += 1
+            left_ms = max(1, round((deadline - time.monotonic()) * 1000))
+            try:
+                if tries == 1 and is_blocking:
+                    attempt(min(round(wait_ms), left_ms))
+                else:
+                    with self._looking(blockers):
+                        attempt(min(round(wait_ms), left_ms) if is_blocking else left_ms)
+            except RETRIED:
+                if time.monotonic() >= deadline:
+                    raise OutOfTimeError(tries, blockers) from None
+                if tries == 2 and blockers:
+                    self.tell(f"Waiting for a lock: {blockers[0]}")
+            else:
+                return tries
+            pause = max(_PAUSE_S, wait_ms / 1000 * _PAUSE_FACTOR) * random.uniform(*_JITTER)  # noqa: S311
+            time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
+            wait_ms = min(wait_ms * _GROWTH, float(self.options.lock_timeout_most_ms))
+
+    @contextmanager
+    def _looking(self, blockers: list[Blocker]) -> Iterator[None]:
+        """Keep `blockers` as those that were last seen in the way."""
+        is_over = threading.Event()
+
+        def look() -> None:
+            while not is_over.wait(_LOOK_S):
+                try:
+                    rows = self.observer.execute(_BLOCKERS, [self.pid]).fetchall()
+                except psycopg.Error:
+                    return  # whoever uses the session itself will say what is wrong
+                if rows:
+                    blockers[:] = [Blocker(*row) for row in rows]
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+
+
+_BLOCKERS = """
+SELECT pid, application_name, coalesce(state, backend_type),
+extract(epoch FROM clock_timestamp() - coalesce(xact_start, query_start, backend_start))::float8,
+coalesce(query, '')
+FROM pg_stat_activity
+WHERE pid = ANY(pg_blocking_pids(%s))
+ORDER BY xact_start
+"""

@@ -1,0 +1,138 @@
+"""PyBase's own history as a row of databases, each a template at a revision, with rows in it."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from migrations.rows import ROWS
+from projects import OWN_TABLES
+
+from pybase import settings
+from pybase.migrate import apply, catalog, committed, proof
+from pybase.migrate.target import Database
+from pybase.postgres import Cluster, find_bin, scratch_cluster
+from pybase.postgres.account import server_account
+from pybase.settings import Settings
+
+from .proxy import Proxy
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = settings.load(ROOT / "alembic.ini")
+State = tuple[dict[str, str], dict[tuple[str, str], str]]
+
+
+@dataclass(frozen=True)
+class Move:
+    """One revision in one direction, on a clone of the database that it begins with."""
+
+    revision: str
+    parent: str
+    is_upgrade: bool
+    template: str
+
+    @property
+    def destination(self) -> str:
+        return self.revision if self.is_upgrade else self.parent
+
+    def __str__(self) -> str:
+        return f"{'upgrade' if self.is_upgrade else 'downgrade'} of {self.revision}"
+
+    def run(self, url: str, options: Settings = SETTINGS) -> int:
+        """Run the command that is to survive everything."""
+        database = Database(url, is_embedded=False)
+        job = apply.Job(options, database, self.destination, self.is_upgrade, _deaf, _deaf)
+        return apply.run(job)
+
+
+def _deaf(_line: str) -> None:
+    """Hear nothing."""
+
+
+@pytest.fixture(scope="module")
+def cluster(servers_folder: Path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A server of the module's own: it will be killed."""
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
+    found = scratch_cluster(servers_folder / f"faults-{worker}", 18)
+    found.ensure_running()
+    with psycopg.connect(found.url(), autocommit=True) as connection:
+        # a scratch server may lose what was committed last, which would not be our fault
+        connection.execute("ALTER ROLE postgres SET synchronous_commit = on")
+    yield found
+    found.destroy()
+
+
+@pytest.fixture(scope="module")
+def moves(cluster: Cluster) -> list[Move]:
+    """Every revision up and down, each with the database before it."""
+    history = committed.read(SETTINGS)
+    assert history is not None
+    assert history.stale == ""
+    found = []
+    parent = "base"
+    create(cluster, "at_base", "template1")
+    for revision in (entry.revision for entry in history.entries):
+        url = create(cluster, f"at_{revision}", f"at_{parent}")
+        up = Move(revision, parent, True, f"at_{parent}")
+        up.run(url)
+        with psycopg.connect(url) as connection:
+            connection.execute(ROWS.get(revision, "SELECT").encode())
+        found += [up, Move(revision, parent, False, f"at_{revision}")]
+        parent = revision
+    return found
+
+
+def create(cluster: Cluster, name: str, template: str) -> str:
+    """Make a database; not a scratch one, which would be swept once the server was killed."""
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    return cluster.url(name)
+
+
+@contextmanager
+def clone(cluster: Cluster, move: Move) -> Iterator[str]:
+    """Yield the URL of the database that a move begins with."""
+    name = f"lost_{'up' if move.is_upgrade else 'down'}_{move.revision}"
+    yield create(cluster, name, move.template)
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(cluster: Cluster, moves: list[Move]) -> dict[Move, tuple[State, int]]:
+    """What each move leaves, and how many answers of the server it takes."""
+    found = {}
+    for move in moves:
+        with clone(cluster, move) as url:
+            proxy = Proxy(url, Proxy.cut)
+            move.run(proxy.url)
+            proxy.cut()
+            found[move] = (state(url), proxy.answers)
+    return found
+
+
+def state(url: str) -> State:
+    """The catalog and the rows, without the times of the ledger."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        rows = proof._rows(connection)
+        rows.pop(("public.migration_ledger", "applied_at"), None)
+        return catalog.snapshot(connection, ignore_tables=OWN_TABLES), rows
+
+
+def stop_at_once(cluster: Cluster) -> None:
+    """Stop a server as a crash does; it recovers when it is started."""
+    account = server_account(cluster.data)
+    options: dict[str, Any] = dict(account.process_identity())
+    subprocess.run(
+        [find_bin(18, account) / "pg_ctl", "-D", cluster.data, "-m", "immediate", "-w", "stop"],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        cwd=cluster.directory,
+        timeout=60,
+        **options,
+    )

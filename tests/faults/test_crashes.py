@@ -1,0 +1,104 @@
+"""Killed anywhere, run again: the same as if nothing had happened.
+
+Of each revision of PyBase's history, up and down, the client, its connection or the server is lost
+after every statement in turn; each time the same command is run again, and lost one statement
+later, until it comes through. What it leaves must be what an undisturbed run leaves.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from pybase.errors import DatabaseError
+from pybase.postgres import Cluster
+
+from .conftest import Move, State, clone, state, stop_at_once
+from .proxy import Proxy
+
+Undisturbed = dict[Move, tuple[State, int]]
+Told = pytest.CaptureFixture[str]
+
+
+def cut_after(move: Move, url: str, count: int) -> None:
+    """Run the command, and lose its connections after so many answers."""
+    proxy = Proxy(url, Proxy.cut, count)
+    with pytest.raises(DatabaseError):
+        move.run(proxy.url)
+    assert proxy.has_struck.wait(5)
+
+
+def kill_after(move: Move, url: str, count: int) -> None:
+    """Run the command in a process, and kill that after so many answers."""
+    proxy = Proxy(url, lambda _proxy: os.kill(child, signal.SIGKILL), count)
+    child = os.fork()
+    if child == 0:
+        move.run(proxy.url)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    proxy.cut()
+    assert os.WIFSIGNALED(status), f"{move} came through {count} answers"
+
+
+WAYS = {"connection": cut_after, "client": kill_after}
+
+
+@pytest.mark.parametrize("lose", WAYS.values(), ids=WAYS)
+def test_lost_after_any_statement(
+    lose: Callable[[Move, str, int], None],
+    moves: list[Move],
+    undisturbed: Undisturbed,
+    cluster: Cluster,
+    capsys: Told,
+) -> None:
+    tried = 0
+    for move in moves:
+        wanted, answers = undisturbed[move]
+        with clone(cluster, move) as url:
+            for count in range(1, answers + 1):
+                lose(move, url, count)
+                tried += 1
+            assert move.run(url) == 0, f"{move} was not recorded with its last statement"
+            assert state(url) == wanted, str(move)
+    tell(capsys, f"{tried} boundaries of {len(moves)} moves")
+    assert tried > 5 * len(moves)
+
+
+def test_server_killed_after_any_statement(
+    moves: list[Move], undisturbed: Undisturbed, cluster: Cluster, capsys: Told
+) -> None:
+    """All moves at once, each on a database of its own: a round is one crash of the server."""
+    tried = 0
+    with ExitStack() as around:
+        urls = {move: around.enter_context(clone(cluster, move)) for move in moves}
+        for count in range(1, max(answers for _, answers in undisturbed.values()) + 1):
+            lost = [move for move in moves if count <= undisturbed[move][1]]
+            crash(cluster, {move: urls[move] for move in lost}, count)
+            tried += len(lost)
+        for move in moves:
+            assert move.run(urls[move]) == 0, str(move)
+            assert state(urls[move]) == undisturbed[move][0], str(move)
+    tell(capsys, f"{tried} boundaries of {len(moves)} moves")
+
+
+def crash(cluster: Cluster, urls: dict[Move, str], count: int) -> None:
+    """Let every command come to its n-th answer, then kill the server, and start it again."""
+    proxies = {move: Proxy(url, lambda _proxy: None, count) for move, url in urls.items()}
+    with ThreadPoolExecutor(len(urls)) as pool:
+        runs = [pool.submit(move.run, proxies[move].url) for move in urls]
+        have_struck = [proxy.has_struck.wait(30) for proxy in proxies.values()]
+        stop_at_once(cluster)
+        for proxy in proxies.values():
+            proxy.cut()
+        for run in runs:
+            assert isinstance(run.exception(30), DatabaseError), run.exception()
+    assert all(have_struck)
+    cluster.ensure_running()
+
+
+def tell(capsys: Told, line: str) -> None:
+    with capsys.disabled():
+        print(f"\n{line}", flush=True)

@@ -1,0 +1,365 @@
+"""migrate and downgrade on a server with others on it: what runs, one at a time, short locks."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from projects import FORK, LINE, ONE, OWN_TABLES, THREE, TWO, Project, Revision, plain_environment
+
+from pybase.migrate import catalog, proof
+from pybase.postgres import scratch_database
+
+INDEX = Revision(
+    "dddddddddddd",
+    THREE.id,
+    "with op.get_context().autocommit_block():\n"
+    "    op.execute('CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_note ON cities (note)')",
+    "with op.get_context().autocommit_block():\n"
+    "    op.execute('DROP INDEX CONCURRENTLY IF EXISTS ix_note')",
+    "Index notes.",
+)
+
+
+@pytest.fixture
+def three(project: Project) -> Project:
+    """A history of three revisions with its SQL, and a database with none of them."""
+    project.lay_out(*LINE).done("sql")
+    return project
+
+
+@pytest.fixture
+def four(three: Project) -> Project:
+    """The same, with an index that is built concurrently."""
+    three.add(INDEX)
+    three.done("sql")
+    return three
+
+
+def rows(project: Project, query: str) -> list[Any]:
+    with psycopg.connect(project.environment["DATABASE_URL"], autocommit=True) as connection:
+        cursor = connection.execute(query.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def ledger(project: Project) -> list[Any]:
+    return rows(project, "SELECT revision, direction FROM migration_ledger ORDER BY applied_at")
+
+
+def version(project: Project) -> list[Any]:
+    return [name for (name,) in rows(project, "SELECT version_num FROM alembic_version")]
+
+
+@contextmanager
+def session(project: Project, *statements: str) -> Iterator[psycopg.Connection[Any]]:
+    """Somebody else, in a transaction."""
+    with psycopg.connect(project.environment["DATABASE_URL"], application_name="reader") as other:
+        for statement in statements:
+            other.execute(statement.encode())
+        yield other
+
+
+# --- what was reviewed is what runs ---------------------------------------------------------------
+
+
+def test_committed_file_runs_and_alembic_is_not_even_loaded(three: Project) -> None:
+    code = (
+        "import sys; from pybase.cli import main; main(['migrate']);"
+        " print({'alembic', 'sqlalchemy'} & sys.modules.keys())"
+    )
+    assert three.python("-c", code).out.endswith("3 applied.\nset()\n")
+    assert three.python("-c", code).out.endswith("up to date.\nset()\n")
+    assert version(three) == [THREE.id]
+
+
+def test_file_that_was_edited_is_not_run(three: Project) -> None:
+    path = three.sql / f"upgrade/{TWO.name}.sql"
+    path.write_text(path.read_text().replace("Troy", "Rome"))
+    said = three.refused("migrate", code=1)
+    assert f"the SQL of revision {TWO.id} has changed" in said
+    assert "nox -s sql" in said
+    assert rows(three, "SELECT to_regclass('cities')") == [(None,)]
+
+
+def test_revision_that_was_edited_is_not_run(three: Project) -> None:
+    three.add(Revision(TWO.id, ONE.id, "pass"))
+    assert f"revision {TWO.id} has changed" in three.refused("migrate", code=1)
+
+
+def test_new_revision_without_sql_is_not_run(three: Project) -> None:
+    three.add(INDEX)
+    assert f"{INDEX.name}.py has no SQL yet" in three.refused("migrate", code=1)
+    (three.versions / f"{INDEX.name}.py").unlink()
+    assert three.done("migrate").endswith("3 applied.\n")
+
+
+def test_stale_sql_is_written_afresh_on_the_embedded_server(three: Project) -> None:
+    """The daily loop: its database is its developer's own."""
+    del three.environment["DATABASE_URL"]
+    three.add(INDEX)
+    try:
+        result = three.run("migrate")
+        assert (result.code, result.out.splitlines()[-1]) == (0, "4 applied.")
+        assert (
+            f"sql/ was stale ({INDEX.name}.py has no SQL yet) and is written afresh" in result.err
+        )
+        assert (three.sql / f"upgrade/{INDEX.name}.sql").exists()
+    finally:
+        three.done("db", "stop")
+
+
+def test_database_ahead_of_the_checkout_is_told_so(four: Project) -> None:
+    four.done("migrate")
+    (four.versions / f"{INDEX.name}.py").unlink()
+    four.done("sql")
+    for verb in (("migrate",), ("downgrade", "-1")):
+        assert f"at revision {INDEX.id}, which this" in four.refused(*verb, code=1)
+
+
+def test_history_that_is_not_a_line_is_run_by_alembic(three: Project) -> None:
+    three.add(FORK)
+    three.done("sql")
+    result = three.run("migrate", "heads")
+    assert (result.code, result.out.splitlines()[-1]) == (0, "4 applied.")
+    assert "not one line: Alembic runs the revisions" in result.err
+    assert sorted(version(three)) == [THREE.id, FORK.id]
+    assert len(ledger(three)) == 4
+
+
+def test_revision_that_has_no_sql_is_run_by_alembic(project: Project) -> None:
+    """One that asks the database what to do."""
+    code = "op.get_bind().execute(sa.text('SELECT 1')).scalar()"
+    project.lay_out(ONE, Revision(TWO.id, ONE.id, code)).run("sql")
+    assert "cannot-render" in project.refused("migrate", code=1)
+    told = project.run("migrate", "--force", "hazards").err
+    assert f"There is no SQL for {TWO.id}" in told
+    assert ledger(project) == [(ONE.id, "upgrade"), (TWO.id, "upgrade")]
+
+
+@pytest.mark.parametrize("destination", ["head", f"{ONE.id}+1", TWO.id[:5], "+3"])
+def test_committed_sql_and_alembic_leave_the_same(
+    destination: str, three: Project, server18_url: str
+) -> None:
+    """By catalog, rows and ledger, as far as time goes."""
+    left = []
+    for folder in (three.sql, three.root / "elsewhere"):
+        with scratch_database(server18_url, prefix="test") as url:
+            three.done("migrate", destination, DATABASE_URL=url)
+            three.done("downgrade", "-1", DATABASE_URL=url)
+            with psycopg.connect(url, autocommit=True) as connection:
+                found = proof._rows(connection)
+                for name in ("applied_at", "digest"):  # nobody knows the SQL that is not there
+                    found.pop((OWN_TABLES[1], name))
+                left.append((catalog.snapshot(connection, ignore_tables=OWN_TABLES), found))
+        if folder.exists():
+            folder.rename(three.root / "elsewhere")
+    assert left[0] == left[1]
+
+
+def test_downgrade_runs_its_file_and_says_what_it_cannot_undo(three: Project) -> None:
+    three.done("migrate")
+    assert three.done("downgrade", "-2").endswith("2 undone.\n")
+    assert version(three) == [ONE.id]
+    three.add(Revision(TWO.id, ONE.id, TWO.upgrade, "raise NotImplementedError('Troy is gone')"))
+    three.done("sql")
+    three.done("migrate")
+    said = three.refused("downgrade", ONE.id, code=1)
+    assert "Troy is gone" in said
+    assert version(three) == [TWO.id]
+
+
+def test_failing_statement_is_named_and_its_revision_undone(three: Project) -> None:
+    three.done("migrate", ONE.id)
+    rows(three, "INSERT INTO cities VALUES ('Troy')")
+    said = three.refused("migrate", code=1)
+    assert f"in revision {TWO.id} (Found Troy)" in said
+    assert "INSERT INTO cities" in said
+    assert "Nothing was applied." in said
+    assert version(three) == [ONE.id]
+
+
+def test_settings_of_one_file_do_not_reach_the_next(project: Project) -> None:
+    """As with psql, where each file has a session of its own."""
+    path = "op.execute('CREATE SCHEMA other')\nop.execute('SET search_path TO other, public')"
+    project.lay_out(Revision(ONE.id, None, path), Revision(TWO.id, ONE.id, ONE.upgrade))
+    project.done("sql")
+    project.done("migrate")
+    assert rows(project, "SELECT 'public.cities'::regclass::text") == [("cities",)]
+
+
+def test_version_that_somebody_else_moves_is_noticed(three: Project) -> None:
+    three.done("migrate", ONE.id)
+    with session(three, "DELETE FROM alembic_version") as other, ThreadPoolExecutor(1) as pool:
+        run = pool.submit(three.run, "migrate")
+        time.sleep(2)
+        other.commit()
+        result = run.result()
+    assert result.code == 1
+    assert f"before revision {TWO.id} could move it" in result.err
+    assert rows(three, "SELECT * FROM cities") == []
+
+
+# --- the ledger -----------------------------------------------------------------------------------
+
+
+def test_ledger_tells_what_ran_which_way_by_whom_how_long_and_from_what(three: Project) -> None:
+    three.done("migrate", TWO.id)
+    three.done("downgrade", "-1")
+    assert ledger(three) == [(ONE.id, "upgrade"), (TWO.id, "upgrade"), (TWO.id, "downgrade")]
+    query = (
+        "SELECT DISTINCT role, duration BETWEEN '0' AND '9 s', length(digest),"
+        " applied_at > now() - interval '1 minute' FROM migration_ledger"
+    )
+    assert rows(three, query) == [("postgres", True, 16, True)]
+
+
+def test_database_without_a_ledger_is_adopted(three: Project) -> None:
+    three.done("migrate", TWO.id)
+    rows(three, "DROP TABLE migration_ledger")
+    three.done("migrate")
+    assert ledger(three) == [(THREE.id, "upgrade")]
+
+
+def test_file_that_psql_runs_does_without_a_ledger(three: Project) -> None:
+    three.done("migrate", TWO.id)
+    rows(three, "DROP TABLE migration_ledger")
+    rows(three, (three.sql / f"upgrade/{THREE.name}.sql").read_text())
+    assert version(three) == [THREE.id]
+
+
+def test_plain_alembic_writes_the_ledger_too(three: Project) -> None:
+    assert three.alembic("upgrade", "head").code == 0
+    assert three.alembic("downgrade", "-1").code == 0
+    assert three.alembic("stamp", "head").code == 0
+    assert ledger(three)[2:] == [(THREE.id, "upgrade"), (THREE.id, "downgrade")]
+    assert rows(three, "SELECT count(digest) FROM migration_ledger") == [(4,)]
+
+
+def test_check_names_what_was_changed_after_it_was_applied(three: Project) -> None:
+    three.done("migrate")
+    upgrade = str(TWO.upgrade).replace("Troy", "Rome")
+    downgrade = str(TWO.downgrade).replace("Troy", "Rome")
+    three.add(Revision(TWO.id, ONE.id, upgrade, downgrade))
+    three.done("sql")
+    said = three.refused("check", code=1)
+    assert f"  {TWO.id}, applied 20" in said
+    assert THREE.id not in said
+
+
+# --- one at a time --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_many_at_once_apply_each_revision_once(count: int, four: Project) -> None:
+    with ThreadPoolExecutor(count) as pool:
+        results = [run.result() for run in [pool.submit(four.run, "migrate") for _ in range(count)]]
+    assert [result.code for result in results] == [0] * count
+    last = sorted(result.out.splitlines()[-1] for result in results)
+    assert last == ["4 applied.", *["Nothing to do: the database is up to date."] * (count - 1)]
+    assert len(ledger(four)) == 4
+
+
+def test_waiting_migration_names_the_holder_and_gives_up_at_the_deadline(three: Project) -> None:
+    with session(three, "SELECT pg_advisory_lock(4851520931)") as other:
+        said = three.refused("migrate", "--deadline-s", "1", code=3)
+        assert f"pid {other.info.backend_pid}, user postgres, from this host, since 20" in said
+        assert "Another migration has run for 1 s" in said
+
+
+def test_holder_that_is_killed_is_followed_by_the_next(four: Project) -> None:
+    with session(four, "CREATE TABLE alembic_version (version_num text)"):
+        command = [sys.executable, "-m", "pybase", "migrate"]
+        environment = plain_environment() | four.environment
+        holder = subprocess.Popen(
+            command, cwd=four.root, env=environment, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(2)
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    rows(four, "DROP TABLE alembic_version")
+    assert four.done("migrate").endswith("4 applied.\n")
+
+
+# --- short locks, many tries ----------------------------------------------------------------------
+
+READS = "SELECT * FROM cities"
+
+
+def test_lock_that_is_held_for_a_while_is_waited_for_in_short_tries(three: Project) -> None:
+    three.done("migrate", TWO.id)
+    with session(three, READS) as other, ThreadPoolExecutor(1) as pool:
+        run = pool.submit(three.run, "migrate")
+        time.sleep(3)
+        other.rollback()
+        result, pid = run.result(), other.info.backend_pid
+    assert result.code == 0
+    assert " tries)" in result.out
+    who = f"Waiting for a lock: pid {pid} (reader, idle in transaction), for "
+    assert who in result.err
+    assert result.err.endswith(f"{READS}\n")
+
+
+def test_blocker_that_never_leaves_is_named_with_what_is_not_applied(three: Project) -> None:
+    three.done("migrate", ONE.id)
+    with session(three, READS, "SELECT 'the password is secret'") as other:
+        said, pid = three.refused("migrate", "--deadline-s", "2", code=3), other.info.backend_pid
+    assert f"Revision {THREE.id} (Add note to cities) did not get its locks within 2 s" in said
+    assert f"1 before it stay applied. Not applied: {THREE.id}." in said
+    assert f"pid {pid} (reader, idle in transaction)" in said
+    assert "pg_terminate_backend" in said
+    assert "secret" not in said
+    assert version(three) == [TWO.id]
+
+
+def test_others_wait_no_longer_than_the_first_timeout(three: Project) -> None:
+    """Behind a reader that holds the lock for two seconds."""
+    three.done("migrate", TWO.id)
+    longest = 0.0
+    with session(three, READS), session(three) as other, ThreadPoolExecutor(1) as pool:
+        run = pool.submit(three.run, "migrate", "--deadline-s", "3")
+        while not run.done():
+            began = time.monotonic()
+            other.execute(READS.encode())
+            other.rollback()
+            longest = max(longest, time.monotonic() - began)
+            time.sleep(0.005)
+    assert run.result().code == 3
+    assert longest < 0.5
+
+
+def test_role_with_a_timeout_of_its_own_can_still_migrate(project: Project) -> None:
+    project.lay_out(Revision(ONE.id, None, "op.execute('SELECT pg_sleep(0.5)')")).done("sql")
+    url = project.environment["DATABASE_URL"] + "&options=-c%20statement_timeout%3D200"
+    assert project.done("migrate", DATABASE_URL=url).endswith("1 applied.\n")
+
+
+# --- outside a transaction ------------------------------------------------------------------------
+
+
+def test_invalid_index_that_was_left_is_built_again_and_not_believed(four: Project) -> None:
+    four.done("migrate", THREE.id)
+    rows(four, "CREATE INDEX ix_note ON cities (note)")
+    rows(
+        four,
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_note'::regclass",
+    )
+    assert "dropping ix_note" in four.run("migrate").err
+    query = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_note'::regclass"
+    assert rows(four, query) == [(True,)]
+
+
+def test_index_waits_for_a_long_transaction_without_a_timeout(four: Project) -> None:
+    four.done("migrate", THREE.id)
+    with session(four, READS) as other, ThreadPoolExecutor(1) as pool:
+        run = pool.submit(four.run, "migrate", "--deadline-s", "1")
+        time.sleep(3)
+        other.rollback()
+        assert run.result().code == 0, run.result().text
