@@ -267,9 +267,12 @@ class Watcher:
 
         The other connection holds ROW EXCLUSIVE on every table, as a writer in the middle of its
         work would: CREATE INDEX CONCURRENTLY and its like wait for writers with their own locks
-        already taken, so what is read does not depend on chance.
+        already taken, so what is read does not depend on chance. A block that commits need not
+        wait for anybody: what it wrote is told by the server's counters.
         """
         before = self.state
+        is_block = _BLOCK.match(text) is not None
+        counted = _rows_written(self.connection) if is_block else {}
         self._notices.clear()
         failure: list[psycopg.Error] = []
 
@@ -289,8 +292,12 @@ class Watcher:
             running.join()
         self.state = state.read(self.connection)
         error = failure[0] if failure else None
+        rows = _newly_written(self.connection, counted) if is_block else {}
+        if is_block:
+            locks = {oid: rank for oid, rank in locks.items() if rank >= SHARE}
+            locks = dict.fromkeys(rows, ROW_EXCLUSIVE) | locks
         return Observation(
-            index, text, False, before, self.state, locks, locks, {}, {}, (*self._notices,), error
+            index, text, False, before, self.state, locks, locks, {}, rows, (*self._notices,), error
         )
 
     def _noted(self, diagnostic: psycopg.errors.Diagnostic) -> None:
@@ -334,6 +341,33 @@ def _awaited_locks(
         time.sleep(0.002)
     return locks
 
+
+def _rows_written(connection: psycopg.Connection[Any]) -> dict[int, tuple[int, ...]]:
+    """Return how many rows were ever inserted, updated and deleted, by table."""
+    connection.execute("SELECT pg_stat_force_next_flush()")  # or it may take the server a second
+    return {oid: tuple(counts) for oid, *counts in connection.execute(_WRITTEN)}
+
+
+def _newly_written(
+    connection: psycopg.Connection[Any], before: Mapping[int, tuple[int, ...]]
+) -> dict[int, Rows]:
+    after = _rows_written(connection)
+    none = (0, 0, 0)
+    return {
+        oid: Rows(*(now - then for now, then in zip(counts, before.get(oid, none), strict=True)))
+        for oid, counts in after.items()
+        if counts != before.get(oid, none)
+    }
+
+
+_BLOCK = re.compile(r"\s*(--[^\n]*\n\s*)*(DO|CALL)\b", re.IGNORECASE)
+
+_WRITTEN = f"""
+SELECT
+    oid::bigint, pg_stat_get_tuples_inserted(oid), pg_stat_get_tuples_updated(oid),
+    pg_stat_get_tuples_deleted(oid)
+FROM pg_class WHERE relkind = 'r' AND oid >= {FIRST_USER_OID}
+"""
 
 _CATALOG_WRITES = f"""
 SELECT EXISTS (

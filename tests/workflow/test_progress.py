@@ -1,0 +1,53 @@
+"""What is shown of a long statement, while it runs, by another session."""
+
+import re
+
+import psycopg
+import pytest
+
+from pybase.migrate.progress import Progress
+from pybase.migrate.target import Database
+
+SLOW = """
+CREATE TABLE t (n integer);
+INSERT INTO t SELECT generate_series(1, 1500);
+CREATE FUNCTION slow(n integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS
+    $$ BEGIN PERFORM pg_sleep(0.001); RETURN n; END $$;
+"""
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pybase.migrate.bars.LINE_EVERY_S", 0.2)
+    monkeypatch.setattr("pybase.migrate.progress.PATIENCE_S", 0)
+
+
+def told(url: str, statement: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Run a statement and return what is shown meanwhile."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(SLOW)
+        with Progress(Database(url, is_embedded=False), connection.info.backend_pid) as progress:
+            with progress.of(statement):
+                connection.execute(statement.encode())
+    return capsys.readouterr().err.splitlines()
+
+
+def test_index_build_is_told_in_blocks(
+    database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = told(database_url, "CREATE INDEX CONCURRENTLY i ON t (slow(n))", capsys)
+    pattern = r"CREATE INDEX CONCURRENTLY i ON t \(slow\(n\)\): \d of about 7 blocks.*"
+    assert any(re.fullmatch(pattern, line) for line in lines), lines
+
+
+def test_other_statements_are_told_by_their_time(
+    database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = told(database_url, "ALTER TABLE t ADD CONSTRAINT c CHECK (slow(n) > 0)", capsys)
+    assert any(line.endswith(": 1 s so far") for line in lines), lines
+
+
+def test_nothing_is_told_of_what_is_over_at_once(
+    database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told(database_url, "SELECT 1", capsys) == []
