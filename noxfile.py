@@ -36,7 +36,7 @@ def migrate(session: nox.Session) -> None:
     """Upgrade the database to head.
 
     Uses the database that DATABASE_URL names, or an embedded PostgreSQL that is started for you.
-    Also: nox -s migrate -- +1, -- REVISION, -- --sql, -- --sql A:B
+    Also: nox -s migrate -- +1, -- REVISION, -- --plan, -- --sql, -- --sql A:B
     When a revision fails, those before it stay applied: mend it and run the same command again.
     """
     run_verb(session)
@@ -70,7 +70,19 @@ def downgrade(session: nox.Session) -> None:
     """Undo revisions (DESTROYS DATA).
 
     Has to be told how far: nox -s downgrade -- -1, -- REVISION or -- base
-    With --sql it prints what would run, and needs no database.
+    Says which tables and columns with data would go; then it wants --allow-data-loss, and for
+    base on a server of yours --database NAME. With --sql it prints what would run.
+    """
+    run_verb(session)
+
+
+@nox.session(venv_backend="none", tags=["db"], default=False)
+def backfill(session: nox.Session) -> None:
+    """Run a revision's backfill by itself.
+
+    For example: nox -s backfill -- workspaces, or -- REVISION. Before `migrate`, to have the long
+    part behind you, or again at any time: it changes what is left, in batches that commit each.
+    Interrupted, the same command goes on where it was.
     """
     run_verb(session)
 
@@ -97,7 +109,8 @@ def history(session: nox.Session) -> None:
 def pending(session: nox.Session) -> None:
     """Show what migrate would do.
 
-    Uses the database that DATABASE_URL names, or the embedded PostgreSQL. Changes nothing.
+    What each pending revision locks, rewrites, reads and destroys, with the sizes of the tables
+    as they are now and about how long that takes. Changes nothing. Also: -- --format json
     """
     run_verb(session)
 

@@ -9,12 +9,20 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pybase import settings as configuration
 from pybase.errors import PybaseError, UsageError
-from pybase.settings import Settings
+from pybase.settings import MigrateOptions, Settings
+
+if TYPE_CHECKING:
+    from pybase.migrate.apply import Job
+    from pybase.migrate.guards import Guard
+    from pybase.migrate.history import History
+    from pybase.migrate.losses import Consent
+    from pybase.migrate.target import Database
 
 
 @dataclass(frozen=True)
@@ -72,34 +80,124 @@ def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
         "target", nargs="?", default="head", help="a revision, +1, or with --sql also A:B"
     )
     parser.add_argument("--sql", action="store_true", help="print the SQL, touch no database")
+    parser.add_argument("--plan", action="store_true", help="tell what it would do, change nothing")
+    _checked_arguments(parser)
+    _plan_format(parser)
+    _limit_arguments(parser)
 
 
 def _migrate(args: argparse.Namespace, settings: Settings) -> None:
-    from pybase.migrate import apply, history, offline
+    from pybase.migrate import apply
 
-    revisions = history.read(settings)
     if args.sql:
-        sys.stdout.write(offline.upgrade_sql(revisions, args.target))
+        from pybase.migrate import history, offline
+
+        sys.stdout.write(offline.upgrade_sql(history.read(settings), args.target))
         return
-    database = _database(settings)
-    count = apply.upgrade(revisions, database, args.target, print)
+    if args.plan:
+        _tell_plan(settings, _database(settings), args.format, args.target)
+        return
+    count = apply.run(_job(args, settings))
     print(f"{count} applied." if count else "Nothing to do: the database is up to date.")
+
+
+def _checked_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--check-drift", action="store_true", help="compare the database with its revision first"
+    )
+    parser.add_argument(
+        "--force", metavar="CHECK", action="append", default=[], help="leave this check out"
+    )
+
+
+def _job(args: argparse.Namespace, settings: Settings, consent: "Consent | None" = None) -> "Job":
+    """Return what is to be done; it is the way down with `consent`."""
+    from pybase.migrate.apply import Job, Look
+
+    settings = _with_limits(args, settings)
+    database = _database(settings)
+
+    def read() -> "History":
+        from pybase.migrate import history  # takes Alembic
+
+        return history.read(settings)
+
+    def guard() -> "Guard":
+        from pybase.migrate.guards import Guard
+
+        drift = read if args.check_drift else None
+        return Guard(database, args.target, _note, args.force, drift, consent)
+
+    look = Look(guard, always=args.check_drift, is_stale_fine="fresh" in args.force)
+    echo = _note if args.verbose else lambda _line: None
+    return Job(settings, database, args.target, consent is None, _told, _note, look, echo)
+
+
+def _consent(args: argparse.Namespace) -> "Consent":
+    from pybase.migrate.losses import Consent
+
+    ask, ask_name = (_ask, _ask_name) if _is_at_terminal() else (None, None)
+    return Consent(args.allow_data_loss, args.database, ask, ask_name)
 
 
 def _downgrade_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="-1, a revision, or base; with --sql also A:B")
     parser.add_argument("--sql", action="store_true", help="print the SQL, touch no database")
+    parser.add_argument(
+        "--allow-data-loss", action="store_true", help="drop tables and columns that hold data"
+    )
+    parser.add_argument(
+        "--database", metavar="NAME", help="for base: the name of the database that is meant"
+    )
+    _checked_arguments(parser)
+    _limit_arguments(parser)
 
 
 def _downgrade(args: argparse.Namespace, settings: Settings) -> None:
-    from pybase.migrate import apply, history, offline
+    from pybase.migrate import apply
 
-    revisions = history.read(settings)
     if args.sql:
-        sys.stdout.write(offline.downgrade_sql(revisions, args.target))
+        from pybase.migrate import history, offline
+
+        sys.stdout.write(offline.downgrade_sql(history.read(settings), args.target))
         return
-    count = apply.downgrade(revisions, _database(settings), args.target, print)
+    count = apply.run(_job(args, settings, _consent(args)))
     print(f"{count} undone." if count else "Nothing to do: the database is there already.")
+
+
+def _limit_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--verbose", action="store_true", help="show each statement as it runs")
+    for each in fields(MigrateOptions):
+        name = f"--{each.name.replace('_', '-')}"
+        parser.add_argument(name, type=int, metavar="N", help=f"{each.default} unless configured")
+
+
+def _with_limits(args: argparse.Namespace, settings: Settings) -> Settings:
+    """Return the settings with what this one run is to treat the server by."""
+    given = {each.name: getattr(args, each.name) for each in fields(MigrateOptions)}
+    limits = replace(
+        settings.options.migrate, **{name: n for name, n in given.items() if n is not None}
+    )
+    return replace(settings, options=replace(settings.options, migrate=limits))
+
+
+def _told(line: str) -> None:
+    print(line, flush=True)  # a waiting line is for now
+
+
+# --- backfill ---------------------------------------------------------------------------------
+
+
+def _backfill_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="the table that it fills, or its revision")
+
+
+def _backfill(args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import filling
+
+    backfill = filling.find(settings, args.name)
+    rows = filling.run(_database(settings), backfill)
+    print(f"{backfill.table}: {rows:,} rows changed, none is left.")
 
 
 # --- makemigration ----------------------------------------------------------------------------
@@ -138,7 +236,7 @@ def _makemigration(args: argparse.Namespace, settings: Settings) -> int:
         single=args.single,
         renames=tuple(args.rename),
         no_rename=args.no_rename,
-        ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
+        ask=_ask if _is_at_terminal() else None,
     )
     outcome = make_migration(history.read(settings), request)
     if outcome is None:
@@ -152,6 +250,15 @@ def _makemigration(args: argparse.Namespace, settings: Settings) -> int:
 def _ask(question: str) -> bool:
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _ask_name(question: str) -> str:
+    print(f"{question} ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+def _is_at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _read_sql(name: str) -> str:
@@ -183,10 +290,10 @@ def _no_arguments(_parser: argparse.ArgumentParser) -> None:
 
 
 def _current(_args: argparse.Namespace, settings: Settings) -> None:
-    from pybase.migrate import apply, history
+    from pybase.migrate import history, online
 
     revisions = history.read(settings)
-    at = apply.current(revisions, _database(settings))
+    at, _ = online.look(revisions, _database(settings))
     revisions.require_known(at)
     if not at:
         print("base (nothing is applied)")
@@ -202,27 +309,38 @@ def _history_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _history(args: argparse.Namespace, settings: Settings) -> None:
-    from pybase.migrate import apply, history, listing, target
+    from pybase.migrate import history, listing, online, target
 
     revisions = history.read(settings)
 
-    def current() -> tuple[str, ...]:
+    def look() -> listing.Place:
         if "current" not in (args.rev_range or "") and not target.is_at_hand(settings):
-            return ()  # nothing is started, and nothing fails, only to mark a line
-        return apply.current(revisions, target.find(settings))
+            return (), {}  # nothing is started, and nothing fails, only to mark a line
+        return online.look(revisions, target.find(settings))
 
-    for line in listing.history_lines(revisions, args.rev_range, current):
+    for line in listing.history_lines(revisions, args.rev_range, look):
         print(line)
 
 
-def _pending(_args: argparse.Namespace, settings: Settings) -> None:
-    from pybase.migrate import apply, history
+def _pending(args: argparse.Namespace, settings: Settings) -> None:
+    _tell_plan(settings, _database(settings), args.format, "heads")
+
+
+def _plan_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="how to tell the plan"
+    )
+
+
+def _tell_plan(settings: Settings, database: "Database", form: str, destination: str) -> None:
+    from pybase.migrate import headers, history, online, plan, target
 
     revisions = history.read(settings)
-    pending = revisions.pending(apply.current(revisions, _database(settings)))
-    for script in pending:
-        print(f"{script.revision}  {script.doc}")
-    print(f"{len(pending)} pending." if pending else "Nothing is pending.")
+    at, _ = online.look(revisions, database)
+    path = revisions.upgrade_path(at, destination)
+    with target.connect(database, autocommit=True) as connection:
+        steps = plan.make(connection, headers.of(revisions, path))
+    print(plan.as_json(steps) if form == "json" else plan.text(steps))
 
 
 # --- sql, sql-lint, check -------------------------------------------------------------------------
@@ -317,7 +435,7 @@ def _tool(args: argparse.Namespace, settings: Settings) -> int:
 # --- what all share -----------------------------------------------------------------------------
 
 
-def _database(settings: Settings):  # type: ignore[no-untyped-def]
+def _database(settings: Settings) -> "Database":
     """Return the database at hand, announced in one line."""
     from pybase.migrate import target
 
@@ -337,9 +455,10 @@ VERBS: dict[str, Verb] = {
     ),
     "rebase": Verb("Put your revisions after those of the main branch.", _no_arguments, _rebase),
     "downgrade": Verb("Undo revisions (DESTROYS DATA).", _downgrade_arguments, _downgrade),
+    "backfill": Verb("Run a revision's backfill by itself.", _backfill_arguments, _backfill),
     "current": Verb("Show where the database is.", _no_arguments, _current),
     "history": Verb("Show all revisions, newest first.", _history_arguments, _history),
-    "pending": Verb("Show what migrate would do.", _no_arguments, _pending),
+    "pending": Verb("Show what migrate would do.", _plan_format, _pending),
     "sql": Verb("Write sql/ from the revisions.", _sql_arguments, _sql),
     "sql-lint": Verb(
         "Refuse SQL that is stale, unsafe or not clean.", _sql_lint_arguments, _sql_lint

@@ -11,7 +11,16 @@ from alembic.script import Script
 
 from pybase.errors import CheckFailedError
 from pybase.migrate import branch as branch_files
-from pybase.migrate import build, catalog, freshness, history, proof, scratch
+from pybase.migrate import (
+    build,
+    catalog,
+    committed,
+    freshness,
+    history,
+    proof,
+    scratch,
+    target,
+)
 from pybase.migrate.hazards import reason_for
 from pybase.migrate.history import History
 from pybase.migrate.render import RenderedHistory, render
@@ -41,7 +50,11 @@ def check(settings: Settings) -> list[str]:
         ]
         noted = {"holds": holds, "versions": revisions.scripts.versions}
         freshness.take_note(settings, _NOTE, [*rendered.folders, settings.sql], noted)
-    return [*noted["holds"], _merged_is_untouched(settings, Path(noted["versions"]))]
+    return [
+        *noted["holds"],
+        _merged_is_untouched(settings, Path(noted["versions"])),
+        _applied_is_unchanged(settings),
+    ]
 
 
 def _docstrings_agree(revisions: History) -> str:
@@ -95,6 +108,23 @@ def _merged_is_untouched(settings: Settings, versions: Path) -> str:
     return f"no revision of the branch {branch} was edited"
 
 
+def _applied_is_unchanged(settings: Settings) -> str:
+    """Not noted: it depends on the database at hand. Starts no server."""
+    reviewed = committed.read(settings)
+    if reviewed is None or not target.is_at_hand(settings):
+        return "not proven: what is applied has not changed since (no database at hand)"
+    with target.connect(target.find(settings), autocommit=True) as connection:
+        found = committed.changed(reviewed, connection)
+    if found:
+        raise CheckFailedError(
+            "The SQL of these has changed since they were applied to the database at hand:\n"
+            + "\n".join(f"  {entry.revision}, applied {entry}" for entry in found),
+            "Undo them there and apply them again (nox -s downgrade -- REVISION), or take the "
+            "change back.",
+        )
+    return "what is applied to the database at hand has not changed since"
+
+
 def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> str:
     """Compare the catalogs of two scratch databases: models created, revisions applied.
 
@@ -127,7 +157,7 @@ def _models_catalog(
 
 def _snapshot(url: str, rendered: RenderedHistory) -> dict[str, str]:
     with psycopg.connect(url, autocommit=True) as connection:
-        return catalog.snapshot(connection, ignore_tables=(rendered.version_table,))
+        return catalog.snapshot(connection, ignore_tables=rendered.own_tables)
 
 
 _FIELD = re.compile(r"^(Revision ID|Revises):[ \t]*(.*)$", re.MULTILINE)

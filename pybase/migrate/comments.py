@@ -17,7 +17,7 @@ WIDTH = 97
 
 _MOST_TABLES = 12
 
-_LOCKS = (
+LOCKS = (
     ("ACCESS SHARE", "blocks nothing"),
     ("ROW SHARE", "blocks nothing"),
     ("ROW EXCLUSIVE", "blocks nothing"),
@@ -56,7 +56,7 @@ def report_rows(report: "Report", accepted: Mapping[str, str]) -> list[tuple[str
 
 
 def _touch_text(touch: "Touch") -> str:
-    mode, blocks = _LOCKS[touch.lock]
+    mode, blocks = LOCKS[touch.lock]
     done = [
         word
         for word, holds in (

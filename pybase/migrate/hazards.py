@@ -149,8 +149,8 @@ _TABLE = (
         "unbatched-data-change",
         ERROR,
         "one transaction works through all of {relation}; rows, and vacuum, wait for its end.",
-        "Change it in batches by key that commit each: a DO block with COMMIT in its loop, "
-        f"{_ALONE}. A table that stays small: [tool.pybase] small_tables.",
+        "op.backfill(table, set=..., where=..., key=...), alone in its revision: batches by key "
+        "that commit each. A table that stays small: [tool.pybase] small_tables.",
     ),
     Hazard(
         "changes-data-under-lock",

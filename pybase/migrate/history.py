@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
@@ -74,6 +75,26 @@ class History:
         with explained(self):
             found = list(self.scripts.iterate_revisions("heads", current, implicit_base=True))
         return tuple(reversed(found))
+
+    def upgrade_path(self, current: tuple[str, ...], destination: str) -> tuple[Script, ...]:
+        """Return what an upgrade to `destination` would run on a database at `current`, in order.
+
+        Raises as `pending`, UsageError for a destination that is none, CheckFailedError for
+        `head` where there are two.
+        """
+        if destination == "head":
+            self.require_one_head()
+        self.require_known(current)
+        at: Any = current
+        with explained(self), complete():
+            return tuple(step.revision for step in self.scripts._upgrade_revs(destination, at))
+
+    def downgrade_path(self, current: tuple[str, ...], destination: str) -> tuple[Script, ...]:
+        """Return what a downgrade to `destination` would undo, in order. Raises as upgrade_path."""
+        self.require_known(current)
+        at: Any = current
+        with explained(self), complete():
+            return tuple(step.revision for step in self.scripts._downgrade_revs(destination, at))
 
     def require_known(self, current: tuple[str, ...]) -> None:
         """Refuse a database that is ahead of this checkout, with CheckFailedError."""

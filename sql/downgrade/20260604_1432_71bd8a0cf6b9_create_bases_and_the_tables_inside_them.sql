@@ -20,4 +20,10 @@ UPDATE alembic_version
 SET version_num = '995c641166b7'
 WHERE alembic_version.version_num = '71bd8a0cf6b9';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('71bd8a0cf6b9', 'downgrade', '1adb43e63821c045');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -15,4 +15,10 @@ UPDATE alembic_version
 SET version_num = '71bd8a0cf6b9'
 WHERE alembic_version.version_num = 'c2df8b017f53';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('c2df8b017f53', 'downgrade', 'faeb5794c481ba1d');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -14,4 +14,10 @@ UPDATE alembic_version
 SET version_num = '5e9c5e20ce9a'
 WHERE alembic_version.version_num = '1d2037d9809c';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('1d2037d9809c', 'downgrade', 'f0600a4385045218');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

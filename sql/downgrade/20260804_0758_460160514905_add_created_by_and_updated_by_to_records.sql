@@ -16,4 +16,10 @@ UPDATE alembic_version
 SET version_num = '1d2037d9809c'
 WHERE alembic_version.version_num = '460160514905';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('460160514905', 'downgrade', '511bb47c1afce55b');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

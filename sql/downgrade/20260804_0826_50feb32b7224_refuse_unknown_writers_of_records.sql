@@ -16,4 +16,10 @@ UPDATE alembic_version
 SET version_num = '460160514905'
 WHERE alembic_version.version_num = '50feb32b7224';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('50feb32b7224', 'downgrade', '424ce4cee52943a3');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -26,4 +26,10 @@ UPDATE alembic_version
 SET version_num = '50feb32b7224'
 WHERE alembic_version.version_num = 'a28935dc496c';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('a28935dc496c', 'downgrade', 'bd21737f756871ef');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

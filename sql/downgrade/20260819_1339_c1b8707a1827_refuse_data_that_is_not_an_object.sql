@@ -13,4 +13,10 @@ UPDATE alembic_version
 SET version_num = 'a28935dc496c'
 WHERE alembic_version.version_num = 'c1b8707a1827';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('c1b8707a1827', 'downgrade', '8dd6e3a6ef990386');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

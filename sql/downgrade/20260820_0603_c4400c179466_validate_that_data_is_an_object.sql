@@ -17,4 +17,10 @@ UPDATE alembic_version
 SET version_num = 'c1b8707a1827'
 WHERE alembic_version.version_num = 'c4400c179466';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('c4400c179466', 'downgrade', '10cf84d08315e5ac');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

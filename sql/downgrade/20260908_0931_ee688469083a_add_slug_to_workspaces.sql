@@ -14,4 +14,10 @@ UPDATE alembic_version
 SET version_num = 'c4400c179466'
 WHERE alembic_version.version_num = 'ee688469083a';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('ee688469083a', 'downgrade', '32c06e819b316005');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

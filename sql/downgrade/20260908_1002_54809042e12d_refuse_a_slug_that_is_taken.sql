@@ -13,4 +13,10 @@ UPDATE alembic_version
 SET version_num = 'ee688469083a'
 WHERE alembic_version.version_num = '54809042e12d';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('54809042e12d', 'downgrade', 'bea60a1e58bf70a3');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

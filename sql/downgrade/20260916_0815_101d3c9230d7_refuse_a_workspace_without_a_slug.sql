@@ -13,4 +13,10 @@ UPDATE alembic_version
 SET version_num = '4769c700cf0e'
 WHERE alembic_version.version_num = '101d3c9230d7';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('101d3c9230d7', 'downgrade', 'dc7c1575582f3b67');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -23,4 +23,10 @@ UPDATE alembic_version
 SET version_num = '101d3c9230d7'
 WHERE alembic_version.version_num = 'd766119b54ba';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('d766119b54ba', 'downgrade', 'f75fd67728e0e3a1');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -17,4 +17,10 @@ UPDATE alembic_version
 SET version_num = 'd766119b54ba'
 WHERE alembic_version.version_num = '85ef73667e67';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('85ef73667e67', 'downgrade', '1fd033f58a8f5772');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

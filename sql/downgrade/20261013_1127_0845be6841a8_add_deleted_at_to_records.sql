@@ -14,4 +14,10 @@ UPDATE alembic_version
 SET version_num = '85ef73667e67'
 WHERE alembic_version.version_num = '0845be6841a8';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('0845be6841a8', 'downgrade', '4d41d1d4d44291da');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -5,6 +5,18 @@
 
 DROP INDEX CONCURRENTLY IF EXISTS ix_records_base_id_table_id_deleted_at;
 
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
 UPDATE alembic_version
 SET version_num = '0845be6841a8'
 WHERE alembic_version.version_num = '8ff06cbec855';
+
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('8ff06cbec855', 'downgrade', '840699a90d2b3e80');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
+COMMIT;

@@ -11,6 +11,15 @@ CREATE TABLE IF NOT EXISTS alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
+CREATE TABLE IF NOT EXISTS migration_ledger (
+    revision TEXT NOT NULL,
+    direction TEXT NOT NULL,
+    applied_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
+    role TEXT DEFAULT current_user NOT NULL,
+    duration INTERVAL,
+    digest TEXT
+);
+
 CREATE TABLE users (
     id UUID DEFAULT gen_random_uuid() NOT NULL,
     email TEXT NOT NULL,
@@ -40,5 +49,11 @@ CREATE INDEX ix_workspaces_owner_id ON workspaces (owner_id);
 
 INSERT INTO alembic_version (version_num)
 VALUES ('995c641166b7');
+
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('995c641166b7', 'upgrade', '7cc7fe36bc6371e5');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
 
 COMMIT;

@@ -108,4 +108,10 @@ UPDATE alembic_version
 SET version_num = '71bd8a0cf6b9'
 WHERE alembic_version.version_num = '995c641166b7';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('71bd8a0cf6b9', 'upgrade', '0957934cb216f22f');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

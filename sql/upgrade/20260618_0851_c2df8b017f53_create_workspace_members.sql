@@ -31,4 +31,10 @@ UPDATE alembic_version
 SET version_num = 'c2df8b017f53'
 WHERE alembic_version.version_num = '71bd8a0cf6b9';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('c2df8b017f53', 'upgrade', 'd23e38aeabba84cd');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -12,6 +12,18 @@ CREATE INDEX CONCURRENTLY ix_records_base_id_table_id_created_at_id ON records (
     id
 );
 
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
 UPDATE alembic_version
 SET version_num = '82d58978bddb'
 WHERE alembic_version.version_num = 'c2df8b017f53';
+
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('82d58978bddb', 'upgrade', '176f4b22a6d08c9e');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
+COMMIT;

@@ -7,6 +7,18 @@ DROP INDEX CONCURRENTLY IF EXISTS ix_records_data;
 
 CREATE INDEX CONCURRENTLY ix_records_data ON records USING gin (data jsonb_path_ops);
 
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
 UPDATE alembic_version
 SET version_num = '5e9c5e20ce9a'
 WHERE alembic_version.version_num = '82d58978bddb';
+
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('5e9c5e20ce9a', 'upgrade', '48ca5cd146657269');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
+COMMIT;

@@ -13,4 +13,10 @@ UPDATE alembic_version
 SET version_num = '1d2037d9809c'
 WHERE alembic_version.version_num = '5e9c5e20ce9a';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('1d2037d9809c', 'upgrade', '02e788e9d6bdb4f3');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

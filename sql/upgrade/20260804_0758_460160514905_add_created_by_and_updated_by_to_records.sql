@@ -15,4 +15,10 @@ UPDATE alembic_version
 SET version_num = '460160514905'
 WHERE alembic_version.version_num = '1d2037d9809c';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('460160514905', 'upgrade', '74d49570167476f7');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

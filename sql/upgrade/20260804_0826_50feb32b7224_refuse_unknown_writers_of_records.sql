@@ -22,4 +22,10 @@ UPDATE alembic_version
 SET version_num = '50feb32b7224'
 WHERE alembic_version.version_num = '460160514905';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('50feb32b7224', 'upgrade', '4e463ed260987354');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

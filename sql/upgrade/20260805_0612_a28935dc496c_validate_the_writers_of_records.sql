@@ -15,4 +15,10 @@ UPDATE alembic_version
 SET version_num = 'a28935dc496c'
 WHERE alembic_version.version_num = '50feb32b7224';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('a28935dc496c', 'upgrade', 'b58900c491dd46ad');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -15,4 +15,10 @@ UPDATE alembic_version
 SET version_num = 'c1b8707a1827'
 WHERE alembic_version.version_num = 'a28935dc496c';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('c1b8707a1827', 'upgrade', '8610b18712724609');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -13,4 +13,10 @@ UPDATE alembic_version
 SET version_num = 'c4400c179466'
 WHERE alembic_version.version_num = 'c1b8707a1827';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('c4400c179466', 'upgrade', 'ddff0eb60fc29a40');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -17,4 +17,10 @@ UPDATE alembic_version
 SET version_num = 'ee688469083a'
 WHERE alembic_version.version_num = 'c4400c179466';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('ee688469083a', 'upgrade', '09c7dc56e45165a5');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

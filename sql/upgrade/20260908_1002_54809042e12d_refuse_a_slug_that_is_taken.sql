@@ -11,6 +11,18 @@ CREATE UNIQUE INDEX CONCURRENTLY uq_workspaces_slug ON workspaces (slug);
 
 ALTER TABLE workspaces ADD CONSTRAINT uq_workspaces_slug UNIQUE USING INDEX uq_workspaces_slug;
 
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
 UPDATE alembic_version
 SET version_num = '54809042e12d'
 WHERE alembic_version.version_num = 'ee688469083a';
+
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('54809042e12d', 'upgrade', '4bd5177f22d6df76');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
+COMMIT;

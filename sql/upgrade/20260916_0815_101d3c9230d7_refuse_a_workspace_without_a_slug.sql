@@ -15,4 +15,10 @@ UPDATE alembic_version
 SET version_num = '101d3c9230d7'
 WHERE alembic_version.version_num = '4769c700cf0e';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('101d3c9230d7', 'upgrade', '5266afa5e28dd2a6');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -15,4 +15,10 @@ UPDATE alembic_version
 SET version_num = 'd766119b54ba'
 WHERE alembic_version.version_num = '101d3c9230d7';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('d766119b54ba', 'upgrade', '5c1fe57d6386c693');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

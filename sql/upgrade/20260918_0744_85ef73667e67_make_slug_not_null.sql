@@ -15,4 +15,10 @@ UPDATE alembic_version
 SET version_num = '85ef73667e67'
 WHERE alembic_version.version_num = 'd766119b54ba';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('85ef73667e67', 'upgrade', 'd4b556d29fb6ade6');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -13,4 +13,10 @@ UPDATE alembic_version
 SET version_num = '0845be6841a8'
 WHERE alembic_version.version_num = '85ef73667e67';
 
+DO $$ BEGIN
+    INSERT INTO migration_ledger (revision, direction, digest)
+    VALUES ('0845be6841a8', 'upgrade', '1f4672e6f4737553');
+EXCEPTION WHEN undefined_table THEN NULL;
+END $$;
+
 COMMIT;

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from projects import Project
+from projects import OWN_TABLES, Project
 
 from pybase import settings
 from pybase.errors import PybaseError
-from pybase.migrate import apply, autogenerate, catalog, history, lint
+from pybase.migrate import autogenerate, catalog, history, lint, online
 from pybase.migrate.autogenerate import compare
 from pybase.migrate.render import render
 from pybase.migrate.target import Database
@@ -52,12 +52,12 @@ def migrate(project: Project) -> None:
     url = project.environment["DATABASE_URL"]
     if not read(project).revisions:
         return
-    apply.upgrade(read(project), Database(url, is_embedded=False), "head", lambda _line: None)
+    online.upgrade(read(project), Database(url, is_embedded=False), "head", lambda _line: None)
 
 
 def snapshot(project: Project) -> dict[str, str]:
     with psycopg.connect(project.environment["DATABASE_URL"], autocommit=True) as connection:
-        return catalog.snapshot(connection, ignore_tables=("public.alembic_version",))
+        return catalog.snapshot(connection, ignore_tables=OWN_TABLES)
 
 
 def run_sql(project: Project, sql: str) -> list[tuple[object, ...]]:
@@ -146,4 +146,4 @@ def go_back(project: Project, count: int) -> None:
     revisions = read(project)
     target = revisions.revisions[count - 1].revision if count else "base"
     database = Database(project.environment["DATABASE_URL"], is_embedded=False)
-    apply.downgrade(revisions, database, target, lambda _line: None)
+    online.downgrade(revisions, database, target, lambda _line: None)

@@ -51,6 +51,7 @@ def test_history_in_order_has_a_line_for_each_proof(project: Project) -> None:
         "ok  committed SQL equals the online run, by catalog and rows",
         "ok  each downgrade leaves no trace, or says why there is none",
         "ok  not proven: no revision of the branch main was edited (git does not know it)",
+        "ok  what is applied to the database at hand has not changed since",
     ]
 
 

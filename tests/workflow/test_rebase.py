@@ -73,6 +73,7 @@ def test_ours_go_after_theirs_and_nothing_else_is_touched(branched: Project) -> 
 def test_what_is_applied_already_is_not_moved(branched: Project) -> None:
     (branched.versions / f"{THREE.name}.py").unlink()
     branched.add(FORK)
+    branched.done("sql")
     branched.done("migrate")
     branched.add(THREE)
     before = branched.files()
