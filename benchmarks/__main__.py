@@ -33,7 +33,7 @@ from benchmarks.row import Row
 from benchmarks.stalls import measure as measure_stalls
 from pybase import settings
 from pybase.migrate import scratch
-from pybase.postgres import Cluster, locate, scratch_database
+from pybase.postgres import Cluster, find_bin, locate, scratch_database, with_database
 
 ROOT = Path(__file__).parents[1]
 SIZES = (250, 500, 1000)
@@ -70,7 +70,8 @@ def measure_migrate(runs: int) -> Iterator[Row]:
         _run((*_ALEMBIC, "upgrade", "head"), ROOT, environment)
         alembic = Contender("alembic upgrade head", (*_ALEMBIC, "upgrade", "head"))
         session = Contender("nox -s migrate, nothing to do", (*_NOX, "migrate"))
-        yield from _compare(alembic, [(session, 1.5)], ROOT, runs, environment)
+        alone = Contender("python -m pybase migrate, nothing to do", (*_PYBASE, "migrate"))
+        yield from _compare(alembic, [(session, 0.7), (alone, 0.4)], ROOT, runs, environment)
 
 
 def measure_render(runs: int) -> Iterator[Row]:
@@ -126,6 +127,31 @@ def measure_add(runs: int) -> Iterator[Row]:
             add_revision(folder, size + number)
             one.append(_run((*_PYBASE, "sql"), folder))
     yield _beyond(f"pybase sql, 1 revision added to {size}", nothing[1:], one[1:])
+
+
+def measure_apply(runs: int) -> Iterator[Row]:
+    """Run a long history from nothing to head, against psql with the same files, and Alembic."""
+    size = SIZES[-1]
+    with _generated(size) as folder:
+        _run((*_PYBASE, "sql"), folder)
+        with psycopg.connect(scratch.server(_settings(folder)), autocommit=True) as connection:
+
+            def empty() -> None:
+                connection.execute("DROP DATABASE IF EXISTS bench WITH (FORCE)")
+                connection.execute("CREATE DATABASE bench TEMPLATE template0")
+
+            url = with_database(scratch.server(_settings(folder)), "bench")
+            files = [f"--file={path}" for path in sorted((folder / "sql" / "upgrade").iterdir())]
+            psql = (str(find_bin(18) / "psql"), "--quiet", "--set=ON_ERROR_STOP=1", url, *files)
+            by_psql = Contender(f"psql, {size} files", psql, empty)
+            migrate = Contender("pybase migrate", (*_PYBASE, "migrate"), empty)
+            alembic = Contender("alembic upgrade head", (*_ALEMBIC, "upgrade", "head"), empty)
+            environment = {"DATABASE_URL": url}
+            contenders = [(migrate, 1.5), (alembic, None)]
+            rows = [*_compare(by_psql, contenders, folder, runs, environment)]
+    yield from rows
+    seconds = [row.seconds or 0 for row in rows]
+    yield Row("pybase migrate to alembic upgrade head", ratio=seconds[1] / seconds[2], limit=0.7)
 
 
 def measure_make(runs: int) -> Iterator[Row]:
@@ -186,6 +212,7 @@ MEASURES: dict[str, Callable[[int], Iterator[Row]]] = {
     "check": measure_check,
     "rehearse": measure_rehearse,
     "add": measure_add,
+    "apply": measure_apply,
     "make": measure_make,
     "stalls": measure_stalls,
     "first": measure_first,

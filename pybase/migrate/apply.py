@@ -91,7 +91,14 @@ def _by_files(job: Job, reviewed: Committed, guard: psycopg.Connection[Any]) -> 
             return None
         if job.look and (steps or job.look.always):
             job.look.guard()(connection, steps, at)
+            _tell_changed(job, reviewed, connection)
         return _apply(job, reviewed, steps, connection, guard) if steps else 0
+
+
+def _tell_changed(job: Job, reviewed: Committed, connection: psycopg.Connection[Any]) -> None:
+    """Name what was applied from other SQL than is committed now: it does not run again."""
+    for entry in committed.changed(reviewed, connection):
+        job.note(f"Revision {entry.revision} was applied from other SQL than is committed now.")
 
 
 def _by_alembic(job: Job) -> int:

@@ -251,6 +251,11 @@ def test_check_names_what_was_changed_after_it_was_applied(three: Project) -> No
     said = three.refused("check", code=1)
     assert f"  {TWO.id}, applied 20" in said
     assert THREE.id not in said
+    three.add(INDEX)
+    three.done("sql")
+    told = three.run("migrate")
+    assert f"Revision {TWO.id} was applied from other SQL" in told.err
+    assert told.out.endswith("1 applied.\n")
 
 
 # --- one at a time --------------------------------------------------------------------------------
