@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterable
+from importlib.util import cache_from_source
 from pathlib import Path
 
 
@@ -34,6 +35,9 @@ def write_file(path: Path, text: str) -> None:
             file.write(text.encode())
         temporary.chmod(0o644)
         temporary.replace(path)
+        if path.suffix == ".py":
+            # Python believes bytecode of the same second and size, as a revision's may be
+            Path(cache_from_source(path)).unlink(missing_ok=True)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

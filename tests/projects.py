@@ -11,6 +11,7 @@ from textwrap import dedent, indent
 from warm import Warm
 
 from pybase import settings
+from pybase.files import write_file
 from pybase.migrate import history
 from pybase.migrate.history import History
 
@@ -163,8 +164,7 @@ class Project:
 
     def write(self, path: str, text: str) -> Path:
         file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
+        write_file(file, text)
         return file
 
     @property

@@ -5,6 +5,7 @@ people run it; only the second that its imports take is spent once. `python test
 one command a line from its standard input, as JSON, and answers each with the exit code.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -66,6 +67,7 @@ def _serve() -> None:
             importlib.import_module(module.name)
     for name in _MODULES:
         importlib.import_module(name)
+    gc.freeze()  # or the collector of each fork writes to, and so copies, every page
     for line in sys.stdin:
         arguments, cwd, env, streams = json.loads(line)
         pid = os.fork()

@@ -36,6 +36,8 @@ def _changed(
     command = ("diff", "--relative", "--name-only", "--no-renames", "--diff-filter=MDT", base)
     found = []
     for name in (_git(root, *command, "--", *names) or "").splitlines():
+        if not name.endswith((".py", ".sql")):  # somebody commits bytecode
+            continue
         before = _git(root, "show", f"{base}:./{name}") or ""
         path = root / name
         after = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -47,7 +49,7 @@ def _changed(
 def _git(root: Path, *arguments: str) -> str | None:
     command = ["git", "-C", str(root), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     except OSError:
         return None
     return done.stdout if done.returncode == 0 else None

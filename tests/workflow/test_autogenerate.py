@@ -1,8 +1,10 @@
 """Every change of models in `model_cases`, on a real server, from the models to the way back."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -11,10 +13,12 @@ from projects import OWN_TABLES, Project
 
 from pybase import settings
 from pybase.errors import PybaseError
+from pybase.files import digest
 from pybase.migrate import autogenerate, catalog, history, lint, online
 from pybase.migrate.autogenerate import compare
 from pybase.migrate.render import render
 from pybase.migrate.target import Database
+from pybase.postgres import copy_over, ensure_template, with_database
 
 from .model_cases import CASES, ModelCase
 
@@ -32,8 +36,6 @@ def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]
 def write_models(project: Project, text: str) -> None:
     project.write("models.py", text)
     sys.modules.pop("models", None)
-    for cached in project.root.glob("__pycache__/models*"):
-        cached.unlink()
     importlib.invalidate_caches()
 
 
@@ -67,7 +69,23 @@ def run_sql(project: Project, sql: str) -> list[tuple[object, ...]]:
 
 
 def start(project: Project, case: ModelCase) -> None:
-    """Bring the project and its database to where the case begins."""
+    """Bring the project and its database to where the case begins, as an earlier one left it."""
+    begin = repr((case.before, case.history, case.rows)).encode()
+    name = f"started_{os.getpid()}_{digest(begin)}"
+    server = project.environment["PYBASE_REHEARSAL_URL"]
+    ensure_template(server, name, lambda url: _STARTED.update({name: _begin(project, case, url)}))
+    for path, text in _STARTED[name].items():
+        project.write(path, text)
+    write_models(project, case.models(case.before))
+    copy_over(with_database(server, name), project.environment["DATABASE_URL"])
+
+
+_STARTED: dict[str, dict[str, str]] = {}
+"""The files of the projects that cases begin with, by the template of their database."""
+
+
+def _begin(project: Project, case: ModelCase, url: str) -> dict[str, str]:
+    """Make what there is before a case, in an empty database; returns the project's files."""
     project.lay_out(models=case.models(case.before))
     write_models(project, case.models(case.before))
     autogenerate.make_migration(read(project), request("create all there is", ()))
@@ -75,9 +93,11 @@ def start(project: Project, case: ModelCase) -> None:
         autogenerate.make_migration(
             read(project), autogenerate.Request("create what no model says", sql_only=case.history)
         )
-    migrate(project)
+    begun = replace(project, environment=project.environment | {"DATABASE_URL": url})
+    migrate(begun)
     if case.rows:
-        run_sql(project, case.rows)
+        run_sql(begun, case.rows)
+    return project.files()
 
 
 def difference(project: Project) -> str:

@@ -8,6 +8,7 @@ import pytest
 from projects import CITIES_MODEL, LINE, ONE, THREE, TWO, Project, Revision
 
 from pybase import settings
+from pybase.files import write_file
 from pybase.migrate import branch
 
 OTHERWISE_ONLINE = """
@@ -171,7 +172,7 @@ def edited(project: Project) -> list[str] | None:
 def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text("utf-8")
     assert old in text
-    path.write_text(text.replace(old, new), "utf-8")
+    write_file(path, text.replace(old, new))
 
 
 def test_new_revision_edits_nothing(merged: Project, git: Git) -> None:
