@@ -17,7 +17,7 @@ from psycopg import sql
 from pybase.errors import CheckFailedError
 from pybase.migrate import ledger
 from pybase.migrate.committed import Step
-from pybase.migrate.concurrent import is_undone_whole, new_index
+from pybase.migrate.concurrent import is_done_already, is_undone_whole, makes, new_index
 from pybase.migrate.ladder import Ladder
 from pybase.migrate.progress import Progress
 from pybase.migrate.statements import Block
@@ -105,26 +105,44 @@ class Runner:
         """Run a statement outside a transaction; returns how many tries it took."""
         self.statement = statement
         self.echo(f"{statement};")
-        if is_undone_whole(statement):
-            return self.ladder.climb(partial(self._limited, statement), is_blocking=is_blocking)
         index = new_index(statement)
-        if index is not None:
-            self._drop_invalid(*index)
-        self._execute("SET lock_timeout = 0")
-        self._execute(statement)
+        if index is not None and self._is_built(statement, *index):
+            return 1
+        try:
+            if is_undone_whole(statement):
+                return self.ladder.climb(partial(self._limited, statement), is_blocking=is_blocking)
+            self._limited(statement, 0)
+        except (psycopg.errors.DuplicateObject, psycopg.errors.UndefinedObject) as error:
+            if not is_done_already(statement, error):
+                raise
+            said = error.diag.message_primary
+            self.tell(f"{said}: an interrupted run has done that")
         return 1
 
     def _limited(self, statement: str, lock_timeout_ms: int) -> None:
         self._execute(f"SET lock_timeout = {lock_timeout_ms}")
         self._execute(statement)
 
-    def _drop_invalid(self, table: str, name: str) -> None:
-        """Drop what an interrupted CREATE INDEX has left: IF NOT EXISTS would believe it."""
-        found = self.connection.execute(_INVALID, [table, name]).fetchone()
-        if found is not None:
+    def _is_built(self, statement: str, table: str, name: str) -> bool:
+        """Whether an interrupted run has built the index; one that it left invalid is dropped.
+
+        IF NOT EXISTS would believe that, and without it the name would be taken.
+        """
+        found = self.connection.execute(_INDEX, [table, name]).fetchone()
+        if found is None:
+            return False
+        schema, name, is_valid, definition = found
+        if not is_valid:
             self.tell(f"dropping {name}, which an interrupted run has left invalid")
             self._execute("SET lock_timeout = 0")
-            self._execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(*found)))
+            self._execute(
+                sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(schema, name))
+            )
+            return False
+        if not makes(statement, definition):
+            return False
+        self.tell(f"{name} is there, and valid: an interrupted run has built it")
+        return True
 
     def _execute(self, query: str | sql.Composed) -> psycopg.Cursor[Any]:
         if isinstance(query, sql.Composed):
@@ -139,10 +157,10 @@ WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout') AND s
 """
 """A role's or a database's own timeouts are meant for its application, not for a migration."""
 
-_INVALID = """
-SELECT n.nspname, c.relname
+_INDEX = """
+SELECT n.nspname, c.relname, i.indisvalid, pg_get_indexdef(c.oid)
 FROM pg_index AS i
 JOIN pg_class AS c ON c.oid = i.indexrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE i.indrelid = to_regclass(%s) AND c.relname = %s AND NOT i.indisvalid
+WHERE i.indrelid = to_regclass(%s) AND c.relname = %s
 """

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -359,6 +360,51 @@ def test_invalid_index_that_was_left_is_built_again_and_not_believed(four: Proje
     assert "dropping ix_note" in four.run("migrate").err
     query = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_note'::regclass"
     assert rows(four, query) == [(True,)]
+
+
+def test_index_that_was_built_before_the_version_moved_is_believed(four: Project) -> None:
+    plain = str(INDEX.upgrade).replace("IF NOT EXISTS ", "")
+    four.add(replace(INDEX, upgrade=plain))
+    four.done("sql")
+    four.done("migrate", THREE.id)
+    rows(four, "CREATE INDEX ix_note ON cities (note)")
+    told = four.run("migrate")
+    assert "ix_note is there, and valid" in told.err
+    assert told.out.endswith("1 applied.\n")
+
+
+def test_index_of_that_name_over_something_else_is_not_believed(four: Project) -> None:
+    plain = str(INDEX.upgrade).replace("IF NOT EXISTS ", "")
+    four.add(replace(INDEX, upgrade=plain))
+    four.done("sql")
+    four.done("migrate", THREE.id)
+    rows(four, "CREATE INDEX ix_note ON cities (note, name)")
+    assert 'relation "ix_note" already exists' in four.refused("migrate", code=1)
+
+
+@pytest.mark.parametrize(
+    ("made", "statement", "done"),
+    [
+        ("CREATE INDEX i ON cities (note)", "DROP INDEX CONCURRENTLY i", "DROP INDEX i"),
+        (
+            "CREATE TYPE mood AS ENUM ('sad')",
+            "ALTER TYPE mood ADD VALUE 'ok'",
+            "ALTER TYPE mood ADD VALUE 'ok'",
+        ),
+    ],
+)
+def test_what_an_interrupted_run_has_done_is_not_done_again(
+    made: str, statement: str, done: str, three: Project
+) -> None:
+    alone = f"with op.get_context().autocommit_block():\n    op.execute({statement!r})"
+    three.add(Revision("dddddddddddd", THREE.id, f"op.execute({made!r})"))
+    three.add(Revision("eeeeeeeeeeee", "dddddddddddd", alone))
+    three.done("sql")
+    three.done("migrate", "dddddddddddd", "--force", "hazards")
+    rows(three, done)
+    told = three.run("migrate")
+    assert "an interrupted run has done that" in told.err
+    assert told.out.endswith("1 applied.\n")
 
 
 def test_index_waits_for_a_long_transaction_without_a_timeout(four: Project) -> None:
