@@ -83,3 +83,11 @@ def database_url(server18_url: str) -> Iterator[str]:
 def _started(cluster: Cluster) -> str:
     cluster.ensure_running()
     return cluster.url()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests want told even when they pass, such as how much they have tried."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {value}")

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from pybase import settings
 from pybase.errors import PybaseError, UsageError
-from pybase.migrate import committed, leash, ledger, operations, target
+from pybase.migrate import committed, leash, ledger, mutex, operations, target
 from pybase.migrate.history import History, explained
 
 Work: TypeAlias = Callable[[Any, MigrationContext], Iterable[RevisionStep]]
@@ -67,11 +67,25 @@ def run_online(metadata: sa.MetaData) -> None:
         _migrate()
         return
     with _as_alembic_tells():
-        database = target.find(_settings())
-        with target.engine(database).connect() as connection:
-            print(target.announcement(database), file=sys.stderr)
+        options = _settings()
+        database = target.find(options)
+        _tell(target.announcement(database))
+        with ExitStack() as around:
+            if _changes_the_database():
+                around.enter_context(mutex.only_one(database, _tell, options.options.migrate))
+            connection = around.enter_context(target.engine(database).connect())
             _configure(metadata, connection=connection)
             _migrate()
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _changes_the_database() -> bool:
+    """Whether plain `alembic` was called to migrate, and not to look."""
+    command, *_ = getattr(context.config.cmd_opts, "cmd", (None,))
+    return getattr(command, "__name__", "") in ("upgrade", "downgrade", "stamp")
 
 
 def _digests() -> Callable[[str, bool], str | None]:

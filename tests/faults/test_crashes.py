@@ -20,7 +20,7 @@ from .conftest import Move, State, clone, state, stop_at_once
 from .proxy import Proxy
 
 Undisturbed = dict[Move, tuple[State, int]]
-Told = pytest.CaptureFixture[str]
+Tell = Callable[[str, object], None]
 
 
 def cut_after(move: Move, url: str, count: int) -> None:
@@ -52,7 +52,7 @@ def test_lost_after_any_statement(
     moves: list[Move],
     undisturbed: Undisturbed,
     cluster: Cluster,
-    capsys: Told,
+    record_property: Tell,
 ) -> None:
     tried = 0
     for move in moves:
@@ -63,12 +63,12 @@ def test_lost_after_any_statement(
                 tried += 1
             assert move.run(url) == 0, f"{move} was not recorded with its last statement"
             assert state(url) == wanted, str(move)
-    tell(capsys, f"{tried} boundaries of {len(moves)} moves")
+    record_property("told", f"{tried} boundaries of {len(moves)} moves")
     assert tried > 5 * len(moves)
 
 
 def test_server_killed_after_any_statement(
-    moves: list[Move], undisturbed: Undisturbed, cluster: Cluster, capsys: Told
+    moves: list[Move], undisturbed: Undisturbed, cluster: Cluster, record_property: Tell
 ) -> None:
     """All moves at once, each on a database of its own: a round is one crash of the server."""
     tried = 0
@@ -81,7 +81,7 @@ def test_server_killed_after_any_statement(
         for move in moves:
             assert move.run(urls[move]) == 0, str(move)
             assert state(urls[move]) == undisturbed[move][0], str(move)
-    tell(capsys, f"{tried} boundaries of {len(moves)} moves")
+    record_property("told", f"{tried} boundaries of {len(moves)} moves")
 
 
 def crash(cluster: Cluster, urls: dict[Move, str], count: int) -> None:
@@ -97,8 +97,3 @@ def crash(cluster: Cluster, urls: dict[Move, str], count: int) -> None:
             assert isinstance(run.exception(30), DatabaseError), run.exception()
     assert all(have_struck)
     cluster.ensure_running()
-
-
-def tell(capsys: Told, line: str) -> None:
-    with capsys.disabled():
-        print(f"\n{line}", flush=True)

@@ -279,6 +279,21 @@ def test_waiting_migration_names_the_holder_and_gives_up_at_the_deadline(three: 
         assert "Another migration has run for 1 s" in said
 
 
+def test_plain_alembic_waits_for_another_migration_too(three: Project) -> None:
+    with (
+        session(three, "SELECT pg_advisory_lock(4851520931)") as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        run = pool.submit(three.alembic, "upgrade", "head")
+        time.sleep(3)
+        assert not run.done()
+        other.rollback()
+        other.execute("SELECT pg_advisory_unlock_all()")
+        assert run.result().code == 0, run.result().text
+    assert "Waiting for another migration: pid" in run.result().err
+    assert version(three) == [THREE.id]
+
+
 def test_holder_that_is_killed_is_followed_by_the_next(four: Project) -> None:
     with session(four, "CREATE TABLE alembic_version (version_num text)"):
         command = [sys.executable, "-m", "pybase", "migrate"]
@@ -297,6 +312,27 @@ def test_holder_that_is_killed_is_followed_by_the_next(four: Project) -> None:
 # --- short locks, many tries ----------------------------------------------------------------------
 
 READS = "SELECT * FROM cities"
+
+
+def test_transaction_that_a_deadlock_has_undone_is_tried_again(three: Project) -> None:
+    three.add(Revision("dddddddddddd", THREE.id, "op.execute('CREATE TABLE towns (n integer)')"))
+    both = "op.add_column('cities', sa.Column('a', sa.Text()))\nop.execute('LOCK TABLE towns')"
+    three.add(Revision("eeeeeeeeeeee", "dddddddddddd", both))
+    three.done("sql")
+    three.done("migrate", "dddddddddddd")
+    patient = ("--lock-timeout-ms", "600", "--lock-timeout-most-ms", "600")
+    hasty = three.environment["DATABASE_URL"] + "&options=-c%20deadlock_timeout%3D200"
+    with session(three, "LOCK TABLE towns") as other, ThreadPoolExecutor(1) as pool:
+        command = ("migrate", "--force", "hazards", *patient)
+        run = pool.submit(three.run, *command, DATABASE_URL=hasty)
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'towns'::regclass"
+        while rows(three, waits) == [(0,)]:
+            time.sleep(0.01)
+        other.execute(READS)  # waits for the migration, which waits for us longer already
+        other.commit()
+        result = run.result()
+    assert result.out.endswith("1 applied.\n"), result.text
+    assert "2 tries" in result.out
 
 
 def test_lock_that_is_held_for_a_while_is_waited_for_in_short_tries(three: Project) -> None:
