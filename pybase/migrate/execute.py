@@ -37,6 +37,7 @@ class Runner:
     progress: Progress
     echo: Callable[[str], None]
     statement: str = field(default="", init=False)
+    _can_check: bool = field(default=True, init=False)
 
     def run(self, step: Step) -> int:
         """Run a step, with its version and its line in the ledger. Returns the most tries.
@@ -59,9 +60,13 @@ class Runner:
     def _begin_session(self) -> None:
         """Forget what the step before has set, as if each were a file in a psql of its own."""
         self._execute("DISCARD ALL")
-        self._execute(_NO_TIMEOUTS)
-        with suppress(psycopg.Error):  # not every platform can tell whether a client is there
-            self._execute("SET client_connection_check_interval = '2s'")
+        is_new = self.connection.info.server_version >= _HAS_TRANSACTION_TIMEOUT
+        self._execute(_NO_TIMEOUTS + ("; SET transaction_timeout = 0" if is_new else ""))
+        if self._can_check:
+            try:
+                self._execute("SET client_connection_check_interval = '2s'")
+            except psycopg.Error:  # not every platform can tell whether a client is there
+                self._can_check = False
 
     def _transaction(self, step: Step, block: Block, started: float, lock_timeout_ms: int) -> None:
         try:
@@ -151,10 +156,9 @@ class Runner:
             return self.connection.execute(query.encode())
 
 
-_NO_TIMEOUTS = """
-SELECT set_config(name, '0', false) FROM pg_settings
-WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout') AND setting <> '0'
-"""
+_HAS_TRANSACTION_TIMEOUT = 170000
+
+_NO_TIMEOUTS = "SET statement_timeout = 0; SET lock_timeout = 0"
 """A role's or a database's own timeouts are meant for its application, not for a migration."""
 
 _INDEX = """
