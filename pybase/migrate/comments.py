@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from pybase.migrate.hazards import Finding, reason_for
+from pybase.migrate.modes import SHARE
 
 if TYPE_CHECKING:
     from pybase.migrate.rehearse import Report, Touch
@@ -27,9 +28,7 @@ LOCKS = (
     ("EXCLUSIVE", "blocks writes"),
     ("ACCESS EXCLUSIVE", "blocks reads and writes"),
 )
-"""By rank in `watch.MODES`: the manual's name, and who has to wait."""
-
-_BLOCKING = 4
+"""By rank in `modes.MODES`: the manual's name, and who has to wait."""
 
 NOT_REHEARSED = "not rehearsed, because this revision's upgrade, or one before it, cannot be run"
 """A direction of which nothing is known must not look harmless."""
@@ -66,7 +65,7 @@ def _touch_text(touch: "Touch") -> str:
         )
         if holds
     ]
-    if not done and touch.lock >= _BLOCKING:
+    if not done and touch.lock >= SHARE:
         done = ["no rewrite, no scan"]
     return "; ".join((f"{mode}: {blocks}", *done))
 

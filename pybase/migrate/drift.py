@@ -14,7 +14,6 @@ from pybase.migrate.concern import Colour, Concern, Situation
 if TYPE_CHECKING:
     from pybase.migrate.history import History
 
-_OURS = ("public.alembic_version", "public.migration_ledger")
 _NOT_OF_REVISIONS = ("grants on ", "owner of ", "default privileges ")
 """Who may do what differs from server to server; revisions seldom say anything of it."""
 
@@ -31,14 +30,13 @@ def concerns(now: Situation, history: "History", at: Sequence[str]) -> list[Conc
     rendered = render.render(history)
     passed = _ancestry(history, at)
     below = tuple(each for each in rendered.revisions if each.script.revision in passed)
-    ignored = (rendered.version_table, *_OURS)
     with scratch.at_head(history.settings, replace(rendered, revisions=below)) as url:
         with psycopg.connect(url, autocommit=True) as connection:
-            wanted = catalog.snapshot(connection, ignore_tables=ignored)
+            wanted = catalog.snapshot(connection, ignore_tables=rendered.own_tables)
     changes = [
         change
         for change in catalog.difference(
-            wanted, catalog.snapshot(now.connection, ignore_tables=ignored)
+            wanted, catalog.snapshot(now.connection, ignore_tables=rendered.own_tables)
         )
         if not change.identity.startswith(_NOT_OF_REVISIONS)
         and backfill.PREFIX not in change.identity

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pybase.migrate.concern import LABEL, Colour, Concern, Situation
+from pybase.migrate.modes import MODES
 
 HELD_S = 1
 """A lock that is held for less is traffic."""
@@ -50,18 +51,6 @@ def _culprit(values: Sequence[Any]) -> str:
     name = f", {application}" if application else ""
     return f"The session with pid {pid}{name} ({state}, for {age_s:,.0f} s)"
 
-
-MODES = (
-    "AccessShareLock",
-    "RowShareLock",
-    "RowExclusiveLock",
-    "ShareUpdateExclusiveLock",
-    "ShareLock",
-    "ShareRowExclusiveLock",
-    "ExclusiveLock",
-    "AccessExclusiveLock",
-)
-"""By rank, as pg_locks writes them."""
 
 CONFLICTS = {
     MODES[0]: MODES[7:],

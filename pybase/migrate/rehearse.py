@@ -13,6 +13,7 @@ import psycopg
 from pybase.migrate import catalog, ledger, scratch
 from pybase.migrate.hazards import Finding
 from pybase.migrate.leash import TimeLimitError
+from pybase.migrate.modes import ROW_EXCLUSIVE
 from pybase.migrate.plain import Plain
 from pybase.migrate.render import RenderedRevision, Rendering, repeatable
 from pybase.migrate.rules import Case, judge
@@ -20,14 +21,14 @@ from pybase.migrate.rules.case import is_rewritten, is_scanned
 from pybase.migrate.rules.shape import is_transaction_control
 from pybase.migrate.samples import Samples
 from pybase.migrate.schema import render_schema
-from pybase.migrate.watch import ROW_EXCLUSIVE, Observation, Run, Watcher
+from pybase.migrate.watch import Observation, Run, Watcher
 
 
 @dataclass(frozen=True)
 class Touch:
     """What one direction did to one table that was there before the revision.
 
-    `lock` is a rank in `watch.MODES`, the strongest that was held.
+    `lock` is a rank in `modes.MODES`, the strongest that was held.
     """
 
     relation: str

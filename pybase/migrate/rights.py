@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 
 from pybase.migrate.concern import LABEL, Colour, Concern, Situation
-
-_ROW_EXCLUSIVE, _SHARE_ROW_EXCLUSIVE = 2, 5
-"""Ranks in `comments.LOCKS`: what writers take, what a foreign key takes of both its tables."""
+from pybase.migrate.modes import ROW_EXCLUSIVE, SHARE_ROW_EXCLUSIVE
 
 
 def rights(now: Situation) -> Iterator[Concern]:
@@ -15,10 +13,10 @@ def rights(now: Situation) -> Iterator[Concern]:
     for label, is_owner, may_refer, may_write, owner in now.connection.execute(
         _RIGHTS, [[*tables, now.version_table]]
     ):
-        lock = tables[label].lock if label in tables else _ROW_EXCLUSIVE
-        if is_owner or (lock <= _ROW_EXCLUSIVE and may_write):
+        lock = tables[label].lock if label in tables else ROW_EXCLUSIVE
+        if is_owner or (lock <= ROW_EXCLUSIVE and may_write):
             continue
-        if lock == _SHARE_ROW_EXCLUSIVE and may_refer:
+        if lock == SHARE_ROW_EXCLUSIVE and may_refer:
             continue
         yield Concern(
             "rights", Colour.RED,

@@ -19,23 +19,9 @@ import psycopg
 from psycopg import sql
 
 from pybase.migrate import state
+from pybase.migrate.modes import MODES, ROW_EXCLUSIVE, SHARE
 from pybase.migrate.render import Rendering
 from pybase.migrate.state import FIRST_USER_OID, Relation, State
-
-MODES = (
-    "AccessShareLock",
-    "RowShareLock",
-    "RowExclusiveLock",
-    "ShareUpdateExclusiveLock",
-    "ShareLock",
-    "ShareRowExclusiveLock",
-    "ExclusiveLock",
-    "AccessExclusiveLock",
-)
-"""PostgreSQL's table locks, the weakest first (its manual, section 13.3.1)."""
-
-ROW_EXCLUSIVE, SHARE, ACCESS_EXCLUSIVE = 2, 4, 7
-"""Ranks in MODES: what writers take, the weakest that blocks writers, what blocks everybody."""
 
 STATEMENT_TIMEOUT = "60s"
 """Nothing in a rehearsal has many rows; what takes longer waits for something that never comes."""

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pybase.migrate.hazards import Finding
+from pybase.migrate.modes import SHARE
 from pybase.migrate.render import Rendering
 from pybase.migrate.state import Relation, State
-from pybase.migrate.watch import SHARE, Observation, Run
+from pybase.migrate.watch import Observation, Run
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pglast import ast
 
 from pybase.migrate.hazards import Finding
+from pybase.migrate.modes import ROW_EXCLUSIVE, SHARE
 from pybase.migrate.rules.case import Case
 from pybase.migrate.syntax import (
     is_kind,
@@ -15,7 +16,7 @@ from pybase.migrate.syntax import (
     sources,
     target,
 )
-from pybase.migrate.watch import ROW_EXCLUSIVE, SHARE, Observation
+from pybase.migrate.watch import Observation
 
 
 def data_changes(case: Case, seen: Observation) -> Iterator[Finding]:

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pglast import ast
 
 from pybase.migrate.hazards import Finding
+from pybase.migrate.modes import ACCESS_EXCLUSIVE, SHARE
 from pybase.migrate.rules.case import Case, changed, gone, is_rewritten, is_scanned, made
 from pybase.migrate.state import Relation, State
 from pybase.migrate.syntax import is_kind, is_opaque, parsed
-from pybase.migrate.watch import ACCESS_EXCLUSIVE, SHARE, Observation
+from pybase.migrate.watch import Observation
 
 MANY_TABLES = 3
 """A foreign key locks two tables, a swap three; more can be done one after the other."""

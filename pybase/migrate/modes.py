@@ -1,0 +1,17 @@
+"""PostgreSQL's table locks by rank: the one order that effects, headers and checks count in."""
+
+MODES = (
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+)
+"""PostgreSQL's table locks, the weakest first (its manual, section 13.3.1)."""
+
+ROW_EXCLUSIVE, SHARE, SHARE_ROW_EXCLUSIVE, ACCESS_EXCLUSIVE = 2, 4, 5, 7
+"""Ranks in MODES: what writers take, the weakest that blocks writers, what a foreign key takes of
+both its tables, what blocks everybody."""
