@@ -20,7 +20,7 @@ from pybase.migrate.rules import Case, judge
 from pybase.migrate.rules.case import is_rewritten, is_scanned
 from pybase.migrate.rules.shape import is_transaction_control
 from pybase.migrate.samples import Samples
-from pybase.migrate.schema import render_schema
+from pybase.migrate.schema import FileChange, file_changes, render_schema
 from pybase.migrate.watch import Observation, Run, Watcher
 
 
@@ -55,11 +55,15 @@ class Report:
 
 @dataclass(frozen=True)
 class RevisionReport:
-    """Both directions of a revision; it leads on unless it, or one before it, failed."""
+    """Both directions of a revision; it leads on unless it, or one before it, failed.
+
+    `schema` is what its upgrade changes in the files of the schema.
+    """
 
     upgrade: Report = field(default_factory=Report)
     downgrade: Report = field(default_factory=Report)
     leads_on: bool = True
+    schema: tuple[FileChange, ...] = ()
 
 
 class Rehearsal:
@@ -91,6 +95,7 @@ class Rehearsal:
         self._is_changed = True
         self._watcher: Watcher
         self._samples: Samples
+        self._objects: tuple[catalog.CatalogObject, ...]
         self._catalog: catalog.Snapshot
         self._open()
         if failed is None:
@@ -104,10 +109,15 @@ class Rehearsal:
 
     def schema(self) -> dict[str, str]:
         """Return the schema as it is now, as SQL by object."""
-        return render_schema(self._watcher.connection, ignore_tables=self._ignored)
+        return render_schema(self._read())
 
     def rehearse(self, revision: RenderedRevision) -> RevisionReport:
         """Run one revision up and down, and leave the database as the upgrade does."""
+        before = self._objects
+        report = self._rehearsed(revision)
+        return replace(report, schema=file_changes(before, self._objects))
+
+    def _rehearsed(self, revision: RenderedRevision) -> RevisionReport:
         run = self._upgraded(revision)
         case = Case(run, revision.upgrade, run.start, small_tables=self._small_tables)
         if run.error is not None or revision.upgrade.error:
@@ -115,7 +125,7 @@ class Rehearsal:
         else:
             before = self._catalog
             if self._is_changed:
-                self._catalog = self._snapshot()
+                self._look()
             trace = _trace(before, self._catalog)
             upgrade = self._report(case)
             report = RevisionReport(upgrade, self._downgraded(revision, case, before, trace))
@@ -198,7 +208,7 @@ class Rehearsal:
             self._open()
         else:
             self._watcher.look_again()
-            self._catalog = self._snapshot()
+            self._look()
         if run.error is not None or error is None or _is_about_rows(error):
             return ""
         return f"the upgrade fails after it: {_said(error)}"
@@ -262,7 +272,7 @@ class Rehearsal:
         self._watcher = Watcher(self._url)
         watcher = self._watcher
         self._samples = Samples(watcher.connection, watcher.state, self._ignored)
-        self._catalog = self._snapshot()
+        self._look()
 
     def _run(self, rendering: Rendering, **options: Any) -> Run:
         """Run and watch, and remember which tables may be empty now."""
@@ -271,9 +281,17 @@ class Rehearsal:
             self._emptied |= {oid for oid, rows in seen.rows.items() if rows.deleted}
         return run
 
+    def _look(self) -> None:
+        """Read the catalog, to compare with it what comes next."""
+        self._objects = self._read()
+        self._catalog = catalog.snapshot_of(self._objects)
+
     def _snapshot(self) -> catalog.Snapshot:
+        return catalog.snapshot_of(self._read())
+
+    def _read(self) -> tuple[catalog.CatalogObject, ...]:
         connection = self._watcher.connection
-        return catalog.snapshot(connection, ignore_tables=self._ignored, keep_prepared=True)
+        return catalog.objects(connection, self._ignored, keep_prepared=True)
 
     def _take_samples_away(self, revision: RenderedRevision) -> None:
         """Leave no rows but those that the revisions have made."""

@@ -19,6 +19,7 @@ from pybase.migrate.history import History
 from pybase.migrate.plain import Plain
 from pybase.migrate.rehearse import Rehearsal, Report, RevisionReport, Touch
 from pybase.migrate.render import RenderedHistory
+from pybase.migrate.schema import FileChange
 from pybase.migrate.sqlfiles import sql_text
 from pybase.settings import Settings, rehearsal_url
 
@@ -118,7 +119,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _report(values: dict[str, Any]) -> RevisionReport:
     return RevisionReport(
-        _direction(values["upgrade"]), _direction(values["downgrade"]), values["leads_on"]
+        _direction(values["upgrade"]),
+        _direction(values["downgrade"]),
+        values["leads_on"],
+        tuple(FileChange(**each) for each in values["schema"]),
     )
 
 

@@ -6,13 +6,12 @@ it out; what there is to tell, and how PostgreSQL puts it, comes from `catalog`.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import unified_diff
 from hashlib import sha256
-from typing import Any
 
-import psycopg
-
-from pybase.migrate.catalog import CatalogObject, read_objects
+from pybase.migrate.catalog import CatalogObject
 from pybase.migrate.sqltext import lay_out
 
 # What may be needed by a table comes before it; what is about others, last.
@@ -43,28 +42,76 @@ _SEQUENCE_DEFAULTS = re.compile(
 )
 
 
-def render_schema(
-    connection: psycopg.Connection[Any], *, ignore_tables: Collection[str] = ()
-) -> dict[str, str]:
-    """Render every object of a database as `{file stem: SQL}`, sorted, stable byte by byte.
+@dataclass(frozen=True)
+class FileChange:
+    """What changes in one file of the schema.
+
+    `name` is the table as its file says it, or the object; `columns` those of its columns that are
+    new or not as they were; `diff` the lines of a unified diff, without the names of the files.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    diff: str
+
+
+def render_schema(objects: Iterable[CatalogObject]) -> dict[str, str]:
+    """Render the objects of a database as `{file stem: SQL}`, sorted, stable byte by byte.
 
     A table's file holds the table and all that hangs on it: columns in their order in the table
     (the history at head always makes the same), constraints by name, then indexes, triggers,
     policies, comments and grants. The stem is the object's name, `records`, or with its schema,
     `app.records`, outside `public`; objects of one name share a file. A name that is not plain
     lower-case gets a digest, so that no two names meet in one file on any file system.
-    `ignore_tables` as in `snapshot`.
-
-    Raises `psycopg.Error` when the server refuses the read.
     """
-    ignored = set(ignore_tables)
-    files: dict[str, list[CatalogObject]] = defaultdict(list)
-    for item in read_objects(connection):
-        if item.table not in ignored and item.identity != "schema public":
-            files[_stem(item)].append(item)
-    return {
-        stem: "\n\n".join(_file(sorted(files[stem], key=_place))) + "\n" for stem in sorted(files)
+    files = _by_file(objects)
+    return {stem: _text(files[stem]) for stem in sorted(files)}
+
+
+def file_changes(
+    before: Iterable[CatalogObject], after: Iterable[CatalogObject]
+) -> tuple[FileChange, ...]:
+    """Return what a revision changes in the files of the schema, by their names."""
+    if before is after:
+        return ()
+    old, new = ({each.identity: each for each in side} for side in (before, after))
+    changed = [
+        new.get(identity) or old[identity]
+        for identity in old.keys() | new.keys()
+        if _said(old.get(identity)) != _said(new.get(identity))
+    ]
+    stems, tables = _by_file(changed), {each.table for each in changed}
+    files = [_by_file(each for each in side if each.table in tables) for side in (before, after)]
+    return tuple(
+        _file_change(stem, stems[stem], *(_text(side.get(stem, [])) for side in files))
+        for stem in sorted(stems)
+    )
+
+
+def _said(item: CatalogObject | None) -> list[str]:
+    return [] if item is None else item.statements
+
+
+def _file_change(stem: str, changed: list[CatalogObject], old: str, new: str) -> FileChange:
+    columns = {
+        each.name.removeprefix(f"{each.table}.") for each in changed if each.kind == "column"
     }
+    tables = [each.table.removeprefix("public.") for each in changed if each.table]
+    lines = unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
+    diff = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+    return FileChange(min(tables, default=stem), tuple(sorted(columns)), "\n".join(diff))
+
+
+def _by_file(objects: Iterable[CatalogObject]) -> dict[str, list[CatalogObject]]:
+    files: dict[str, list[CatalogObject]] = defaultdict(list)
+    for item in objects:
+        if item.identity != "schema public":
+            files[_stem(item)].append(item)
+    return files
+
+
+def _text(items: list[CatalogObject]) -> str:
+    return "\n\n".join(_file(sorted(items, key=_place))) + "\n" if items else ""
 
 
 def _stem(item: CatalogObject) -> str:

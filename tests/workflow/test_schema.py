@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlfluff.core import FluffConfig, Linter
 
-from pybase.migrate.catalog import describe, difference, snapshot
+from pybase.migrate.catalog import describe, difference, objects, snapshot
 from pybase.migrate.schema import render_schema
 from pybase.migrate.sqltext import lay_out
 from pybase.postgres import scratch_database
@@ -83,7 +83,7 @@ def connection(any_server_url: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def test_each_object_has_its_file(connection: psycopg.Connection[Any]) -> None:
-    files = render_schema(connection, ignore_tables=["public.alembic_version"])
+    files = render_schema(objects(connection, ["public.alembic_version"]))
     assert list(files) == [
         "app.odd.name-3dac9207",
         "counts",
@@ -102,7 +102,7 @@ def test_each_object_has_its_file(connection: psycopg.Connection[Any]) -> None:
 def test_rendered_schema_makes_the_same_schema(
     connection: psycopg.Connection[Any], any_server_url: str
 ) -> None:
-    files = render_schema(connection)
+    files = render_schema(objects(connection))
     expected = snapshot(connection)
     with (
         scratch_database(any_server_url, prefix="schema") as url,
@@ -112,7 +112,7 @@ def test_rendered_schema_makes_the_same_schema(
         for stem in [*order, *(stem for stem in files if stem not in order)]:
             other.execute(files[stem].encode())
         assert describe(difference(expected, snapshot(other))) == ""
-        assert render_schema(other) == files
+        assert render_schema(objects(other)) == files
 
 
 def test_rendered_schema_is_clean_to_sqlfluff(connection: psycopg.Connection[Any]) -> None:
@@ -120,7 +120,7 @@ def test_rendered_schema_is_clean_to_sqlfluff(connection: psycopg.Connection[Any
         FluffConfig(overrides={"dialect": "postgres", "max_line_length": 100, "rules": RULES})
     )
     connection.execute("DROP TABLE events")  # sqlfluff cannot read ATTACH PARTITION schema.name
-    for stem, text in render_schema(connection).items():
+    for stem, text in render_schema(objects(connection)).items():
         found = linter.lint_string(text).get_violations()
         assert not found, f"{stem}: {found}\n{text}"
 

@@ -27,8 +27,10 @@ __all__ = [
     "Snapshot",
     "describe",
     "difference",
+    "objects",
     "read_objects",
     "snapshot",
+    "snapshot_of",
 ]
 
 Snapshot: TypeAlias = Mapping[str, str]
@@ -71,14 +73,24 @@ def snapshot(
 
     Raises `psycopg.Error` when the server refuses the read.
     """
+    return snapshot_of(objects(connection, ignore_tables, keep_prepared=keep_prepared))
+
+
+def objects(
+    connection: psycopg.Connection[Any],
+    ignore_tables: Collection[str] = (),
+    *,
+    keep_prepared: bool = False,
+) -> tuple[CatalogObject, ...]:
+    """Read what a snapshot is made of, where more than its text is wanted. As `snapshot`."""
     ignored = set(ignore_tables)
-    return dict(
-        sorted(
-            (item.identity, ";\n".join(item.statements))
-            for item in read_objects(connection, keep_prepared=keep_prepared)
-            if item.table not in ignored
-        )
-    )
+    found = read_objects(connection, keep_prepared=keep_prepared)
+    return tuple(item for item in found if item.table not in ignored)
+
+
+def snapshot_of(items: Iterable[CatalogObject]) -> dict[str, str]:
+    """Return the snapshot of objects that were read already."""
+    return dict(sorted((item.identity, ";\n".join(item.statements)) for item in items))
 
 
 def difference(old: Snapshot, new: Snapshot) -> list[Change]:
