@@ -6,7 +6,7 @@ Owns the order of these steps, and what need not be done again.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pybase.errors import CheckFailedError
 from pybase.migrate import freshness, sqlfiles
@@ -15,7 +15,8 @@ from pybase.settings import Settings
 
 if TYPE_CHECKING:
     from pybase.migrate.history import History
-    from pybase.migrate.rehearse import RevisionReport
+    from pybase.migrate.review.cards import Card
+    from pybase.migrate.effects import RevisionReport
     from pybase.migrate.render import RenderedHistory
 
 _NOTE = "sql"
@@ -66,11 +67,59 @@ def check(settings: Settings) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Read:
+    """A history to be shown: a card a revision, ancestors first, and every file of `sql/`.
+
+    `version_table` is Alembic's, as SQL names it.
+    """
+
+    cards: "tuple[Card, ...]"
+    files: dict[str, str]
+    version_table: str
+
+
+def read(settings: Settings) -> Read:
+    """Return what is known of every revision; nothing is rendered where `sql/` is fresh.
+
+    Raises as `build`. Writes nothing in `sql/`.
+    """
+    from msgspec import convert
+
+    from pybase.migrate.review.cards import Card
+
+    noted, files = freshness.recall(settings, _NOTE), {}
+    if noted is None:
+        from pybase.migrate import history
+
+        revisions = history.read(settings)
+        built = build(revisions)
+        files = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
+        noted = _noted(revisions, built, files)
+    return Read(
+        convert(noted["cards"], tuple[Card, ...]),
+        files or sqlfiles.read(settings.sql),
+        noted["version_table"],
+    )
+
+
+def _noted(history: "History", built: Built, files: dict[str, str]) -> dict[str, Any]:
+    from msgspec import to_builtins
+
+    from pybase.migrate.review import cards
+
+    return {
+        "version_table": built.rendered.version_table,
+        "cards": to_builtins(cards.of(history, built, files)),
+    }
+
+
 def _apply(settings: Settings, act: _Act) -> list[Stale]:
     """Compose the files and let `act` write or compare them; a clean result is noted."""
     from pybase.migrate import history  # what is fresh needs none of Alembic
 
-    built = build(history.read(settings))
+    revisions = history.read(settings)
+    built = build(revisions)
     files = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
     changes = act(settings.sql, files)
     if built.rendered.problems and act is sqlfiles.write:
@@ -79,5 +128,6 @@ def _apply(settings: Settings, act: _Act) -> list[Stale]:
             "Mend these revisions; the files of all others are in order.",
         )
     if act is sqlfiles.write or not changes:
-        freshness.take_note(settings, _NOTE, [*built.rendered.folders, settings.sql])
+        folders = [*built.rendered.folders, settings.sql]
+        freshness.take_note(settings, _NOTE, folders, _noted(revisions, built, files))
     return changes

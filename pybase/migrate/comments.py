@@ -11,7 +11,7 @@ from pybase.migrate.hazards import Finding, reason_for
 from pybase.migrate.modes import SHARE
 
 if TYPE_CHECKING:
-    from pybase.migrate.rehearse import Report, Touch
+    from pybase.migrate.effects import Report, Touch
 
 WIDTH = 97
 """Longest comment behind its `-- `, in characters."""

@@ -5,12 +5,13 @@ a transaction. What was seen becomes a `Report`, which says all that a reviewer 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 
 from pybase.migrate import catalog, ledger, scratch
+from pybase.migrate.effects import Report, RevisionReport, Touch
 from pybase.migrate.hazards import Finding
 from pybase.migrate.leash import TimeLimitError
 from pybase.migrate.modes import ROW_EXCLUSIVE
@@ -20,50 +21,8 @@ from pybase.migrate.rules import Case, judge
 from pybase.migrate.rules.case import is_rewritten, is_scanned
 from pybase.migrate.rules.shape import is_transaction_control
 from pybase.migrate.samples import Samples
-from pybase.migrate.schema import FileChange, file_changes, render_schema
+from pybase.migrate.schema import file_changes, render_schema
 from pybase.migrate.watch import Observation, Run, Watcher
-
-
-@dataclass(frozen=True)
-class Touch:
-    """What one direction did to one table that was there before the revision.
-
-    `lock` is a rank in `modes.MODES`, the strongest that was held.
-    """
-
-    relation: str
-    lock: int
-    is_rewritten: bool = False
-    is_scanned: bool = False
-    is_changed: bool = False
-
-
-@dataclass(frozen=True)
-class Report:
-    """What one direction of one revision was seen to do.
-
-    `losses` are the tables and columns that go, `unfilled` the tables that it touched without a
-    sample row in them. A report that is not `is_rehearsed` has findings at most.
-    """
-
-    touches: tuple[Touch, ...] = ()
-    losses: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    unfilled: tuple[str, ...] = ()
-    is_rehearsed: bool = False
-
-
-@dataclass(frozen=True)
-class RevisionReport:
-    """Both directions of a revision; it leads on unless it, or one before it, failed.
-
-    `schema` is what its upgrade changes in the files of the schema.
-    """
-
-    upgrade: Report = field(default_factory=Report)
-    downgrade: Report = field(default_factory=Report)
-    leads_on: bool = True
-    schema: tuple[FileChange, ...] = ()
 
 
 class Rehearsal:

@@ -7,19 +7,20 @@ rehearse. Deleting the cache costs only time; it is written whole, so concurrent
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from msgspec import convert, to_builtins
+
 from pybase.files import digest, digest_files, write_file
 from pybase.migrate import rehearse, scratch
-from pybase.migrate.hazards import Finding
+from pybase.migrate.effects import RevisionReport
 from pybase.migrate.history import History
 from pybase.migrate.plain import Plain
-from pybase.migrate.rehearse import Rehearsal, Report, RevisionReport, Touch
+from pybase.migrate.rehearse import Rehearsal
 from pybase.migrate.render import RenderedHistory
-from pybase.migrate.schema import FileChange
 from pybase.migrate.sqlfiles import sql_text
 from pybase.settings import Settings, rehearsal_url
 
@@ -49,7 +50,7 @@ def rehearse_history(history: History, rendered: RenderedHistory) -> Rehearsed:
         known |= _rehearse(history, rendered, keys, [known[key] for key in keys[:done]])
         settings.prepare_state()
         write_file(path, json.dumps({key: known[key] for key in (*keys, head)}))
-    reports = tuple(_report(known[key]) for key in keys)
+    reports = tuple(convert(known[key], RevisionReport) for key in keys)
     return Rehearsed(reports, known[head])
 
 
@@ -80,7 +81,7 @@ def _rehearse(
                     plain=plain,
                 )
                 for revision in rendered.revisions[start:end]:
-                    found.append(asdict(rehearsal.rehearse(revision)))
+                    found.append(to_builtins(rehearsal.rehearse(revision)))
                 schema = rehearsal.schema() if end == len(keys) else {}
                 rehearsal.close()
                 if end > start:
@@ -115,22 +116,3 @@ def _read(path: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
-
-
-def _report(values: dict[str, Any]) -> RevisionReport:
-    return RevisionReport(
-        _direction(values["upgrade"]),
-        _direction(values["downgrade"]),
-        values["leads_on"],
-        tuple(FileChange(**each) for each in values["schema"]),
-    )
-
-
-def _direction(values: dict[str, Any]) -> Report:
-    return Report(
-        touches=tuple(Touch(**each) for each in values["touches"]),
-        losses=tuple(values["losses"]),
-        findings=tuple(Finding(**each) for each in values["findings"]),
-        unfilled=tuple(values["unfilled"]),
-        is_rehearsed=values["is_rehearsed"],
-    )

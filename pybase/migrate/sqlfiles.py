@@ -22,7 +22,7 @@ from pybase.migrate.comments import NOT_REHEARSED, one_line, report_rows, statem
 if TYPE_CHECKING:  # comparing digests needs nothing of Alembic, which costs half a second
     from alembic.script import Script
 
-    from pybase.migrate.rehearse import Report, RevisionReport
+    from pybase.migrate.effects import Report, RevisionReport
     from pybase.migrate.render import RenderedRevision, Rendering
 
 LOCK_TIMEOUT_S = 2
@@ -116,7 +116,7 @@ def header_text(
         place = f"after {parents}" if parents else "the first"
     else:
         title, place = f"Undo: {title}", f"back to {parents or 'base'}"
-    shape = ("revision", f"{script.revision}, {place}; {_transaction_shape(rendering)}")
+    shape = ("revision", f"{script.revision}, {place}; {transaction_shape(rendering)}")
     width = max(len(name) for name, _ in (shape, *rows) if len(name) <= _WIDEST_NAME)
     lines = [title, "", *(f"{name:<{width}}  {text}" for name, text in (shape, *rows))]
     return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
@@ -146,7 +146,7 @@ def sql_text(rendering: "Rendering", comments: Mapping[int, str] = MappingProxyT
 _BEGIN = ("BEGIN;\n", f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s';\n")
 
 
-def _transaction_shape(rendering: "Rendering") -> str:
+def transaction_shape(rendering: "Rendering") -> str:
     if rendering.error:
         return "cannot be rendered"
     if rendering.refusal:

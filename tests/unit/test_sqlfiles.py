@@ -8,7 +8,7 @@ from pglast import parser
 from projects import LINE, ONE, Project, Revision
 
 from pybase.migrate import sqlfiles
-from pybase.migrate.rehearse import Report, RevisionReport
+from pybase.migrate.effects import Report, RevisionReport
 from pybase.migrate.render import render
 from pybase.migrate.sqlfiles import Stale, compare, describe, one_line, read, write
 

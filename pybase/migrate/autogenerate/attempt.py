@@ -20,7 +20,7 @@ from pybase.migrate.catalog import Change
 from pybase.migrate.comments import report_rows
 from pybase.migrate.history import History
 from pybase.migrate.lint import hazard_lines
-from pybase.migrate.rehearse import RevisionReport
+from pybase.migrate.effects import RevisionReport
 
 _MOST = 30
 """Attempts, each without one more step that a server refused."""
