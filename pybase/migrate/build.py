@@ -14,6 +14,7 @@ from pybase.migrate.sqlfiles import Stale
 from pybase.settings import Settings
 
 if TYPE_CHECKING:
+    from pybase.migrate.entities import Entity
     from pybase.migrate.history import History
     from pybase.migrate.rehearse import RevisionReport
     from pybase.migrate.render import RenderedHistory
@@ -30,6 +31,7 @@ class Built:
     rendered: "RenderedHistory"
     reports: "tuple[RevisionReport, ...]"
     schema: dict[str, str]
+    entities: "tuple[Entity, ...]"
 
 
 def build(history: "History") -> Built:
@@ -38,7 +40,7 @@ def build(history: "History") -> Built:
 
     rendered = render.render(history)
     rehearsed = reports.rehearse_history(history, rendered)
-    return Built(rendered, rehearsed.revisions, rehearsed.schema)
+    return Built(rendered, rehearsed.revisions, rehearsed.schema, rehearsed.entities)
 
 
 def write(settings: Settings) -> list[Stale]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pybase.files import digest, digest_files, write_file
 from pybase.migrate import rehearse, scratch
+from pybase.migrate.entities import Entity, from_values
 from pybase.migrate.hazards import Finding
 from pybase.migrate.history import History
 from pybase.migrate.plain import Plain
@@ -25,10 +26,11 @@ from pybase.settings import Settings, rehearsal_url
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """A report for every revision, in their order, and the schema at head by object."""
+    """A report for every revision, in their order; the schema at head, and its tables."""
 
     revisions: tuple[RevisionReport, ...]
     schema: dict[str, str]
+    entities: tuple[Entity, ...]
 
 
 def rehearse_history(history: History, rendered: RenderedHistory) -> Rehearsed:
@@ -49,7 +51,8 @@ def rehearse_history(history: History, rendered: RenderedHistory) -> Rehearsed:
         settings.prepare_state()
         write_file(path, json.dumps({key: known[key] for key in (*keys, head)}))
     reports = tuple(_report(known[key]) for key in keys)
-    return Rehearsed(reports, known[head])
+    tables = tuple(map(from_values, known[head]["entities"]))
+    return Rehearsed(reports, known[head]["schema"], tables)
 
 
 def _rehearse(
@@ -66,7 +69,7 @@ def _rehearse(
     start = scratch.furthest(settings, templates[: len(done)])
     found = [*done[:start]]
     ends = [end for end in (len(keys) - 1, len(keys)) if end > start] or [start]
-    schema: dict[str, str] = {}
+    head: dict[str, Any] = {}
     with closing(Plain(history, rendered)) as plain:
         for end in ends:
             with scratch.clone(settings, templates[start - 1] if start else None) as database:
@@ -80,12 +83,14 @@ def _rehearse(
                 )
                 for revision in rendered.revisions[start:end]:
                     found.append(asdict(rehearsal.rehearse(revision)))
-                schema = rehearsal.schema() if end == len(keys) else {}
+                if end == len(keys):
+                    tables = [asdict(each) for each in rehearsal.entities()]
+                    head = {"schema": rehearsal.schema(), "entities": tables}
                 rehearsal.close()
                 if end > start:
                     scratch.keep(settings, database, templates[end - 1])
             start = end
-    return dict(zip(keys, found, strict=True)) | {_schema_key(keys): schema}
+    return dict(zip(keys, found, strict=True)) | {_schema_key(keys): head}
 
 
 def _failed(rendered: RenderedHistory, found: Sequence[Mapping[str, Any]]) -> list[str]:
