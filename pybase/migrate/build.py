@@ -14,10 +14,11 @@ from pybase.migrate.sqlfiles import Stale
 from pybase.settings import Settings
 
 if TYPE_CHECKING:
-    from pybase.migrate.history import History
-    from pybase.migrate.review.cards import Card
     from pybase.migrate.effects import RevisionReport
+    from pybase.migrate.entities import Entity
+    from pybase.migrate.history import History
     from pybase.migrate.render import RenderedHistory
+    from pybase.migrate.review.cards import Card
 
 _NOTE = "sql"
 
@@ -31,6 +32,7 @@ class Built:
     rendered: "RenderedHistory"
     reports: "tuple[RevisionReport, ...]"
     schema: dict[str, str]
+    entities: "tuple[Entity, ...]"
 
 
 def build(history: "History") -> Built:
@@ -39,7 +41,7 @@ def build(history: "History") -> Built:
 
     rendered = render.render(history)
     rehearsed = reports.rehearse_history(history, rendered)
-    return Built(rendered, rehearsed.revisions, rehearsed.schema)
+    return Built(rendered, rehearsed.revisions, rehearsed.schema, rehearsed.entities)
 
 
 def write(settings: Settings) -> list[Stale]:
@@ -71,11 +73,12 @@ def check(settings: Settings) -> None:
 class Read:
     """A history to be shown: a card a revision, ancestors first, and every file of `sql/`.
 
-    `version_table` is Alembic's, as SQL names it.
+    `entities` are the tables at head; `version_table` is Alembic's, as SQL names it.
     """
 
     cards: "tuple[Card, ...]"
     files: dict[str, str]
+    entities: "tuple[Entity, ...]"
     version_table: str
 
 
@@ -86,6 +89,7 @@ def read(settings: Settings) -> Read:
     """
     from msgspec import convert
 
+    from pybase.migrate.entities import Entity
     from pybase.migrate.review.cards import Card
 
     noted, files = freshness.recall(settings, _NOTE), {}
@@ -99,6 +103,7 @@ def read(settings: Settings) -> Read:
     return Read(
         convert(noted["cards"], tuple[Card, ...]),
         files or sqlfiles.read(settings.sql),
+        convert(noted["entities"], tuple[Entity, ...]),
         noted["version_table"],
     )
 
@@ -111,6 +116,7 @@ def _noted(history: "History", built: Built, files: dict[str, str]) -> dict[str,
     return {
         "version_table": built.rendered.version_table,
         "cards": to_builtins(cards.of(history, built, files)),
+        "entities": to_builtins(built.entities),
     }
 
 

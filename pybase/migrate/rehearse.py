@@ -10,8 +10,9 @@ from typing import Any
 
 import psycopg
 
-from pybase.migrate import catalog, ledger, scratch
+from pybase.migrate import catalog, entities, ledger, scratch
 from pybase.migrate.effects import Report, RevisionReport, Touch
+from pybase.migrate.entities import Entity
 from pybase.migrate.hazards import Finding
 from pybase.migrate.leash import TimeLimitError
 from pybase.migrate.modes import ROW_EXCLUSIVE
@@ -69,6 +70,10 @@ class Rehearsal:
     def schema(self) -> dict[str, str]:
         """Return the schema as it is now, as SQL by object."""
         return render_schema(self._read())
+
+    def entities(self) -> tuple[Entity, ...]:
+        """Return the tables as they are now, and how they refer to each other."""
+        return entities.read(self._watcher.connection, ignore_tables=self._ignored)
 
     def rehearse(self, revision: RenderedRevision) -> RevisionReport:
         """Run one revision up and down, and leave the database as the upgrade does."""

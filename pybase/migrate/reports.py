@@ -17,6 +17,7 @@ from msgspec import convert, to_builtins
 from pybase.files import digest, digest_files, write_file
 from pybase.migrate import rehearse, scratch
 from pybase.migrate.effects import RevisionReport
+from pybase.migrate.entities import Entity
 from pybase.migrate.history import History
 from pybase.migrate.plain import Plain
 from pybase.migrate.rehearse import Rehearsal
@@ -27,10 +28,11 @@ from pybase.settings import Settings, rehearsal_url
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """A report for every revision, in their order, and the schema at head by object."""
+    """A report for every revision, in their order; the schema at head, and its tables."""
 
     revisions: tuple[RevisionReport, ...]
     schema: dict[str, str]
+    entities: tuple[Entity, ...]
 
 
 def rehearse_history(history: History, rendered: RenderedHistory) -> Rehearsed:
@@ -51,7 +53,8 @@ def rehearse_history(history: History, rendered: RenderedHistory) -> Rehearsed:
         settings.prepare_state()
         write_file(path, json.dumps({key: known[key] for key in (*keys, head)}))
     reports = tuple(convert(known[key], RevisionReport) for key in keys)
-    return Rehearsed(reports, known[head])
+    tables = convert(known[head]["entities"], tuple[Entity, ...])
+    return Rehearsed(reports, known[head]["schema"], tables)
 
 
 def _rehearse(
@@ -68,7 +71,7 @@ def _rehearse(
     start = scratch.furthest(settings, templates[: len(done)])
     found = [*done[:start]]
     ends = [end for end in (len(keys) - 1, len(keys)) if end > start] or [start]
-    schema: dict[str, str] = {}
+    head: dict[str, Any] = {}
     with closing(Plain(history, rendered)) as plain:
         for end in ends:
             with scratch.clone(settings, templates[start - 1] if start else None) as database:
@@ -82,12 +85,14 @@ def _rehearse(
                 )
                 for revision in rendered.revisions[start:end]:
                     found.append(to_builtins(rehearsal.rehearse(revision)))
-                schema = rehearsal.schema() if end == len(keys) else {}
+                if end == len(keys):
+                    tables = to_builtins(rehearsal.entities())
+                    head = {"schema": rehearsal.schema(), "entities": tables}
                 rehearsal.close()
                 if end > start:
                     scratch.keep(settings, database, templates[end - 1])
             start = end
-    return dict(zip(keys, found, strict=True)) | {_schema_key(keys): schema}
+    return dict(zip(keys, found, strict=True)) | {_schema_key(keys): head}
 
 
 def _failed(rendered: RenderedHistory, found: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -147,6 +147,7 @@ _BEGIN = ("BEGIN;\n", f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s';\n")
 
 
 def transaction_shape(rendering: "Rendering") -> str:
+    """Say how it runs, as a header says it."""
     if rendering.error:
         return "cannot be rendered"
     if rendering.refusal:

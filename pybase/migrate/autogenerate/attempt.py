@@ -18,9 +18,9 @@ from pybase.migrate.autogenerate.write import Draft, accepting, draft, put_in_pl
 from pybase.migrate.build import Built
 from pybase.migrate.catalog import Change
 from pybase.migrate.comments import report_rows
+from pybase.migrate.effects import RevisionReport
 from pybase.migrate.history import History
 from pybase.migrate.lint import hazard_lines
-from pybase.migrate.effects import RevisionReport
 
 _MOST = 30
 """Attempts, each without one more step that a server refused."""

@@ -1,15 +1,17 @@
-"""The one query that reads a catalog, and the transaction around it.
+"""The one query that reads a catalog, and the transaction around it and others like it.
 
 This module owns how the catalog is read and leaves no trace of it: no setting, no lock, no open
 transaction. It must never write. The kinds of objects are data, in the modules beside it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import psycopg
-from psycopg.rows import tuple_row
+from psycopg.rows import TupleRow, tuple_row
 
 from pybase.migrate.catalog import relations, rules, services, types
 from pybase.migrate.catalog.kind import Kind, grants
@@ -43,7 +45,7 @@ _BEGIN = (
 
 # The objects of extensions and of PostgreSQL itself are nobody's revision; temporary ones are gone
 # before anybody compares.
-_COMMON = """
+COMMON = """
 WITH schema AS MATERIALIZED (
     SELECT oid, quote_ident(nspname) AS name, nspowner, nspacl
     FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
@@ -155,15 +157,22 @@ def read_objects(
     Raises `psycopg.Error` when the server refuses, for example in a failed transaction.
     """
     query = _query(connection.info.server_version)
-    with connection.transaction(force_rollback=True):
-        # Not connection.cursor(): its class and rows may be the caller's.
-        cursor = psycopg.Cursor(connection, row_factory=tuple_row)
-        is_prepared = cursor.execute(_BEGIN, prepare=False).fetchall()[0][0]
+    with settled(connection) as cursor:
+        is_prepared = cursor.fetchall()[0][0]
         if keep_prepared and not is_prepared:
             cursor.execute(f"PREPARE {_PREPARED} AS {query}".encode(), prepare=False)
         statement = f"EXECUTE {_PREPARED}" if keep_prepared else query
         rows = cursor.execute(statement.encode(), prepare=False).fetchall()
     return [CatalogObject(*row) for row in rows]
+
+
+@contextmanager
+def settled(connection: psycopg.Connection[Any]) -> Iterator[psycopg.Cursor[TupleRow]]:
+    """Yield a cursor under the settings that definitions depend on; nothing of it is left."""
+    with connection.transaction(force_rollback=True):
+        # Not connection.cursor(): its class and rows may be the caller's.
+        cursor = psycopg.Cursor(connection, row_factory=tuple_row)
+        yield cursor.execute(_BEGIN, prepare=False)
 
 
 @cache
@@ -172,7 +181,7 @@ def _query(server_version: int) -> str:
     branches = "\nUNION ALL\n".join(
         _branch(kind) for kind in _KINDS if kind.since <= server_version
     )
-    return f"{_COMMON}object ({_COLUMNS}) AS (\n{branches}\n),{_ABOUT}"
+    return f"{COMMON}object ({_COLUMNS}) AS (\n{branches}\n),{_ABOUT}"
 
 
 def _branch(kind: Kind) -> str:

@@ -1,0 +1,236 @@
+"""What a person would draw of a database: tables, their columns, and what refers to what."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from pybase.migrate import entities
+from pybase.migrate.entities import Column, Entity, ForeignKey
+from pybase.postgres import scratch_database
+
+Connection = psycopg.Connection[Any]
+
+
+@pytest.fixture
+def connection(any_server_url: str) -> Iterator[Connection]:
+    with (
+        scratch_database(any_server_url, prefix="entities") as url,
+        closing(psycopg.connect(url, autocommit=True)) as connection,
+    ):
+        yield connection
+
+
+def drawn(connection: Connection, sql: str) -> dict[str, Entity]:
+    """The entities that `sql` makes, by their label."""
+    connection.execute(sql.encode())
+    return {each.label: each for each in entities.read(connection)}
+
+
+def only_key(entity: Entity) -> ForeignKey:
+    (key,) = entity.foreign_keys
+    return key
+
+
+def test_no_table_is_no_entity(connection: Connection) -> None:
+    assert entities.read(connection) == ()
+
+
+def test_entity_has_its_columns_in_their_order_with_what_the_catalog_tells(
+    connection: Connection,
+) -> None:
+    found = drawn(
+        connection,
+        """
+        CREATE DOMAIN always AS integer DEFAULT 7 NOT NULL;
+        CREATE TABLE things (
+            number bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_things PRIMARY KEY,
+            price numeric(10, 2) DEFAULT 1.50 NOT NULL,
+            tags text[],
+            at timestamptz DEFAULT now(),
+            twice numeric GENERATED ALWAYS AS (price * 2) STORED,
+            luck always,
+            gone integer
+        );
+        ALTER TABLE things DROP COLUMN gone;
+        COMMENT ON TABLE things IS 'All that is for sale';
+        COMMENT ON COLUMN things.tags IS 'Words, in any order';
+        """,
+    )
+    assert found["things"] == Entity(
+        identity="public.things",
+        schema="public",
+        name="things",
+        comment="All that is for sale",
+        columns=(
+            Column("number", "bigint", False, "GENERATED ALWAYS AS IDENTITY", ""),
+            Column("price", "numeric(10,2)", False, "1.50", ""),
+            Column("tags", "text[]", True, "", "Words, in any order"),
+            Column("at", "timestamp with time zone", True, "now()", ""),
+            Column(
+                "twice",
+                "numeric",
+                True,
+                "GENERATED ALWAYS AS ((price * (2)::numeric)) STORED",
+                "",
+            ),
+            Column("luck", "public.always", False, "7", ""),
+        ),
+        primary_key=("number",),
+        unique_keys=(),
+        foreign_keys=(),
+    )
+
+
+KEYS = [
+    pytest.param("owner integer NOT NULL REFERENCES users", False, False, id="many to one"),
+    pytest.param("owner integer REFERENCES users", True, False, id="many to perhaps one"),
+    pytest.param("owner integer NOT NULL UNIQUE REFERENCES users", False, True, id="one to one"),
+    pytest.param("owner integer PRIMARY KEY REFERENCES users", False, True, id="the same key"),
+    pytest.param("owner integer REFERENCES users UNIQUE", True, True, id="one to perhaps one"),
+    pytest.param(
+        "owner integer NOT NULL REFERENCES users, place integer, UNIQUE (owner, place)",
+        False,
+        False,
+        id="unique with another column",
+    ),
+]
+
+
+@pytest.mark.parametrize(("columns", "is_optional", "is_unique"), KEYS)
+def test_foreign_key_tells_how_many_may_refer_to_how_many(
+    columns: str, is_optional: bool, is_unique: bool, connection: Connection
+) -> None:
+    found = drawn(
+        connection,
+        f"CREATE TABLE users (id integer PRIMARY KEY); CREATE TABLE shops ({columns})",
+    )
+    expected = ForeignKey(
+        "shops_owner_fkey", ("owner",), "public.users", ("id",), is_optional, is_unique
+    )
+    assert only_key(found["shops"]) == expected
+
+
+def test_index_that_tells_only_some_rows_apart_makes_nothing_one_to_one(
+    connection: Connection,
+) -> None:
+    found = drawn(
+        connection,
+        """
+        CREATE TABLE users (id integer PRIMARY KEY);
+        CREATE TABLE shops (owner integer REFERENCES users, is_open boolean);
+        CREATE UNIQUE INDEX ON shops (owner) WHERE is_open;
+        CREATE UNIQUE INDEX ON shops (abs(owner));
+        CREATE INDEX ON shops (owner);
+        """,
+    )
+    assert found["shops"].unique_keys == ()
+    assert not only_key(found["shops"]).is_unique
+
+
+def test_column_that_an_index_only_carries_is_not_of_the_key(connection: Connection) -> None:
+    found = drawn(
+        connection,
+        "CREATE TABLE shops (id integer, name text);"
+        " CREATE UNIQUE INDEX ON shops (id) INCLUDE (name)",
+    )
+    assert found["shops"].unique_keys == (("id",),)
+
+
+@pytest.mark.parametrize(
+    ("match", "nullable", "is_optional"),
+    [("SIMPLE", "one", True), ("FULL", "one", False), ("FULL", "both", True)],
+)
+def test_composite_key_refers_to_nothing_as_its_match_type_says(
+    match: str, nullable: str, is_optional: bool, connection: Connection
+) -> None:
+    found = drawn(
+        connection,
+        f"""
+        CREATE TABLE tables (base_id integer, id integer, PRIMARY KEY (base_id, id));
+        CREATE TABLE fields (
+            base_id integer {"NOT NULL" if nullable == "one" else ""},
+            table_id integer,
+            FOREIGN KEY (table_id, base_id) REFERENCES tables (id, base_id) MATCH {match}
+        );
+        """,
+    )
+    key = only_key(found["fields"])
+    assert (key.columns, key.target_columns) == (("table_id", "base_id"), ("id", "base_id"))
+    assert key.is_optional is is_optional
+
+
+def test_table_may_refer_to_itself(connection: Connection) -> None:
+    found = drawn(
+        connection, "CREATE TABLE staff (id integer PRIMARY KEY, boss integer REFERENCES staff)"
+    )
+    assert only_key(found["staff"]).target == found["staff"].identity
+
+
+def test_partitions_are_part_of_their_table(connection: Connection) -> None:
+    found = drawn(
+        connection,
+        """
+        CREATE TABLE days (at date PRIMARY KEY) PARTITION BY RANGE (at);
+        CREATE TABLE days_2026 PARTITION OF days
+            FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') PARTITION BY RANGE (at);
+        CREATE TABLE days_2026_first PARTITION OF days_2026
+            FOR VALUES FROM ('2026-01-01') TO ('2026-07-01');
+        CREATE TABLE events (at date NOT NULL REFERENCES days, id integer) PARTITION BY HASH (id);
+        CREATE TABLE events_0 PARTITION OF events FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+        CREATE TABLE notes (at date REFERENCES days_2026_first);
+        """,
+    )
+    assert list(found) == ["days", "events", "notes"]
+    assert only_key(found["events"]).target == "public.days"
+    assert only_key(found["notes"]).target == "public.days"
+
+
+def test_tables_of_other_schemas_are_told_apart(connection: Connection) -> None:
+    found = drawn(
+        connection,
+        """
+        CREATE SCHEMA "Old App";
+        CREATE TABLE users (id integer PRIMARY KEY);
+        CREATE TABLE "Old App".users (id integer REFERENCES public.users);
+        CREATE TABLE public."Old App.users" (id integer PRIMARY KEY);
+        """,
+    )
+    assert sorted(each.identity for each in entities.read(connection)) == [
+        '"Old App".users',
+        'public."Old App.users"',
+        "public.users",
+    ]
+    assert found["users"].label == "users"
+
+
+def test_what_nobody_made_is_no_entity(connection: Connection) -> None:
+    found = drawn(
+        connection,
+        """
+        CREATE TABLE alembic_version (version_num text);
+        CREATE VIEW versions AS SELECT * FROM alembic_version;
+        CREATE TEMPORARY TABLE shortly (id integer);
+        CREATE EXTENSION vector;
+        """
+        if connection.info.server_version >= 180000
+        else "CREATE TABLE alembic_version (version_num text)",
+    )
+    assert list(found) == ["alembic_version"]
+    assert entities.read(connection, ignore_tables=["public.alembic_version"]) == ()
+
+
+def test_entities_are_the_same_after_they_were_kept_as_json(connection: Connection) -> None:
+    drawn(
+        connection,
+        """
+        CREATE TABLE users (id integer PRIMARY KEY, mail text UNIQUE);
+        CREATE TABLE shops (id integer REFERENCES users, mail text REFERENCES users (mail));
+        CREATE TABLE "empty" ();
+        """,
+    )
+    found = entities.read(connection)
+    assert msgspec.json.decode(msgspec.json.encode(found), type=tuple[Entity, ...]) == found
