@@ -85,7 +85,7 @@ def _by_files(job: Job, reviewed: Committed, guard: psycopg.Connection[Any]) -> 
     options = {"autocommit": True, "prepare_threshold": None, "client_encoding": "UTF8"}
     with connect(job.database, **options) as connection:
         mutex.require_own_session(guard, connection, job.database)
-        at = _version(connection, reviewed.version_table or "")
+        at = version(connection, reviewed.version_table or "")
         steps = _steps(job, reviewed, at)
         if steps is None:
             return None
@@ -184,7 +184,8 @@ def _as_alembic_means(job: Job, reviewed: Committed, at: tuple[str, ...]) -> lis
     return [step for step in found if step is not None]
 
 
-def _version(connection: psycopg.Connection[Any], table: str) -> tuple[str, ...]:
+def version(connection: psycopg.Connection[Any], table: str) -> tuple[str, ...]:
+    """Return the revisions that a database is at, by its version table; none where it has none."""
     row = connection.execute("SELECT to_regclass(%s) IS NULL", [table]).fetchone()
     if not table or row == (True,):
         return ()

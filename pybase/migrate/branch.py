@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pybase.migrate.statements import words
 from pybase.settings import Settings
 
 
@@ -17,6 +16,8 @@ def edited(settings: Settings, folders: Iterable[Path]) -> list[str] | None:
     Looks at the revisions in `folders`, and at the statements of the SQL files: what a rehearsal
     writes into their comments may be written anew. None where there is no git or no main branch.
     """
+    from pybase.migrate.statements import words  # PostgreSQL's grammar
+
     root = settings.root
     branch = settings.options.main_branch
     bases = (_git(root, "merge-base", "HEAD", name) for name in (branch, f"origin/{branch}"))

@@ -1,6 +1,7 @@
 """The verdict: what some revisions do to others who use the database, in one line."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pybase.migrate.effects import Touch
 from pybase.migrate.hazards import ERROR
@@ -9,29 +10,57 @@ from pybase.migrate.review.cards import Card
 
 _MOST_NAMES = 3
 
-WAITS = {0: "nobody waits", 1: "writers wait", 2: "everybody waits"}
-"""By `severity`, for those who know no lock modes."""
 
-_BLOCKS = {1: "blocks writes to", 2: "blocks reads and writes of"}
+@dataclass(frozen=True, order=True)
+class Wait:
+    """What a touched table means to others: for how long they wait, and whether readers do too.
+
+    `length` counts from 0, nobody waits, over a moment and a scan to a rewrite.
+    """
+
+    length: int
+    is_for_readers: bool
+
+    @property
+    def words(self) -> str:
+        """For those who know no lock modes: `writers wait for a scan`."""
+        who = "everybody waits" if self.is_for_readers else "writers wait"
+        return f"{who} {_LENGTHS[self.length]}" if self.length else "nobody waits"
+
+    @property
+    def effect(self) -> str:
+        """As half a sentence about a table: `blocks writes to {} for a scan`."""
+        what = "blocks reads and writes of" if self.is_for_readers else "blocks writes to"
+        return f"{what} {{}} {_LENGTHS[self.length]}"
+
+    @property
+    def level(self) -> int:
+        """How much it hurts: 0 not, 1 for a moment, 2 for as long as a table is large."""
+        return min(self.length, 2)
 
 
-def severity(lock: int) -> int:
-    """Return 2 where readers and writers wait for a lock, 1 where writers do, else 0."""
-    return 2 if lock >= ACCESS_EXCLUSIVE else 1 if lock >= SHARE else 0
+_LENGTHS = ("", "for a moment", "for a scan", "for a rewrite")
 
 
-def how_long(touch: Touch) -> str:
-    """Say what the lock lasts as long as."""
-    if touch.is_rewritten:
-        return "for a rewrite"
-    return "for a scan" if touch.is_scanned else "for a moment"
+def wait(touch: Touch) -> Wait:
+    """Return what others wait for."""
+    if touch.lock < SHARE:
+        return Wait(0, False)
+    length = 3 if touch.is_rewritten else 2 if touch.is_scanned else 1
+    return Wait(length, touch.lock >= ACCESS_EXCLUSIVE)
+
+
+def worst(card: Card) -> Wait:
+    """Return the worst wait that an upgrade means to anybody."""
+    return max(map(wait, card.upgrade.report.touches), default=Wait(0, False))
 
 
 def verdict(cards: Sequence[Card]) -> str:
     """Say it: `2 revisions: blocks writes to records for a scan; 1 hazard accepted`."""
     if not cards:
         return "No revision."
-    parts = [*_blocks(cards), *_losses(cards), *_unseen(cards)] or ["blocks nothing"]
+    parts = [*(_blocks(cards) or ["blocks nothing"]), *_changes(cards)]
+    parts += [*_losses(cards), *_unseen(cards)]
     return f"{counted(len(cards), 'revision')}: {'; '.join([*parts, *_hazards(cards)])}"
 
 
@@ -40,18 +69,26 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _blocks(cards: Iterable[Card]) -> Iterator[str]:
+def _blocks(cards: Iterable[Card]) -> list[str]:
     """Tell who waits for what, the worst first, each table once."""
-    worst: dict[str, tuple[int, int, str]] = {}
-    for touch in (each for card in cards for each in card.upgrade.report.touches):
-        weight = (touch.is_rewritten * 2 + touch.is_scanned, severity(touch.lock), how_long(touch))
-        if weight[1]:
-            worst[touch.relation] = max(worst.get(touch.relation, weight), weight)
-    groups: dict[tuple[int, int, str], list[str]] = {}
-    for relation, weight in worst.items():
-        groups.setdefault(weight, []).append(relation)
-    for weight in sorted(groups, reverse=True):
-        yield f"{_BLOCKS[weight[1]]} {names(sorted(groups[weight]))} {weight[2]}"
+    found: dict[str, Wait] = {}
+    for touch in _touches(cards):
+        if wait(touch).length:
+            found[touch.relation] = max(found.get(touch.relation, wait(touch)), wait(touch))
+    return [
+        each.effect.format(names(sorted(name for name, its in found.items() if its == each)))
+        for each in sorted(set(found.values()), reverse=True)
+    ]
+
+
+def _changes(cards: Iterable[Card]) -> Iterator[str]:
+    changed = sorted({touch.relation for touch in _touches(cards) if touch.is_changed})
+    if changed:
+        yield f"changes rows of {names(changed)}"
+
+
+def _touches(cards: Iterable[Card]) -> Iterator[Touch]:
+    return (touch for card in cards for touch in card.upgrade.report.touches)
 
 
 def names(found: Sequence[str]) -> str:

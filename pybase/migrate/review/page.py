@@ -1,0 +1,131 @@
+"""The review as one HTML file that needs nothing else: no network, no other file.
+
+All that people wrote is escaped by the template's autoescaping, and the page's own policy lets run
+only the script and the style that stand in it.
+"""
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from pygments.lexers.sql import PostgresLexer
+from pygments.token import Comment, Keyword, Name, Number, String, is_token_subtype
+
+from pybase.migrate import live
+from pybase.migrate.bars import duration
+from pybase.migrate.comments import LOCKS
+from pybase.migrate.effects import Touch
+from pybase.migrate.plan import Meeting
+from pybase.migrate.review import diagram, graph
+from pybase.migrate.review.cards import Card
+from pybase.migrate.review.review import Review
+from pybase.migrate.review.verdict import counted, verdict, wait, worst
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(review: Review) -> str:
+    """Return the page."""
+    shown = {card.revision for card in review.cards}
+    changed: dict[str, set[str]] = {}
+    for change in (change for card in review.cards for change in card.schema):
+        changed.setdefault(change.name, set()).update(change.columns)
+    css, js = (
+        Markup((_TEMPLATES / name).read_text("utf-8"))  # noqa: S704 - ours
+        for name in ("page.css", "page.js")
+    )
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            vars(review),
+            statements=review.statements,
+            verdict=verdict(review.cards),
+            total=len(review.all_cards),
+            graph=graph.draw(review.all_cards, shown),
+            diagram=diagram.draw(review.entities, changed),
+            css=css,
+            js=js,
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )
+    environment.globals |= _WORDS
+    return environment
+
+
+def _highlighted(sql: str) -> Markup:
+    """Mark the words of SQL by class: k a keyword, s a text, n a number, c a comment."""
+    parts = []
+    for kind, text in PostgresLexer(stripnl=False).get_tokens(sql):
+        name = next((name for group, name in _CLASSES if is_token_subtype(kind, group)), None)
+        parts.append(f'<span class="{name}">{escape(text)}</span>' if name else escape(text))
+    return Markup("".join(parts))  # noqa: S704 - each part is escaped
+
+
+_CLASSES = (
+    (Comment, "c"),
+    (String, "s"),
+    (Number, "n"),
+    (Keyword, "k"),
+    (Name.Builtin, "k"),
+)
+
+
+def _done(touch: Touch) -> str:
+    """Say what is done to a table."""
+    done = [
+        word
+        for word, holds in (
+            ("rewritten", touch.is_rewritten),
+            ("scanned", touch.is_scanned and not touch.is_rewritten),
+            ("rows changed", touch.is_changed),
+        )
+        if holds
+    ]
+    return ", ".join(done) or "no rewrite, no scan"
+
+
+def _size_now(meeting: Meeting | None) -> str:
+    if meeting is None or meeting.now is None:
+        return ""
+    return f"{live.rows_text(meeting.now)}, {live.size(meeting.now.total_bytes)}"
+
+
+def _estimate(meeting: Meeting | None) -> str:
+    if meeting is None or meeting.seconds is None:
+        return ""
+    return duration(meeting.seconds) if meeting.seconds >= 1 else "under a second"
+
+
+def _open_hazards(card: Card) -> int:
+    return sum(line.accepted is None for line in card.hazards)
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+_WORDS: dict[str, Any] = {
+    "counted": counted,
+    "digest": _digest,
+    "done": _done,
+    "duration": duration,
+    "estimate": _estimate,
+    "highlighted": _highlighted,
+    "locks": LOCKS,
+    "open_hazards": _open_hazards,
+    "rows_text": live.rows_text,
+    "size": live.size,
+    "size_now": _size_now,
+    "wait": wait,
+    "worst": worst,
+}
+"""What the template calls, by name."""
