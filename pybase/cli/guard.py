@@ -1,0 +1,53 @@
+"""The verbs about what is committed: sql, sql-lint, check."""
+
+import argparse
+
+from pybase.cli.verb import Verb, no_arguments
+from pybase.settings import Settings
+
+
+def _sql_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when a file is not fresh"
+    )
+
+
+def _sql(args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import build
+
+    if args.check:
+        build.check(settings)
+        print(f"{settings.options.sql}/ is fresh.")
+        return
+    changes = build.write(settings)
+    for change in changes:
+        verb = "removed" if change.reason == "orphaned" else "wrote  "
+        print(f"{verb}  {settings.options.sql}/{change.path}")
+    print(f"{len(changes)} files written." if changes else f"{settings.options.sql}/ is fresh.")
+
+
+def _sql_lint_arguments(parser: argparse.ArgumentParser) -> None:
+    formats = ("text", "json", "github", "sarif")
+    parser.add_argument("--format", choices=formats, default="text", help="how to tell it")
+    parser.add_argument("--since", metavar="REV", help="only what came after this revision")
+    parser.add_argument("--strict", action="store_true", help="fail on warnings, too")
+
+
+def _sql_lint(args: argparse.Namespace, settings: Settings) -> int:
+    from pybase.migrate import formats, lint
+
+    result = lint.lint(settings, args.since)
+    print(formats.FORMATS[args.format](result))
+    return 1 if result.errors or (args.strict and result.warnings) else 0
+
+
+def _check(_args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate import checks
+
+    for line in checks.check(settings):
+        print(f"ok  {line}")
+
+
+SQL = Verb("Write sql/ from the revisions.", _sql_arguments, _sql)
+SQL_LINT = Verb("Refuse SQL that is stale, unsafe or not clean.", _sql_lint_arguments, _sql_lint)
+CHECK = Verb("Refuse a history that is not in order.", no_arguments, _check)
