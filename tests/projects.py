@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent, indent
@@ -48,6 +49,9 @@ _PYPROJECT = "".join(
 """How we have our SQL linted."""
 
 _WARM = Warm()
+
+Git = Callable[..., str]
+"""Runs git with arguments, in a project's folder."""
 
 OWN_TABLES = ("public.alembic_version", "public.migration_ledger")
 """What the workflow keeps in a database, as a catalog names it."""
@@ -238,3 +242,8 @@ def plain_environment() -> dict[str, str]:
     prefixes = ("PG", "DATABASE_URL", "PYBASE_", "NOX_", "PYTEST_", "COV_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
     return kept | {"PYTHONPATH": str(ROOT)}
+
+
+def commit(git: Git) -> None:
+    git("add", "-A")
+    git("commit", "-q", "-m", "Commit.")

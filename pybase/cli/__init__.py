@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pybase import settings as configuration
-from pybase.cli import guard, show, tools, upgrade, write
+from pybase.cli import guard, review, show, tools, upgrade, write
 from pybase.cli.verb import Verb, note
 from pybase.errors import PybaseError
 
@@ -62,6 +62,7 @@ VERBS: dict[str, Verb] = {
     "current": show.CURRENT,
     "history": show.HISTORY,
     "pending": show.PENDING,
+    "review": review.REVIEW,
     "sql": guard.SQL,
     "sql-lint": guard.SQL_LINT,
     "check": guard.CHECK,

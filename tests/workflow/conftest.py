@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from projects import Project
+from projects import Git, Project
 
 from pybase.postgres import find_bin, scratch_database
 from pybase.postgres.account import server_account
@@ -24,6 +24,25 @@ ENCODED = quote(PASSWORD, safe="")
 def project(tmp_path: Path, server18_url: str, database_url: str) -> Project:
     """An empty folder; its verbs work on `database_url` and rehearse on the same server."""
     return Project(tmp_path, {"DATABASE_URL": database_url, "PYBASE_REHEARSAL_URL": server18_url})
+
+
+@pytest.fixture
+def git(project: Project) -> Git:
+    """Runs git in the project's folder, which is a repository with the branch main."""
+
+    def run(*arguments: str) -> str:
+        who = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org")
+        return subprocess.run(
+            ["git", *who, "-c", "core.hooksPath=/dev/null", *arguments],
+            cwd=project.root,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    project.root.mkdir(exist_ok=True)
+    run("init", "-q", "-b", "main")
+    return run
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,9 @@
 """check: what is committed is what Alembic does, leads back, and is not edited once merged."""
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from projects import CITIES_MODEL, LINE, ONE, THREE, TWO, Project, Revision
+from projects import CITIES_MODEL, LINE, ONE, THREE, TWO, Git, Project, Revision, commit
 
 from pybase import settings
 from pybase.files import write_file
@@ -126,27 +124,7 @@ def test_accepted_trace_is_taken(project: Project) -> None:
 
 # --- nothing merged is edited ---------------------------------------------------------------------
 
-Git = Callable[..., str]
 NOT_KNOWN = "not proven: no revision of the branch main was edited (git does not know it)"
-
-
-@pytest.fixture
-def git(project: Project) -> Git:
-    """Runs git in the project's folder, which is a repository with the branch main."""
-
-    def run(*arguments: str) -> str:
-        who = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org")
-        return subprocess.run(
-            ["git", *who, "-c", "core.hooksPath=/dev/null", *arguments],
-            cwd=project.root,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-
-    project.root.mkdir(exist_ok=True)
-    run("init", "-q", "-b", "main")
-    return run
 
 
 @pytest.fixture
@@ -158,11 +136,6 @@ def merged(project: Project, git: Git) -> Project:
     project.add(THREE)
     project.done("sql")
     return project
-
-
-def commit(git: Git) -> None:
-    git("add", "-A")
-    git("commit", "-q", "-m", "Commit.")
 
 
 def edited(project: Project) -> list[str] | None:

@@ -23,7 +23,7 @@ def choose(settings: Settings, cards: Sequence[Card], wanted: str | None) -> Cho
     Raises UsageError for a range that is none.
     """
     if wanted is not None:
-        return Choice(_between(settings, cards, wanted), wanted)
+        return Choice(_between(settings, cards, wanted), f"the revisions of {wanted}")
     name = settings.options.main_branch
     paths = {card.revision: settings.root / card.path for card in cards}
     merged = branch.merged(settings, sorted({path.parent for path in paths.values()}))
@@ -45,7 +45,10 @@ def _between(settings: Settings, cards: Sequence[Card], wanted: str) -> tuple[Ca
             f"The range {wanted!r} has no colon.", "Write A:B, as in base:head; A is left out."
         )
     revisions = history.read(settings)
+    upper, lower = upper or "heads", lower or "base"
     with history.explained(revisions):
-        found = revisions.scripts.iterate_revisions(upper or "heads", lower or "base")
+        for end in (upper, lower):
+            revisions.scripts.get_revisions(end)
+        found = revisions.scripts.iterate_revisions(upper, lower)
         names = {script.revision for script in found}
     return tuple(card for card in cards if card.revision in names)

@@ -6,6 +6,9 @@ only the script and the style that stand in it.
 
 import base64
 import hashlib
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +20,11 @@ from pygments.token import Comment, Keyword, Name, Number, String, is_token_subt
 from pybase.migrate import live
 from pybase.migrate.bars import duration
 from pybase.migrate.comments import LOCKS
-from pybase.migrate.effects import Touch
 from pybase.migrate.plan import Meeting
 from pybase.migrate.review import diagram, graph
 from pybase.migrate.review.cards import Card
 from pybase.migrate.review.review import Review
-from pybase.migrate.review.verdict import counted, verdict, wait, worst
+from pybase.migrate.review.verdict import counted, done, verdict, wait, worst
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -64,12 +66,22 @@ def _environment() -> Environment:
 def _highlighted(sql: str) -> Markup:
     """Mark the words of SQL by class: k a keyword, s a text, n a number, c a comment."""
     parts = []
-    for kind, text in PostgresLexer(stripnl=False).get_tokens(sql):
-        name = next((name for group, name in _CLASSES if is_token_subtype(kind, group)), None)
-        parts.append(f'<span class="{name}">{escape(text)}</span>' if name else escape(text))
+    for name, tokens in groupby(_classed(sql), key=itemgetter(0)):
+        text = escape("".join(text for _, text in tokens))
+        parts.append(f'<span class="{name}">{text}</span>' if name else text)
     return Markup("".join(parts))  # noqa: S704 - each part is escaped
 
 
+def _classed(sql: str) -> Iterator[tuple[str, str]]:
+    """Yield tokens with their class; a space has that of the word before it, so that both meet."""
+    name = ""
+    for kind, text in _LEXER.get_tokens(sql):
+        if not text.isspace():
+            name = next((name for group, name in _CLASSES if is_token_subtype(kind, group)), "")
+        yield name, text
+
+
+_LEXER = PostgresLexer(stripnl=False)
 _CLASSES = (
     (Comment, "c"),
     (String, "s"),
@@ -77,20 +89,6 @@ _CLASSES = (
     (Keyword, "k"),
     (Name.Builtin, "k"),
 )
-
-
-def _done(touch: Touch) -> str:
-    """Say what is done to a table."""
-    done = [
-        word
-        for word, holds in (
-            ("rewritten", touch.is_rewritten),
-            ("scanned", touch.is_scanned and not touch.is_rewritten),
-            ("rows changed", touch.is_changed),
-        )
-        if holds
-    ]
-    return ", ".join(done) or "no rewrite, no scan"
 
 
 def _size_now(meeting: Meeting | None) -> str:
@@ -116,7 +114,7 @@ def _digest(text: str) -> str:
 _WORDS: dict[str, Any] = {
     "counted": counted,
     "digest": _digest,
-    "done": _done,
+    "done": done,
     "duration": duration,
     "estimate": _estimate,
     "highlighted": _highlighted,

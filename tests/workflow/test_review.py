@@ -1,0 +1,348 @@
+"""review: what a branch does, as a page and as a comment, and nothing that people wrote runs."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from projects import LINE, NO_MODELS, ONE, THREE, TWO, Git, Project, Revision, commit
+
+from pybase.migrate.effects import Touch
+from pybase.migrate.review import markdown
+from pybase.migrate.review.verdict import names, wait
+
+GOLDEN = Path(__file__).parent / "golden"
+
+HARMLESS = (
+    THREE,
+    Revision(
+        "eeeeeeeeeeee",
+        THREE.id,
+        "with op.get_context().autocommit_block():\n"
+        "    op.create_index('ix_cities_note', 'cities', ['note'], postgresql_concurrently=True)",
+        "with op.get_context().autocommit_block():\n"
+        "    op.drop_index('ix_cities_note', postgresql_concurrently=True)",
+        "Index the notes.\n\nThe list of cities is sorted by them.",
+    ),
+)
+HAZARDOUS = (
+    THREE,
+    Revision(
+        "eeeeeeeeeeee",
+        THREE.id,
+        "op.create_index('ix_cities_note', 'cities', ['note'])",
+        "op.drop_index('ix_cities_note')",
+        "Index the notes.",
+    ),
+    Revision(
+        "ffffffffffff",
+        "eeeeeeeeeeee",
+        "op.drop_column('cities', 'note')",
+        "op.add_column('cities', sa.Column('note', sa.Text()))",
+        "Drop the note.",
+        {"drops-column": "nobody reads it since 2026-10"},
+    ),
+)
+FORTY = tuple(
+    Revision(
+        f"{number:012x}",
+        TWO.id if number == 1 else f"{number - 1:012x}",
+        f"op.add_column('cities', sa.Column('note_{number}', sa.Text()))",
+        f"op.drop_column('cities', 'note_{number}')",
+        f"Add note {number} to cities.",
+    )
+    for number in range(1, 41)
+)
+BRANCHES = {"harmless": HARMLESS, "hazardous": HAZARDOUS, "forty": FORTY}
+
+
+@pytest.fixture
+def branch(project: Project, git: Git) -> Project:
+    """Two revisions on the branch main, and another branch beside it."""
+    project.lay_out(ONE, TWO).done("sql")
+    project.write(".gitignore", ".pybase/\n__pycache__/\n")
+    commit(git)
+    git("switch", "-q", "-c", "work")
+    return project
+
+
+def added(project: Project, *revisions: Revision) -> Project:
+    for revision in revisions:
+        project.add(revision)
+    project.done("sql")
+    return project
+
+
+def page(project: Project, *arguments: str) -> str:
+    project.done("review", *arguments)
+    return (project.root / ".pybase" / "review.html").read_text("utf-8")
+
+
+def comment(project: Project, *arguments: str) -> str:
+    return project.done("review", "--format", "markdown", *arguments)
+
+
+def ids(text: str) -> list[str]:
+    return re.findall(r'<details class="revision" id="(\w+)"', text)
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_comment_of_a_branch_is_as_it_was_reviewed(name: str, branch: Project) -> None:
+    found = comment(added(branch, *BRANCHES[name]))
+    golden = GOLDEN / f"{name}.md"
+    (branch.root / golden.name).write_text(found, "utf-8")
+    assert found == golden.read_text("utf-8"), (
+        f"mend it, or: cp {branch.root / golden.name} {golden}"
+    )
+    assert len(found) < markdown.MOST_CHARACTERS
+
+
+def test_branch_shows_what_the_main_branch_does_not_have(branch: Project) -> None:
+    added(branch, *HARMLESS)
+    assert ids(page(branch)) == [each.id for each in HARMLESS]
+
+
+def test_main_branch_shows_the_whole_history(branch: Project) -> None:
+    assert ids(page(branch)) == [ONE.id, TWO.id]
+    assert "nothing is new beside the branch main" in page(branch)
+
+
+def test_range_leaves_out_its_start(branch: Project) -> None:
+    added(branch, *HARMLESS)
+    assert ids(page(branch, f"{ONE.id}:{THREE.id[:6]}")) == [TWO.id, THREE.id]
+    assert ids(page(branch, "base:head"))[0] == ONE.id
+
+
+def test_page_needs_no_fresh_sql_and_writes_none(branch: Project) -> None:
+    branch.add(THREE)
+    before = branch.files()
+    assert ids(page(branch)) == [THREE.id]
+    assert branch.files() == before
+
+
+def test_page_without_git_shows_all(project: Project) -> None:
+    project.lay_out(*LINE).done("sql")
+    assert ids(page(project)) == [each.id for each in LINE]
+
+
+def test_empty_history_has_a_page(project: Project) -> None:
+    project.lay_out(models=NO_MODELS).done("sql")
+    assert "No revision." in page(project)
+    assert comment(project).startswith("**No revision")
+
+
+def test_applied_and_pending_are_told_with_sizes(branch: Project) -> None:
+    branch.done("migrate")
+    text = page(added(branch, THREE))
+    assert "2 of 3 applied" in text
+    assert "1 row, " in text
+    assert 'class="tag">pending<' in text
+    assert 'class="tag">applied<' in page(branch, "base:head")
+    assert "1 of these are pending" in comment(branch)
+
+
+def test_server_that_is_down_is_said_and_no_error(branch: Project, free_port: int) -> None:
+    url = f"postgresql://postgres:secret@127.0.0.1:{free_port}/nowhere"
+    branch.done("review", DATABASE_URL=url)
+    text = (branch.root / ".pybase" / "review.html").read_text("utf-8")
+    assert "No database answers" in text
+    assert "secret" not in text
+
+
+def test_schema_difference_is_shown_by_table(branch: Project) -> None:
+    text = page(added(branch, THREE))
+    assert "<ins>+    note text,</ins>" in text or "<ins>+    note text</ins>" in text
+
+
+def test_file_is_written_where_it_is_wanted(branch: Project, tmp_path: Path) -> None:
+    branch.done("review", "--output", "out/page.html")
+    branch.done("review", "--format", "markdown", "--output", "out/comment.md")
+    assert (branch.root / "out/page.html").read_text("utf-8").lstrip().startswith("<!doctype html>")
+    assert (branch.root / "out/comment.md").read_text("utf-8").startswith("**2 revisions: ")
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wanted", ["head", "nowhere:head", "base:nowhere"])
+def test_range_that_is_none_is_refused(wanted: str, branch: Project) -> None:
+    assert "error: " in branch.refused("review", wanted, code=2)
+    assert not (branch.root / ".pybase" / "review.html").exists()
+
+
+def test_folder_in_the_place_of_the_file_is_refused(branch: Project) -> None:
+    (branch.root / "out").mkdir()
+    assert "out cannot be written" in branch.refused("review", "--output", "out", code=2)
+    assert list((branch.root / "out").iterdir()) == []
+
+
+# --- what people wrote is text --------------------------------------------------------------------
+
+EVIL = "</title></script><script>alert(1)</script><img src=x onerror=alert(2)>`|@octocat [a](b)"
+HOSTILE = Revision(
+    "eeeeeeeeeeee",
+    TWO.id,
+    f"op.create_table('t<script>|`x', sa.Column('c\"<b>', sa.Text(),"
+    f" server_default={EVIL!r}, comment={EVIL!r}))\n"
+    f"op.drop_table('cities')",
+    f"op.drop_table('t<script>|`x')\n{ONE.upgrade}",
+    EVIL,
+    {"drops-table": EVIL},
+)
+
+
+class Tags(HTMLParser):
+    """Collects the elements and attributes of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_page_holds_no_element_that_people_wrote(branch: Project) -> None:
+    tags = Tags()
+    tags.feed(page(added(branch, HOSTILE)))
+    names = [tag for tag, _ in tags.found]
+    assert names.count("script") == 1
+    assert not {"img", "b", "iframe", "link"} & set(names)
+    assert not [name for _, values in tags.found for name in values if name.startswith("on")]
+    assert not [values for _, values in tags.found if "src" in values]
+    assert all(v["href"].startswith("#") for _, v in tags.found if v.get("href"))  # type: ignore[union-attr]
+
+
+def test_page_lets_only_its_own_script_and_style_run(branch: Project) -> None:
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page(branch))
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy[1]
+
+
+def outside_of_code(text: str) -> str:
+    """A comment without its fenced blocks and its code in a line."""
+    fenced = re.sub(r"^(`{3,})\w*\n.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", "", fenced)
+
+
+def test_comment_holds_no_markup_that_people_wrote(branch: Project) -> None:
+    outside = outside_of_code(comment(added(branch, HOSTILE)))
+    tags = re.findall(r"(?<!\\)<[^>]*>", outside)
+    assert set(tags) <= {"<details>", "</details>", "<summary>", "</summary>"}
+    assert "@octocat" not in outside
+    assert not re.search(r"^(#|- |\d+[.)] )(?!#)", re.sub(r"^### ", "", outside), re.MULTILINE)
+    assert not re.search(r"(?<!\\)\]\(", outside)
+
+
+def test_fence_is_longer_than_any_in_the_sql() -> None:
+    assert markdown._fenced("a\n````\nb", "sql").startswith("`````sql\n")
+
+
+@pytest.mark.parametrize("written", ["a|b", "`", "a``b`", "x\ny", "\x1b[31m"])
+def test_code_stays_in_its_cell(written: str) -> None:
+    told = markdown.code(written)
+    assert "\n" not in told and "\x1b" not in told
+    assert not re.search(r"(?<!\\)\|", told)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("add_note to a.b", "add_note to a.b"),
+        ("_all_ *of* `it`", r"\_all\_ \*of\* \`it\`"),
+        ("- x", r"\- x"),
+        ("1. x", r"1\. x"),
+        ("# x\n## y", r"\# x \#\# y"),
+        ("&lt;b&gt;<b>", r"\&lt;b\&gt;\<b\>"),
+        ("@all", "@\N{ZERO WIDTH SPACE}all"),
+    ],
+)
+def test_what_people_wrote_is_read_as_it_stands(written: str, told: str) -> None:
+    assert markdown.text(written) == told
+
+
+# --- room -----------------------------------------------------------------------------------------
+
+
+def test_long_sql_is_cut_with_a_pointer_and_the_rest_stays(branch: Project) -> None:
+    values = ", ".join(f"('city {number}')" for number in range(6000))
+    big = Revision(
+        "eeeeeeeeeeee", TWO.id, f"op.execute({f'INSERT INTO cities (name) VALUES {values}'!r})",
+        "op.execute(\"DELETE FROM cities WHERE name LIKE 'city %'\")", "Found many.",
+    )  # fmt: skip
+    last = Revision("ffffffffffff", big.id, title="Do nothing.")
+    text = comment(added(branch, big, last))
+    assert len(text) < markdown.MOST_CHARACTERS
+    assert "too long for here; see `upgrade/20260101_0000_eeeeeeeeeeee_change.sql`" in text
+    assert "DELETE FROM cities" in text
+    assert "### Do nothing" in text
+
+
+def test_thousands_of_revisions_leave_room_for_the_verdict() -> None:
+    parts = [
+        [markdown.Part("**verdict**\n")],
+        *([markdown.Part("x" * 999 + "\n")] for _ in range(99)),
+    ]
+    text = markdown._fitted(parts)
+    assert len(text) < markdown.MOST_CHARACTERS
+    assert text.startswith("**verdict**")
+    assert re.search(r"\n\d+ revisions more: ", text)
+
+
+# --- words and drawings ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("touch", "words"),
+    [
+        (Touch("t", 2, is_changed=True), "nobody waits"),
+        (Touch("t", 3, is_scanned=True), "nobody waits"),
+        (Touch("t", 4, is_scanned=True), "writers wait for a scan"),
+        (Touch("t", 5), "writers wait for a moment"),
+        (Touch("t", 7), "everybody waits for a moment"),
+        (Touch("t", 7, is_rewritten=True, is_scanned=True), "everybody waits for a rewrite"),
+    ],
+)
+def test_lock_is_told_by_who_waits_and_for_how_long(touch: Touch, words: str) -> None:
+    assert wait(touch).words == words
+
+
+def test_many_names_are_counted() -> None:
+    assert names(["a"]) == "a"
+    assert names(["a", "b"]) == "a and b"
+    assert names(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+def test_branches_are_drawn_side_by_side_and_meet_in_a_merge(project: Project) -> None:
+    left = Revision("eeeeeeeeeeee", TWO.id)
+    right = Revision("ffffffffffff", TWO.id)
+    merge = Revision("abababababab", (left.id, right.id))
+    project.lay_out(ONE, TWO, left, right, merge).done("sql")
+    text = page(project, "base:heads")
+    places = re.findall(r'<circle class="[^"]*" cx="([\d.]+)" cy="([\d.]+)"', text)
+    lane = dict(zip(ids(text), (float(x) for x, _ in places), strict=True))
+    assert lane[left.id] != lane[right.id]
+    assert lane[ONE.id] == lane[TWO.id]
+    assert len({y for _, y in places}) == 5
+    assert len(re.findall(r'<path d="M', text)) == 5
+
+
+def test_parents_elsewhere_are_drawn_but_not_shown(branch: Project) -> None:
+    text = page(added(branch, THREE))
+    assert f'href="#{THREE.id}"' in text
+    assert f'href="#{TWO.id}"' not in text
+    assert "Found Troy" in text
+
+
+def test_note_of_the_cards_is_json_that_leads_back(branch: Project) -> None:
+    added(branch, *HAZARDOUS)
+    first = page(branch, "base:head")
+    for note in (branch.root / ".pybase" / "cache").glob("sql-*.json"):
+        json.loads(note.read_text("utf-8"))
+        note.unlink()
+    assert page(branch, "base:head") == first
