@@ -1,0 +1,168 @@
+"""The page of review in a real browser: it works in both themes and on a phone, and asks nobody."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
+from projects import ONE, THREE, TWO, Project, Revision
+
+from .test_review import HOSTILE
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no Chromium (Debian: apt-get install chromium)"
+)
+
+LINE = (
+    ONE,
+    TWO,
+    THREE,
+    *(
+        Revision(
+            f"{number:012x}",
+            THREE.id if number == 1 else f"{number - 1:012x}",
+            f"op.execute('COMMENT ON TABLE cities IS $$word{number}$$')",
+            "op.execute('COMMENT ON TABLE cities IS NULL')",
+            f"Say word {number}.",
+        )
+        for number in range(1, 6)
+    ),
+)
+
+
+class Opened:
+    """A page in a browser, with all that it said and asked for."""
+
+    def __init__(self, page: Page, path: Path) -> None:
+        self.page = page
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("dialog", self._dialog)
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.goto(path.as_uri())
+
+    def _dialog(self, dialog: Dialog) -> None:
+        self.said.append(dialog.message)
+        dialog.dismiss()
+
+    def shown(self) -> list[str]:
+        return self.page.locator(".revision:visible").evaluate_all("all => all.map(e => e.id)")
+
+    def unfolded(self) -> list[str]:
+        return self.page.locator(".revision[open]").evaluate_all("all => all.map(e => e.id)")
+
+    def paper(self) -> str:
+        color: str = self.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return color
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # a browser that runs as root has no sandbox, and one that is tested looks for no updates
+    root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*root, "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page_file(project: Project) -> Path:
+    project.lay_out(*LINE).done("sql")
+    project.done("migrate", THREE.id)
+    project.done("review")
+    return project.root / ".pybase" / "review.html"
+
+
+@pytest.fixture
+def opened(browser: Browser, page_file: Path) -> Iterator[Opened]:
+    with browser.new_page(viewport={"width": 1280, "height": 900}) as page:
+        yield Opened(page, page_file)
+
+
+def test_page_opens_without_an_error_and_asks_nobody(opened: Opened) -> None:
+    expect(opened.page.locator(".verdict")).to_contain_text(f"{len(LINE)} revisions: ")
+    opened.page.click("#unfold")
+    assert opened.said == []
+    assert opened.asked == [opened.page.url]
+
+
+def test_search_leaves_what_has_every_word(opened: Opened) -> None:
+    assert opened.shown() == [each.id for each in LINE]
+    opened.page.fill("#search", "comment $$WORD3$$")
+    assert opened.shown() == ["000000000003"]
+    expect(opened.page.locator("#found")).to_have_text(f"1 of {len(LINE)}")
+    opened.page.fill("#search", "no such word")
+    assert opened.shown() == []
+    opened.page.fill("#search", "")
+    assert opened.shown() == [each.id for each in LINE]
+    expect(opened.page.locator("#found")).to_have_text("")
+
+
+def test_revisions_are_folded_and_unfolded(opened: Opened) -> None:
+    assert opened.unfolded() == []
+    opened.page.locator(f"[id='{TWO.id}'] summary").click()
+    assert opened.unfolded() == [TWO.id]
+    opened.page.click("#unfold")
+    assert opened.unfolded() == [each.id for each in LINE]
+    opened.page.click("#fold")
+    assert opened.unfolded() == []
+
+
+def test_revision_in_the_history_leads_to_its_card(opened: Opened) -> None:
+    opened.page.click(f"svg a[href='#{THREE.id}']")
+    assert opened.unfolded() == [THREE.id]
+    expect(opened.page.locator(f"[id='{THREE.id}'] .ways")).to_be_in_viewport()
+
+
+def test_applied_revisions_are_filled_in_the_history(opened: Opened) -> None:
+    expect(opened.page.locator("circle.applied")).to_have_count(3)
+
+
+def test_both_themes_have_their_colours_and_the_button_changes_them(opened: Opened) -> None:
+    opened.page.emulate_media(color_scheme="dark")
+    dark = opened.paper()
+    opened.page.emulate_media(color_scheme="light")
+    assert opened.paper() == "rgb(255, 255, 255)" != dark
+    opened.page.click("#theme")
+    assert opened.paper() == dark
+    opened.page.click("#theme")
+    assert opened.paper() == "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_window(opened: Opened, width: int) -> None:
+    opened.page.set_viewport_size({"width": width, "height": 800})
+    opened.page.click("#unfold")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_print_shows_all_and_no_buttons(opened: Opened) -> None:
+    opened.page.emulate_media(media="print")
+    expect(opened.page.locator("#unfold")).to_be_hidden()
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.unfolded() == [each.id for each in LINE]
+
+
+def test_table_in_the_diagram_has_its_columns(opened: Opened) -> None:
+    expect(opened.page.locator("svg g", has_text="cities")).to_contain_text("note text")
+
+
+def test_nothing_that_people_wrote_runs(browser: Browser, project: Project) -> None:
+    project.lay_out(ONE, TWO, HOSTILE).done("sql")
+    project.done("review")
+    with browser.new_page() as page:
+        opened = Opened(page, project.root / ".pybase" / "review.html")
+        page.click("#unfold")
+        page.fill("#search", "<script>")
+        assert opened.shown() == [HOSTILE.id]
+        assert opened.said == []
+        assert opened.asked == [page.url]
