@@ -278,7 +278,7 @@ def _rebase(_args: argparse.Namespace, settings: Settings) -> None:
     for move in done.moves:
         print(f"moved  {_relative(Path(move.script.path), settings)}  (now after {move.parent})")
     for name in done.sql:
-        print(f"wrote  {settings.options.sql}/{name}")
+        print(f"wrote  {settings.written_name(name)}")
     print("Read what changed, then apply it: nox -s migrate")
 
 
@@ -362,7 +362,7 @@ def _sql(args: argparse.Namespace, settings: Settings) -> None:
     changes = build.write(settings)
     for change in changes:
         verb = "removed" if change.reason == "orphaned" else "wrote  "
-        print(f"{verb}  {settings.options.sql}/{change.path}")
+        print(f"{verb}  {settings.written_name(change.path)}")
     print(f"{len(changes)} files written." if changes else f"{settings.options.sql}/ is fresh.")
 
 

@@ -1,15 +1,16 @@
-"""From revisions to the folder `sql/`: render, rehearse, then write or compare.
+"""From revisions to the folder `sql/` and the picture: render, rehearse, then write or compare.
 
 Owns the order of these steps, and what need not be done again.
 """
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from pybase.errors import CheckFailedError
-from pybase.migrate import freshness, sqlfiles
+from pybase.migrate import freshness, meanings, picture, sqlfiles
 from pybase.migrate.sqlfiles import Stale
 from pybase.settings import Settings
 
@@ -43,6 +44,16 @@ def build(history: "History") -> Built:
     return Built(rendered, rehearsed.revisions, rehearsed.schema, rehearsed.entities)
 
 
+def files(settings: Settings, built: Built) -> dict[str, str]:
+    """Return every file that is generated, by its path below `sql/`; the picture lies outside."""
+    found = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
+    if settings.picture is not None:
+        entities = meanings.described(built.entities, built.rendered.metadata)
+        path = os.path.relpath(settings.picture, settings.sql).replace(os.sep, "/")
+        found[path] = picture.page(entities)
+    return found
+
+
 def write(settings: Settings) -> list[Stale]:
     """Write `sql/` from the revisions; returns the files that changed.
 
@@ -53,7 +64,7 @@ def write(settings: Settings) -> list[Stale]:
 
 
 def check(settings: Settings) -> None:
-    """Refuse a `sql/` that the revisions do not render to. Writes nothing in it.
+    """Refuse a `sql/` or a picture that the revisions do not render to. Writes nothing.
 
     Raises CheckFailedError with the stale, missing and orphaned files and a short diff.
     """
@@ -63,7 +74,9 @@ def check(settings: Settings) -> None:
     if stale:
         raise CheckFailedError(
             f"{settings.options.sql}/ is not what the revisions render to:\n"
-            f"{sqlfiles.describe(stale)}",
+            + sqlfiles.describe(
+                replace(each, path=settings.written_name(each.path)) for each in stale
+            ),
             "Run `nox -s sql` and commit what it writes.",
         )
 
@@ -73,8 +86,7 @@ def _apply(settings: Settings, act: _Act) -> list[Stale]:
     from pybase.migrate import history  # what is fresh needs none of Alembic
 
     built = build(history.read(settings))
-    files = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
-    changes = act(settings.sql, files)
+    changes = act(settings.sql, files(settings, built))
     if built.rendered.problems and act is sqlfiles.write:
         raise CheckFailedError(
             "\n".join(built.rendered.problems),
