@@ -367,7 +367,7 @@ def _sql(args: argparse.Namespace, settings: Settings) -> None:
 
 
 def _sql_lint_arguments(parser: argparse.ArgumentParser) -> None:
-    formats = ("text", "json", "github", "sarif")
+    formats = ("text", "json", "github", "sarif", "gitlab")
     parser.add_argument("--format", choices=formats, default="text", help="how to tell it")
     parser.add_argument("--since", metavar="REV", help="only what came after this revision")
     parser.add_argument("--strict", action="store_true", help="fail on warnings, too")
