@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from pybase.errors import CheckFailedError
-from pybase.migrate import freshness, meanings, picture, sqlfiles
+from pybase.migrate import freshness, sqlfiles
 from pybase.migrate.sqlfiles import Stale
 from pybase.settings import Settings
 
@@ -46,6 +46,8 @@ def build(history: "History") -> Built:
 
 def files(settings: Settings, built: Built) -> dict[str, str]:
     """Return every file that is generated, by its path below `sql/`; the picture lies outside."""
+    from pybase.migrate import meanings, picture  # what is fresh needs none of psycopg
+
     found = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
     if settings.picture is not None:
         entities = meanings.described(built.entities, built.rendered.metadata)

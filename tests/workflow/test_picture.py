@@ -72,6 +72,16 @@ def test_picture_that_was_edited_is_stale(verb: tuple[str, ...], drawn: Project)
     assert picture(drawn).read_text("utf-8") == text
 
 
+def test_what_is_fresh_is_told_without_reading_any_library(drawn: Project) -> None:
+    code = """
+import sys
+from pybase.cli import main
+assert main(["sql", "--check"]) == 0
+assert not {"alembic", "sqlalchemy", "psycopg"} & set(sys.modules)
+"""
+    assert drawn.python("-c", code).code == 0
+
+
 def test_picture_that_is_missing_is_named(drawn: Project) -> None:
     picture(drawn).unlink()
     assert "missing   docs/schema.md" in drawn.refused("sql", "--check", code=1)
