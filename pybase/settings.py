@@ -46,6 +46,8 @@ class Options:
 
     sql: str = "sql"
     """Folder of the generated SQL, relative to alembic.ini."""
+    picture: str = ""
+    """File for the schema as a picture, in Markdown, relative to alembic.ini; empty for none."""
     postgres: int = 18
     """Major version of the embedded PostgreSQL: 18 or 16."""
     main_branch: str = "main"
@@ -75,6 +77,15 @@ class Settings:
     def sql(self) -> Path:
         """The folder of the generated, committed SQL."""
         return self.root / self.options.sql
+
+    @property
+    def picture(self) -> Path | None:
+        """The generated, committed picture of the schema, or None."""
+        return self.root / self.options.picture if self.options.picture else None
+
+    def written_name(self, path: str) -> str:
+        """Return a path below `sql/` as people are told it: from the root, without detours."""
+        return os.path.normpath(Path(self.options.sql, path)).replace(os.sep, "/")
 
     @property
     def state(self) -> Path:

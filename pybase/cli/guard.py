@@ -22,12 +22,12 @@ def _sql(args: argparse.Namespace, settings: Settings) -> None:
     changes = build.write(settings)
     for change in changes:
         verb = "removed" if change.reason == "orphaned" else "wrote  "
-        print(f"{verb}  {settings.options.sql}/{change.path}")
+        print(f"{verb}  {settings.written_name(change.path)}")
     print(f"{len(changes)} files written." if changes else f"{settings.options.sql}/ is fresh.")
 
 
 def _sql_lint_arguments(parser: argparse.ArgumentParser) -> None:
-    formats = ("text", "json", "github", "sarif")
+    formats = ("text", "json", "github", "sarif", "gitlab")
     parser.add_argument("--format", choices=formats, default="text", help="how to tell it")
     parser.add_argument("--since", metavar="REV", help="only what came after this revision")
     parser.add_argument("--strict", action="store_true", help="fail on warnings, too")

@@ -69,7 +69,7 @@ def _rebase(_args: argparse.Namespace, settings: Settings) -> None:
     for move in done.moves:
         print(f"moved  {relative(Path(move.script.path), settings)}  (now after {move.parent})")
     for name in done.sql:
-        print(f"wrote  {settings.options.sql}/{name}")
+        print(f"wrote  {settings.written_name(name)}")
     print("Read what changed, then apply it: nox -s migrate")
 
 

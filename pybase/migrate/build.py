@@ -1,10 +1,11 @@
-"""From revisions to the folder `sql/`: render, rehearse, then write or compare.
+"""From revisions to the folder `sql/` and the picture: render, rehearse, then write or compare.
 
 Owns the order of these steps, and what need not be done again.
 """
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -44,6 +45,18 @@ def build(history: "History") -> Built:
     return Built(rendered, rehearsed.revisions, rehearsed.schema, rehearsed.entities)
 
 
+def files(settings: Settings, built: Built) -> dict[str, str]:
+    """Return every file that is generated, by its path below `sql/`; the picture lies outside."""
+    from pybase.migrate import meanings, picture  # what is fresh needs none of psycopg
+
+    found = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
+    if settings.picture is not None:
+        entities = meanings.described(built.entities, built.rendered.metadata)
+        path = os.path.relpath(settings.picture, settings.sql).replace(os.sep, "/")
+        found[path] = picture.page(entities)
+    return found
+
+
 def write(settings: Settings) -> list[Stale]:
     """Write `sql/` from the revisions; returns the files that changed.
 
@@ -54,7 +67,7 @@ def write(settings: Settings) -> list[Stale]:
 
 
 def check(settings: Settings) -> None:
-    """Refuse a `sql/` that the revisions do not render to. Writes nothing in it.
+    """Refuse a `sql/` or a picture that the revisions do not render to. Writes nothing.
 
     Raises CheckFailedError with the stale, missing and orphaned files and a short diff.
     """
@@ -64,7 +77,9 @@ def check(settings: Settings) -> None:
     if stale:
         raise CheckFailedError(
             f"{settings.options.sql}/ is not what the revisions render to:\n"
-            f"{sqlfiles.describe(stale)}",
+            + sqlfiles.describe(
+                replace(each, path=settings.written_name(each.path)) for each in stale
+            ),
             "Run `nox -s sql` and commit what it writes.",
         )
 
@@ -92,17 +107,17 @@ def read(settings: Settings) -> Read:
     from pybase.migrate.entities import Entity
     from pybase.migrate.review.cards import Card
 
-    noted, files = freshness.recall(settings, _NOTE), {}
+    noted, found = freshness.recall(settings, _NOTE), sqlfiles.read(settings.sql)
     if noted is None:
         from pybase.migrate import history
 
         revisions = history.read(settings)
         built = build(revisions)
-        files = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
-        noted = _noted(revisions, built, files)
+        found = files(settings, built)
+        noted = _noted(revisions, built, found)
     return Read(
         convert(noted["cards"], tuple[Card, ...]),
-        files or sqlfiles.read(settings.sql),
+        found,
         convert(noted["entities"], tuple[Entity, ...]),
         noted["version_table"],
     )
@@ -126,8 +141,8 @@ def _apply(settings: Settings, act: _Act) -> list[Stale]:
 
     revisions = history.read(settings)
     built = build(revisions)
-    files = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
-    changes = act(settings.sql, files)
+    found = files(settings, built)
+    changes = act(settings.sql, found)
     if built.rendered.problems and act is sqlfiles.write:
         raise CheckFailedError(
             "\n".join(built.rendered.problems),
@@ -135,5 +150,5 @@ def _apply(settings: Settings, act: _Act) -> list[Stale]:
         )
     if act is sqlfiles.write or not changes:
         folders = [*built.rendered.folders, settings.sql]
-        freshness.take_note(settings, _NOTE, folders, _noted(revisions, built, files))
+        freshness.take_note(settings, _NOTE, folders, _noted(revisions, built, found))
     return changes

@@ -1,12 +1,13 @@
-"""A lint's result as text for people, as JSON, for GitHub's annotations, and as SARIF."""
+"""A lint's result as text for people, as JSON, for GitHub's annotations, as SARIF, for GitLab."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from pybase.files import digest
 from pybase.migrate.comments import one_line
-from pybase.migrate.hazards import HAZARDS
+from pybase.migrate.hazards import ERROR, HAZARDS
 from pybase.migrate.lint import Line, Result
 
 
@@ -97,9 +98,27 @@ def _sarif_result(line: Line) -> dict[str, Any]:
     return found
 
 
+def gitlab(result: Result) -> str:
+    """Code Quality, as GitLab shows it in a merge request; an accepted hazard is information."""
+    return json.dumps([_quality(line) for line in result.lines], indent=2, ensure_ascii=False)
+
+
+def _quality(line: Line) -> dict[str, Any]:
+    told = f"{line.code}{_on(line)}: {line.message}"
+    severity = "major" if line.level == ERROR else "minor"
+    return {
+        "description": told,
+        "check_name": line.code,
+        "fingerprint": digest(f"{line.file}:{line.line}: {told}".encode()),
+        "severity": severity if line.accepted is None else "info",
+        "location": {"path": line.file, "lines": {"begin": line.line}},
+    }
+
+
 FORMATS: Mapping[str, Callable[[Result], str]] = {
     "text": text,
     "json": as_json,
     "github": github,
     "sarif": sarif,
+    "gitlab": gitlab,
 }

@@ -49,6 +49,7 @@ def _inputs(settings: Settings, folders: list[str], modules: list[str]) -> dict[
     files = {
         settings.config_path,
         settings.root / "pyproject.toml",
+        *([settings.picture] if settings.picture else []),
         *map(Path, modules),
         *(path for path in (*sources, *inside) if path.suffix != ".pyc"),
     }

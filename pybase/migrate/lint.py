@@ -94,7 +94,7 @@ def _lint(history: "History") -> dict[str, Any]:
 
     settings = history.settings
     built = build.build(history)
-    files = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
+    files = build.files(settings, built)
     stale = sqlfiles.compare(settings.sql, files)
     lines = [
         *_stale_lines(settings, stale),
@@ -124,7 +124,7 @@ def _after(noted: Mapping[str, Any], history: "History", since: str) -> dict[str
 def _stale_lines(settings: Settings, stale: Iterable[sqlfiles.Stale]) -> Iterator[Line]:
     """Tell each file that is not fresh, or once that the whole folder is missing."""
     folder = settings.options.sql
-    found = [(f"{folder}/{each.path}", f"the file is {each.reason}") for each in stale]
+    found = [(settings.written_name(each.path), f"the file is {each.reason}") for each in stale]
     if found and not settings.sql.exists():
         found = [(folder, "the folder is missing")]
     for file, reason in found:

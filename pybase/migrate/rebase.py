@@ -171,7 +171,7 @@ def _moved(revisions: History, moves: list[Move]) -> Rebased:
             write_file(path, with_parent(before[path], move.parent))
         built = build.build(history.read(settings))
         _require_sound(built, moves)
-        files = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
+        files = build.files(settings, built)
         stale = [each.path for each in sqlfiles.compare(settings.sql, files)]
         saved = {settings.sql / name: _content(settings.sql / name) for name in stale}
         sqlfiles.write(settings.sql, files)

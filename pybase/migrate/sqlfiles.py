@@ -5,10 +5,12 @@
     sql/downgrade/<stem>.sql
     sql/schema/<name>.sql   the schema at head
     sql/manifest.txt        a line a revision: id, parents, digests of its three files
+    ../docs/schema.md       the schema as a picture, where the settings want one
 
 The same revisions give the same bytes on every machine: no times, versions, hosts or users.
 """
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -166,18 +168,28 @@ def _refusal(reason: str) -> str:
     return f"DO $$ BEGIN RAISE '{literal}'; END $$;\n"
 
 
-def read(folder: Path) -> dict[str, str]:
-    """Tell what lies in `folder` now, by path below it; an empty dict when there is none."""
+def read(folder: Path, others: Iterable[str] = ()) -> dict[str, str]:
+    """Tell what lies in `folder` now, by path below it; of `others`, those that lead out of it."""
+    inside = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    outside = {path: _place(folder, path) for path in others if path.startswith("../")}
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes().decode("utf-8", errors="replace")
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        path: place.read_bytes().decode("utf-8", errors="replace")
+        for path, place in (inside | outside).items()
+        if place.is_file()
     }
 
 
+def _place(folder: Path, path: str) -> Path:
+    """Say where a file lies, also one outside of a folder that is not there yet."""
+    return Path(os.path.normpath(folder / path))
+
+
 def compare(folder: Path, files: Mapping[str, str]) -> list[Stale]:
-    """Which files of `folder` are stale, missing or orphaned, in the order of their paths."""
-    present = read(folder)
+    """Which files of `folder` are stale, missing or orphaned, in the order of their paths.
+
+    A path in `files` may lead out of the folder; nothing outside is ever orphaned.
+    """
+    present = read(folder, files)
     found = []
     for path in sorted({*files, *present}):
         if path not in present:
@@ -215,10 +227,13 @@ def describe(changes: Iterable[Stale]) -> str:
 
 
 def write(folder: Path, files: Mapping[str, str]) -> list[Stale]:
-    """Make `folder` hold exactly `files`. Returns what had to change; the rest is not touched."""
+    """Make `folder` hold exactly `files`. Returns what had to change; the rest is not touched.
+
+    Paths as in `compare`.
+    """
     changes = compare(folder, files)
     for change in changes:
-        path = folder / change.path
+        path = _place(folder, change.path)
         if change.reason == "orphaned":
             path.unlink()
         else:

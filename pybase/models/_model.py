@@ -1,5 +1,6 @@
 """The declarative class, the naming convention, and the column types that recur."""
 
+import inspect
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
@@ -21,10 +22,30 @@ NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
 }
 
-UuidPk = Annotated[UUID, mapped_column(primary_key=True, server_default=sa.func.gen_random_uuid())]
-CreatedAt = Annotated[datetime, mapped_column(server_default=sa.func.now())]
-UpdatedAt = Annotated[datetime, mapped_column(server_default=sa.func.now(), onupdate=sa.func.now())]
-Position = Annotated[int, mapped_column(server_default=sa.text("0"))]
+# `doc` is what docs/schema.md says of a column. It is Python only; a `comment` would be SQL, and a
+# revision.
+UuidPk = Annotated[
+    UUID,
+    mapped_column(
+        primary_key=True, server_default=sa.func.gen_random_uuid(), doc="Made by the server."
+    ),
+]
+CreatedAt = Annotated[
+    datetime, mapped_column(server_default=sa.func.now(), doc="When it was made.")
+]
+UpdatedAt = Annotated[
+    datetime,
+    mapped_column(
+        server_default=sa.func.now(), onupdate=sa.func.now(), doc="When it last changed."
+    ),
+]
+Position = Annotated[
+    int,
+    mapped_column(
+        server_default=sa.text("0"),
+        doc="Its place among its siblings, lowest first; may be shared.",
+    ),
+]
 TrueByDefault = Annotated[bool, mapped_column(server_default=sa.true())]
 FalseByDefault = Annotated[bool, mapped_column(server_default=sa.false())]
 JsonObject = Annotated[
@@ -45,6 +66,12 @@ class Model(DeclarativeBase):
         int: sa.BigInteger(),
         datetime: sa.DateTime(timezone=True),
     }
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let the table know what one row is: docs/schema.md says it with the docstring's words."""
+        super().__init_subclass__(**options)
+        what, *_invariants = inspect.cleandoc(cls.__doc__ or "").split("\n\n- ")
+        cls.metadata.tables[cls.__tablename__].info["doc"] = what
 
 
 def check_one_of(column: str, values: Iterable[str]) -> sa.CheckConstraint:

@@ -28,11 +28,13 @@ class Base(Model):
 
     id: Mapped[UuidPk]
     workspace_id: Mapped[UUID] = mapped_column(
-        sa.ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
+        sa.ForeignKey("workspaces.id", ondelete="CASCADE"),
+        index=True,
+        doc="The workspace that it goes with.",
     )
 
-    name: Mapped[str]
-    description: Mapped[str | None]
+    name: Mapped[str] = mapped_column(doc="What people call it.")
+    description: Mapped[str | None] = mapped_column(doc="What it is for, if anybody said.")
     position: Mapped[Position]
 
     created_at: Mapped[CreatedAt]

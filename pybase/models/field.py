@@ -76,16 +76,20 @@ class Field(Model):
         check_one_of("type", get_args(FieldType)),
     )
 
-    base_id: Mapped[UUID] = mapped_column(primary_key=True)
+    base_id: Mapped[UUID] = mapped_column(primary_key=True, doc="The base of its table.")
     id: Mapped[UuidPk]
-    table_id: Mapped[UUID]
+    table_id: Mapped[UUID] = mapped_column(doc="The table that it is a column of.")
 
-    name: Mapped[str]
-    type: Mapped[FieldType] = mapped_column(sa.Text())
-    options: Mapped[JsonObject]
+    name: Mapped[str] = mapped_column(doc="What people call it, once in its table.")
+    type: Mapped[FieldType] = mapped_column(sa.Text(), doc="What its values are.")
+    options: Mapped[JsonObject] = mapped_column(doc="What its type wants to know besides.")
     position: Mapped[Position]
-    is_primary: Mapped[FalseByDefault]
-    is_required: Mapped[FalseByDefault]
+    is_primary: Mapped[FalseByDefault] = mapped_column(
+        doc="Whether it gives the records of its table their title."
+    )
+    is_required: Mapped[FalseByDefault] = mapped_column(
+        doc="Whether a record has to have a value for it."
+    )
 
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

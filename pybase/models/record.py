@@ -45,14 +45,22 @@ class Record(Model):
         ),
     )
 
-    base_id: Mapped[UUID] = mapped_column(primary_key=True)
+    base_id: Mapped[UUID] = mapped_column(primary_key=True, doc="The base of its table.")
     id: Mapped[UuidPk]
-    table_id: Mapped[UUID]
+    table_id: Mapped[UUID] = mapped_column(doc="The table that it is a row of.")
 
-    data: Mapped[JsonObject]
-    created_by: Mapped[UUID | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"))
-    updated_by: Mapped[UUID | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"))
-    deleted_at: Mapped[datetime | None]
+    data: Mapped[JsonObject] = mapped_column(doc="Its values by field id.")
+    created_by: Mapped[UUID | None] = mapped_column(
+        sa.ForeignKey("users.id", ondelete="SET NULL"),
+        doc="Who made it; nobody once that user is deleted.",
+    )
+    updated_by: Mapped[UUID | None] = mapped_column(
+        sa.ForeignKey("users.id", ondelete="SET NULL"),
+        doc="Who changed it last; nobody once that user is deleted.",
+    )
+    deleted_at: Mapped[datetime | None] = mapped_column(
+        doc="When it was put into the trash; null for one that is not in it."
+    )
 
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

@@ -25,12 +25,14 @@ class Table(Model):
     __table_args__ = (sa.UniqueConstraint("base_id", "name"),)
 
     base_id: Mapped[UUID] = mapped_column(
-        sa.ForeignKey("bases.id", ondelete="CASCADE"), primary_key=True
+        sa.ForeignKey("bases.id", ondelete="CASCADE"),
+        primary_key=True,
+        doc="The base that it lies in.",
     )
     id: Mapped[UuidPk]
 
-    name: Mapped[str]
-    description: Mapped[str | None]
+    name: Mapped[str] = mapped_column(doc="What people call it, once in its base.")
+    description: Mapped[str | None] = mapped_column(doc="What it is for, if anybody said.")
     position: Mapped[Position]
 
     created_at: Mapped[CreatedAt]

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pybase.models._model import CreatedAt, Model, TrueByDefault, UpdatedAt, UuidPk
 
@@ -26,10 +26,10 @@ class User(Model):
 
     id: Mapped[UuidPk]
 
-    email: Mapped[str]
-    display_name: Mapped[str]
-    password_hash: Mapped[str | None]
-    is_active: Mapped[TrueByDefault]
+    email: Mapped[str] = mapped_column(doc="The address to sign in with, as they wrote it.")
+    display_name: Mapped[str] = mapped_column(doc="What others see.")
+    password_hash: Mapped[str | None] = mapped_column(doc="Null for single sign-on.")
+    is_active: Mapped[TrueByDefault] = mapped_column(doc="Whether they may sign in.")
 
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

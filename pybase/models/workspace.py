@@ -30,11 +30,13 @@ class Workspace(Model):
 
     id: Mapped[UuidPk]
     owner_id: Mapped[UUID] = mapped_column(
-        sa.ForeignKey("users.id", ondelete="RESTRICT"), index=True
+        sa.ForeignKey("users.id", ondelete="RESTRICT"),
+        index=True,
+        doc="The user who answers for it.",
     )
 
-    name: Mapped[str]
-    slug: Mapped[str]
+    name: Mapped[str] = mapped_column(doc="What people call it.")
+    slug: Mapped[str] = mapped_column(doc="Its address, as it stands in a URL.")
 
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

@@ -26,14 +26,19 @@ class WorkspaceMember(Model):
     __table_args__ = (check_one_of("role", get_args(Role)),)
 
     workspace_id: Mapped[UUID] = mapped_column(
-        sa.ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+        sa.ForeignKey("workspaces.id", ondelete="CASCADE"),
+        primary_key=True,
+        doc="The workspace that the user is in.",
     )
     # The primary key finds the members of a workspace, this index the workspaces of a user.
     user_id: Mapped[UUID] = mapped_column(
-        sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+        sa.ForeignKey("users.id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+        doc="The user who is in it.",
     )
 
-    role: Mapped[Role] = mapped_column(sa.Text())
+    role: Mapped[Role] = mapped_column(sa.Text(), doc="What they may do there.")
 
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

@@ -82,3 +82,10 @@ def test_names_follow_the_convention_and_fit() -> None:
             assert isinstance(name, str)
             assert name.startswith(tuple(f"{prefix}_{table.name}" for prefix in PREFIXES))
             assert len(name.encode()) <= 63
+
+
+def test_every_table_and_column_says_what_it_means() -> None:
+    tables = Model.metadata.tables.values()
+    said = {f"{c.table.name}.{c.name}": c.doc for table in tables for c in table.columns}
+    said |= {table.name: table.info["doc"] for table in tables}
+    assert [name for name, doc in said.items() if not (doc or "").endswith(".")] == []

@@ -406,6 +406,17 @@ def test_sarif_takes_only_the_levels_of_its_standard(own: Linted) -> None:
     assert {each["level"] for each in results} == {"error", "warning"}
 
 
+def test_gitlab_takes_each_finding_as_code_quality(own: Linted) -> None:
+    last = Revision(THREE.id, SMALL.id, DROPPED.upgrade, DROPPED.downgrade)
+    project = own.of(ONE, SMALL, accepting(last, {"drops-table": "nobody reads it"})).project
+    (project.sql / "manifest.txt").unlink()
+    found = json.loads(own.text("--format", "gitlab", code=1))
+    assert {each["severity"] for each in found} == {"major", "minor", "info"}
+    assert len({each["fingerprint"] for each in found}) == len(found)
+    assert all(each["description"].startswith(each["check_name"]) for each in found)
+    assert {"path": "sql/manifest.txt", "lines": {"begin": 1}} in [e["location"] for e in found]
+
+
 def test_unknown_format_is_misuse(linted: Linted) -> None:
     said = linted.of(ONE).project.refused("sql-lint", "--format", "xml", code=2)
     assert "sarif" in said

@@ -118,14 +118,14 @@ def test_fresh_sql_passes_the_check(three: Project) -> None:
 
 
 def test_check_that_finds_no_sql_fails(project: Project) -> None:
-    assert "missing   manifest.txt" in stale(project.lay_out(ONE))
+    assert "missing   sql/manifest.txt" in stale(project.lay_out(ONE))
 
 
 def test_edited_sql_is_stale_with_a_short_diff(three: Project) -> None:
     path = three.sql / f"upgrade/{THREE.name}.sql"
     path.write_text(path.read_text().replace("note TEXT", "note INTEGER"))
     said = stale(three)
-    assert f"stale     upgrade/{THREE.name}.sql" in said
+    assert f"stale     sql/upgrade/{THREE.name}.sql" in said
     assert "-ALTER TABLE cities ADD COLUMN note INTEGER;" in said
     assert "+ALTER TABLE cities ADD COLUMN note TEXT;" in said
     assert len(said.splitlines()) < 15
@@ -141,19 +141,19 @@ def test_edited_revision_makes_its_sql_stale(three: Project) -> None:
 
 def test_missing_file_is_named(three: Project) -> None:
     (three.sql / f"downgrade/{TWO.name}.sql").unlink()
-    assert f"missing   downgrade/{TWO.name}.sql" in stale(three)
+    assert f"missing   sql/downgrade/{TWO.name}.sql" in stale(three)
 
 
 @pytest.mark.parametrize("name", ["upgrade/20250101_0000_gone.sql", "schema/gone.sql", "notes.txt"])
 def test_orphaned_file_is_named(name: str, three: Project) -> None:
     three.write(f"sql/{name}", "SELECT 1;\n")
-    assert f"orphaned  {name}" in stale(three)
+    assert f"orphaned  sql/{name}" in stale(three)
 
 
 def test_stale_manifest_is_named(three: Project) -> None:
     path = three.sql / "manifest.txt"
     path.write_text(path.read_text().replace(TWO.id, "999999999999"))
-    assert "stale     manifest.txt" in stale(three)
+    assert "stale     sql/manifest.txt" in stale(three)
 
 
 def test_stale_sql_is_mended_by_the_command_that_is_named(three: Project) -> None:

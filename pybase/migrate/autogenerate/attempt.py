@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pybase.errors import CheckFailedError
-from pybase.migrate import build, catalog, scratch, sqlfiles
+from pybase.migrate import build, catalog, scratch
 from pybase.migrate.autogenerate import compare
 from pybase.migrate.autogenerate.compare import Scope
 from pybase.migrate.autogenerate.parts import Plan, Step
@@ -157,7 +157,7 @@ def finished(
     if any(accepted.values()):
         written = accepting(written, accepted)
         built = build.build(written.history)
-    sql = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
+    sql = build.files(settings, built)
     new = set(written.ids)
     hazards = [
         f"{line.code} on {line.relation}: {line.message}".replace(" on :", ":")

@@ -33,7 +33,7 @@ def lines(outcome: Outcome, settings: Settings) -> Iterator[str]:
 def _files(outcome: Outcome, settings: Settings) -> Iterator[str]:
     for path in outcome.revisions:
         yield f"wrote  {_relative(path, settings)}"
-    names = [f"{settings.options.sql}/{name}" for name in outcome.sql]
+    names = [settings.written_name(name) for name in outcome.sql]
     if len(names) <= _MOST_FILES:
         yield from (f"wrote  {name}" for name in names)
     else:
