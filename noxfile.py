@@ -116,6 +116,17 @@ def pending(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", tags=["sql"], default=False)
+def review(session: nox.Session) -> None:
+    """Show what revisions do, as a page.
+
+    Writes .pybase/review.html: the history, what each revision that the main branch does not have
+    does to others, its hazards, its SQL, and the schema. Another range: nox -s review -- A:B
+    For a pull request: nox -s review -- --format markdown
+    """
+    run_verb(session)
+
+
+@nox.session(venv_backend="none", tags=["sql"], default=False)
 def sql(session: nox.Session) -> None:
     """Write sql/ from the revisions.
 

@@ -177,13 +177,43 @@ def measure_make(runs: int) -> Iterator[Row]:
     yield _beyond("pybase makemigration, one column", idle, busy)
 
 
-def _beyond(name: str, less: Sequence[Times], more: Sequence[Times]) -> Row:
-    """Return the row of what `more` takes beyond `less`, which may be 3 s."""
+def measure_review(runs: int) -> Iterator[Row]:
+    """Time `review` of a branch with three revisions, and of a whole long history, and its size."""
+    size = SIZES[-1]
+    with _generated(size) as folder:
+        for command in (("init", "-q", "-b", "main"), ("add", "migrations"), _COMMIT):
+            _run(("git", *command), folder)
+        for number in range(size, size + 3):
+            add_revision(folder, number)
+        _run((*_PYBASE, "sql"), folder)
+        check, review, whole = [], [], []
+        for _ in range(runs):
+            check.append(_run((*_PYBASE, "sql", "--check"), folder))
+            review.append(_run((*_PYBASE, "review"), folder))
+            whole.append(_run((*_PYBASE, "review", "base:head"), folder))
+        megabytes = (folder / ".pybase" / "review.html").stat().st_size / 1_000_000
+    yield _beyond("pybase review, 3 new revisions", check, review, limit=1.0, than="sql --check")
+    yield replace(_row(f"pybase review, all of {size}", whole), limit=10.0)
+    yield Row(f"the page of {size} revisions, in MB", ratio=megabytes, limit=5.0)
+
+
+_COMMIT = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org", "commit", "-q", "-m", "Begin")
+
+
+def _beyond(
+    name: str,
+    less: Sequence[Times],
+    more: Sequence[Times],
+    *,
+    limit: float = 3.0,
+    than: str = "nothing to do",
+) -> Row:
+    """Return the row of what `more` takes beyond `less`, which may be `limit` seconds."""
     times = [
         Times(one.seconds - other.seconds, one.cpu_s - other.cpu_s)
         for one, other in zip(more, less, strict=True)
     ]
-    return replace(_row(f"{name}: beyond nothing to do", times), limit=3.0)
+    return replace(_row(f"{name}: beyond {than}", times), limit=limit)
 
 
 @contextmanager
@@ -215,6 +245,7 @@ MEASURES: dict[str, Callable[[int], Iterator[Row]]] = {
     "add": measure_add,
     "apply": measure_apply,
     "make": measure_make,
+    "review": measure_review,
     "stalls": measure_stalls,
     "first": measure_first,
 }
