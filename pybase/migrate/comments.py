@@ -56,20 +56,18 @@ def report_rows(report: "Report", accepted: Mapping[str, str]) -> list[tuple[str
 
 def _touch_text(touch: "Touch") -> str:
     mode, blocks = LOCKS[touch.lock]
-    done = what_is_done(touch)
-    if not done and touch.lock >= SHARE:
-        done = ["no rewrite, no scan"]
-    return "; ".join((f"{mode}: {blocks}", *done))
+    return "; ".join((f"{mode}: {blocks}", *what_is_done(touch)))
 
 
 def what_is_done(touch: "Touch") -> list[str]:
-    """Say what is done to a table's rows, in a word each."""
+    """Say what is done to a table's rows, in a few words each; nothing is said of a weak lock."""
     words = (
         ("rewritten", touch.is_rewritten),
         ("scanned", touch.is_scanned and not touch.is_rewritten),
         ("rows changed", touch.is_changed),
     )
-    return [word for word, holds in words if holds]
+    done = [word for word, holds in words if holds]
+    return ["no rewrite, no scan"] if not done and touch.lock >= SHARE else done
 
 
 def _hazard_text(finding: Finding, accepted: Mapping[str, str]) -> str:

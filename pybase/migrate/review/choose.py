@@ -23,16 +23,16 @@ def choose(settings: Settings, cards: Sequence[Card], wanted: str | None) -> Cho
     Raises UsageError for a range that is none.
     """
     if wanted is not None:
-        return Choice(_between(settings, cards, wanted), f"the revisions of {wanted}")
+        return Choice(_between(settings, cards, wanted), f"The revisions of {wanted}")
     name = settings.options.main_branch
     paths = {card.revision: settings.root / card.path for card in cards}
     merged = branch.merged(settings, sorted({path.parent for path in paths.values()}))
     if merged is None:
-        return Choice(tuple(cards), f"the whole history: git knows no branch {name}")
+        return Choice(tuple(cards), f"The whole history: git knows no branch {name}")
     new = tuple(card for card in cards if paths[card.revision].resolve() not in merged)
     if not new:
-        return Choice(tuple(cards), f"the whole history: nothing is new beside the branch {name}")
-    return Choice(new, f"what the branch {name} does not have")
+        return Choice(tuple(cards), f"The whole history: nothing is new beside the branch {name}")
+    return Choice(new, f"What the branch {name} does not have")
 
 
 def _between(settings: Settings, cards: Sequence[Card], wanted: str) -> tuple[Card, ...]:

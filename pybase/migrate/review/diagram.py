@@ -9,7 +9,7 @@ from pybase.migrate.entities import Entity, ForeignKey
 LINE, HEAD, GAP, ACROSS = 18, 28, 30, 64
 """Pixels: a column's height, a table's title, between two tables, between two layers."""
 
-_LETTER, _WIDEST = 7.0, 34
+_LETTER, _WIDEST = 7.2, 34
 """Pixels of a letter, and letters of the longest line; what is longer is cut."""
 
 _ALL_COLUMNS = 12
@@ -108,7 +108,7 @@ def _sketch(entity: Entity, changed: Mapping[str, Collection[str]], *, are_whole
         for column in entity.columns
     ]
     kept = tuple(row for row in rows if are_whole or row.mark or row.is_changed)
-    letters = max((len(row.name) + len(row.type) + len(row.mark) + 4 for row in kept), default=0)
+    letters = max((len(row.name) + len(row.type) + len(row.mark) + 5 for row in kept), default=0)
     width = max(letters, len(_cut(entity.label)) + 3, 16) * _LETTER
     is_changed = entity.identity.removeprefix("public.") in changed
     return Box(entity, 0, 0, width, kept, len(rows) - len(kept), is_changed)

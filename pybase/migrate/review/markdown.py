@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from html import escape
 from itertools import chain
 
-from pybase.migrate.comments import LOCKS, one_line
+from pybase.migrate.comments import LOCKS, one_line, what_is_done
 from pybase.migrate.effects import Report
 from pybase.migrate.lint import Line
 from pybase.migrate.review.cards import Card, Way
 from pybase.migrate.review.review import Review
-from pybase.migrate.review.verdict import counted, done, verdict, wait, worst
+from pybase.migrate.review.verdict import counted, verdict, wait, worst
 
 MOST_CHARACTERS = 60_000
 """GitHub refuses a comment of more than 65,536 characters."""
@@ -38,7 +38,7 @@ class Part:
 
 def render(review: Review) -> str:
     """Return the comment, of less than MOST_CHARACTERS characters."""
-    head = f"**{text(verdict(review.cards))}**\n\n{text(review.said[0].upper() + review.said[1:])}."
+    head = f"**{text(verdict(review.cards))}**\n\n{text(review.said)}."
     if review.now.name:
         pending = sum(card.revision not in review.now.applied for card in review.cards)
         head += f" {pending} of these are pending in the database at hand."
@@ -86,7 +86,7 @@ def _section(review: Review, card: Card, *, is_folded: bool) -> Iterator[Part]:
 
 def _effects(report: Report, name: str) -> str:
     rows = [
-        (code(each.relation), wait(each).words, LOCKS[each.lock][0], done(each))
+        (code(each.relation), wait(each).words, LOCKS[each.lock][0], ", ".join(what_is_done(each)))
         for each in report.touches
     ]
     said = f"\n{_table(('table', 'others', 'lock', 'does'), rows)}" if rows else ""

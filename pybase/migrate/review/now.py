@@ -68,7 +68,7 @@ def _look(settings: Settings, read: Read, shown: Sequence[Card]) -> Now:
         )
         sizes = live.measure(connection, _labels(read, shown))
     return Now(
-        database.name,
+        "the embedded PostgreSQL" if database.is_embedded else database.name,
         frozenset(applied),
         {each.revision: str(each) for each in entries.values() if each.direction == "upgrade"},
         {step.header.revision: step for step in steps},

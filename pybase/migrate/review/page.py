@@ -19,12 +19,12 @@ from pygments.token import Comment, Keyword, Name, Number, String, is_token_subt
 
 from pybase.migrate import live
 from pybase.migrate.bars import duration
-from pybase.migrate.comments import LOCKS
+from pybase.migrate.comments import LOCKS, what_is_done
 from pybase.migrate.plan import Meeting
 from pybase.migrate.review import diagram, graph
 from pybase.migrate.review.cards import Card
 from pybase.migrate.review.review import Review
-from pybase.migrate.review.verdict import counted, done, verdict, wait, worst
+from pybase.migrate.review.verdict import counted, verdict, wait, worst
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -92,15 +92,14 @@ _CLASSES = (
 
 
 def _size_now(meeting: Meeting | None) -> str:
+    """Say how large a table is, and about how long what depends on that takes."""
     if meeting is None or meeting.now is None:
         return ""
-    return f"{live.rows_text(meeting.now)}, {live.size(meeting.now.total_bytes)}"
-
-
-def _estimate(meeting: Meeting | None) -> str:
-    if meeting is None or meeting.seconds is None:
-        return ""
-    return duration(meeting.seconds) if meeting.seconds >= 1 else "under a second"
+    said = f"{live.rows_text(meeting.now)}, {live.size(meeting.now.total_bytes)}"
+    if meeting.seconds is None:
+        return said
+    took = f"about {duration(meeting.seconds)}" if meeting.seconds >= 1 else "under a second"
+    return f"{said}: {took}"
 
 
 def _open_hazards(card: Card) -> int:
@@ -114,9 +113,8 @@ def _digest(text: str) -> str:
 _WORDS: dict[str, Any] = {
     "counted": counted,
     "digest": _digest,
-    "done": done,
+    "done": what_is_done,
     "duration": duration,
-    "estimate": _estimate,
     "highlighted": _highlighted,
     "locks": LOCKS,
     "open_hazards": _open_hazards,

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pybase.migrate.comments import what_is_done
 from pybase.migrate.effects import Touch
 from pybase.migrate.hazards import ERROR
 from pybase.migrate.modes import ACCESS_EXCLUSIVE, SHARE
@@ -49,11 +48,6 @@ def wait(touch: Touch) -> Wait:
         return Wait(0, False)
     length = 3 if touch.is_rewritten else 2 if touch.is_scanned else 1
     return Wait(length, touch.lock >= ACCESS_EXCLUSIVE)
-
-
-def done(touch: Touch) -> str:
-    """Say what is done to a table."""
-    return ", ".join(what_is_done(touch)) or "no rewrite, no scan"
 
 
 def worst(card: Card) -> Wait:
