@@ -101,12 +101,14 @@ def _relation(entity: Entity, key: ForeignKey, names: Mapping[str, str]) -> str:
 def _names(entities: Iterable[Entity]) -> dict[str, str]:
     """Return the name that each entity is drawn under, by its identity; no two are the same."""
     found: dict[str, str] = {}
+    taken: set[str] = set()
     for entity in entities:
         wanted = name = _name(entity.label)
         number = 1
-        while name in found.values():
+        while name in taken:
             number += 1
             name = f"{wanted}_{number}"
+        taken.add(name)
         found[entity.identity] = name
     return found
 
