@@ -69,8 +69,8 @@ entity AS MATERIALIZED (
         SELECT m.objid FROM member AS m WHERE m.classid = 'pg_class'::regclass
     )
 ),
-field AS MATERIALIZED (
-    SELECT a.attrelid, a.attnum, a.attname, jsonb_build_object(
+field AS (
+    SELECT a.attrelid, jsonb_agg(jsonb_build_object(
         'name', a.attname,
         'type', format_type(a.atttypid, a.atttypmod),
         'is_nullable', NOT (a.attnotnull OR t.typnotnull),
@@ -82,60 +82,62 @@ field AS MATERIALIZED (
                 CASE a.attgenerated WHEN 'v' THEN 'VIRTUAL' ELSE 'STORED' END)
         END, t.typdefault, ''),
         'comment', coalesce(col_description(a.attrelid, a.attnum), '')
-    ) AS told, NOT (a.attnotnull OR t.typnotnull) AS is_nullable
+    ) ORDER BY a.attnum) AS told
     FROM entity AS e
     JOIN pg_attribute AS a ON a.attrelid = e.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_type AS t ON t.oid = a.atttypid
     LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    GROUP BY a.attrelid
 ),
 reference AS (
-    SELECT c.conrelid, jsonb_build_object(
+    SELECT c.conrelid, jsonb_agg(jsonb_build_object(
         'name', c.conname,
-        'columns', (
-            SELECT jsonb_agg(f.attname ORDER BY k.place)
-            FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
-            JOIN field AS f ON f.attrelid = c.conrelid AND f.attnum = k.attnum
-        ),
+        'columns', s.columns,
         'target', r.name,
         'target_columns', (
             SELECT jsonb_agg(a.attname ORDER BY k.place)
             FROM unnest(c.confkey) WITH ORDINALITY AS k (attnum, place)
             JOIN pg_attribute AS a ON a.attrelid = c.confrelid AND a.attnum = k.attnum
         ),
-        'is_optional', (
-            SELECT CASE c.confmatchtype
-                WHEN 'f' THEN bool_and(f.is_nullable) ELSE bool_or(f.is_nullable)
-            END
-            FROM field AS f WHERE f.attrelid = c.conrelid AND f.attnum = ANY (c.conkey)
-        )
-    ) AS told
+        'is_optional', CASE c.confmatchtype
+            WHEN 'f' THEN s.are_all_nullable ELSE s.is_any_nullable END
+    ) ORDER BY c.conname COLLATE "C") AS told
     FROM entity AS e
     JOIN pg_constraint AS c ON c.conrelid = e.oid AND c.contype = 'f' AND c.conparentid = 0
     JOIN relation AS r ON r.oid = coalesce(pg_partition_root(c.confrelid), c.confrelid)
+    CROSS JOIN LATERAL (
+        SELECT jsonb_agg(a.attname ORDER BY k.place),
+            bool_and(NOT (a.attnotnull OR t.typnotnull)),
+            bool_or(NOT (a.attnotnull OR t.typnotnull))
+        FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
+        JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
+        JOIN pg_type AS t ON t.oid = a.atttypid
+    ) AS s (columns, are_all_nullable, is_any_nullable)
+    GROUP BY c.conrelid
 ),
 unique_key AS (
-    SELECT i.indrelid, i.indisprimary, (
-        SELECT jsonb_agg(f.attname ORDER BY k.place)
-        FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
-        JOIN field AS f ON f.attrelid = i.indrelid AND f.attnum = k.attnum
-        WHERE k.place <= i.indnkeyatts
-    ) AS columns
+    SELECT i.indrelid,
+        jsonb_agg(s.columns) FILTER (WHERE i.indisprimary) -> 0 AS of_rows,
+        jsonb_agg(s.columns ORDER BY s.columns::text COLLATE "C")
+            FILTER (WHERE NOT i.indisprimary) AS others
     FROM entity AS e
     JOIN pg_index AS i ON i.indrelid = e.oid AND i.indisunique AND i.indisvalid
         AND i.indpred IS NULL AND i.indexprs IS NULL
+    CROSS JOIN LATERAL (
+        SELECT jsonb_agg(a.attname ORDER BY k.place)
+        FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+        WHERE k.place <= i.indnkeyatts
+    ) AS s (columns)
+    GROUP BY i.indrelid
 )
 SELECT e.name, n.nspname, e.relname, coalesce(obj_description(e.oid, 'pg_class'), ''),
-    (SELECT jsonb_agg(f.told ORDER BY f.attnum) FROM field AS f WHERE f.attrelid = e.oid),
-    (SELECT u.columns FROM unique_key AS u WHERE u.indrelid = e.oid AND u.indisprimary),
-    (
-        SELECT jsonb_agg(u.columns ORDER BY u.columns::text COLLATE "C")
-        FROM unique_key AS u WHERE u.indrelid = e.oid AND NOT u.indisprimary
-    ),
-    (
-        SELECT jsonb_agg(r.told ORDER BY r.told ->> 'name' COLLATE "C")
-        FROM reference AS r WHERE r.conrelid = e.oid
-    )
-FROM entity AS e JOIN pg_namespace AS n ON n.oid = e.relnamespace
+    f.told, u.of_rows, u.others, r.told
+FROM entity AS e
+JOIN pg_namespace AS n ON n.oid = e.relnamespace
+LEFT JOIN field AS f ON f.attrelid = e.oid
+LEFT JOIN unique_key AS u ON u.indrelid = e.oid
+LEFT JOIN reference AS r ON r.conrelid = e.oid
 ORDER BY n.nspname COLLATE "C", e.relname COLLATE "C"
 """
 

@@ -92,10 +92,18 @@ def _sarif_result(line: Line) -> dict[str, Any]:
         "level": line.level,
         "message": {"text": f"{line.code}{_on(line)}: {line.message}"},
         "locations": [{"physicalLocation": place}],
+        "partialFingerprints": {"primaryLocationLineHash": _fingerprint(line)},
     }
     if line.accepted is not None:
         found["suppressions"] = [{"kind": "inSource", "justification": line.accepted}]
     return found
+
+
+def _fingerprint(line: Line) -> str:
+    """Tell a finding apart for whoever remembers it; with its statement it may move."""
+    where = line.statement or str(line.line)
+    told = (line.file, line.code, line.relation, line.message, where)
+    return digest("\0".join(told).encode())
 
 
 def gitlab(result: Result) -> str:
@@ -104,12 +112,11 @@ def gitlab(result: Result) -> str:
 
 
 def _quality(line: Line) -> dict[str, Any]:
-    told = f"{line.code}{_on(line)}: {line.message}"
     severity = "major" if line.level == ERROR else "minor"
     return {
-        "description": told,
+        "description": f"{line.code}{_on(line)}: {line.message}",
         "check_name": line.code,
-        "fingerprint": digest(f"{line.file}:{line.line}: {told}".encode()),
+        "fingerprint": _fingerprint(line),
         "severity": severity if line.accepted is None else "info",
         "location": {"path": line.file, "lines": {"begin": line.line}},
     }

@@ -19,6 +19,13 @@ _DRAWN = """
 In the diagram `_` stands for what it cannot draw in a name or a type; the tables have them whole.
 """
 _NO_TABLES = "\nThere are no tables.\n"
+_KEYS_ONLY = (
+    "\nThe diagram has the columns of keys only: with all of them it is too large to be drawn.\n"
+)
+_TOO_LARGE = "\nThere is no diagram: it would be too large to be drawn.\n"
+_MOST_DRAWN = 50_000
+"""Characters: Mermaid refuses a longer diagram, and on GitHub nobody can let it."""
+
 _TABLE_HEAD = "| column | type | null | default | meaning |\n| --- | --- | --- | --- | --- |\n"
 
 _SHORTER = (
@@ -34,11 +41,19 @@ def page(entities: Sequence[Entity]) -> str:
     """Return the whole page, with a last newline."""
     if not entities:
         return _HEAD + _NO_TABLES
-    names = _names(entities)
-    drawing = "\n".join(_diagram(entities, names))
-    note = _DRAWN if _is_changed(entities, names) else ""
     sections = "".join(f"\n{_section(each)}" for each in entities)
-    return f"{_HEAD}{note}\n```mermaid\n{drawing}\n```\n{sections}"
+    return f"{_HEAD}{_drawing(entities)}{sections}"
+
+
+def _drawing(entities: Sequence[Entity]) -> str:
+    """Return the diagram, with as many columns as there is room for, and what to know of it."""
+    names = _names(entities)
+    note = _DRAWN if _is_changed(entities, names) else ""
+    for with_all, said in ((True, note), (False, _KEYS_ONLY + note)):
+        drawn = "\n".join(_diagram(entities, names, with_all=with_all))
+        if len(drawn) <= _MOST_DRAWN:
+            return f"{said}\n```mermaid\n{drawn}\n```\n"
+    return _TOO_LARGE
 
 
 # --- the diagram ----------------------------------------------------------------------------------
@@ -50,13 +65,16 @@ _NOT_IN_WORD = re.compile(r"[^A-Za-z0-9\u00c0-\uffff_\-\[\]()]|[\u2000-\u2fff\u3
 _NOT_FIRST = re.compile(r"[^A-Za-z_\u00c0-\uffff]|(?:PK|FK|UK)(?![A-Za-z0-9_])", re.IGNORECASE)
 
 
-def _diagram(entities: Iterable[Entity], names: Mapping[str, str]) -> Iterator[str]:
+def _diagram(
+    entities: Iterable[Entity], names: Mapping[str, str], *, with_all: bool
+) -> Iterator[str]:
     yield "erDiagram"
     for entity in entities:
         yield f'    "{names[entity.identity]}" {{'
         for column in entity.columns:
             marks = ", ".join(_marks(entity, column))
-            yield f"        {_word(_short(column.type))} {_word(column.name)} {marks}".rstrip()
+            if marks or with_all:
+                yield f"        {_word(_short(column.type))} {_word(column.name)} {marks}".rstrip()
         yield "    }"
     for entity in entities:
         for key in entity.foreign_keys:
@@ -83,12 +101,14 @@ def _relation(entity: Entity, key: ForeignKey, names: Mapping[str, str]) -> str:
 def _names(entities: Iterable[Entity]) -> dict[str, str]:
     """Return the name that each entity is drawn under, by its identity; no two are the same."""
     found: dict[str, str] = {}
+    taken: set[str] = set()
     for entity in entities:
         wanted = name = _name(entity.label)
         number = 1
-        while name in found.values():
+        while name in taken:
             number += 1
             name = f"{wanted}_{number}"
+        taken.add(name)
         found[entity.identity] = name
     return found
 

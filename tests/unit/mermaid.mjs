@@ -10,7 +10,7 @@ const { JSDOM } = (await load("jsdom/lib/api.js")).default;
 globalThis.window = new JSDOM("").window;
 globalThis.document = window.document;
 const mermaid = (await load("mermaid/dist/mermaid.core.mjs")).default;
-mermaid.initialize({ securityLevel: "strict", maxTextSize: 10_000_000 });
+mermaid.initialize({ securityLevel: "strict" });
 
 const found = [];
 for (const text of JSON.parse(readFileSync(0, "utf8"))) {

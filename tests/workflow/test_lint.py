@@ -1,6 +1,7 @@
 """sql-lint: which hazards it tells, in which form, and when it fails."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -384,6 +385,7 @@ def test_sarif_has_a_rule_and_a_result_for_each_hazard(linted: Linted) -> None:
         "region": {"startLine": 12},
     }
     assert "suppressions" not in result
+    assert re.fullmatch("[0-9a-f]{16}", result["partialFingerprints"]["primaryLocationLineHash"])
 
 
 def test_sarif_suppresses_an_accepted_hazard(linted: Linted) -> None:
