@@ -88,7 +88,7 @@ def check(settings: Settings) -> None:
 class Read:
     """A history to be shown: a card a revision, ancestors first, and every file of `sql/`.
 
-    `entities` are the tables at head; `version_table` is Alembic's, as SQL names it.
+    `entities` are the tables at head with what they mean; `version_table` is Alembic's, as SQL names it.
     """
 
     cards: "tuple[Card, ...]"
@@ -126,12 +126,15 @@ def read(settings: Settings) -> Read:
 def _noted(history: "History", built: Built, files: dict[str, str]) -> dict[str, Any]:
     from msgspec import to_builtins
 
+    from pybase.migrate import meanings
     from pybase.migrate.review import cards
+
+    entities = meanings.described(built.entities, built.rendered.metadata)
 
     return {
         "version_table": built.rendered.version_table,
         "cards": to_builtins(cards.of(history, built, files)),
-        "entities": to_builtins(built.entities),
+        "entities": to_builtins(entities),
     }
 
 

@@ -130,12 +130,8 @@ def commands() -> list[str]:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_command_exists_and_takes_its_arguments(
-    command: str, request: pytest.FixtureRequest
-) -> None:
+def test_command_exists_and_takes_its_arguments(command: str) -> None:
     verb, *arguments = shlex.split(command)
-    if verb == "review" and verb not in VERBS:
-        request.applymarker(pytest.mark.xfail(reason="`review` is not merged yet", strict=True))
     assert verb in VERBS
     assert _parser().parse_args([verb, *(each for each in arguments if each != "--")])
 

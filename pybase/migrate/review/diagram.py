@@ -23,6 +23,7 @@ class Row:
     name: str
     type: str
     mark: str
+    meaning: str
     is_changed: bool
 
 
@@ -103,6 +104,7 @@ def _sketch(entity: Entity, changed: Mapping[str, Collection[str]], *, are_whole
                 for word, names in (("PK", entity.primary_key), ("FK", foreign))
                 if column.name in names
             ),
+            column.comment,
             column.name in new or f'"{column.name}"' in new,
         )
         for column in entity.columns
