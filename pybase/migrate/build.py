@@ -88,7 +88,8 @@ def check(settings: Settings) -> None:
 class Read:
     """A history to be shown: a card a revision, ancestors first, and every file of `sql/`.
 
-    `entities` are the tables at head with what they mean; `version_table` is Alembic's, as SQL names it.
+    `entities` are the tables at head with what they mean; `version_table` is Alembic's, as SQL
+    names it.
     """
 
     cards: "tuple[Card, ...]"

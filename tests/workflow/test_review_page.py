@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
 from projects import ONE, THREE, TWO, Project, Revision
 
+from pybase.postgres import scratch_database
+
 from .test_review import HOSTILE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -74,12 +76,16 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page_file(project: Project) -> Path:
-    project.lay_out(*LINE).done("sql")
-    project.done("migrate", THREE.id)
-    project.done("review")
-    return project.root / ".pybase" / "review.html"
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory, server18_url: str) -> Iterator[Path]:
+    """The page of a history of which three revisions are applied."""
+    with scratch_database(server18_url, prefix="page") as url:
+        variables = {"DATABASE_URL": url, "PYBASE_REHEARSAL_URL": server18_url}
+        project = Project(tmp_path_factory.mktemp("page"), variables).lay_out(*LINE)
+        project.done("sql")
+        project.done("migrate", THREE.id)
+        project.done("review")
+        yield project.root / ".pybase" / "review.html"
 
 
 @pytest.fixture
