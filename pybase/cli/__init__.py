@@ -11,9 +11,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pybase import present
 from pybase import settings as configuration
 from pybase.cli import guard, show, tools, upgrade, write
-from pybase.cli.verb import Verb, note
+from pybase.cli.verb import Verb
 from pybase.errors import PybaseError
 
 __all__ = ["VERBS", "main"]
@@ -21,19 +22,26 @@ __all__ = ["VERBS", "main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit code: 0 fine, 1 a check failed, 2 misuse, 3 no database."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[_Log()])
     try:
         parsed = _parser().parse_args(arguments)
         return VERBS[parsed.verb].run(parsed, configuration.load(Path(parsed.config))) or 0
     except PybaseError as error:
-        note(f"error: {error}")
+        present.error(error.problem, error.mend)
         return error.exit_code
     except KeyboardInterrupt:
-        note("Interrupted. What was finished stays; run the same command again to go on.")
+        present.note("Interrupted. What was finished stays; run the same command again to go on.")
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nothing is left to say
         return 0
+
+
+class _Log(logging.Handler):
+    """Takes the warnings of the libraries that we use."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        present.note(f"{record.levelname.lower()}: {self.format(record)}")
 
 
 def _parser() -> argparse.ArgumentParser:

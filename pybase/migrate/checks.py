@@ -9,6 +9,7 @@ import psycopg
 import sqlalchemy as sa
 from alembic.script import Script
 
+from pybase import words
 from pybase.errors import CheckFailedError
 from pybase.migrate import branch as branch_files
 from pybase.migrate import (
@@ -64,7 +65,8 @@ def _docstrings_agree(revisions: History) -> str:
             "Docstrings do not agree with the code:\n" + "\n".join(wrong),
             "Correct the docstring: the code is what Alembic runs.",
         )
-    return f"{len(revisions.revisions)} docstrings agree with the code"
+    docstrings = words.counted(len(revisions.revisions), "docstring")
+    return f"{docstrings} agree{'s' * (len(revisions.revisions) == 1)} with the code"
 
 
 def _committed_is_online(revisions: History, rendered: RenderedHistory) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from pybase.migrate.autogenerate.parts import Step
 from pybase.migrate.autogenerate.request import Outcome
 from pybase.settings import Settings
+from pybase.words import counted
 
 _MOST_FILES = 8
 """SQL files that are listed one by one."""
@@ -37,7 +38,7 @@ def _files(outcome: Outcome, settings: Settings) -> Iterator[str]:
     if len(names) <= _MOST_FILES:
         yield from (f"wrote  {name}" for name in names)
     else:
-        yield f"wrote  {settings.options.sql}/  ({len(names)} files)"
+        yield f"wrote  {settings.options.sql}/  ({counted(len(names), 'file')})"
 
 
 def _steps(outcome: Outcome) -> Iterator[str]:
