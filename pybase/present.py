@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _ARGUMENT = r'(?:--?[\w-]+(?: [\w.]+:[\w.]+)?|"[^"]*")'
-_COMMAND = rf"\bnox -s [\w-]+(?: -- (?:{_ARGUMENT}|[\w:.+-]*\w)(?: {_ARGUMENT})*)?"
-_WORD = re.compile(rf"\s*(?:(?<=  )\([^()]{{,70}}\)$|\S*{_COMMAND}\S*|\S+)")
-_PART = re.compile(r"\s*[^;]+(?:;|$)")
+_COMMAND = (
+    rf"(?:\bnox -s [\w-]+(?: -- (?:{_ARGUMENT}|[\w:.+-]*\w)(?: {_ARGUMENT})*)?"
+    r"|(?<=[`(])(?:alembic|git) [^`()]+(?=[`)]))"
+)
+_WORD = rf"\s*(?:(?<=  )\([^()]{{,70}}\)$|\S*{_COMMAND}\S*|\S+)"
+_COLUMN = r"^ *(?:(?:error|warning|mend): )?|(?<=\S) {2,}(?!\()"
+_PART = r"\s*[^;]+(?:;|$)"
 
 STYLES: tuple[tuple[str, str], ...] = (
     (r"^(?:Using|Assumed, a second:) .*", "dim"),
@@ -33,8 +37,8 @@ STYLES: tuple[tuple[str, str], ...] = (
     (r"^\d+ (?:pending|undone)\b", "bold"),
     (r"^[A-Z][^.:]*:$", "bold"),
     (r"^(?:DATA THAT GO|NOT COMPLETE)\b|\bdestroys data\b", "bold red"),
-    (r"^error: .*?[.:](?= [A-Z]|$)", "red"),
-    (r"^error:|^mend:(?= )", "bold"),
+    (r"^error: .*?[.:](?= [A-Z\d]|$)", "red"),
+    (r"^error:|^ *mend:(?= )", "bold"),
     (r"^warning:|^Waiting for\b.*?:", "bold yellow"),
     (r"^\S+:\d+(?=: (?:error|warning): )", "bold"),
     (r"(?<=\d: )error(?=: )", "bold red"),
@@ -60,9 +64,7 @@ STYLES: tuple[tuple[str, str], ...] = (
 _MOST_PADDED = 50
 """A cell that is wider than this does not push the cells of other rows to the right."""
 
-_UNSAFE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_UNSAFE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 """Commands to a terminal, other ends of lines, turns of direction, and halves of characters."""
 
 _drawing: "Console | None" = None
@@ -74,9 +76,14 @@ def say(text: str) -> None:
     _write(sys.stdout, text)
 
 
-def note(text: str, style: str = "") -> None:
-    """Tell what a person only watches, on standard error; `style` is that of all of it."""
-    _write(sys.stderr, text, style)
+def note(text: str) -> None:
+    """Tell what a person only watches, on standard error."""
+    _write(sys.stderr, text)
+
+
+def echo(code: str) -> None:
+    """Show code that is run, on standard error: dim, and never wrapped."""
+    _write(sys.stderr, code, is_code=True)
 
 
 def error(problem: str, mend: str = "") -> None:
@@ -126,7 +133,9 @@ def table(rows: Iterable[Sequence[str]], indent: str = "") -> list[str]:
 
 def clean(text: str) -> str:
     r"""Show what would command a terminal as text: `\x1b` for an escape character."""
-    return _UNSAFE.sub(lambda found: ascii(found[0])[1:-1], text)
+    if text.replace("\n", "").isprintable():
+        return text
+    return re.sub(_UNSAFE, lambda found: ascii(found[0])[1:-1], text)
 
 
 def can_draw() -> bool:
@@ -145,13 +154,13 @@ def drawing() -> Iterator["Console"]:
         _drawing = None
 
 
-def _write(stream: TextIO, text: str, style: str = "", end: str = "\n") -> None:
+def _write(stream: TextIO, text: str, *, is_code: bool = False, end: str = "\n") -> None:
     text = clean(text)
     is_terminal = stream.isatty()
     if is_terminal and _drawing is not None:
-        _write_styled(_drawing, text, style, end)
-    elif _has_colour(stream) or (is_terminal and _is_too_long(stream, text)):
-        _write_styled(_console(stream), text, style, end)
+        _write_styled(_drawing, text, end, is_code=is_code)
+    elif _has_colour(stream) or (is_terminal and _is_too_long(stream, text) and not is_code):
+        _write_styled(_console(stream), text, end, is_code=is_code)
     else:
         encoding = stream.encoding or "utf-8"
         stream.write((text + end).encode(encoding, "backslashreplace").decode(encoding))
@@ -163,16 +172,16 @@ def _is_too_long(stream: TextIO, text: str) -> bool:
     return any(_width(line) > width for line in text.split("\n"))
 
 
-def _write_styled(console: "Console", text: str, style: str, end: str) -> None:
+def _write_styled(console: "Console", text: str, end: str, *, is_code: bool) -> None:
     from rich.text import Text
 
-    lines: list[Text] = []
-    for each in text.split("\n"):
-        line = Text(each, style)
-        if not style:
-            for pattern, of_pattern in STYLES:
-                line.highlight_regex(pattern, of_pattern)
-        lines += _wrapped(line, console) if console.file.isatty() else [line]
+    lines = [Text(line, style="dim" if is_code else "") for line in text.split("\n")]
+    if not is_code:
+        for line in lines:
+            for pattern, style in STYLES:
+                line.highlight_regex(pattern, style)
+        if console.file.isatty():
+            lines = [piece for line in lines for piece in _wrapped(line, console)]
     console.print(Text("\n").join(lines), soft_wrap=True, end=end)
 
 
@@ -183,7 +192,7 @@ def _wrapped(line: "Text", console: "Console") -> Iterator["Text"]:
     if _width(line.plain) <= console.width:
         yield line
         return
-    begins = [found.end() for found in re.finditer(r"^ +|(?<=\S) {2,}(?!\()", line.plain)]
+    begins = [found.end() for found in re.finditer(_COLUMN, line.plain)]
     hang = max((each for each in begins if each <= console.width // 2), default=0)
     head, rest = line.divide([hang])
     for piece in rest.divide(_breaks(rest.plain, console.width - hang)):
@@ -197,9 +206,9 @@ def _breaks(text: str, width: int) -> Iterator[int]:
 
     What somebody may copy stays whole however long it is: a command, a path.
     """
-    words = list(_PART.finditer(text))
+    words = list(re.finditer(_PART, text))
     if text.count("; ") < 2 or any(_width(word[0]) > width for word in words):
-        words = list(_WORD.finditer(text))
+        words = list(re.finditer(_WORD, text))
     column = 0
     for word in words:
         if column and column + _width(word[0]) > width:

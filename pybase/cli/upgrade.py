@@ -2,7 +2,6 @@
 
 import argparse
 from dataclasses import fields, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pybase import present, words
@@ -71,7 +70,7 @@ def _job(args: argparse.Namespace, settings: Settings, consent: "Consent | None"
         return Guard(database, args.target, present.note, args.force, drift, consent)
 
     look = Look(guard, always=args.check_drift, is_stale_fine="fresh" in args.force)
-    echo = partial(present.note, style="dim") if args.verbose else lambda _line: None
+    echo = present.echo if args.verbose else lambda _line: None
     return Job(
         settings, database, args.target, consent is None, present.say, present.note, look, echo
     )

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 
 import psycopg
 import sqlalchemy as sa
@@ -142,7 +143,7 @@ def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> str
     if changes:
         raise CheckFailedError(
             "Models and revisions differ:\n"
-            + catalog.describe(changes, before="revisions", after="models"),
+            + indent(catalog.describe(changes, before="revisions", after="models"), "  "),
             'Write the missing revision: nox -s makemigration -- "msg".',
         )
     return "models equal revisions"

@@ -15,7 +15,7 @@ def text(result: Result) -> str:
     """Where, what, why and what to do; one line when nothing is wrong."""
     blocks = [
         f"{line.file}:{line.line}: {line.level}: {line.code}{_on(line)}\n"
-        f"  {one_line(line.message)}\n  {line.fix}"
+        f"  {one_line(line.message)}\n  mend: {line.fix}"
         for line in result.lines
         if line.accepted is None
     ]
