@@ -155,15 +155,15 @@ def drawing() -> Iterator["Console"]:
 
 
 def _write(stream: TextIO, text: str, *, is_code: bool = False, end: str = "\n") -> None:
-    text = clean(text)
+    encoding = stream.encoding or "utf-8"
+    text = clean(text).encode(encoding, "backslashreplace").decode(encoding)
     is_terminal = stream.isatty()
     if is_terminal and _drawing is not None:
         _write_styled(_drawing, text, end, is_code=is_code)
     elif _has_colour(stream) or (is_terminal and _is_too_long(stream, text) and not is_code):
         _write_styled(_console(stream), text, end, is_code=is_code)
     else:
-        encoding = stream.encoding or "utf-8"
-        stream.write((text + end).encode(encoding, "backslashreplace").decode(encoding))
+        stream.write(text + end)
     stream.flush()
 
 
