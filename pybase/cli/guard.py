@@ -5,7 +5,6 @@ import argparse
 from pybase import present
 from pybase.cli.verb import Verb, no_arguments
 from pybase.settings import Settings
-from pybase.words import counted
 
 
 def _sql_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +20,8 @@ def _sql(args: argparse.Namespace, settings: Settings) -> None:
         build.check(settings)
         present.say(f"{settings.options.sql}/ is fresh.")
         return
+    from pybase.words import counted  # what is fresh needs none
+
     changes = build.write(settings)
     if not changes:
         present.say(f"Nothing to do: {settings.options.sql}/ is fresh.")
