@@ -1,9 +1,9 @@
 """`nox -s db`: look after the developer's embedded PostgreSQL, and no other server."""
 
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 
+from pybase import present, words
 from pybase.errors import UsageError
 from pybase.migrate import target
 from pybase.postgres import find_bin
@@ -14,43 +14,45 @@ def status(settings: Settings, _rest: Sequence[str]) -> None:
     """Print whether the server runs, its version, where its data are and their size."""
     found = target.embedded(settings).status()
     state = f"running, pid {found.pid}" if found.running else "not running"
-    print(f"PostgreSQL {found.version or settings.options.postgres} (embedded): {state}")
-    print(f"data    {found.directory} ({found.size_bytes / 1_000_000:.0f} MB)")
+    rows = (
+        ("server", f"PostgreSQL {found.version or settings.options.postgres}, embedded, {state}"),
+        ("data", f"{found.directory}  ({words.size(found.size_bytes)})"),
+        ("reach it", "nox -s db -- psql, or -- url"),
+    )
+    present.say("\n".join(present.table(rows)))
 
 
 def url(settings: Settings, _rest: Sequence[str]) -> None:
     """Print the URL of the embedded database, started if need be, for DATABASE_URL or psql."""
-    print(_database(settings))
+    present.data(f"{_database(settings)}\n")
 
 
 def psql(settings: Settings, rest: Sequence[str]) -> None:
     """Open psql on the embedded database; further arguments are psql's own."""
     program = find_bin(settings.options.postgres) / "psql"
-    sys.stdout.flush()
     raise SystemExit(subprocess.call([str(program), _database(settings), *rest]))
 
 
 def stop(settings: Settings, _rest: Sequence[str]) -> None:
     """Stop the server; its data stay."""
     target.embedded(settings).stop()
-    print("The embedded server is stopped; its data stay.")
+    present.say("The embedded server is stopped; its data stay.")
 
 
 def reset(settings: Settings, rest: Sequence[str]) -> None:
     """Delete the embedded server's data. Raises UsageError unless it is confirmed."""
     cluster = target.embedded(settings)
     if "--yes" not in rest:
-        if not sys.stdin.isatty():
+        if not present.can_ask():
             raise UsageError(
                 "`reset` deletes the embedded database and nobody is here to confirm it.",
                 "Say it with --yes: nox -s db -- reset --yes",
             )
-        answer = input(f"Delete the embedded database in {cluster.directory}? [y/N] ")
-        if answer.strip().lower() not in ("y", "yes"):
-            print("Nothing was deleted.")
+        if not present.ask(f"Delete the embedded database in {cluster.directory}?"):
+            present.say("Nothing was deleted.")
             return
     cluster.destroy()
-    print("The embedded database is gone. Make it anew: nox -s migrate")
+    present.say("The embedded database is gone. Make it anew: nox -s migrate")
 
 
 def _database(settings: Settings) -> str:

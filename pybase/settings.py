@@ -1,5 +1,6 @@
 """What the user configured: the only reader of environment variables and of `[tool.pybase]`.
 
+What every program at a terminal obeys, such as NO_COLOR, is the business of `present`.
 A `Settings` belongs to one alembic.ini: the folder of that file is the root of the project, its
 `pyproject.toml` may hold a `[tool.pybase]` table, and `sql/` and `.pybase/` lie beside it.
 Nothing here opens a connection or starts a server.

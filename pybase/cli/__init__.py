@@ -1,19 +1,19 @@
 """The command line: parses arguments, calls one room, prints, and chooses the exit code.
 
-No logic of migrations lives here. A module a group of verbs; each imports what is heavy when it
-is run. Results go to standard output; what a person only watches goes to standard error, so that
-output can be piped.
+No logic of migrations lives here. A module a group of verbs, imported when one of them is wanted;
+each imports what is heavy when it is run. What verbs say is said by `present`.
 """
 
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
+from pybase import present
 from pybase import settings as configuration
-from pybase.cli import guard, review, show, tools, upgrade, write
-from pybase.cli.verb import Verb, note
+from pybase.cli.verb import Verb
 from pybase.errors import PybaseError
 
 __all__ = ["VERBS", "main"]
@@ -21,54 +21,86 @@ __all__ = ["VERBS", "main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit code: 0 fine, 1 a check failed, 2 misuse, 3 no database."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[_Log()])
     try:
-        parsed = _parser().parse_args(arguments)
+        words = sys.argv[1:] if arguments is None else arguments
+        parsed = _parser(words).parse_args(words)
         return VERBS[parsed.verb].run(parsed, configuration.load(Path(parsed.config))) or 0
     except PybaseError as error:
-        note(f"error: {error}")
+        present.error(error.problem, error.mend)
         return error.exit_code
     except KeyboardInterrupt:
-        note("Interrupted. What was finished stays; run the same command again to go on.")
+        present.note("Interrupted. What was finished stays; run the same command again to go on.")
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nothing is left to say
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+class _Log(logging.Handler):
+    """Takes the warnings of the libraries that we use."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        present.note(f"{record.levelname.lower()}: {self.format(record)}")
+
+
+def _parser(words: Collection[str] = ()) -> argparse.ArgumentParser:
+    """Return what parses the verbs that are among the words, or every verb where none is."""
     session = configuration.nox_session()
     parser = argparse.ArgumentParser(prog="python -m pybase", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     parser.add_argument("-c", "--config", default="alembic.ini", help="an alembic.ini")
-    for name, verb in VERBS.items():
-        prog = f"nox -s {name} --" if session == name else f"python -m pybase {name}"
+    is_any = not any(name in words for name in VERBS)
+    for name in VERBS:
+        if not is_any and name not in words:
+            verbs.add_parser(name, add_help=False)  # to be known; the rest takes its time
+            continue
+        verb = VERBS[name]
         if verb.is_tool:  # every argument is the tool's own, also one that begins with a dash
             sub = verbs.add_parser(name, help=verb.help, prefix_chars="\0", add_help=False)
             verb.arguments(sub)
             continue
+        prog = f"nox -s {name} --" if session == name else f"python -m pybase {name}"
         sub = verbs.add_parser(name, prog=prog, help=verb.help, description=verb.help)
         sub.add_argument("-c", "--config", default=argparse.SUPPRESS, help="an alembic.ini")
         verb.arguments(sub)
     return parser
 
 
-VERBS: dict[str, Verb] = {
-    "migrate": upgrade.MIGRATE,
-    "makemigration": write.MAKEMIGRATION,
-    "rebase": write.REBASE,
-    "downgrade": upgrade.DOWNGRADE,
-    "backfill": upgrade.BACKFILL,
-    "current": show.CURRENT,
-    "history": show.HISTORY,
-    "pending": show.PENDING,
-    "review": review.REVIEW,
-    "sql": guard.SQL,
-    "sql-lint": guard.SQL_LINT,
-    "check": guard.CHECK,
-    "db": tools.DB,
-    "tests": tools.TESTS,
-    "lint": tools.LINT,
-    "typing": tools.TYPING,
+class _Verbs(Mapping[str, Verb]):
+    """Every verb by its name, in the order of `nox -l`; its module is imported when it is wanted.
+
+    A module holds the verb `sql-lint` as `SQL_LINT`.
+    """
+
+    def __getitem__(self, name: str) -> Verb:
+        module = import_module(f"pybase.cli.{_MODULES[name]}")
+        verb: Verb = getattr(module, name.upper().replace("-", "_"))
+        return verb
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+_MODULES = {
+    "migrate": "upgrade",
+    "makemigration": "write",
+    "rebase": "write",
+    "downgrade": "upgrade",
+    "backfill": "upgrade",
+    "current": "show",
+    "history": "show",
+    "pending": "show",
+    "review": "review",
+    "sql": "guard",
+    "sql-lint": "guard",
+    "check": "guard",
+    "db": "tools",
+    "tests": "tools",
+    "lint": "tools",
+    "typing": "tools",
 }
-"""In the order in which `nox -l` lists them."""
+VERBS = _Verbs()

@@ -2,6 +2,7 @@
 
 import argparse
 
+from pybase import present
 from pybase.cli.verb import Verb, no_arguments
 from pybase.settings import Settings
 
@@ -17,13 +18,23 @@ def _sql(args: argparse.Namespace, settings: Settings) -> None:
 
     if args.check:
         build.check(settings)
-        print(f"{settings.options.sql}/ is fresh.")
+        present.say(f"{settings.options.sql}/ is fresh.")
         return
+    from pybase.words import counted  # what is fresh needs none
+
     changes = build.write(settings)
+    if not changes:
+        present.say(f"Nothing to do: {settings.options.sql}/ is fresh.")
+        return
     for change in changes:
         verb = "removed" if change.reason == "orphaned" else "wrote  "
-        print(f"{verb}  {settings.written_name(change.path)}")
-    print(f"{len(changes)} files written." if changes else f"{settings.options.sql}/ is fresh.")
+        present.say(f"{verb}  {settings.written_name(change.path)}")
+    removed = sum(change.reason == "orphaned" for change in changes)
+    written = (
+        [f"{counted(len(changes) - removed, 'file')} written"] if removed < len(changes) else []
+    )
+    gone = [f"{counted(removed, 'file')} removed"] if removed else []
+    present.say(f"{', '.join(written + gone)}.")
 
 
 def _sql_lint_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +48,11 @@ def _sql_lint(args: argparse.Namespace, settings: Settings) -> int:
     from pybase.migrate import formats, lint
 
     result = lint.lint(settings, args.since)
-    print(formats.FORMATS[args.format](result))
+    told = formats.FORMATS[args.format](result)
+    if args.format == "text":
+        present.say(told)
+    else:
+        present.data(f"{told}\n")
     return 1 if result.errors or (args.strict and result.warnings) else 0
 
 
@@ -45,7 +60,8 @@ def _check(_args: argparse.Namespace, settings: Settings) -> None:
     from pybase.migrate import checks
 
     for line in checks.check(settings):
-        print(f"ok  {line}")
+        label = "--" if line.startswith("not proven: ") else "ok"
+        present.say(f"{label}  {line}")
 
 
 SQL = Verb("Write sql/ from the revisions.", _sql_arguments, _sql)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from pybase import present
 from pybase.cli.verb import Verb, relative
 from pybase.errors import UsageError
 from pybase.settings import Settings
@@ -36,13 +37,13 @@ def _review(args: argparse.Namespace, settings: Settings) -> None:
 
         written = page.render(found)
     if args.format == "markdown" and not args.output:
-        print(written, end="")
+        present.data(written)
         return
     default = settings.prepare_state() / "review.html"
     path = Path(args.output).absolute() if args.output else default
     _write(path, written)
-    print(verdict.verdict(found.cards))
-    print(f"wrote  {relative(path, settings)}  ({path.as_uri()})")
+    present.say(verdict.verdict(found.cards))
+    present.say(f"wrote  {relative(path, settings)}\nOpen it: {path.as_uri()}")
 
 
 def _write(path: Path, text: str) -> None:

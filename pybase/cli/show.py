@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from pybase import present
 from pybase.cli.verb import Verb, database_at_hand, no_arguments
 from pybase.settings import Settings
 
@@ -11,16 +12,16 @@ if TYPE_CHECKING:
 
 
 def _current(_args: argparse.Namespace, settings: Settings) -> None:
-    from pybase.migrate import history, online
+    from pybase.migrate import history, listing, online
 
     revisions = history.read(settings)
     at, _ = online.look(revisions, database_at_hand(settings))
     revisions.require_known(at)
     if not at:
-        print("base (nothing is applied)")
-    for revision in at:
-        script = revisions.get(revision)
-        print(f"{revision}{' (head)' if script.is_head else ''}  {script.doc}")
+        present.say("base (nothing is applied)")
+        return
+    rows = [listing.row(revisions.get(revision)) for revision in at]
+    present.say("\n".join(present.table(rows)))
 
 
 def _history_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +40,9 @@ def _history(args: argparse.Namespace, settings: Settings) -> None:
             return (), {}  # nothing is started, and nothing fails, only to mark a line
         return online.look(revisions, target.find(settings))
 
-    for line in listing.history_lines(revisions, args.rev_range, look):
-        print(line)
+    rows = list(listing.history_rows(revisions, args.rev_range, look))
+    if rows:
+        present.say("\n".join(present.table(rows)))
 
 
 def _pending(args: argparse.Namespace, settings: Settings) -> None:
@@ -63,7 +65,10 @@ def tell_plan(settings: Settings, database: "Database", form: str, destination: 
     path = revisions.upgrade_path(at, destination)
     with target.connect(database, autocommit=True) as connection:
         steps = plan.make(connection, headers.of(revisions, path))
-    print(plan.as_json(steps) if form == "json" else plan.text(steps))
+    if form == "json":
+        present.data(f"{plan.as_json(steps)}\n")
+    else:
+        present.say(plan.text(steps))
 
 
 CURRENT = Verb("Show where the database is.", no_arguments, _current)

@@ -1,12 +1,12 @@
 """The verbs that change a database: migrate, downgrade, backfill."""
 
 import argparse
-import sys
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+from pybase import present, words
 from pybase.cli.show import plan_format, tell_plan
-from pybase.cli.verb import Verb, ask, ask_name, database_at_hand, is_at_terminal, note
+from pybase.cli.verb import Verb, database_at_hand
 from pybase.settings import MigrateOptions, Settings
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ def _migrate(args: argparse.Namespace, settings: Settings) -> None:
     if args.sql:
         from pybase.migrate import history, offline
 
-        sys.stdout.write(offline.upgrade_sql(history.read(settings), args.target))
+        present.data(offline.upgrade_sql(history.read(settings), args.target))
         return
     if args.plan:
         tell_plan(settings, database_at_hand(settings), args.format, args.target)
         return
     count = apply.run(_job(args, settings))
-    print(f"{count} applied." if count else "Nothing to do: the database is up to date.")
+    present.say(f"{count} applied." if count else "Nothing to do: the database is up to date.")
 
 
 def _checked_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,17 +67,19 @@ def _job(args: argparse.Namespace, settings: Settings, consent: "Consent | None"
         from pybase.migrate.guards import Guard
 
         drift = read if args.check_drift else None
-        return Guard(database, args.target, note, args.force, drift, consent)
+        return Guard(database, args.target, present.note, args.force, drift, consent)
 
     look = Look(guard, always=args.check_drift, is_stale_fine="fresh" in args.force)
-    echo = note if args.verbose else lambda _line: None
-    return Job(settings, database, args.target, consent is None, _told, note, look, echo)
+    echo = present.echo if args.verbose else lambda _line: None
+    return Job(
+        settings, database, args.target, consent is None, present.say, present.note, look, echo
+    )
 
 
 def _consent(args: argparse.Namespace) -> "Consent":
     from pybase.migrate.losses import Consent
 
-    asking = (ask, ask_name) if is_at_terminal() else (None, None)
+    asking = (present.ask, present.ask_name) if present.can_ask() else (None, None)
     return Consent(args.allow_data_loss, args.database, *asking)
 
 
@@ -100,10 +102,10 @@ def _downgrade(args: argparse.Namespace, settings: Settings) -> None:
     if args.sql:
         from pybase.migrate import history, offline
 
-        sys.stdout.write(offline.downgrade_sql(history.read(settings), args.target))
+        present.data(offline.downgrade_sql(history.read(settings), args.target))
         return
     count = apply.run(_job(args, settings, _consent(args)))
-    print(f"{count} undone." if count else "Nothing to do: the database is there already.")
+    present.say(f"{count} undone." if count else "Nothing to do: the database is there already.")
 
 
 def _limit_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,10 +124,6 @@ def _with_limits(args: argparse.Namespace, settings: Settings) -> Settings:
     return replace(settings, options=replace(settings.options, migrate=limits))
 
 
-def _told(line: str) -> None:
-    print(line, flush=True)  # a waiting line is for now
-
-
 def _backfill_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="the table that it fills, or its revision")
 
@@ -134,8 +132,8 @@ def _backfill(args: argparse.Namespace, settings: Settings) -> None:
     from pybase.migrate import filling
 
     backfill = filling.find(settings, args.name)
-    rows = filling.run(database_at_hand(settings), backfill)
-    print(f"{backfill.table}: {rows:,} rows changed, none is left.")
+    changed = filling.run(database_at_hand(settings), backfill)
+    present.say(f"{backfill.table}: {words.rows(changed)} changed, none is left.")
 
 
 MIGRATE = Verb("Upgrade the database to head.", _migrate_arguments, _migrate)

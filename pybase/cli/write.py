@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from pybase.cli.verb import Verb, ask, is_at_terminal, no_arguments, relative
+from pybase import present
+from pybase.cli.verb import Verb, no_arguments, relative
 from pybase.errors import UsageError
 from pybase.settings import Settings
 
@@ -41,14 +42,13 @@ def _makemigration(args: argparse.Namespace, settings: Settings) -> int:
         single=args.single,
         renames=tuple(args.rename),
         no_rename=args.no_rename,
-        ask=ask if is_at_terminal() else None,
+        ask=present.ask if present.can_ask() else None,
     )
     outcome = make_migration(history.read(settings), request)
     if outcome is None:
-        print("Nothing to do: models and revisions agree. No revision was written.")
+        present.say("Nothing to do: models and revisions agree. No revision was written.")
         return 0
-    for line in report.lines(outcome, settings):
-        print(line)
+    present.say("\n".join(report.lines(outcome, settings)))
     return 0 if outcome.is_complete else 1
 
 
@@ -64,13 +64,14 @@ def _rebase(_args: argparse.Namespace, settings: Settings) -> None:
 
     done = rebase.rebase(settings)
     if done is None:
-        print("Nothing to do: the history has one head.")
+        present.say("Nothing to do: the history has one head.")
         return
     for move in done.moves:
-        print(f"moved  {relative(Path(move.script.path), settings)}  (now after {move.parent})")
+        path = relative(Path(move.script.path), settings)
+        present.say(f"moved  {path}  (now after {move.parent})")
     for name in done.sql:
-        print(f"wrote  {settings.written_name(name)}")
-    print("Read what changed, then apply it: nox -s migrate")
+        present.say(f"wrote  {settings.written_name(name)}")
+    present.say("\nRead what changed, then apply it: nox -s migrate")
 
 
 MAKEMIGRATION = Verb(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
 
+from pybase import words
 from pybase.errors import CheckFailedError, DatabaseError, PybaseError
 from pybase.migrate import committed, mutex, refusals
 from pybase.migrate.committed import Committed, Step
@@ -150,7 +151,7 @@ def _written_afresh(job: Job, stale: str) -> Committed | None:
     except CheckFailedError as error:  # a revision without SQL; the others are written
         job.note(error.problem)
         changes = []
-    count = f": {len(changes)} files" if changes else ""
+    count = f": {words.counted(len(changes), 'file')}" if changes else ""
     job.note(f"{job.settings.options.sql}/ was stale ({stale}) and is written afresh{count}.")
     found = committed.read(job.settings)
     return found if found and not found.stale else None
@@ -229,7 +230,7 @@ def _run_all(job: Job, steps: Sequence[Step], runner: "Runner") -> int:
 
 def _progress(step: Step, seconds: float, tries: int) -> str:
     verb = "applied" if step.is_upgrade else "undone "
-    took = f"{seconds:.2f} s" + (f", {tries} tries" if tries > 1 else "")
+    took = words.took(seconds) + (f", {tries} tries" if tries > 1 else "")
     return f"{verb}  {step.revision}  {step.title}  ({took})"
 
 

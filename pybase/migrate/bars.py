@@ -1,9 +1,12 @@
 """How far a long piece of work is, on standard error: a bar at a terminal, else a line a while."""
 
-import sys
 import time
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
+
+from pybase import present
+from pybase.words import duration
 
 LINE_EVERY_S = 10.0
 
@@ -18,28 +21,33 @@ class Bar:
         self._first: int | None = None
         self._told_at = self._began
         self._bars: Any = None
+        self._around = ExitStack()
 
     def __enter__(self) -> "Bar":
-        if sys.stderr.isatty():
-            from rich.console import Console  # costs 60 ms
+        if present.can_draw():
             from rich.progress import BarColumn, Progress, TextColumn
 
-            console = Console(stderr=True)
+            console = self._around.enter_context(present.drawing())
             columns = (
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 TextColumn("{task.fields[at]}"),
             )
-            self._bars = Progress(*columns, console=console, transient=True)
-            self._bars.add_task(self._name, total=None, at="")
-            self._bars.start()
+            self._bars = Progress(
+                *columns,
+                console=console,
+                transient=True,
+                redirect_stdout=False,  # or a file would miss what is said meanwhile
+                redirect_stderr=False,
+            )
+            self._bars.add_task(present.clean(self._name), total=None, at="")
+            self._around.enter_context(self._bars)
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
     ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
+        self._around.close()
 
     def show(self, done: int, total: int, unit: str = "rows") -> None:
         """Show `done` of `total`; 0 of 0 while neither is known."""
@@ -52,7 +60,7 @@ class Bar:
             self._bars.update(task, completed=done, total=total or None, at=at)
         elif now - self._told_at >= LINE_EVERY_S:
             self._told_at = now
-            print(f"{self._name}: {at}", file=sys.stderr, flush=True)
+            present.note(f"{self._name}: {at}")
 
 
 def _text(ours: int, done: int, total: int, seconds: float, unit: str) -> str:
@@ -63,13 +71,3 @@ def _text(ours: int, done: int, total: int, seconds: float, unit: str) -> str:
     if rate < 1:
         return text
     return f"{text}, {rate:,.0f} a second, {duration((total - done) / rate)} left"
-
-
-def duration(seconds: float) -> str:
-    """Say a time as people do, to two units."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"

@@ -4,11 +4,13 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import indent
 
 import psycopg
 import sqlalchemy as sa
 from alembic.script import Script
 
+from pybase import words
 from pybase.errors import CheckFailedError
 from pybase.migrate import branch as branch_files
 from pybase.migrate import (
@@ -64,7 +66,8 @@ def _docstrings_agree(revisions: History) -> str:
             "Docstrings do not agree with the code:\n" + "\n".join(wrong),
             "Correct the docstring: the code is what Alembic runs.",
         )
-    return f"{len(revisions.revisions)} docstrings agree with the code"
+    docstrings = words.counted(len(revisions.revisions), "docstring")
+    return f"{docstrings} agree{'s' * (len(revisions.revisions) == 1)} with the code"
 
 
 def _committed_is_online(revisions: History, rendered: RenderedHistory) -> str:
@@ -140,7 +143,7 @@ def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> str
     if changes:
         raise CheckFailedError(
             "Models and revisions differ:\n"
-            + catalog.describe(changes, before="revisions", after="models"),
+            + indent(catalog.describe(changes, before="revisions", after="models"), "  "),
             'Write the missing revision: nox -s makemigration -- "msg".',
         )
     return "models equal revisions"

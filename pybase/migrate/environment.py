@@ -6,7 +6,6 @@ an env.py only as a file, so that of another project serves as well.
 
 import io
 import logging
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.util import CommandError
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from pybase import settings
+from pybase import present, settings
 from pybase.errors import PybaseError, UsageError
 from pybase.migrate import committed, leash, ledger, mutex, operations, target
 from pybase.migrate.history import History, explained
@@ -69,17 +68,15 @@ def run_online(metadata: sa.MetaData) -> None:
     with _as_alembic_tells():
         options = _settings()
         database = target.find(options)
-        _tell(target.announcement(database))
+        present.note(target.announcement(database))
         with ExitStack() as around:
             if _changes_the_database():
-                around.enter_context(mutex.only_one(database, _tell, options.options.migrate))
+                around.enter_context(
+                    mutex.only_one(database, present.note, options.options.migrate)
+                )
             connection = around.enter_context(target.engine(database).connect())
             _configure(metadata, connection=connection)
             _migrate()
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _changes_the_database() -> bool:

@@ -9,31 +9,28 @@ from pybase.files import digest
 from pybase.migrate.comments import one_line
 from pybase.migrate.hazards import ERROR, HAZARDS
 from pybase.migrate.lint import Line, Result
+from pybase.words import counted
 
 
 def text(result: Result) -> str:
     """Where, what, why and what to do; one line when nothing is wrong."""
     blocks = [
         f"{line.file}:{line.line}: {line.level}: {line.code}{_on(line)}\n"
-        f"  {one_line(line.message)}\n  {line.fix}"
+        f"  {one_line(line.message)}\n  mend: {line.fix}"
         for line in result.lines
         if line.accepted is None
     ]
     accepted = sum(1 for line in result.lines if line.accepted is not None)
-    told = f"; {_counted(accepted, 'hazard')} accepted" if accepted else ""
+    told = f"; {counted(accepted, 'hazard')} accepted" if accepted else ""
     if not blocks:
-        return f"sql/ is fresh and clean: {_counted(result.files, 'file')}{told}."
-    counts = f"{_counted(result.errors, 'error')}, {_counted(result.warnings, 'warning')}"
+        return f"sql/ is fresh and clean: {counted(result.files, 'file')}{told}."
+    counts = f"{counted(result.errors, 'error')}, {counted(result.warnings, 'warning')}"
     return "\n\n".join([*blocks, f"{counts}{told}."])
 
 
 def _on(line: Line) -> str:
     where = f" on {one_line(line.relation)}" if line.relation else ""
     return f"{where} ({line.direction} of {line.revision})" if line.revision else where
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def as_json(result: Result) -> str:

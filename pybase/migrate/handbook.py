@@ -5,6 +5,7 @@ Owns what that page looks like. A test compares the committed one with it.
 
 from collections.abc import Iterator
 
+from pybase import present
 from pybase.migrate.hazards import ERROR, HAZARDS, Hazard
 
 COMMAND = "python -m pybase.migrate.handbook > docs/hazards.md"
@@ -58,4 +59,4 @@ def _consequence(hazard: Hazard) -> str:
 
 
 if __name__ == "__main__":
-    print(render(), end="")
+    present.data(render())

@@ -5,6 +5,7 @@ from typing import Any
 
 from pybase.migrate.concern import LABEL, Colour, Concern, Situation
 from pybase.migrate.modes import MODES
+from pybase.words import duration
 
 HELD_S = 1
 """A lock that is held for less is traffic."""
@@ -49,7 +50,7 @@ def _culprit(values: Sequence[Any]) -> str:
     if pid is None:
         return "A prepared transaction (see pg_prepared_xacts)"
     name = f", {application}" if application else ""
-    return f"The session with pid {pid}{name} ({state}, for {age_s:,.0f} s)"
+    return f"The session with pid {pid}{name} ({state}, for {duration(age_s)})"
 
 
 CONFLICTS = {

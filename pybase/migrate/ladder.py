@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 
 from pybase.settings import MigrateOptions
+from pybase.words import duration
 
 RETRIED = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
@@ -57,7 +58,7 @@ class Blocker:
             query = "(not shown: it speaks of a password)"
         shown = query if len(query) <= _QUERY_LENGTH else f"{query[:_QUERY_LENGTH]} ..."
         who = f"pid {self.pid} ({self.application or 'no application name'}, {self.state})"
-        return f"{who}, for {self.age_s:.0f} s: {shown}"
+        return f"{who}, for {duration(self.age_s)}: {shown}"
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Revisions as lines of text, with marks for where the database and the heads are."""
+"""Revisions as rows of text, with marks for where the database and the heads are."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -12,11 +12,14 @@ from pybase.migrate.ledger import Entry
 Place: TypeAlias = tuple[tuple[str, ...], Mapping[str, Entry]]
 """Where a database is, and the last that its ledger says of each revision."""
 
+Row: TypeAlias = tuple[str, str, str]
+"""A revision's id, its title, and its marks."""
 
-def history_lines(
+
+def history_rows(
     history: History, rev_range: str | None, look: Callable[[], Place]
-) -> Iterator[str]:
-    """All revisions, or those of the range `A:B`, newest first, one line each.
+) -> Iterator[Row]:
+    """All revisions, or those of the range `A:B`, newest first, one row each.
 
     Raises UsageError for a range that is none, and what `look` raises.
     """
@@ -24,10 +27,10 @@ def history_lines(
     for script in _walk(history, rev_range, at):
         entry = entries.get(script.revision)
         applied = entry if entry and entry.direction == "upgrade" else None
-        yield line(script, applied, is_current=script.revision in at)
+        yield row(script, applied, is_current=script.revision in at)
 
 
-def line(script: Script, applied: Entry | None = None, *, is_current: bool = False) -> str:
+def row(script: Script, applied: Entry | None = None, *, is_current: bool = False) -> Row:
     """One revision: its id, its title, and what is special about it."""
     marks = [
         word
@@ -41,7 +44,7 @@ def line(script: Script, applied: Entry | None = None, *, is_current: bool = Fal
     ]
     if applied:
         marks.append(f"applied {applied}")
-    return f"{script.revision}  {script.doc}" + (f"  ({', '.join(marks)})" if marks else "")
+    return script.revision, script.doc.removesuffix("."), f"({', '.join(marks)})" if marks else ""
 
 
 def _walk(history: History, rev_range: str | None, at: tuple[str, ...]) -> Iterator[Script]:

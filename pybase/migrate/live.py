@@ -12,6 +12,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from pybase import words
+
 COUNTED_BYTES = 20_000_000
 """A table is counted up to this size; of a larger one the planner's estimate is told."""
 
@@ -97,20 +99,11 @@ def ask(
         return None
 
 
-def size(count: int) -> str:
-    """Say a number of bytes as people do."""
-    for unit, factor in (("GB", 1_000_000_000), ("MB", 1_000_000)):
-        if count >= factor:
-            return f"{count / factor:,.1f} {unit}".replace(".0 ", " ")
-    return f"{count / 1000:.0f} kB"
-
-
 def rows_text(live: Live) -> str:
     """Say how many rows it has, as far as that is known."""
     if live.rows is None:
         return "nobody knows how many rows"
-    about = "" if live.is_exact else "about "
-    return f"{about}{live.rows:,} row{'s' * (live.rows != 1)}"
+    return words.rows(live.rows, is_exact=live.is_exact)
 
 
 _TREE = """

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from pybase import present, words
 from pybase.errors import CheckFailedError, UsageError
 from pybase.migrate import live
 from pybase.migrate.comments import NOT_REHEARSED
@@ -96,7 +97,7 @@ def _values(connection: psycopg.Connection[Any], table: Live, column: str) -> st
             connection, sql.SQL("SELECT count({column}) FROM {table}").format(**names)
         )
         if counted is not None:
-            return f"{counted[0]:,} row{'s' * (counted[0] != 1)}" if counted[0] else ""
+            return words.rows(counted[0]) if counted[0] else ""
     any_row = sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {column} IS NOT NULL)")
     found = live.ask(connection, any_row.format(**names))
     if found is not None and not found[0]:
@@ -155,8 +156,8 @@ def require_allowed(found: Sequence[Loss], destination: str, consent: Consent) -
     """Refuse to destroy what was found, and list it, unless it is allowed or somebody says yes."""
     if not found or consent.data_loss:
         return
-    width = max(len(each.name) for each in found[:_MOST_TOLD])
-    lines = [f"  {each.name:<{width}}  {each.text}" for each in found[:_MOST_TOLD]]
+    rows = [(each.name, each.text) for each in found[:_MOST_TOLD]]
+    lines = present.table(rows, indent="  ")
     lines += [f"  and {len(found) - _MOST_TOLD} more"] if len(found) > _MOST_TOLD else []
     problem = "The downgrade destroys data:\n" + "\n".join(lines)
     if consent.ask is not None and consent.ask(f"{problem}\nGo on?"):

@@ -16,6 +16,7 @@ from pybase.migrate import committed, ledger, obstacles, refusals
 from pybase.migrate.environment import record_in, run_env
 from pybase.migrate.history import History, complete
 from pybase.migrate.target import Database, engine
+from pybase.words import took
 
 Report: TypeAlias = Callable[[str], None]
 """Takes one line of progress."""
@@ -103,7 +104,8 @@ def look(history: History, database: Database) -> tuple[tuple[str, ...], dict[st
 
 def _progress(step: RevisionStep, seconds: float) -> str:
     verb = "applied" if step.is_upgrade else "undone "
-    return f"{verb}  {step.revision.revision}  {step.revision.doc}  ({seconds:.2f} s)"
+    title = step.revision.doc.removesuffix(".")
+    return f"{verb}  {step.revision.revision}  {title}  ({took(seconds)})"
 
 
 def _refused(

@@ -12,11 +12,12 @@ from typing import Any
 
 import psycopg
 
+from pybase import present
 from pybase.migrate import live
-from pybase.migrate.bars import duration
 from pybase.migrate.comments import LOCKS
 from pybase.migrate.headers import Header, Table
 from pybase.migrate.live import Live
+from pybase.words import duration, size
 
 RATES_MB_S = {"scan": 500, "rewrite": 40, "change": 30, "index": 50, "gin": 9}
 """Measured on 2 cores with 1,000,000 records, 286 MB, all of it in memory."""
@@ -99,7 +100,7 @@ def text(steps: Sequence[Step]) -> str:
     """Tell a plan to a person."""
     lines = [line for step in steps for line in _step_lines(step)]
     if not steps:
-        return "Nothing is pending."
+        return "Nothing to do: the database is up to date."
     seconds = sum(step.seconds or 0 for step in steps)
     total = ""
     if seconds >= 1:  # less is not worth a word
@@ -117,18 +118,21 @@ def _step_lines(step: Step) -> Iterator[str]:
     rows += [("unseen", each) for each in header.unseen]
     if not header.is_fresh:
         rows.append(("stale", "its SQL file is not what the revision says: nox -s sql"))
-    width = max((len(name) for name, _ in rows), default=0)
-    for name, said in rows:
-        yield f"    {name:<{width}}  {said}"
+    yield from present.table(rows, indent="    ")
 
 
 def _meeting_text(each: Meeting) -> str:
+    return "; ".join((each.table.text, *(as_it_is_now(each) or ["not there yet"])))
+
+
+def as_it_is_now(each: Meeting) -> list[str]:
+    """Say how large a table is, and about how long what depends on that takes."""
     if each.now is None:
-        return f"{each.table.text}; not there yet"
-    parts = [each.table.text, live.rows_text(each.now), live.size(each.now.total_bytes)]
+        return []
+    parts = [live.rows_text(each.now), size(each.now.total_bytes)]
     if each.seconds is not None:
         parts.append(f"about {duration(each.seconds)}" if each.seconds >= 1 else "under a second")
-    return "; ".join(parts)
+    return parts
 
 
 def as_json(steps: Sequence[Step]) -> str:

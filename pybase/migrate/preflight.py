@@ -76,7 +76,7 @@ def require_clear(concerns: Sequence[Concern], tell: Callable[[str], None]) -> N
     names = " ".join(f"--force {name}" for name in dict.fromkeys(each.check for each in red))
     raise kind(
         "Nothing was changed, because of this:\n"
-        + "\n".join(f"  {each.check}: {each.problem}\n    {each.mend}" for each in red),
+        + "\n".join(f"  {each.check}: {each.problem}\n    mend: {each.mend}" for each in red),
         f"Run the same command again after that, or leave the check out: {names}",
     )
 

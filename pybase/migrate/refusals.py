@@ -33,7 +33,8 @@ def refused(
     if queries and isinstance(error, psycopg.IntegrityError | psycopg.DataError):
         mend = "Find the rows, mend them, and run the same command again:"
         mend += "".join(f"\n  {query}" for query in queries)
-    shown = " ".join(statement.split())[:300]
+    code = " ".join(line for line in statement.splitlines() if not line.startswith("--"))
+    shown = " ".join(code.split())[:300]
     return CheckFailedError(f"PostgreSQL reports an error{at}: {said}. {state}\n  {shown}", mend)
 
 

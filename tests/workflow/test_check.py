@@ -49,7 +49,7 @@ def test_history_in_order_has_a_line_for_each_proof(project: Project) -> None:
         "ok  models equal revisions",
         "ok  committed SQL equals the online run, by catalog and rows",
         "ok  each downgrade leaves no trace, or says why there is none",
-        "ok  not proven: no revision of the branch main was edited (git does not know it)",
+        "--  not proven: no revision of the branch main was edited (git does not know it)",
         "ok  what is applied to the database at hand has not changed since",
     ]
 
@@ -241,11 +241,11 @@ def test_main_branch_may_have_another_name(merged: Project, git: Git) -> None:
 
 def test_without_that_branch_it_says_so(merged: Project, git: Git) -> None:
     git("branch", "-q", "-m", "main", "trunk")
-    assert f"ok  {NOT_KNOWN}" in merged.done("check").splitlines()
+    assert f"--  {NOT_KNOWN}" in merged.done("check").splitlines()
 
 
 def test_without_git_it_says_so(merged: Project) -> None:
-    assert f"ok  {NOT_KNOWN}" in merged.done("check", PATH="").splitlines()
+    assert f"--  {NOT_KNOWN}" in merged.done("check", PATH="").splitlines()
 
 
 def test_project_may_lie_deeper_in_its_repository(
@@ -284,4 +284,4 @@ TOWNS = Revision(
 
 def test_project_without_models_is_told_that_nothing_is_proven(project: Project) -> None:
     said = checked(project, ONE)
-    assert "ok  not proven: models equal revisions (env.py gives no metadata)\n" in said
+    assert "--  not proven: models equal revisions (env.py gives no metadata)\n" in said

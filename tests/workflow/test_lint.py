@@ -119,7 +119,7 @@ def test_hazard_is_told_with_its_place_consequence_and_recipe(linted: Linted) ->
         f"sql/upgrade/{DROPPED.name}.sql:12: error: "
         "drops-table on cities (upgrade of bbbbbbbbbbbb)\n"
         "  the rows of cities are gone, and code that still uses it fails.\n"
-        f"  {HAZARDS['drops-table'].recipe}\n"
+        f"  mend: {HAZARDS['drops-table'].recipe}\n"
         "\n"
         "1 error, 0 warnings.\n"
     )

@@ -230,18 +230,18 @@ def test_looking_leaves_nothing_in_the_database(three: Project) -> None:
 
 def test_current_tells_the_revision_and_whether_it_is_the_head(three: Project) -> None:
     three.done("migrate", "+1")
-    assert three.done("current") == f"{ONE.id}  Create cities.\n"
+    assert three.done("current") == f"{ONE.id}  Create cities\n"
     three.done("migrate")
-    assert three.done("current") == f"{THREE.id} (head)  Add note to cities.\n"
+    assert three.done("current") == f"{THREE.id}  Add note to cities  (head)\n"
 
 
 def test_history_is_newest_first_with_marks(three: Project) -> None:
     three.done("migrate", TWO.id)
     when = r"applied \d{4}-\d\d-\d\d \d\d:\d\d UTC by postgres"
     lines = [
-        rf"{THREE.id}  Add note to cities\.  \(head\)",
-        rf"{TWO.id}  Found Troy\.  \(current, {when}\)",
-        rf"{ONE.id}  Create cities\.  \({when}\)",
+        rf"{THREE.id}  Add note to cities  \(head\)",
+        rf"{TWO.id}  Found Troy          \(current, {when}\)",
+        rf"{ONE.id}  Create cities       \({when}\)",
     ]
     assert re.fullmatch("\n".join(lines) + "\n", three.done("history"))
 
@@ -282,7 +282,7 @@ def test_pending_shows_what_migrate_would_do(three: Project) -> None:
         "2 pending.",
     ]
     three.done("migrate")
-    assert three.done("pending") == "Nothing is pending.\n"
+    assert three.done("pending") == "Nothing to do: the database is up to date.\n"
 
 
 def test_history_marks_branches_merges_and_all_heads(project: Project) -> None:

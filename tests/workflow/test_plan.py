@@ -88,7 +88,7 @@ def test_plan_for_programs(cities: Project) -> None:
 
 def test_nothing_is_pending(cities: Project) -> None:
     cities.done("migrate")
-    assert cities.done("pending") == "Nothing is pending.\n"
+    assert cities.done("pending") == "Nothing to do: the database is up to date.\n"
     assert json.loads(cities.done("pending", "--format", "json"))["pending"] == []
 
 

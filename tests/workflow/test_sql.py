@@ -47,7 +47,7 @@ def test_sql_tells_what_it_wrote(project: Project) -> None:
 
 
 def test_sql_again_has_nothing_to_do(three: Project) -> None:
-    assert three.done("sql") == "sql/ is fresh.\n"
+    assert three.done("sql") == "Nothing to do: sql/ is fresh.\n"
 
 
 def test_new_revision_adds_its_two_files_and_touches_two_more(three: Project) -> None:
@@ -282,7 +282,7 @@ def test_history_in_order_passes_the_check(project: Project) -> None:
     project.lay_out(ONE, models=CITIES_MODEL).done("sql")
     assert project.done("check").splitlines()[:3] == [
         "ok  one head",
-        "ok  1 docstrings agree with the code",
+        "ok  1 docstring agrees with the code",
         "ok  models equal revisions",
     ]
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pybase import present
 from pybase.migrate.autogenerate.parts import Step
 from pybase.migrate.autogenerate.request import Outcome
 from pybase.settings import Settings
+from pybase.words import counted
 
 _MOST_FILES = 8
 """SQL files that are listed one by one."""
@@ -15,7 +17,7 @@ def lines(outcome: Outcome, settings: Settings) -> Iterator[str]:
     """Yield the lines to print, the most wanted last."""
     yield from _files(outcome, settings)
     yield from _section("What it does", _steps(outcome))
-    yield from _section("Seen on a scratch database", outcome.effects)
+    yield from _section("Seen on a scratch database", _effects(outcome))
     yield from _section("DATA THAT GO", outcome.losses)
     yield from _section("Hazards", outcome.hazards)
     yield from _section("Accepted for the way back only", outcome.way_back)
@@ -37,13 +39,17 @@ def _files(outcome: Outcome, settings: Settings) -> Iterator[str]:
     if len(names) <= _MOST_FILES:
         yield from (f"wrote  {name}" for name in names)
     else:
-        yield f"wrote  {settings.options.sql}/  ({len(names)} files)"
+        yield f"wrote  {settings.options.sql}/  ({counted(len(names), 'file')})"
 
 
 def _steps(outcome: Outcome) -> Iterator[str]:
     for path, step in zip(outcome.revisions, outcome.steps, strict=False):
         revision = next((word for word in path.stem.split("_") if len(word) == 12), path.stem)
         yield f"{revision}  {_told(step)}"
+
+
+def _effects(outcome: Outcome) -> list[str]:
+    return present.table([each.split("  ", 1) for each in outcome.effects])
 
 
 def _told(step: Step) -> str:

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 import psycopg
 
 from pybase.migrate.catalog.read import CatalogObject, read_objects
+from pybase.words import counted
 
 __all__ = [
     "CatalogObject",
@@ -151,7 +152,7 @@ def _lines(change: Change, parts: int, before: str, after: str) -> Iterator[str]
     """Yield one change as lines: what it is about, then the definitions that tell it apart."""
     if change.before is None or change.after is None:
         side = after if change.before is None else before
-        more = f", with {parts} object{'s' * (parts > 1)} of its own" if parts else ""
+        more = f", with {counted(parts, 'object')} of its own" if parts else ""
         yield f"only in {side}: {change.identity}{more}"
         return
     width = max(len(before), len(after))

@@ -15,7 +15,8 @@ from pybase.migrate.effects import Report
 from pybase.migrate.lint import Line
 from pybase.migrate.review.cards import Card, Way
 from pybase.migrate.review.review import Review
-from pybase.migrate.review.verdict import counted, verdict, wait, worst
+from pybase.migrate.review.verdict import verdict, wait, worst
+from pybase.words import counted
 
 MOST_CHARACTERS = 60_000
 """GitHub refuses a comment of more than 65,536 characters."""

@@ -18,13 +18,13 @@ from pygments.lexers.sql import PostgresLexer
 from pygments.token import Comment, Keyword, Name, Number, String, is_token_subtype
 
 from pybase.migrate import live
-from pybase.migrate.bars import duration
 from pybase.migrate.comments import LOCKS, what_is_done
-from pybase.migrate.plan import Meeting
+from pybase.migrate.plan import as_it_is_now
 from pybase.migrate.review import diagram, graph
 from pybase.migrate.review.cards import Card
 from pybase.migrate.review.review import Review
-from pybase.migrate.review.verdict import counted, verdict, wait, worst
+from pybase.migrate.review.verdict import verdict, wait, worst
+from pybase.words import counted, duration, size
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -91,17 +91,6 @@ _CLASSES = (
 )
 
 
-def _size_now(meeting: Meeting | None) -> str:
-    """Say how large a table is, and about how long what depends on that takes."""
-    if meeting is None or meeting.now is None:
-        return ""
-    said = f"{live.rows_text(meeting.now)}, {live.size(meeting.now.total_bytes)}"
-    if meeting.seconds is None:
-        return said
-    took = f"about {duration(meeting.seconds)}" if meeting.seconds >= 1 else "under a second"
-    return f"{said}: {took}"
-
-
 def _open_hazards(card: Card) -> int:
     return sum(line.accepted is None for line in card.hazards)
 
@@ -111,6 +100,7 @@ def _digest(text: str) -> str:
 
 
 _WORDS: dict[str, Any] = {
+    "as_it_is_now": as_it_is_now,
     "counted": counted,
     "digest": _digest,
     "done": what_is_done,
@@ -119,8 +109,7 @@ _WORDS: dict[str, Any] = {
     "locks": LOCKS,
     "open_hazards": _open_hazards,
     "rows_text": live.rows_text,
-    "size": live.size,
-    "size_now": _size_now,
+    "size": size,
     "wait": wait,
     "worst": worst,
 }

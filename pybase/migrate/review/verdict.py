@@ -7,6 +7,7 @@ from pybase.migrate.effects import Touch
 from pybase.migrate.hazards import ERROR
 from pybase.migrate.modes import ACCESS_EXCLUSIVE, SHARE
 from pybase.migrate.review.cards import Card
+from pybase.words import counted
 
 _MOST_NAMES = 3
 
@@ -62,11 +63,6 @@ def verdict(cards: Sequence[Card]) -> str:
     parts = [*(_blocks(cards) or ["blocks nothing"]), *_changes(cards)]
     parts += [*_losses(cards), *_unseen(cards)]
     return f"{counted(len(cards), 'revision')}: {'; '.join([*parts, *_hazards(cards)])}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _blocks(cards: Iterable[Card]) -> list[str]:
