@@ -36,6 +36,16 @@ def test_readme_shows_a_file_as_it_is() -> None:
     assert text == actual, f"README.md does not show {path} as it is. Copy it there."
 
 
+def test_readme_draws_what_refers_to_what_as_it_is() -> None:
+    drawn, known = (
+        re.findall(r'^    "\w+" \S+ "\w+" : .*$', (ROOT / name).read_text("utf-8"), re.MULTILINE)
+        for name in ("README.md", "docs/schema.md")
+    )
+    assert drawn == known != [], (
+        "README.md does not draw docs/schema.md: copy its lines."
+    )
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text("utf-8"))

@@ -9,7 +9,7 @@ from pybase.migrate.autogenerate.request import Outcome
 from pybase.settings import Settings
 from pybase.words import counted
 
-_MOST_FILES = 8
+_MOST_FILES = 5
 """SQL files that are listed one by one."""
 
 
@@ -35,11 +35,13 @@ def lines(outcome: Outcome, settings: Settings) -> Iterator[str]:
 def _files(outcome: Outcome, settings: Settings) -> Iterator[str]:
     for path in outcome.revisions:
         yield f"wrote  {_relative(path, settings)}"
-    names = [settings.written_name(name) for name in outcome.sql]
-    if len(names) <= _MOST_FILES:
-        yield from (f"wrote  {name}" for name in names)
-    else:
-        yield f"wrote  {settings.options.sql}/  ({counted(len(names), 'file')})"
+    is_long = len(outcome.sql) > _MOST_FILES
+    inside = [name for name in outcome.sql if is_long and not name.startswith("../")]
+    for name in outcome.sql:
+        if name not in inside:
+            yield f"wrote  {settings.written_name(name)}"
+    if inside:
+        yield f"wrote  {settings.options.sql}/  ({counted(len(inside), 'file')})"
 
 
 def _steps(outcome: Outcome) -> Iterator[str]:
