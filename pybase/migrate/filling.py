@@ -12,6 +12,7 @@ import psycopg
 
 from pybase.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.migrate.backfill import STATEMENT
+from pybase.migrate.names import plain
 from pybase.migrate.progress import Progress
 from pybase.migrate.target import Database, connect
 from pybase.settings import Settings
@@ -19,7 +20,10 @@ from pybase.settings import Settings
 
 @dataclass(frozen=True)
 class Declared:
-    """A backfill that a revision declares, as its committed SQL file holds it."""
+    """A backfill that a revision declares, as its committed SQL file holds it.
+
+    `table` is named as people type it.
+    """
 
     revision: str
     title: str
@@ -37,7 +41,7 @@ def _in_file(path: Path) -> list[Declared]:
     text = path.read_text(encoding="utf-8")
     head = re.match(r"-- (?P<title>.*)\n(?:--.*\n)*?-- revision +(?P<revision>\w+),", text)
     return [
-        Declared(head["revision"], head["title"], each["table"], each["statement"])
+        Declared(head["revision"], head["title"], plain(each["table"]), each["statement"])
         for each in STATEMENT.finditer(text)
         if head
     ]

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pybase.migrate.concern import LABEL, Colour, Concern, Situation
+from pybase.migrate.concern import Colour, Concern, Situation
 from pybase.migrate.modes import MODES
+from pybase.migrate.names import LABEL
 
 HELD_S = 1
 """A lock that is held for less is traffic."""

@@ -1,9 +1,9 @@
 """Filling a column of a table that is in use: in batches that commit, to be resumed at any time."""
 
 from pybase.migrate.autogenerate import source
-from pybase.migrate.autogenerate.names import plain, raw, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Column
+from pybase.migrate.names import plain, raw, shown
 
 PAGES = 200
 """Pages of a table, 8 kB each, that one batch goes through."""
