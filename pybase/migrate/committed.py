@@ -49,7 +49,7 @@ class Step:
     @property
     def is_blocking(self) -> bool:
         """Whether the rehearsal saw it stand in others' way, or nobody knows."""
-        header = re.match(r"(?:--.*\n)*", self.text)
+        header = _HEADER.match(self.text)
         return bool(header and _BLOCKING.search(header[0]))
 
     @cached_property
@@ -160,14 +160,15 @@ def read(settings: Settings) -> Committed | None:
     if not all(len(line) == 5 for line in lines):
         return Committed(stale=f"{MANIFEST} is not as it was written")
     revisions = {digest(path.read_bytes()): path for path in _revision_files(settings)}
+    folders = settings.sql / "upgrade", settings.sql / "downgrade"
     entries = []
     for revision, parents, source, *digests in lines:
         path = revisions.pop(source, None)
         if path is None:
             return Committed(stale=f"revision {revision} has changed, or is gone")
         texts = [
-            _verified(settings.sql / way / f"{path.stem}.sql", wanted)
-            for way, wanted in zip(("upgrade", "downgrade"), digests, strict=True)
+            _verified(folder / f"{path.stem}.sql", wanted)
+            for folder, wanted in zip(folders, digests, strict=True)
         ]
         if None in texts:
             return Committed(stale=f"the SQL of revision {revision} has changed, or is gone")
@@ -247,13 +248,12 @@ _UNUSUAL = {"version_locations", "recursive_version_locations", "sourceless"}
 
 def _blocks(statements: Iterable[str]) -> Iterable["Block"]:
     """Find the transactions that sqlfiles wrote as BEGIN, a lock timeout, and COMMIT."""
-    from pybase.migrate.statements import Block, words
+    from pybase.migrate.statements import Block
 
     inside: list[str] | None = None
     is_begun = False
     for statement in statements:
-        is_short = len(statement) < _LONGEST_FRAME or statement.startswith("--")
-        frame = " ".join(words(statement)) if is_short else ""
+        frame = _HEADER.sub("", statement)
         if is_begun and frame.startswith("SET LOCAL lock_timeout"):
             is_begun = False
         elif frame == "BEGIN" and inside is None:
@@ -269,4 +269,4 @@ def _blocks(statements: Iterable[str]) -> Iterable["Block"]:
         yield Block(tuple(inside), transactional=True)
 
 
-_LONGEST_FRAME = 60
+_HEADER = re.compile(r"\A(?:--.*\n|\n)+")
