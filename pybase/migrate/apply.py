@@ -174,12 +174,12 @@ def _steps(job: Job, reviewed: Committed, at: tuple[str, ...]) -> list[Step] | N
 
 def _as_alembic_means(job: Job, reviewed: Committed, at: tuple[str, ...]) -> list[Step]:
     """Let Alembic find a destination that is not plain, and say what is wrong with it."""
-    from pybase.migrate import history, online
+    from pybase.migrate import history
 
     revisions = history.read(job.settings)
     revisions.require_known(at)
     with history.explained():
-        path = online.path(revisions, at, job.destination, is_upgrade=job.is_upgrade)
+        path = revisions.steps(at, job.destination, is_upgrade=job.is_upgrade)
     found = [reviewed.get(each.revision.revision, is_upgrade=each.is_upgrade) for each in path]
     return [step for step in found if step is not None]
 

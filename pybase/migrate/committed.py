@@ -10,12 +10,13 @@ from configparser import ConfigParser, Error
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
 from pybase.files import digest
 from pybase.migrate import ledger
+from pybase.migrate.modes import LOCKS, SHARE
 from pybase.settings import Settings
 
 if TYPE_CHECKING:  # reading a manifest needs no grammar
@@ -66,7 +67,11 @@ class Step:
         return found[1] if found else None
 
 
-_BLOCKING = re.compile(r": blocks (?:reads|writes)|^-- (?:loses|unseen|hazards) ", re.MULTILINE)
+_BLOCKING = re.compile(
+    f": (?:{'|'.join(sorted({blocks for _, blocks in LOCKS[SHARE:]}))})"
+    "|^-- (?:loses|unseen|hazards) ",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -150,15 +155,36 @@ _VERSION = re.compile(
 )
 
 
+class Line(NamedTuple):
+    """A line of the manifest: a revision, its parents, and the digests of its three files."""
+
+    revision: str
+    parents: str
+    source: str
+    upgrade: str
+    downgrade: str
+
+
+def manifest(settings: Settings) -> list[Line] | None:
+    """Read the manifest; None where there is none. Raises ValueError where it is no manifest."""
+    try:
+        text = (settings.sql / MANIFEST).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    if not all(len(line) == len(Line._fields) for line in lines):
+        raise ValueError(f"{MANIFEST} is not as it was written")
+    return [Line(*line) for line in lines]
+
+
 def read(settings: Settings) -> Committed | None:
     """Read `sql/` and compare it with the revisions; None where there is no manifest."""
     try:
-        manifest = (settings.sql / MANIFEST).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        lines = manifest(settings)
+    except ValueError as error:
+        return Committed(stale=str(error))
+    if lines is None:
         return None
-    lines = [line.split() for line in manifest.splitlines() if not line.startswith("#")]
-    if not all(len(line) == 5 for line in lines):
-        return Committed(stale=f"{MANIFEST} is not as it was written")
     revisions = {digest(path.read_bytes()): path for path in _revision_files(settings)}
     folders = settings.sql / "upgrade", settings.sql / "downgrade"
     entries = []
@@ -167,7 +193,7 @@ def read(settings: Settings) -> Committed | None:
         if path is None:
             return Committed(stale=f"revision {revision} has changed, or is gone")
         texts = [
-            _verified(folder / f"{path.stem}.sql", wanted)
+            verified(folder / f"{path.stem}.sql", wanted)
             for folder, wanted in zip(folders, digests, strict=True)
         ]
         if None in texts:
@@ -211,7 +237,8 @@ def digests(settings: Settings) -> Callable[[str, bool], str | None]:
     return digest_of
 
 
-def _verified(path: Path, wanted: str) -> str | None:
+def verified(path: Path, wanted: str) -> str | None:
+    """Return the text of a file that has the digest which the manifest says."""
     try:
         content = path.read_bytes()
     except OSError:

@@ -6,11 +6,11 @@ two of the same backfill take turns, and one that `migrate` finds done is over a
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 
 from pybase.errors import CheckFailedError, DatabaseError, UsageError
+from pybase.migrate import headers
 from pybase.migrate.backfill import STATEMENT
 from pybase.migrate.names import plain
 from pybase.migrate.progress import Progress
@@ -34,16 +34,17 @@ class Declared:
 def declared(settings: Settings) -> list[Declared]:
     """Return every backfill of the upgrades in `sql/`, in the order of their files."""
     files = sorted((settings.sql / "upgrade").glob("*.sql"))
-    return [found for path in files for found in _in_file(path)]
+    return [found for path in files for found in _in_text(path.read_text(encoding="utf-8"))]
 
 
-def _in_file(path: Path) -> list[Declared]:
-    text = path.read_text(encoding="utf-8")
-    head = re.match(r"-- (?P<title>.*)\n(?:--.*\n)*?-- revision +(?P<revision>\w+),", text)
+def _in_text(text: str) -> list[Declared]:
+    try:
+        head = headers.parse(text)
+    except ValueError:
+        return []
     return [
-        Declared(head["revision"], head["title"], plain(each["table"]), each["statement"])
+        Declared(head.revision, head.title, plain(each["table"]), each["statement"])
         for each in STATEMENT.finditer(text)
-        if head
     ]
 
 

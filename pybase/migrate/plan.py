@@ -14,9 +14,9 @@ import psycopg
 
 from pybase.migrate import live
 from pybase.migrate.bars import duration
-from pybase.migrate.comments import LOCKS
 from pybase.migrate.headers import Header, Table
 from pybase.migrate.live import Live
+from pybase.migrate.modes import LOCKS
 
 RATES_MB_S = {"scan": 500, "rewrite": 40, "change": 30, "index": 50, "gin": 9}
 """Measured on 2 cores with 1,000,000 records, 286 MB, all of it in memory."""
