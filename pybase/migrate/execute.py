@@ -70,7 +70,7 @@ class Runner:
         """Forget what the step before has set, as if each were a file in a psql of its own."""
         self._send("DISCARD ALL")
         is_new = self.connection.info.server_version >= _HAS_TRANSACTION_TIMEOUT
-        self._send(_TIMEOUTS + ("; SET transaction_timeout = 0" if is_new else ""))
+        self._send(*_TIMEOUTS, *(["SET transaction_timeout = 0"] if is_new else []))
         if self._can_check:
             try:
                 self._send("SET client_connection_check_interval = '2s'")
@@ -128,10 +128,11 @@ class Runner:
         self.echo(f"{statement};")
 
     def _send(self, *statements: str) -> None:
-        """Send what is held and `statements` at once.
+        """Send what is held and `statements`, each one statement, at once.
 
         What is held goes first, so it needs no way to the server of its own: to and fro takes
-        longer than most statements. The server stops at the first that fails.
+        longer than most statements. The server stops at the first that fails, and the answers
+        before that tell which it is.
         """
         texts, self._held = [*self._held, *statements], []
         if not texts:
@@ -198,7 +199,7 @@ def _parted(block: Block) -> tuple[Sequence[str], Sequence[str]]:
 _PLAIN = re.compile(
     r"(?:--[^\n]*\n|\n)*"
     "(?:ALTER TABLE|COMMENT ON|CREATE (?:TABLE|(?:UNIQUE )?INDEX)|DELETE FROM|DROP INDEX"
-    f"|INSERT INTO|UPDATE) (?!.*(?:set_config|{ledger.TABLE}))",
+    f"|INSERT INTO|UPDATE) (?!.*(?:set_config|pg_settings|{ledger.TABLE}))",
     re.DOTALL,
 )
 """What leaves a session's settings and the ledger as they were, by the begin of its text: to look
@@ -207,8 +208,9 @@ again after each revision would take longer than most revisions."""
 _HAS_TRANSACTION_TIMEOUT = 170000
 
 _TIMEOUTS = (
-    "SET statement_timeout = 0; SET lock_timeout = 0;"
-    f" SET idle_in_transaction_session_timeout = '{IDLE_S}s'"
+    "SET statement_timeout = 0",
+    "SET lock_timeout = 0",
+    f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'",
 )
 """A role's or a database's own timeouts are meant for its application, not for a migration."""
 
