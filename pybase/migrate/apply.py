@@ -175,12 +175,12 @@ def _steps(job: Job, reviewed: Committed, at: tuple[str, ...]) -> list[Step] | N
 
 def _as_alembic_means(job: Job, reviewed: Committed, at: tuple[str, ...]) -> list[Step]:
     """Let Alembic find a destination that is not plain, and say what is wrong with it."""
-    from pybase.migrate import history, online
+    from pybase.migrate import history
 
     revisions = history.read(job.settings)
     revisions.require_known(at)
     with history.explained():
-        path = online.path(revisions, at, job.destination, is_upgrade=job.is_upgrade)
+        path = revisions.steps(at, job.destination, is_upgrade=job.is_upgrade)
     found = [reviewed.get(each.revision.revision, is_upgrade=each.is_upgrade) for each in path]
     return [step for step in found if step is not None]
 
@@ -208,8 +208,8 @@ def _apply(
 
     ladder = Ladder(guard, connection.info.backend_pid, job.settings.options.migrate, job.note)
     progress = Progress(job.database, connection.info.backend_pid)
-    runner = Runner(connection, ladder, reviewed.version_table or "", job.note, progress, job.echo)
-    with progress:
+    runner = Runner(connection, ladder, job.note, progress, job.echo)
+    with ladder, progress:
         return _run_all(job, steps, runner)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from textwrap import dedent, indent
 
 from pybase.files import digest
+from pybase.migrate.names import LONGEST, quote
 
 BUDGET_MS = 100
 """How long one batch may take: as long as a writer may have to wait for one of its rows."""
@@ -31,7 +32,6 @@ PREFIX = "backfill_"
 """How the names of the tables begin that keep where a backfill stands."""
 
 _QUOTE = "$backfill$"
-_NAME_LIMIT = 63
 _FINGERPRINT = 8
 
 
@@ -55,7 +55,7 @@ class Backfill:
         """The name of the table that keeps where this backfill stands; another one has another."""
         text = "\n".join((self.set, self.where, *self.key))
         tail = f"_{digest(text.encode())[:_FINGERPRINT]}"
-        head = f"{PREFIX}{self.table}".encode()[: _NAME_LIMIT - len(tail)]
+        head = f"{PREFIX}{self.table}".encode()[: LONGEST - len(tail)]
         return head.decode(errors="ignore") + tail
 
 
@@ -69,11 +69,11 @@ def render(backfill: Backfill) -> str:
             raise ValueError(f"the {name} of a backfill must be one piece of SQL, not {text!r}")
     if not backfill.key or isinstance(backfill.key, str):
         raise ValueError("the key of a backfill must be a list of columns")
-    keys = [_quoted(column) for column in backfill.key]
-    schema = f"{_quoted(backfill.schema)}." if backfill.schema else ""
+    keys = [quote(column) for column in backfill.key]
+    schema = f"{quote(backfill.schema)}." if backfill.schema else ""
     return _LOOP.format(
-        table=f"{schema}{_quoted(backfill.table)}",
-        cursor=f"{schema}{_quoted(backfill.cursor)}",
+        table=f"{schema}{quote(backfill.table)}",
+        cursor=f"{schema}{quote(backfill.cursor)}",
         keys=", ".join(keys),
         from_here=", ".join(f"here.{column}" for column in keys),
         to_there=", ".join(f"there.{column}" for column in keys),
@@ -87,15 +87,6 @@ def render(backfill: Backfill) -> str:
         passes=MOST_PASSES,
         quote=_QUOTE,
     )
-
-
-def is_backfill(statement: str) -> bool:
-    """Whether a statement is the loop of a backfill."""
-    return statement.lstrip().startswith(f"DO {_QUOTE}")
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
 
 
 def _laid_out(sql: str, margin: int) -> str:

@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from pybase.migrate.hazards import Finding, reason_for
-from pybase.migrate.modes import SHARE
+from pybase.migrate.modes import LOCKS, SHARE
 
 if TYPE_CHECKING:
     from pybase.migrate.effects import Report, Touch
@@ -17,18 +17,6 @@ WIDTH = 97
 """Longest comment behind its `-- `, in characters."""
 
 _MOST_TABLES = 12
-
-LOCKS = (
-    ("ACCESS SHARE", "blocks nothing"),
-    ("ROW SHARE", "blocks nothing"),
-    ("ROW EXCLUSIVE", "blocks nothing"),
-    ("SHARE UPDATE EXCLUSIVE", "blocks nothing but other DDL"),
-    ("SHARE", "blocks writes"),
-    ("SHARE ROW EXCLUSIVE", "blocks writes"),
-    ("EXCLUSIVE", "blocks writes"),
-    ("ACCESS EXCLUSIVE", "blocks reads and writes"),
-)
-"""By rank in `modes.MODES`: the manual's name, and who has to wait."""
 
 NOT_REHEARSED = "not rehearsed, because this revision's upgrade, or one before it, cannot be run"
 """A direction of which nothing is known must not look harmless."""

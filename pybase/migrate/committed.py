@@ -10,12 +10,13 @@ from configparser import ConfigParser, Error
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
 from pybase.files import digest
 from pybase.migrate import ledger
+from pybase.migrate.modes import LOCKS, SHARE
 from pybase.settings import Settings
 
 if TYPE_CHECKING:  # reading a manifest needs no grammar
@@ -49,7 +50,7 @@ class Step:
     @property
     def is_blocking(self) -> bool:
         """Whether the rehearsal saw it stand in others' way, or nobody knows."""
-        header = re.match(r"(?:--.*\n)*", self.text)
+        header = _HEADER.match(self.text)
         return bool(header and _BLOCKING.search(header[0]))
 
     @cached_property
@@ -66,7 +67,11 @@ class Step:
         return found[1] if found else None
 
 
-_BLOCKING = re.compile(r": blocks (?:reads|writes)|^-- (?:loses|unseen|hazards) ", re.MULTILINE)
+_BLOCKING = re.compile(
+    f": (?:{'|'.join(sorted({blocks for _, blocks in LOCKS[SHARE:]}))})"
+    "|^-- (?:loses|unseen|hazards) ",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -150,24 +155,46 @@ _VERSION = re.compile(
 )
 
 
+class Line(NamedTuple):
+    """A line of the manifest: a revision, its parents, and the digests of its three files."""
+
+    revision: str
+    parents: str
+    source: str
+    upgrade: str
+    downgrade: str
+
+
+def manifest(settings: Settings) -> list[Line] | None:
+    """Read the manifest; None where there is none. Raises ValueError where it is no manifest."""
+    try:
+        text = (settings.sql / MANIFEST).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    lines = [line.split() for line in text.splitlines() if not line.startswith("#")]
+    if not all(len(line) == len(Line._fields) for line in lines):
+        raise ValueError(f"{MANIFEST} is not as it was written")
+    return [Line(*line) for line in lines]
+
+
 def read(settings: Settings) -> Committed | None:
     """Read `sql/` and compare it with the revisions; None where there is no manifest."""
     try:
-        manifest = (settings.sql / MANIFEST).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        lines = manifest(settings)
+    except ValueError as error:
+        return Committed(stale=str(error))
+    if lines is None:
         return None
-    lines = [line.split() for line in manifest.splitlines() if not line.startswith("#")]
-    if not all(len(line) == 5 for line in lines):
-        return Committed(stale=f"{MANIFEST} is not as it was written")
     revisions = {digest(path.read_bytes()): path for path in _revision_files(settings)}
+    folders = settings.sql / "upgrade", settings.sql / "downgrade"
     entries = []
     for revision, parents, source, *digests in lines:
         path = revisions.pop(source, None)
         if path is None:
             return Committed(stale=f"revision {revision} has changed, or is gone")
         texts = [
-            _verified(settings.sql / way / f"{path.stem}.sql", wanted)
-            for way, wanted in zip(("upgrade", "downgrade"), digests, strict=True)
+            verified(folder / f"{path.stem}.sql", wanted)
+            for folder, wanted in zip(folders, digests, strict=True)
         ]
         if None in texts:
             return Committed(stale=f"the SQL of revision {revision} has changed, or is gone")
@@ -210,7 +237,8 @@ def digests(settings: Settings) -> Callable[[str, bool], str | None]:
     return digest_of
 
 
-def _verified(path: Path, wanted: str) -> str | None:
+def verified(path: Path, wanted: str) -> str | None:
+    """Return the text of a file that has the digest which the manifest says."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -247,13 +275,12 @@ _UNUSUAL = {"version_locations", "recursive_version_locations", "sourceless"}
 
 def _blocks(statements: Iterable[str]) -> Iterable["Block"]:
     """Find the transactions that sqlfiles wrote as BEGIN, a lock timeout, and COMMIT."""
-    from pybase.migrate.statements import Block, words
+    from pybase.migrate.statements import Block
 
     inside: list[str] | None = None
     is_begun = False
     for statement in statements:
-        is_short = len(statement) < _LONGEST_FRAME or statement.startswith("--")
-        frame = " ".join(words(statement)) if is_short else ""
+        frame = _HEADER.sub("", statement)
         if is_begun and frame.startswith("SET LOCAL lock_timeout"):
             is_begun = False
         elif frame == "BEGIN" and inside is None:
@@ -269,4 +296,4 @@ def _blocks(statements: Iterable[str]) -> Iterable["Block"]:
         yield Block(tuple(inside), transactional=True)
 
 
-_LONGEST_FRAME = 60
+_HEADER = re.compile(r"\A(?:--.*\n|\n)+")

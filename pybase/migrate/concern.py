@@ -59,7 +59,3 @@ class Situation:
         row: tuple[Any, ...] | None = self.connection.execute(query.encode()).fetchone()
         assert row is not None
         return row
-
-
-LABEL = "CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END"
-"""The name of a table `c` in a schema `n`, as headers write it."""

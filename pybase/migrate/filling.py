@@ -6,12 +6,13 @@ two of the same backfill take turns, and one that `migrate` finds done is over a
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 
 from pybase.errors import CheckFailedError, DatabaseError, UsageError
+from pybase.migrate import headers
 from pybase.migrate.backfill import STATEMENT
+from pybase.migrate.names import plain
 from pybase.migrate.progress import Progress
 from pybase.migrate.target import Database, connect
 from pybase.settings import Settings
@@ -19,7 +20,10 @@ from pybase.settings import Settings
 
 @dataclass(frozen=True)
 class Declared:
-    """A backfill that a revision declares, as its committed SQL file holds it."""
+    """A backfill that a revision declares, as its committed SQL file holds it.
+
+    `table` is named as people type it.
+    """
 
     revision: str
     title: str
@@ -30,16 +34,17 @@ class Declared:
 def declared(settings: Settings) -> list[Declared]:
     """Return every backfill of the upgrades in `sql/`, in the order of their files."""
     files = sorted((settings.sql / "upgrade").glob("*.sql"))
-    return [found for path in files for found in _in_file(path)]
+    return [found for path in files for found in _in_text(path.read_text(encoding="utf-8"))]
 
 
-def _in_file(path: Path) -> list[Declared]:
-    text = path.read_text(encoding="utf-8")
-    head = re.match(r"-- (?P<title>.*)\n(?:--.*\n)*?-- revision +(?P<revision>\w+),", text)
+def _in_text(text: str) -> list[Declared]:
+    try:
+        head = headers.parse(text)
+    except ValueError:
+        return []
     return [
-        Declared(head["revision"], head["title"], each["table"], each["statement"])
+        Declared(head.revision, head.title, plain(each["table"]), each["statement"])
         for each in STATEMENT.finditer(text)
-        if head
     ]
 
 

@@ -6,11 +6,12 @@ on the way down. It changes nothing, and raises to stop the run.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from pybase.migrate import headers, preflight
+from pybase.migrate.committed import Step
 from pybase.migrate.concern import Concern, Situation
 from pybase.migrate.headers import Header
 from pybase.migrate.losses import Consent, require_consent
@@ -18,14 +19,6 @@ from pybase.migrate.target import Database
 
 if TYPE_CHECKING:
     from pybase.migrate.history import History
-
-
-class HasText(Protocol):
-    """A step of the way, with the text of its SQL file."""
-
-    @property
-    def text(self) -> str:
-        """The whole file."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ class Guard:
     consent: Consent | None = None
 
     def __call__(
-        self, connection: psycopg.Connection[Any], steps: Sequence[HasText], at: tuple[str, ...]
+        self, connection: psycopg.Connection[Any], steps: Sequence[Step], at: tuple[str, ...]
     ) -> None:
         """Look before the steps of committed SQL, over an autocommit connection.
 

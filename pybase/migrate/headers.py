@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybase.files import digest
-from pybase.migrate.comments import LOCKS
+from pybase.migrate.committed import MANIFEST, manifest, verified
 from pybase.migrate.hazards import ERROR, HAZARDS
+from pybase.migrate.modes import LOCKS
 
 if TYPE_CHECKING:
     from alembic.script import Script
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class Table:
     """What a direction was seen to do to a table that was there before.
 
-    `lock` is a rank in `comments.LOCKS`, `text` what the header says of it.
+    `lock` is a rank in `modes.LOCKS`, `text` what the header says of it.
     """
 
     relation: str
@@ -151,7 +152,7 @@ def of(history: "History", scripts: Sequence["Script"], *, is_upgrade: bool = Tr
     Raises as build does.
     """
     way = "upgrade" if is_upgrade else "downgrade"
-    texts = [_committed(history, each, way) for each in scripts]
+    texts = _committed(history, scripts, way)
     if all(text is not None for text in texts):
         return [parse(text or "") for text in texts]
     from pybase.migrate import build, sqlfiles
@@ -170,36 +171,38 @@ def of(history: "History", scripts: Sequence["Script"], *, is_upgrade: bool = Tr
     ]
 
 
-def committed(history: "History", script: "Script", *, is_upgrade: bool = True) -> Header:
-    """Return the header of a committed file, and nothing is rendered for it.
+def committed(
+    history: "History", scripts: Sequence["Script"], *, is_upgrade: bool = True
+) -> list[Header]:
+    """Return the headers of committed files, and nothing is rendered for them.
 
-    It is without a word where that file is not fresh, or where a project keeps no `sql/`.
+    One is without a word where its file is not fresh, or where a project keeps no `sql/`.
     """
-    text = _committed(history, script, "upgrade" if is_upgrade else "downgrade")
-    if text is not None:
-        return parse(text)
-    return Header(script.revision, script.doc, "", "", is_fresh=not _keeps_sql(history))
+    texts = _committed(history, scripts, "upgrade" if is_upgrade else "downgrade")
+    is_fresh = not _keeps_sql(history)
+    return [
+        Header(script.revision, script.doc, "", "", is_fresh=is_fresh)
+        if text is None
+        else parse(text)
+        for script, text in zip(scripts, texts, strict=True)
+    ]
 
 
 def _keeps_sql(history: "History") -> bool:
-    return (history.settings.sql / "manifest.txt").is_file()
+    return (history.settings.sql / MANIFEST).is_file()
 
 
-def _committed(history: "History", script: "Script", way: str) -> str | None:
-    """Return the text of a file that is as the manifest says, as its revision is."""
-    folder = history.settings.sql
-    path = Path(script.path)
+def _committed(history: "History", scripts: Sequence["Script"], way: str) -> list[str | None]:
+    """Return the text of each file that is as the manifest says, as its revision is."""
+    folder = history.settings.sql / way
     try:
-        content = (folder / way / f"{path.stem}.sql").read_bytes()
-        manifest = (folder / "manifest.txt").read_text(encoding="utf-8")
-        source = digest(path.read_bytes())
-    except OSError:
-        return None
-    pattern = rf"^{re.escape(script.revision)} \S+ (\w+) (\w+) (\w+)$"
-    found = re.search(pattern, manifest, re.MULTILINE)
-    if found is None or (found[1], found[2 if way == "upgrade" else 3]) != (
-        source,
-        digest(content),
-    ):
-        return None
-    return content.decode("utf-8")
+        lines = {line.revision: line for line in manifest(history.settings) or ()}
+    except ValueError:
+        lines = {}
+    texts = []
+    for script in scripts:
+        path, line = Path(script.path), lines.get(script.revision)
+        is_same = line is not None and digest(path.read_bytes()) == line.source
+        wanted = getattr(line, way) if is_same else ""
+        texts.append(verified(folder / f"{path.stem}.sql", wanted))
+    return texts

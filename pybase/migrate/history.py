@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from alembic.config import Config
+from alembic.runtime.migration import RevisionStep
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
@@ -66,35 +66,36 @@ class History:
             )
         return self.heads[0]
 
-    def pending(self, current: tuple[str, ...]) -> tuple[Script, ...]:
-        """Return the revisions that `upgrade heads` would still run, in that order.
-
-        Raises CheckFailedError when the database is at a revision that is not in this checkout.
-        """
-        self.require_known(current)
-        with explained(self):
-            found = list(self.scripts.iterate_revisions("heads", current, implicit_base=True))
-        return tuple(reversed(found))
-
     def upgrade_path(self, current: tuple[str, ...], destination: str) -> tuple[Script, ...]:
         """Return what an upgrade to `destination` would run on a database at `current`, in order.
 
-        Raises as `pending`, UsageError for a destination that is none, CheckFailedError for
-        `head` where there are two.
+        Raises UsageError for a destination that is none, CheckFailedError for `head` where there
+        are two, and when the database is at a revision that is not in this checkout.
         """
         if destination == "head":
             self.require_one_head()
-        self.require_known(current)
-        at: Any = current
-        with explained(self), complete():
-            return tuple(step.revision for step in self.scripts._upgrade_revs(destination, at))
+        return self._path(current, destination, is_upgrade=True)
 
     def downgrade_path(self, current: tuple[str, ...], destination: str) -> tuple[Script, ...]:
         """Return what a downgrade to `destination` would undo, in order. Raises as upgrade_path."""
+        return self._path(current, destination, is_upgrade=False)
+
+    def _path(
+        self, current: tuple[str, ...], destination: str, *, is_upgrade: bool
+    ) -> tuple[Script, ...]:
         self.require_known(current)
-        at: Any = current
-        with explained(self), complete():
-            return tuple(step.revision for step in self.scripts._downgrade_revs(destination, at))
+        with explained(self):
+            steps = self.steps(current, destination, is_upgrade=is_upgrade)
+        return tuple(step.revision for step in steps)
+
+    def steps(
+        self, current: tuple[str, ...], destination: str, *, is_upgrade: bool
+    ) -> list[RevisionStep]:
+        """Return Alembic's own steps from `current` to `destination`; raises what Alembic does."""
+        find = self.scripts._upgrade_revs if is_upgrade else self.scripts._downgrade_revs
+        with complete():
+            found: list[RevisionStep] = find(destination, current)  # type: ignore[arg-type]
+        return found
 
     def require_known(self, current: tuple[str, ...]) -> None:
         """Refuse a database that is ahead of this checkout, with CheckFailedError."""

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pybase.migrate.concern import LABEL, Colour, Concern, Situation
+from pybase.migrate.concern import Colour, Concern, Situation
 from pybase.migrate.modes import MODES
+from pybase.migrate.names import LABEL
 from pybase.words import duration
 
 HELD_S = 1

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import psycopg
@@ -61,14 +62,35 @@ class Blocker:
         return f"{who}, for {duration(self.age_s)}: {shown}"
 
 
-@dataclass
 class Ladder:
-    """Tries something on one session; `observer` is another, which looks who is in the way."""
+    """Tries something on one session; `observer` is another, which looks who is in the way.
 
-    observer: psycopg.Connection[Any]
-    pid: int
-    options: MigrateOptions
-    tell: Callable[[str], None]
+    It looks while in a `with`, and only at what has waited for a moment.
+    """
+
+    def __init__(
+        self,
+        observer: psycopg.Connection[Any],
+        pid: int,
+        options: MigrateOptions,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._observer, self._pid = observer, pid
+        self._options, self._tell = options, tell
+        self._blockers: list[Blocker] = []
+        self._trying_since: float | None = None
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "Ladder":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
+    ) -> None:
+        self._is_over.set()
+        self._thread.join()
 
     def climb(self, attempt: Callable[[int], None], *, is_blocking: bool) -> int:
         """Call `attempt(lock_timeout_ms)` until it gets its locks; returns how many tries it took.
@@ -76,51 +98,48 @@ class Ladder:
         What blocks nobody may wait as long as it likes, up to the deadline. Raises OutOfTimeError,
         and what `attempt` raises beside RETRIED.
         """
-        deadline = time.monotonic() + self.options.deadline_s
-        wait_ms = float(self.options.lock_timeout_ms)
-        blockers: list[Blocker] = []
+        deadline = time.monotonic() + self._options.deadline_s
+        wait_ms = float(self._options.lock_timeout_ms)
+        self._blockers = []
         tries = 0
         while True:
             tries += 1
             left_ms = max(1, round((deadline - time.monotonic()) * 1000))
             try:
-                if tries == 1 and is_blocking:
-                    attempt(min(round(wait_ms), left_ms))
-                else:
-                    with self._looking(blockers):
-                        attempt(min(round(wait_ms), left_ms) if is_blocking else left_ms)
+                with self._looking():
+                    attempt(min(round(wait_ms), left_ms) if is_blocking else left_ms)
             except RETRIED:
                 if time.monotonic() >= deadline:
-                    raise OutOfTimeError(tries, blockers) from None
-                if tries == 2 and blockers:
-                    self.tell(f"Waiting for a lock: {blockers[0]}")
+                    raise OutOfTimeError(tries, self._blockers) from None
+                if tries == 2 and self._blockers:
+                    self._tell(f"Waiting for a lock: {self._blockers[0]}")
             else:
                 return tries
             pause = max(_PAUSE_S, wait_ms / 1000 * _PAUSE_FACTOR) * random.uniform(*_JITTER)  # noqa: S311
             time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
-            wait_ms = min(wait_ms * _GROWTH, float(self.options.lock_timeout_most_ms))
+            wait_ms = min(wait_ms * _GROWTH, float(self._options.lock_timeout_most_ms))
 
     @contextmanager
-    def _looking(self, blockers: list[Blocker]) -> Iterator[None]:
-        """Keep `blockers` as those that were last seen in the way."""
-        is_over = threading.Event()
-
-        def look() -> None:
-            while not is_over.wait(_LOOK_S):
-                try:
-                    rows = self.observer.execute(_BLOCKERS, [self.pid]).fetchall()
-                except psycopg.Error:
-                    return  # whoever uses the session itself will say what is wrong
-                if rows:
-                    blockers[:] = [Blocker(*row) for row in rows]
-
-        thread = threading.Thread(target=look, daemon=True)
-        thread.start()
+    def _looking(self) -> Iterator[None]:
+        """Let the thread look who is in the way while inside."""
+        self._trying_since = time.monotonic()
         try:
             yield
         finally:
-            is_over.set()
-            thread.join()
+            self._trying_since = None
+
+    def _watch(self) -> None:
+        """Keep `_blockers` as those that were last seen in the way."""
+        while not self._is_over.wait(_LOOK_S):
+            since = self._trying_since
+            if since is None or time.monotonic() - since < _LOOK_S:
+                continue
+            try:
+                rows = self._observer.execute(_BLOCKERS, [self._pid]).fetchall()
+            except psycopg.Error:
+                return  # whoever uses the session itself will say what is wrong
+            if rows and self._trying_since == since:
+                self._blockers = [Blocker(*row) for row in rows]
 
 
 _BLOCKERS = """

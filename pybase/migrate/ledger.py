@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from pybase.files import digest
+from pybase.migrate.names import literal
 
 TABLE = "migration_ledger"
 
@@ -60,7 +61,7 @@ def file_sql(table: str, revision: str, digest: str | None, *, is_upgrade: bool)
     return (
         "DO $$ BEGIN\n"
         f"    INSERT INTO {table} (revision, direction, digest)\n"
-        f"    VALUES ({_literal(revision)}, '{_direction(is_upgrade)}', {_literal(digest)});\n"
+        f"    VALUES ({literal(revision)}, '{_direction(is_upgrade)}', {_or_null(digest)});\n"
         "EXCEPTION WHEN undefined_table THEN NULL;\n"
         "END $$"
     )
@@ -85,28 +86,42 @@ def statements_digest(statements: Sequence[str]) -> str:
     return digest("\0".join(" ".join(words(each)) for each in statements).encode())
 
 
-def record(
-    execute: Execute,
+def ensure(execute: Execute, table: str) -> None:
+    """Make the table where it is missing, in the transaction that `execute` is in."""
+    if execute(f"SELECT to_regclass({literal(table)})").fetchone()[0] is None:
+        execute(create_sql(table))
+
+
+def entry_sql(
     table: str,
     revision: str,
     digest: str | None,
     seconds: float,
     *,
     is_upgrade: bool,
-) -> None:
-    """Write what was done, in the transaction that `execute` is in; makes a missing table."""
-    if execute(f"SELECT to_regclass({_literal(table)})").fetchone()[0] is None:
-        execute(create_sql(table))
-    execute(
-        f"INSERT INTO {table} (revision, direction, duration, digest) VALUES ("
-        f"{_literal(revision)}, '{_direction(is_upgrade)}', "
-        f"make_interval(secs => {seconds:.3f}), {_literal(digest)})"
+    move: str = "",
+) -> str:
+    """Return the statement that writes what was done, for the same transaction.
+
+    To the `seconds` so far the server adds what it takes for what it got together with this. With
+    `move`, which moves the version, it does both, and the table refuses it (a revision is never
+    null) where there was no version to move.
+    """
+    entry = f"INSERT INTO {table} (revision, direction, duration, digest)\n"
+    rest = (
+        f"'{_direction(is_upgrade)}',"
+        f" make_interval(secs => {seconds:.3f}) + (clock_timestamp() - statement_timestamp()),"
+        f" {_or_null(digest)}"
     )
+    if not move:
+        return f"{entry}VALUES ({literal(revision)}, {rest})"
+    named = f"CASE WHEN count(*) > 0 THEN {literal(revision)} END"
+    return f"WITH moved AS (\n{move}\nRETURNING 1\n)\n{entry}SELECT {named}, {rest} FROM moved"
 
 
 def entries(execute: Execute, table: str) -> dict[str, Entry]:
     """Return the last entry of each revision; none where there is no ledger, or no right to it."""
-    readable = f"has_table_privilege(to_regclass({_literal(table)}), 'SELECT')"
+    readable = f"has_table_privilege(to_regclass({literal(table)}), 'SELECT')"
     if execute(f"SELECT {readable}").fetchone()[0] is not True:
         return {}
     rows = execute(
@@ -135,7 +150,10 @@ class Recorder:
         table = alembic_table(ctx)
         digest = self._digest_of(step.up_revision_id, step.is_upgrade)
         execute = ctx.connection.exec_driver_sql
-        record(execute, table, step.up_revision_id, digest, now - since, is_upgrade=step.is_upgrade)
+        ensure(execute, table)
+        execute(
+            entry_sql(table, step.up_revision_id, digest, now - since, is_upgrade=step.is_upgrade)
+        )
         self._since = now
 
 
@@ -150,5 +168,5 @@ def _direction(is_upgrade: bool) -> str:
     return "upgrade" if is_upgrade else "downgrade"
 
 
-def _literal(value: str | None) -> str:
-    return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
+def _or_null(text: str | None) -> str:
+    return "NULL" if text is None else literal(text)

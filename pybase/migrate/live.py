@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from pybase import words
+from pybase.migrate.names import LABEL
 
 COUNTED_BYTES = 20_000_000
 """A table is counted up to this size; of a larger one the planner's estimate is told."""
@@ -116,7 +117,7 @@ _TREE = """
 
 _FIND = f"""
 SELECT
-    CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END AS label,
+    {LABEL} AS label,
     c.oid::bigint, n.nspname, c.relname, parts.rows, parts.pages
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -126,7 +127,7 @@ CROSS JOIN LATERAL (
     FROM tree JOIN pg_class AS p ON p.oid = tree.oid
 ) AS parts
 WHERE c.relkind IN ('r', 'p', 'm', 'f')
-AND CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END = ANY(%s)
+AND {LABEL} = ANY(%s)
 """
 
 _SIZES = f"""

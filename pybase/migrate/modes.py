@@ -15,3 +15,15 @@ MODES = (
 ROW_EXCLUSIVE, SHARE, SHARE_ROW_EXCLUSIVE, ACCESS_EXCLUSIVE = 2, 4, 5, 7
 """Ranks in MODES: what writers take, the weakest that blocks writers, what a foreign key takes of
 both its tables, what blocks everybody."""
+
+LOCKS = (
+    ("ACCESS SHARE", "blocks nothing"),
+    ("ROW SHARE", "blocks nothing"),
+    ("ROW EXCLUSIVE", "blocks nothing"),
+    ("SHARE UPDATE EXCLUSIVE", "blocks nothing but other DDL"),
+    ("SHARE", "blocks writes"),
+    ("SHARE ROW EXCLUSIVE", "blocks writes"),
+    ("EXCLUSIVE", "blocks writes"),
+    ("ACCESS EXCLUSIVE", "blocks reads and writes"),
+)
+"""By rank in MODES: the manual's name, and who has to wait."""

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from pybase.errors import CheckFailedError, PybaseError
 from pybase.migrate import committed, ledger, obstacles, refusals
 from pybase.migrate.environment import record_in, run_env
-from pybase.migrate.history import History, complete
+from pybase.migrate.history import History
 from pybase.migrate.target import Database, engine
 from pybase.words import took
 
@@ -39,7 +39,7 @@ def run(
     def work(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         history.require_known(heads)
         record_in(context, digest_of)
-        for step in path(history, heads, destination, is_upgrade=is_upgrade):
+        for step in history.steps(heads, destination, is_upgrade=is_upgrade):
             running[:] = [step]
             started = time.monotonic()
             yield step  # Alembic runs and commits it before it asks for the next
@@ -69,17 +69,6 @@ def upgrade(history: History, database: Database, destination: str, report: Repo
 def downgrade(history: History, database: Database, destination: str, report: Report) -> int:
     """Downgrade to `destination`. Raises as `run`."""
     return run(history, database, destination, report, is_upgrade=False)
-
-
-def path(
-    history: History, heads: tuple[str, ...], destination: str, *, is_upgrade: bool
-) -> list[RevisionStep]:
-    """Return the steps from `heads` to `destination`, both as Alembic understands them."""
-    scripts = history.scripts
-    find = scripts._upgrade_revs if is_upgrade else scripts._downgrade_revs
-    with complete():
-        steps: list[RevisionStep] = find(destination, heads)  # type: ignore[arg-type]
-    return steps
 
 
 def look(history: History, database: Database) -> tuple[tuple[str, ...], dict[str, ledger.Entry]]:

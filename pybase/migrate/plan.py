@@ -14,9 +14,9 @@ import psycopg
 
 from pybase import present
 from pybase.migrate import live
-from pybase.migrate.comments import LOCKS
 from pybase.migrate.headers import Header, Table
 from pybase.migrate.live import Live
+from pybase.migrate.modes import LOCKS
 from pybase.words import duration, size
 
 RATES_MB_S = {"scan": 500, "rewrite": 40, "change": 30, "index": 50, "gin": 9}

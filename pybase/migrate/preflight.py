@@ -32,7 +32,7 @@ def path(
         scripts = find(at, destination)
     except CheckFailedError as error:
         return [], [Concern("history", Colour.RED, error.problem, error.mend)]
-    return [headers.committed(history, each, is_upgrade=is_upgrade) for each in scripts], []
+    return headers.committed(history, scripts, is_upgrade=is_upgrade), []
 
 
 def run(situation: Situation, *, forced: Collection[str] = ()) -> list[Concern]:

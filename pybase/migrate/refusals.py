@@ -3,6 +3,7 @@
 Values that a statement met are never quoted: they may be somebody's secret.
 """
 
+import re
 from collections.abc import Sequence
 
 import psycopg
@@ -26,9 +27,13 @@ def refused(
     the rows that a revision cannot bear.
     """
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    for kind, mend in _MENDS:
-        if isinstance(error, kind):
-            return DatabaseError(f"The server refuses{at}: {said} ({database.name}). {state}", mend)
+    for kind, pattern, mend in _MENDS:
+        found = re.search(pattern, said) if isinstance(error, kind) else None
+        if found:
+            return DatabaseError(
+                f"The server refuses{at}: {said} ({database.name}). {state}",
+                mend.format(**found.groupdict()),
+            )
     mend = "Mend the revision or the data that it met, and run the same command again."
     if queries and isinstance(error, psycopg.IntegrityError | psycopg.DataError):
         mend = "Find the rows, mend them, and run the same command again:"
@@ -49,24 +54,41 @@ def state(done: int, to_come: Sequence[str] = ()) -> str:
     return f"{told} Not applied: {', '.join(to_come)}." if to_come else told
 
 
-_MENDS: tuple[tuple[type[psycopg.Error], str], ...] = (
+_MISSING = (
+    r"extension \"(?P<name>[^\"]*)\" is not available",
+    "Install {name} on the machine of the server, and run the same command again.",
+)
+
+_MENDS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
+    (psycopg.errors.FeatureNotSupported, *_MISSING),
+    (psycopg.errors.UndefinedFile, *_MISSING),
     (
         psycopg.errors.InsufficientPrivilege,
+        r"create extension \"(?P<name>[^\"]*)\"",
+        "Let a superuser run: CREATE EXTENSION {name}; then run the same command again, with "
+        "IF NOT EXISTS in the revision.",
+    ),
+    (
+        psycopg.errors.InsufficientPrivilege,
+        "",
         "Connect as the owner of the schema, or GRANT CREATE ON SCHEMA public to this role.",
     ),
     (
         psycopg.errors.ReadOnlySqlTransaction,
+        "",
         "This is a read-only standby or session: point DATABASE_URL at the primary server.",
     ),
     (
         psycopg.errors.LockNotAvailable,
+        "",
         "Another session holds the lock; run the same command again when it is done.",
     ),
-    (psycopg.errors.DiskFull, "Free space on the server, and run the same command again."),
+    (psycopg.errors.DiskFull, "", "Free space on the server, and run the same command again."),
     (
         psycopg.OperationalError,
+        "",
         "The connection broke. Run the same command again: each revision is applied whole or "
         "not at all.",
     ),
 )
-"""(what psycopg raises, the mend), the more special first."""
+"""(what psycopg raises, what it says, the mend), the more special first."""

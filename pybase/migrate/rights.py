@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from pybase.migrate.concern import LABEL, Colour, Concern, Situation
+from pybase.migrate.concern import Colour, Concern, Situation
 from pybase.migrate.modes import ROW_EXCLUSIVE, SHARE_ROW_EXCLUSIVE
+from pybase.migrate.names import LABEL
 
 
 def rights(now: Situation) -> Iterator[Concern]:

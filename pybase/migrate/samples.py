@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from pybase.migrate.names import literal
 from pybase.migrate.state import Column, Constraint, Relation, State
 
 ROWS = 3
@@ -241,15 +242,11 @@ def _value(state: State, column: Column, number: int) -> str:
     found = state.types.get(column.type_oid)
     if found is not None and found.labels:
         labels = list(found.labels.values())
-        return _literal(labels[(number - 1) % len(labels)])
+        return literal(labels[(number - 1) % len(labels)])
     for pattern, text in _VALUES:
         if re.match(pattern, column.type):
             return text.format(n=number)
     return f"'x{number}'" if found is not None and found.kind == "d" else "NULL"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _references(

@@ -16,12 +16,14 @@ from functools import cached_property
 from typing import Any
 
 import psycopg
+from pglast import ast
 from psycopg import sql
 
 from pybase.migrate import state
 from pybase.migrate.modes import MODES, ROW_EXCLUSIVE, SHARE
 from pybase.migrate.render import Rendering
 from pybase.migrate.state import FIRST_USER_OID, Relation, State
+from pybase.migrate.syntax import is_kind
 
 STATEMENT_TIMEOUT = "60s"
 """Nothing in a rehearsal has many rows; what takes longer waits for something that never comes."""
@@ -257,7 +259,7 @@ class Watcher:
         wait for anybody: what it wrote is told by the server's counters.
         """
         before = self.state
-        is_block = _BLOCK.match(text) is not None
+        is_block = is_kind(text, ast.DoStmt, ast.CallStmt)
         counted = _rows_written(self.connection) if is_block else {}
         self._notices.clear()
         failure: list[psycopg.Error] = []
@@ -345,8 +347,6 @@ def _newly_written(
         if counts != before.get(oid, none)
     }
 
-
-_BLOCK = re.compile(r"\s*(--[^\n]*\n\s*)*(DO|CALL)\b", re.IGNORECASE)
 
 _WRITTEN = f"""
 SELECT

@@ -110,7 +110,7 @@ def keep_as_template(server_url: str, database_url: str, name: str) -> None:
     with _maintenance(server_url) as connection:
         _wait_for_lock(connection, name)
         if not _is_known(connection, name):
-            _finish(connection, urlsplit(database_url).path[1:], name)
+            _finish(connection, database_name(database_url), name)
         _mark_used(connection, name)
 
 
@@ -172,7 +172,7 @@ def _build(
 ) -> None:
     with scratch_database(server_url, prefix=_UNFINISHED) as url:
         build(url)
-        _finish(connection, urlsplit(url).path[1:], name)
+        _finish(connection, database_name(url), name)
 
 
 def _finish(connection: psycopg.Connection, unfinished: str, name: str) -> None:

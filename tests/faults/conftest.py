@@ -105,14 +105,16 @@ def clone(cluster: Cluster, move: Move) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def undisturbed(cluster: Cluster, moves: list[Move]) -> dict[Move, tuple[State, int]]:
     """What each move leaves, and how many answers of the server it takes."""
-    found = {}
-    for move in moves:
-        with clone(cluster, move) as url:
-            proxy = Proxy(url, Proxy.cut)
-            move.run(proxy.url)
-            proxy.cut()
-            found[move] = (state(url), proxy.answers)
-    return found
+    return {move: disturbed_by_nothing(cluster, move) for move in moves}
+
+
+def disturbed_by_nothing(cluster: Cluster, move: Move) -> tuple[State, int]:
+    """Run a move to its end; return what it leaves, and how many answers it takes."""
+    with clone(cluster, move) as url:
+        proxy = Proxy(url, Proxy.cut)
+        move.run(proxy.url)
+        proxy.cut()
+        return state(url), proxy.answers
 
 
 def state(url: str) -> State:

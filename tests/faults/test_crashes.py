@@ -16,7 +16,7 @@ import pytest
 from pybase.errors import DatabaseError
 from pybase.postgres import Cluster
 
-from .conftest import Move, State, clone, state, stop_at_once
+from .conftest import Move, State, clone, disturbed_by_nothing, state, stop_at_once
 from .proxy import Proxy
 
 Undisturbed = dict[Move, tuple[State, int]]
@@ -65,6 +65,21 @@ def test_lost_after_any_statement(
             assert state(url) == wanted, str(move)
     record_property("told", f"{tried} boundaries of {len(moves)} moves")
     assert tried > 5 * len(moves)
+
+
+def test_lost_in_a_run_over_the_whole_history(
+    moves: list[Move], cluster: Cluster, record_property: Tell
+) -> None:
+    """Where revisions follow each other, less is asked of the server between them."""
+    whole = Move(moves[-1].revision, "base", True, moves[0].template)
+    wanted, answers = disturbed_by_nothing(cluster, whole)
+    for count in range(1, answers + 1):
+        with clone(cluster, whole) as url:
+            cut_after(whole, url, count)
+            whole.run(url)
+            assert state(url) == wanted, f"lost after {count} answers"
+    record_property("told", f"{answers} boundaries of {len(moves) // 2} moves in a row")
+    assert answers > len(moves)
 
 
 def test_server_killed_after_any_statement(

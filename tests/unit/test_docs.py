@@ -41,9 +41,7 @@ def test_readme_draws_what_refers_to_what_as_it_is() -> None:
         re.findall(r'^    "\w+" \S+ "\w+" : .*$', (ROOT / name).read_text("utf-8"), re.MULTILINE)
         for name in ("README.md", "docs/schema.md")
     )
-    assert drawn == known != [], (
-        "README.md does not draw docs/schema.md: copy its lines."
-    )
+    assert drawn == known != [], "README.md does not draw docs/schema.md: copy its lines."
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -195,6 +195,47 @@ def test_settings_of_one_file_do_not_reach_the_next(project: Project) -> None:
     assert rows(project, "SELECT 'public.cities'::regclass::text") == [("cities",)]
 
 
+def in_a_row(project: Project, *upgrades: str) -> list[str]:
+    """Lay out a revision for each upgrade, with its SQL; returns their names."""
+    names = [f"{number:012x}" for number in range(1, len(upgrades) + 1)]
+    parents = [None, *names[:-1]]
+    project.lay_out(*map(Revision, names, parents, upgrades)).done("sql")
+    return names
+
+
+def table(name: str) -> str:
+    return f"op.create_table('{name}', sa.Column('id', sa.Integer()))"
+
+
+def test_revision_amid_others_finds_the_session_and_the_ledger_as_if_alone(
+    project: Project,
+) -> None:
+    names = in_a_row(
+        project,
+        *map(table, "ab"),
+        "op.execute('CREATE SCHEMA other')\nop.execute('SET search_path TO other, public')",
+        *map(table, "cd"),
+        "op.execute('DROP TABLE migration_ledger')",
+        *map(table, "ef"),
+    )
+    project.done("migrate", "--force", "hazards")
+    tables = rows(project, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert {name for (name,) in tables} == {*"abcdef", "alembic_version", "migration_ledger"}
+    assert ledger(project) == [(name, "upgrade") for name in names[-3:]]
+
+
+def test_statement_that_fails_amid_others_is_named(project: Project) -> None:
+    names = in_a_row(project, *map(table, "abc"))
+    wrong = f"{table('d')}\nop.execute('ALTER TABLE a ADD CHECK (id > nothing)')"
+    project.add(Revision("ffffffffffff", names[-1], wrong))
+    project.run("sql")
+    said = project.refused("migrate", "--force", "hazards", code=1)
+    assert "in revision ffffffffffff" in said
+    assert "3 before it stay applied." in said
+    assert " ALTER TABLE a ADD CHECK (id > nothing)\nMend" in said
+    assert version(project) == [names[-1]]
+
+
 def test_version_that_somebody_else_moves_is_noticed(three: Project) -> None:
     three.done("migrate", ONE.id)
     with session(three, "DELETE FROM alembic_version") as other, ThreadPoolExecutor(1) as pool:

@@ -7,11 +7,12 @@ import pytest
 from projects import LINE, ONE, THREE, TWO, Project, Revision
 
 from pybase.migrate import headers, live, plan
-from pybase.migrate.comments import LOCKS, report_rows
+from pybase.migrate.comments import report_rows
 from pybase.migrate.effects import Report, Touch
 from pybase.migrate.hazards import Finding
 from pybase.migrate.headers import Header, Table
 from pybase.migrate.live import Live
+from pybase.migrate.modes import LOCKS
 from pybase.migrate.render import Block, Rendering
 from pybase.migrate.sqlfiles import header_text
 

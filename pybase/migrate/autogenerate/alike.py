@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from pybase.migrate.autogenerate import source_indexes
-from pybase.migrate.autogenerate.names import parts, plain, raw, shown
 from pybase.migrate.autogenerate.renames import Rename
 from pybase.migrate.autogenerate.side import Column, Side, constraint_name
 from pybase.migrate.catalog import CatalogObject, Change
+from pybase.migrate.names import parts, plain, raw, shown
 
 
 def candidates(old: Side, new: Side, changes: Sequence[Change]) -> list[Rename]:

@@ -11,9 +11,9 @@ from pybase.migrate.autogenerate import (
     source_keys,
 )
 from pybase.migrate.autogenerate.columns import Columns, drop_column, named
-from pybase.migrate.autogenerate.names import literal, raw, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Column, Side
+from pybase.migrate.names import literal, raw, shown
 
 _SET_EXPRESSION = 170000
 """The first server that can change the expression of a generated column."""

@@ -1,9 +1,14 @@
-"""Filling a column of a table that is in use: in batches that commit, to be resumed at any time."""
+"""Filling a column of a table that is in use: in batches that commit, to be resumed at any time.
+
+A loop of its own beside `op.backfill`, which goes by a key and has to be known to `op`. What is
+written here runs on a table without a key too, and with the env.py of another project, which plain
+`alembic` reads and which brings in no operation of ours.
+"""
 
 from pybase.migrate.autogenerate import source
-from pybase.migrate.autogenerate.names import plain, raw, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Column
+from pybase.migrate.names import plain, raw, shown
 
 PAGES = 200
 """Pages of a table, 8 kB each, that one batch goes through."""

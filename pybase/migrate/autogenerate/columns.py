@@ -12,9 +12,9 @@ from pybase.migrate.autogenerate import (
     source_keys,
     types,
 )
-from pybase.migrate.autogenerate.names import derived, literal, plain, quote, raw, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Column, Side
+from pybase.migrate.names import derived, literal, plain, quote, raw, shown
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from pybase.errors import CheckFailedError, UsageError
 from pybase.migrate import scratch
-from pybase.migrate.autogenerate.names import parts, plain, quote
 from pybase.migrate.autogenerate.side import Side, read
 from pybase.migrate.catalog import CatalogObject, Change
 from pybase.migrate.environment import run_env
 from pybase.migrate.history import History
+from pybase.migrate.names import parts, plain, quote
 from pybase.migrate.render import RenderedHistory
 from pybase.migrate.target import Database, engine
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 from pybase.migrate.autogenerate import source, source_indexes, source_keys
-from pybase.migrate.autogenerate.names import derived, literal, plain, quote, raw, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Column, Side
+from pybase.migrate.names import derived, literal, plain, quote, raw, shown
 
 
 def changed(old: Side, new: Side, name: str, *, single: bool) -> tuple[Part, bool]:
@@ -113,7 +113,7 @@ def swapped(
 
 
 def _parts(name: str) -> tuple[str, ...]:
-    from pybase.migrate.autogenerate.names import parts
+    from pybase.migrate.names import parts
 
     return parts(name)
 

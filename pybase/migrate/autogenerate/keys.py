@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from pybase.migrate.autogenerate import source, source_indexes, source_keys
 from pybase.migrate.autogenerate.columns import validate
-from pybase.migrate.autogenerate.names import derived, plain, quote, raw, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Side, constraint_kind, constraint_name
 from pybase.migrate.catalog import CatalogObject
+from pybase.migrate.names import derived, plain, quote, raw, shown
 
 _TIMING = re.compile(r"(?: DEFERRABLE)?(?: INITIALLY DEFERRED)?(?P<invalid> NOT VALID)?$")
 

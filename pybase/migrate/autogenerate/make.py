@@ -4,7 +4,6 @@ from pybase.errors import CheckFailedError, UsageError
 from pybase.migrate import build
 from pybase.migrate.autogenerate import backfill, compare, source
 from pybase.migrate.autogenerate.attempt import Attempt, failure, finished
-from pybase.migrate.autogenerate.names import shown
 from pybase.migrate.autogenerate.parts import Part, Stage, Step
 from pybase.migrate.autogenerate.plan import Planner
 from pybase.migrate.autogenerate.probe import probing
@@ -12,6 +11,7 @@ from pybase.migrate.autogenerate.request import Outcome, Request
 from pybase.migrate.autogenerate.settle import renamed
 from pybase.migrate.autogenerate.write import draft, workshop
 from pybase.migrate.history import History
+from pybase.migrate.names import shown
 from pybase.migrate.render import RenderedHistory, render
 from pybase.migrate.statements import split
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pglast import parser
 
 from pybase.migrate.autogenerate import source, source_columns, source_indexes
-from pybase.migrate.autogenerate.names import literal, plain, raw, schema_of, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Side, constraint_name
 from pybase.migrate.autogenerate.tables import TableParts, table_parts
 from pybase.migrate.catalog import CatalogObject, Change
+from pybase.migrate.names import literal, plain, raw, schema_of, shown
 
 _CREATE_STAGE = {
     "schema": Stage.SCHEMA,

@@ -7,11 +7,11 @@ from pybase.migrate.autogenerate import enums, others, source_keys
 from pybase.migrate.autogenerate.alter import Alterations
 from pybase.migrate.autogenerate.columns import Probe
 from pybase.migrate.autogenerate.keys import Keys
-from pybase.migrate.autogenerate.names import plain
 from pybase.migrate.autogenerate.parts import Part, Plan, Stage
 from pybase.migrate.autogenerate.side import Column, Side, constraint_kind
 from pybase.migrate.autogenerate.tables import create_table, drop_table, in_order
 from pybase.migrate.catalog import CatalogObject, Change
+from pybase.migrate.names import plain
 
 
 @dataclass

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from pybase.migrate.autogenerate import source
-from pybase.migrate.autogenerate.names import literal, plain, quote, raw, shown
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.renames import Rename
 from pybase.migrate.autogenerate.side import Side
+from pybase.migrate.names import literal, plain, quote, raw, shown
 
 
 def sql(rename: Rename, *, back: bool = False) -> list[str]:

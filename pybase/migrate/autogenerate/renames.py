@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pybase.errors import CheckFailedError, UsageError
-from pybase.migrate.autogenerate.names import plain, quote, raw, schema_of
 from pybase.migrate.autogenerate.side import Side
+from pybase.migrate.names import plain, quote, raw, schema_of
 
 Ask = Callable[[str], bool]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 
-from pybase.migrate.autogenerate.names import raw
 from pybase.migrate.catalog import CatalogObject, read_objects
+from pybase.migrate.names import raw
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ What Alembic can say goes through `op`, the rest is PostgreSQL's own definition 
 
 import re
 
-from pybase.migrate.autogenerate.names import raw, schema_of
 from pybase.migrate.autogenerate.side import Side
+from pybase.migrate.names import raw, schema_of
 from pybase.migrate.sqltext import lay_out
 
 

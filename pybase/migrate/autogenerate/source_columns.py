@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pybase.migrate.autogenerate.names import raw
 from pybase.migrate.autogenerate.side import Column, Side
 from pybase.migrate.autogenerate.source import comment_of, escaped, text
 from pybase.migrate.autogenerate.types import python_type
+from pybase.migrate.names import raw
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 

@@ -2,7 +2,6 @@
 
 import re
 
-from pybase.migrate.autogenerate.names import raw, shown
 from pybase.migrate.autogenerate.source import (
     call,
     conventional,
@@ -13,6 +12,7 @@ from pybase.migrate.autogenerate.source import (
     text,
 )
 from pybase.migrate.catalog import CatalogObject
+from pybase.migrate.names import raw, shown
 
 _INDEX = re.compile(
     r"CREATE (?P<unique>UNIQUE )?INDEX (?P<name>(?:\"(?:[^\"]|\"\")*\"|[^\s\"])+)"

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from pybase.migrate.autogenerate.names import parts, quote, raw, shown
 from pybase.migrate.autogenerate.side import column_names, constraint_kind, constraint_name
 from pybase.migrate.autogenerate.source import (
     call,
@@ -19,6 +18,7 @@ from pybase.migrate.autogenerate.source import (
     schema_option,
 )
 from pybase.migrate.catalog import CatalogObject
+from pybase.migrate.names import parts, quote, raw, shown
 
 _DEFERRABLE = re.compile(r"( DEFERRABLE)?( INITIALLY DEFERRED)?$")
 

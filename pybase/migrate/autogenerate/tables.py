@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from pybase.migrate.autogenerate import source, source_columns, source_indexes, source_keys
-from pybase.migrate.autogenerate.names import raw, shown
 from pybase.migrate.autogenerate.side import Column, Side, constraint_kind, constraint_name
 from pybase.migrate.catalog import CatalogObject
+from pybase.migrate.names import raw, shown
 
 _DEFINITION = re.compile(
     r"CREATE (?P<unlogged>UNLOGGED )?TABLE (?P<name>.+?) \(\.\.\.\)"

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from html import escape
 from itertools import chain
 
-from pybase.migrate.comments import LOCKS, one_line, what_is_done
+from pybase.migrate.comments import one_line, what_is_done
 from pybase.migrate.effects import Report
 from pybase.migrate.lint import Line
+from pybase.migrate.modes import LOCKS
 from pybase.migrate.review.cards import Card, Way
 from pybase.migrate.review.review import Review
 from pybase.migrate.review.verdict import verdict, wait, worst

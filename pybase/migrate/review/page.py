@@ -18,7 +18,8 @@ from pygments.lexers.sql import PostgresLexer
 from pygments.token import Comment, Keyword, Name, Number, String, is_token_subtype
 
 from pybase.migrate import live
-from pybase.migrate.comments import LOCKS, what_is_done
+from pybase.migrate.comments import what_is_done
+from pybase.migrate.modes import LOCKS
 from pybase.migrate.plan import as_it_is_now
 from pybase.migrate.review import diagram, graph
 from pybase.migrate.review.cards import Card

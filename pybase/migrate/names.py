@@ -10,6 +10,9 @@ _PART = re.compile(r'"((?:[^"]|"")*)"|([^."\s()]+)')
 LONGEST = 63
 """Bytes of an identifier; PostgreSQL cuts what is longer without a word."""
 
+LABEL = "CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END"
+"""What `plain` returns, as SQL for a table `c` in a schema `n`."""
+
 
 def parts(name: str) -> tuple[str, ...]:
     """Return the unquoted parts of a quoted, qualified name."""
@@ -41,7 +44,7 @@ def plain(name: str) -> str:
 
 
 def quote(identifier: str) -> str:
-    """Quote an identifier, always: it may be a word of SQL."""
+    """Quote an identifier where it has to be: one that is a word of SQL, too."""
     if re.fullmatch(r"[a-z_][a-z0-9_]*", identifier) and identifier not in _RESERVED:
         return identifier
     return '"' + identifier.replace('"', '""') + '"'
