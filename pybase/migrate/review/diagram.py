@@ -12,6 +12,9 @@ LINE, HEAD, GAP, ACROSS = 18, 28, 30, 64
 _LETTER, _WIDEST = 7.2, 34
 """Pixels of a letter, and letters of the longest line; what is longer is cut."""
 
+_TITLE_LETTER = 8.5
+"""Pixels of a letter in a title, which is bold."""
+
 _ALL_COLUMNS = 12
 """Up to so many tables, all columns are shown; beyond, those of a key or that are new."""
 
@@ -111,7 +114,7 @@ def _sketch(entity: Entity, changed: Mapping[str, Collection[str]], *, are_whole
     ]
     kept = tuple(row for row in rows if are_whole or row.mark or row.is_changed)
     letters = max((len(row.name) + len(row.type) + len(row.mark) + 5 for row in kept), default=0)
-    width = max(letters, len(_cut(entity.label)) + 3, 16) * _LETTER
+    width = max(letters * _LETTER, (len(_cut(entity.label)) + 3) * _TITLE_LETTER, 110)
     is_changed = entity.identity.removeprefix("public.") in changed
     return Box(entity, 0, 0, width, kept, len(rows) - len(kept), is_changed)
 

@@ -33,9 +33,6 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def render(review: Review) -> str:
     """Return the page."""
     shown = {card.revision for card in review.cards}
-    changed: dict[str, set[str]] = {}
-    for change in (change for card in review.cards for change in card.schema):
-        changed.setdefault(change.name, set()).update(change.columns)
     css, js = (
         Markup((_TEMPLATES / name).read_text("utf-8"))  # noqa: S704 - ours
         for name in ("page.css", "page.js")
@@ -49,11 +46,20 @@ def render(review: Review) -> str:
             verdict=verdict(review.cards),
             total=len(review.all_cards),
             graph=graph.draw(review.all_cards, shown),
-            diagram=diagram.draw(review.entities, changed),
+            diagram=diagram.draw(review.entities, _changed(review)),
             css=css,
             js=js,
         )
     )
+
+
+def _changed(review: Review) -> dict[str, set[str]]:
+    """Return the columns that are new or altered, by table; nothing stands out in a whole history."""
+    found: dict[str, set[str]] = {}
+    cards = review.cards if len(review.cards) < len(review.all_cards) else ()
+    for change in (change for card in cards for change in card.schema):
+        found.setdefault(change.name, set()).update(change.columns)
+    return found
 
 
 def _environment() -> Environment:

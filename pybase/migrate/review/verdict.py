@@ -66,15 +66,19 @@ def verdict(cards: Sequence[Card]) -> str:
 
 
 def _blocks(cards: Iterable[Card]) -> list[str]:
-    """Tell who waits for what, the worst first, each table once."""
+    """Tell who waits for what where that is worst, and that others wait too."""
     found: dict[str, Wait] = {}
     for touch in _touches(cards):
         if wait(touch).length:
             found[touch.relation] = max(found.get(touch.relation, wait(touch)), wait(touch))
-    return [
-        each.effect.format(names(sorted(name for name, its in found.items() if its == each)))
-        for each in sorted(set(found.values()), reverse=True)
-    ]
+    if not found:
+        return []
+    worst = max(found.values())
+    most = sorted(name for name, each in found.items() if each == worst)
+    rest = (
+        f", and {counted(len(found) - len(most), 'table')} less" if len(most) < len(found) else ""
+    )
+    return [worst.effect.format(names(most)) + rest]
 
 
 def _changes(cards: Iterable[Card]) -> Iterator[str]:
