@@ -14,6 +14,8 @@ import pytest
 
 from pybase.postgres import Cluster, scratch_cluster, scratch_database
 
+os.environ.pop("FORCE_COLOR", None)  # tests compare what is said away from a terminal
+
 _ENOUGH_BYTES = 6 * 2**30
 _ROOT = Path(__file__).parents[1]
 _WATCHDOG = Path(__file__).parent / "postgres" / "watchdog.py"

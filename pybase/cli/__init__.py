@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         present.error(error.problem, error.mend)
         return error.exit_code
     except KeyboardInterrupt:
-        present.note("Interrupted. What was finished stays; run the same command again to go on.")
+        after = "\n" if present.can_draw() else ""  # the terminal has shown ^C
+        present.note(f"{after}Interrupted. What was finished stays; run the same command to go on.")
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nothing is left to say
