@@ -312,6 +312,22 @@ def test_lock_is_told_by_who_waits_and_for_how_long(touch: Touch, words: str) ->
     assert wait(touch).words == words
 
 
+def test_verdict_tells_the_worst_and_counts_the_rest(project: Project) -> None:
+    towns = "op.create_table('towns', sa.Column('name', sa.Text()))"
+    both = (
+        "op.execute('ALTER TABLE cities ALTER name TYPE integer USING length(name)')\n"
+        "op.add_column('towns', sa.Column('note', sa.Text()))"
+    )
+    project.lay_out(
+        ONE,
+        Revision(TWO.id, ONE.id, towns, "op.drop_table('towns')"),
+        Revision(THREE.id, TWO.id, both, "raise NotImplementedError('No way.')"),
+    ).done("sql")
+    said = comment(project, f"{TWO.id}:head").splitlines()[0]
+    told = "blocks reads and writes of cities for a rewrite, and 1 table for less"
+    assert said.startswith(f"**1 revision: {told}")
+
+
 def test_many_names_are_counted() -> None:
     assert names(["a"]) == "a"
     assert names(["a", "b"]) == "a and b"

@@ -54,7 +54,7 @@ def render(review: Review) -> str:
 
 
 def _changed(review: Review) -> dict[str, set[str]]:
-    """Return the columns that are new or altered, by table; nothing stands out in a whole history."""
+    """Return the columns that are new or altered, by table; none in a whole history."""
     found: dict[str, set[str]] = {}
     cards = review.cards if len(review.cards) < len(review.all_cards) else ()
     for change in (change for card in cards for change in card.schema):

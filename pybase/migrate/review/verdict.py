@@ -75,9 +75,8 @@ def _blocks(cards: Iterable[Card]) -> list[str]:
         return []
     worst = max(found.values())
     most = sorted(name for name, each in found.items() if each == worst)
-    rest = (
-        f", and {counted(len(found) - len(most), 'table')} less" if len(most) < len(found) else ""
-    )
+    others = len(found) - len(most)
+    rest = f", and {counted(others, 'table')} for less" if others else ""
     return [worst.effect.format(names(most)) + rest]
 
 
