@@ -232,7 +232,7 @@ def test_statement_that_fails_amid_others_is_named(project: Project) -> None:
     said = project.refused("migrate", "--force", "hazards", code=1)
     assert "in revision ffffffffffff" in said
     assert "3 before it stay applied." in said
-    assert " ALTER TABLE a ADD CHECK (id > nothing)\nMend" in said
+    assert " ALTER TABLE a ADD CHECK (id > nothing)\nmend: Mend" in said
     assert version(project) == [names[-1]]
 
 

@@ -186,10 +186,10 @@ EVIL = "</title></script><script>alert(1)</script><img src=x onerror=alert(2)>`|
 HOSTILE = Revision(
     "eeeeeeeeeeee",
     TWO.id,
-    f"op.create_table('t<script>|`x', sa.Column('c\"<b>', sa.Text(),"
+    f"op.create_table('t<script>|`x@octocat', sa.Column('c\"<b>', sa.Text(),"
     f" server_default={EVIL!r}, comment={EVIL!r}))\n"
     f"op.drop_table('cities')",
-    f"op.drop_table('t<script>|`x')\n{ONE.upgrade}",
+    f"op.drop_table('t<script>|`x@octocat')\n{ONE.upgrade}",
     EVIL,
     {"drops-table": EVIL},
 )

@@ -112,7 +112,7 @@ def _pointer(name: str, sql: str, way: Way) -> str:
 
 
 def _folded(summary: str, language: str, content: str, pointer: str) -> Iterator[Part]:
-    title = escape(one_line(summary))
+    title = _unmentioned(escape(one_line(summary)))
     yield Part(
         f"\n<details><summary>{title}</summary>\n\n{_fenced(content, language)}\n</details>\n",
         pointer,
@@ -134,6 +134,11 @@ def text(written: str) -> str:
     """Return what people wrote, in one line, so that it is read as it stands."""
     line = _MARKUP.sub(r"\\\g<0>", one_line(written))
     line = re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", line)  # a list, or a line under a heading
+    return _unmentioned(line)
+
+
+def _unmentioned(line: str) -> str:
+    """Return a line that calls nobody by name."""
     return line.replace("@", "@\N{ZERO WIDTH SPACE}")
 
 
