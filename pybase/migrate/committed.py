@@ -104,8 +104,7 @@ class Committed:
     @property
     def version_table(self) -> str | None:
         """Alembic's version table, by the name under which the last revision moves it."""
-        found = _VERSION.findall(self.entries[-1].upgrade.text) if self.entries else ()
-        return found[-1] if found else None
+        return version_table(self.entries[-1].upgrade.text) if self.entries else None
 
     @cached_property
     def _places(self) -> Mapping[str, int]:
@@ -146,6 +145,12 @@ class Committed:
         if place is None:
             return None
         return self.entries[place].upgrade if is_upgrade else self.entries[place].downgrade
+
+
+def version_table(text: str) -> str | None:
+    """Return Alembic's version table, as the SQL of a revision names it where it moves it."""
+    found = _VERSION.findall(text)
+    return found[-1] if found else None
 
 
 _VERSION = re.compile(

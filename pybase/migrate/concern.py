@@ -7,7 +7,9 @@ from typing import Any
 
 import psycopg
 
+from pybase.migrate.committed import version_table
 from pybase.migrate.headers import Header, Table
+from pybase.migrate.names import plain
 from pybase.migrate.target import Database
 
 
@@ -35,15 +37,19 @@ class Situation:
     """All that the checks look at, over a connection in autocommit.
 
     `path` are the headers of what is to run, in order. `told` is what the history has to say:
-    that it has two heads, or does not know where the database is. `version_table` is named as
-    people do: without its schema where that is public.
+    that it has two heads, or does not know where the database is.
     """
 
     connection: psycopg.Connection[Any]
     database: Database
     path: Sequence[Header]
     told: Sequence[Concern] = ()
-    version_table: str = "alembic_version"
+
+    @property
+    def version_table(self) -> str:
+        """Alembic's, named as people do: without its schema where that is public."""
+        found = version_table(self.path[-1].sql) if self.path else None
+        return plain(found or "alembic_version")
 
     @property
     def tables(self) -> dict[str, Table]:

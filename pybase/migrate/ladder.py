@@ -6,16 +6,15 @@ has undone as a whole is tried again: lock_not_available (55P03) and deadlock_de
 """
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import psycopg
 
+from pybase.migrate.looker import Looker
 from pybase.settings import MigrateOptions
 from pybase.words import duration
 
@@ -62,7 +61,7 @@ class Blocker:
         return f"{who}, for {duration(self.age_s)}: {shown}"
 
 
-class Ladder:
+class Ladder(Looker):
     """Tries something on one session; `observer` is another, which looks who is in the way.
 
     It looks while in a `with`, and only at what has waited for a moment.
@@ -79,18 +78,7 @@ class Ladder:
         self._options, self._tell = options, tell
         self._blockers: list[Blocker] = []
         self._trying_since: float | None = None
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "Ladder":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
-    ) -> None:
-        self._is_over.set()
-        self._thread.join()
+        super().__init__()
 
     def climb(self, attempt: Callable[[int], None], *, is_blocking: bool) -> int:
         """Call `attempt(lock_timeout_ms)` until it gets its locks; returns how many tries it took.

@@ -3,11 +3,9 @@
 Looks over a connection of its own, and only when a statement has run for a second.
 """
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import TracebackType
 from typing import Any
 
 import psycopg
@@ -15,6 +13,7 @@ import psycopg
 from pybase.errors import DatabaseError
 from pybase.migrate import backfill
 from pybase.migrate.bars import Bar
+from pybase.migrate.looker import Looker
 from pybase.migrate.target import Database, connect
 
 PATIENCE_S = 1.0
@@ -22,7 +21,7 @@ _POLL_S = 0.2
 _LONGEST_NAME = 60
 
 
-class Progress:
+class Progress(Looker):
     """Shows on standard error what the server process `pid` is at, while in a `with`."""
 
     def __init__(self, database: Database, pid: int) -> None:
@@ -30,18 +29,7 @@ class Progress:
         self._database = database
         self._pid = pid
         self._statement: tuple[str, float] | None = None
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "Progress":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
-    ) -> None:
-        self._is_over.set()
-        self._thread.join()
+        super().__init__()
 
     @contextmanager
     def of(self, statement: str) -> Iterator[None]:

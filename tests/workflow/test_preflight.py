@@ -166,6 +166,19 @@ def test_rights_that_are_enough_for_it_are_no_concern(
     assert concerns(guest, header(table)) == []
 
 
+@pytest.mark.parametrize("table", ["alembic_version", 'app."Versions"'])
+def test_version_table_that_may_not_be_written_is_red_wherever_it_is(
+    table: str, cities: psycopg.Connection[Any], guest: psycopg.Connection[Any]
+) -> None:
+    cities.execute("CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO visitor")
+    cities.execute(f"CREATE TABLE {table} (version_num text)".encode())
+    path = header(sql=f"UPDATE {table}\nSET version_num = 'a'\nWHERE version_num = 'b';\n")
+    (concern,) = found(guest, path)
+    assert f"may not change {table.replace(chr(34), '')}," in concern.problem
+    cities.execute(f"GRANT INSERT, UPDATE, DELETE ON {table} TO visitor".encode())
+    assert concerns(guest, path) == []
+
+
 def test_member_of_the_owner_is_as_good(
     cities: psycopg.Connection[Any], guest: psycopg.Connection[Any]
 ) -> None:
