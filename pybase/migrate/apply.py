@@ -208,7 +208,7 @@ def _apply(
 
     ladder = Ladder(guard, connection.info.backend_pid, job.settings.options.migrate, job.note)
     progress = Progress(job.database, connection.info.backend_pid)
-    runner = Runner(connection, ladder, job.note, progress, job.echo)
+    runner = Runner(connection, ladder, reviewed.version_table or "", job.note, progress, job.echo)
     with ladder, progress:
         return _run_all(job, steps, runner)
 

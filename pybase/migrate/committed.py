@@ -154,7 +154,8 @@ def version_table(text: str) -> str | None:
 
 
 _VERSION = re.compile(
-    r"^(?:INSERT INTO (?=.* \(version_num\)$)|UPDATE (?=.*\nSET version_num = ))"
+    r"^(?:INSERT INTO (?=.* \(version_num\)$)|UPDATE (?=.*\nSET version_num = )"
+    r"|DELETE FROM (?=.*\nWHERE .*\.version_num = ))"
     r'((?:"[^"\n]*"|[^\s"])+)',
     re.MULTILINE,
 )

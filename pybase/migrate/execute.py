@@ -4,7 +4,6 @@ A transaction is tried again as a whole. A statement on its own is tried again o
 server undoes it as a whole; one that would leave an invalid index behind gets no lock timeout.
 """
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -35,13 +34,13 @@ class Runner:
 
     connection: psycopg.Connection[Any]
     ladder: Ladder
+    version_table: str
     tell: Callable[[str], None]
     progress: Progress
     echo: Callable[[str], None]
     statement: str = field(default="", init=False)
-    _can_check: bool = field(default=True, init=False)
-    _is_known: bool = field(default=False, init=False)
-    """Whether the session is as begun, and the ledger there: nothing since can have changed it."""
+    _settings: list[str] = field(default_factory=list, init=False)
+    _has_ledger: bool = field(default=False, init=False)
     _held: list[str] = field(default_factory=list, init=False)
 
     def run(self, step: Step) -> int:
@@ -51,10 +50,8 @@ class Runner:
         has been moved by somebody else.
         """
         started = time.monotonic()
-        if not self._is_known:
+        if not self._settings:
             self._begin_session()
-        is_plain = all(_PLAIN.match(each) for block in step.blocks for each in _parted(block)[0])
-        self._is_known = self._is_known and is_plain
         most = 1
         for block in step.blocks:
             if block.transactional:
@@ -63,32 +60,32 @@ class Runner:
             else:
                 for statement in block.statements:
                     most = max(most, self._alone(statement, is_blocking=step.is_blocking))
-        self._is_known = is_plain
         return most
 
     def _begin_session(self) -> None:
-        """Forget what the step before has set, as if each were a file in a psql of its own."""
-        self._send("DISCARD ALL")
+        """Put aside what a role or a database has set; each step leaves it so for the next."""
         is_new = self.connection.info.server_version >= _HAS_TRANSACTION_TIMEOUT
-        self._send(*_TIMEOUTS, *(["SET transaction_timeout = 0"] if is_new else []))
-        if self._can_check:
-            try:
-                self._send("SET client_connection_check_interval = '2s'")
-            except psycopg.Error:  # not every platform can tell whether a client is there
-                self._can_check = False
+        self._settings = [*_TIMEOUTS, *(["SET transaction_timeout = 0"] if is_new else [])]
+        self._send(*self._settings)
+        try:
+            self._send(_CHECK)
+        except psycopg.Error:  # not every platform can tell whether a client is there
+            return
+        self._settings.append(_CHECK)
 
     def _transaction(self, step: Step, block: Block, started: float, lock_timeout_ms: int) -> None:
-        own, records = _parted(block)
+        own, move, line = self._parted(block)
         self._held = ["BEGIN", f"SET LOCAL lock_timeout = {lock_timeout_ms}"]
+        self._has_ledger = self._has_ledger and not any(ledger.TABLE in each for each in own)
         try:
             for statement in own:
                 self._show(statement)
-                if records and self._is_known and statement is own[-1]:
+                if line and self._has_ledger and statement is own[-1]:
                     self._held.append(statement)
                 else:
-                    self._send(statement)
-            if records:
-                self._record(step, records, started)
+                    self._require_moved(step, statement, self._send(statement))
+            if line:
+                self._record(step, move, line, started)
             else:
                 self._send("COMMIT")
         except BaseException:
@@ -97,46 +94,70 @@ class Runner:
                 self._send("ROLLBACK")
             raise
 
-    def _record(self, step: Step, records: Sequence[str], started: float) -> None:
-        """Move the version, write the ledger, and commit."""
-        move, line = records
-        for each in records:
+    def _parted(self, block: Block) -> tuple[Sequence[str], str, str]:
+        """Part a block from what ends a step: the move of its version, and its line for the ledger.
+
+        An `on_version_apply` of the project stands between the two: then the move is its own.
+        """
+        *own, last = block.statements or ("",)
+        if ledger.in_file(last) is None:
+            return block.statements, "", ""
+        is_move = bool(own) and self._is_move(own[-1], "INSERT INTO", "UPDATE", "DELETE FROM")
+        return (own[:-1], own[-1], last) if is_move else (own, "", last)
+
+    def _is_move(self, statement: str, *verbs: str) -> bool:
+        begins = (f"{verb} {self.version_table}{end}" for verb in verbs for end in (" (", "\n"))
+        return statement.startswith(tuple(begins))
+
+    def _record(self, step: Step, move: str, line: str, started: float) -> None:
+        """Move the version, write the ledger, commit, and leave the session as it was begun."""
+        for each in filter(None, (move, line)):
             self.echo(f"{each};")
-        if self.statement not in self._held:
+        if move and self.statement not in self._held:
             self.statement = move
         table, digest = ledger.in_file(line) or ("", None)
-        if not self._is_known:
-            self._send()
+        if not self._has_ledger:
+            if self._held:
+                self._send()
             ledger.ensure(lambda query: self.connection.execute(query.encode()), table)
         seconds = time.monotonic() - started
         entry = ledger.entry_sql(
             table, step.revision, digest, seconds, is_upgrade=step.is_upgrade, move=move
         )
         try:
-            self._send(entry, "COMMIT")
+            self._send(entry, "COMMIT", *_AS_BEGUN, *self._settings)
         except errors.NotNullViolation as error:
             if error.diag.table_name != ledger.TABLE:
                 raise
-            raise CheckFailedError(
-                f"The version table was changed by another program before revision"
-                f" {step.revision} could move it, so that revision was undone.",
-                "See where the database is (nox -s current), and run the same command again.",
-            ) from None
+            raise self._moved_by_another(step) from None
+        finally:
+            if self.statement == entry:
+                self.statement = move or line
+        self._has_ledger = True
+
+    def _require_moved(self, step: Step, statement: str, result: PGresult) -> None:
+        if result.command_tuples == 0 and self._is_move(statement, "UPDATE", "DELETE FROM"):
+            raise self._moved_by_another(step)
+
+    def _moved_by_another(self, step: Step) -> CheckFailedError:
+        return CheckFailedError(
+            f"The version table was changed by another program before revision"
+            f" {step.revision} could move it, so that revision was undone.",
+            "See where the database is (nox -s current), and run the same command again.",
+        )
 
     def _show(self, statement: str) -> None:
         self.statement = statement
         self.echo(f"{statement};")
 
-    def _send(self, *statements: str) -> None:
+    def _send(self, *statements: str) -> PGresult:
         """Send what is held and `statements`, each one statement, at once.
 
         What is held goes first, so it needs no way to the server of its own: to and fro takes
         longer than most statements. The server stops at the first that fails, and the answers
-        before that tell which it is.
+        before that tell which it is. Returns the answer to the last.
         """
         texts, self._held = [*self._held, *statements], []
-        if not texts:
-            return
         pgconn = self.connection.pgconn
         with self.progress.of(self.statement), self.connection.lock:
             pgconn.send_query(";\n".join(texts).encode())
@@ -147,6 +168,7 @@ class Runner:
             raise errors.error_from_result(results[-1])
         if results[-1].status in (ExecStatus.COPY_IN, ExecStatus.COPY_OUT):
             raise psycopg.ProgrammingError("COPY to or from the client cannot be in a revision")
+        return results[-1]
 
     def _alone(self, statement: str, *, is_blocking: bool) -> int:
         """Run a statement outside a transaction; returns how many tries it took."""
@@ -189,22 +211,6 @@ class Runner:
         return True
 
 
-def _parted(block: Block) -> tuple[Sequence[str], Sequence[str]]:
-    """Part a block from what ends a step: the move of its version, and its line for the ledger."""
-    is_last = bool(block.statements) and ledger.in_file(block.statements[-1]) is not None
-    own = len(block.statements) - (2 if is_last else 0)
-    return block.statements[:own], block.statements[own:]
-
-
-_PLAIN = re.compile(
-    r"(?:--[^\n]*\n|\n)*"
-    "(?:ALTER TABLE|COMMENT ON|CREATE (?:TABLE|(?:UNIQUE )?INDEX)|DELETE FROM|DROP INDEX"
-    f"|INSERT INTO|UPDATE) (?!.*(?:set_config|pg_settings|{ledger.TABLE}))",
-    re.DOTALL,
-)
-"""What leaves a session's settings and the ledger as they were, by the begin of its text: to look
-again after each revision would take longer than most revisions."""
-
 _HAS_TRANSACTION_TIMEOUT = 170000
 
 _TIMEOUTS = (
@@ -213,6 +219,22 @@ _TIMEOUTS = (
     f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'",
 )
 """A role's or a database's own timeouts are meant for its application, not for a migration."""
+
+_CHECK = "SET client_connection_check_interval = '2s'"
+
+_AS_BEGUN = (
+    "SET SESSION AUTHORIZATION DEFAULT",
+    "RESET ROLE",
+    "RESET ALL",
+    "CLOSE ALL",
+    "DEALLOCATE ALL",
+    "UNLISTEN *",
+    "SELECT pg_advisory_unlock_all()",
+    "DISCARD TEMP",
+    "DISCARD SEQUENCES",
+)
+"""The parts of DISCARD ALL, which cannot go with others: a step must not see what the one before
+has set, as if each were a file in a psql of its own."""
 
 _INDEX = """
 SELECT n.nspname, c.relname, i.indisvalid, pg_get_indexdef(c.oid)

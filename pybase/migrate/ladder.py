@@ -124,8 +124,8 @@ class Ladder(Looker):
                 continue
             try:
                 rows = self._observer.execute(_BLOCKERS, [self._pid]).fetchall()
-            except psycopg.Error:
-                return  # whoever uses the session itself will say what is wrong
+            except psycopg.Error:  # whoever uses the session itself will say what is wrong
+                continue
             if rows and self._trying_since == since:
                 self._blockers = [Blocker(*row) for row in rows]
 
@@ -135,6 +135,10 @@ SELECT pid, application_name, coalesce(state, backend_type),
 extract(epoch FROM clock_timestamp() - coalesce(xact_start, query_start, backend_start))::float8,
 coalesce(query, '')
 FROM pg_stat_activity
-WHERE pid = ANY(pg_blocking_pids(%s))
+WHERE pid = ANY(
+    SELECT unnest(pg_blocking_pids(waits.pid)) FROM pg_stat_activity AS waits
+    WHERE waits.pid = %s AND waits.wait_event_type = 'Lock'
+)
 ORDER BY xact_start
 """
+"""pg_blocking_pids stops the lock manager while it looks, so it is asked only about who waits."""

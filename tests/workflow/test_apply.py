@@ -224,6 +224,27 @@ def test_revision_amid_others_finds_the_session_and_the_ledger_as_if_alone(
     assert ledger(project) == [(name, "upgrade") for name in names[-3:]]
 
 
+SETS_PATH = """op.execute(
+    "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS"
+    " $$ BEGIN SET search_path TO other, public; RETURN 1; END $$")
+op.execute('CREATE SCHEMA other')"""
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "INSERT INTO a SELECT f()",
+        "ALTER TABLE a ADD COLUMN n int DEFAULT f()",
+        "SELECT SET_CONFIG('search_path', 'other,public', false)",
+        "CREATE TABLE pg_temp.b (id int)",
+    ],
+)
+def test_what_a_revision_does_to_its_session_ends_with_it(hidden: str, project: Project) -> None:
+    in_a_row(project, table("a"), SETS_PATH, f"op.execute({hidden!r})", table("b"))
+    project.done("migrate", "--force", "hazards")
+    assert rows(project, "SELECT 'public.b'::regclass::text") == [("b",)]
+
+
 def test_statement_that_fails_amid_others_is_named(project: Project) -> None:
     names = in_a_row(project, *map(table, "abc"))
     wrong = f"{table('d')}\nop.execute('ALTER TABLE a ADD CHECK (id > nothing)')"
@@ -236,7 +257,30 @@ def test_statement_that_fails_amid_others_is_named(project: Project) -> None:
     assert version(project) == [names[-1]]
 
 
-def test_version_that_somebody_else_moves_is_noticed(three: Project) -> None:
+CALLBACK = """
+from alembic import context
+from sqlalchemy import text
+
+from models import metadata
+from pybase.migrate import environment
+
+
+def audit(ctx, step, heads, run_args):
+    ctx.connection.execute(text("SELECT length('audited')"))
+
+
+_configure = context.configure
+context.configure = lambda **options: _configure(**options, on_version_apply=audit)
+environment.run(metadata)
+"""
+
+
+@pytest.mark.parametrize("has_callback", [False, True])
+def test_version_that_somebody_else_moves_is_noticed(has_callback: bool, three: Project) -> None:
+    if has_callback:  # what it does stands between the version and the ledger
+        three.write("migrations/env.py", CALLBACK)
+        three.done("sql")
+        assert "audited" in (three.sql / "upgrade" / f"{TWO.name}.sql").read_text("utf-8")
     three.done("migrate", ONE.id)
     with session(three, "DELETE FROM alembic_version") as other, ThreadPoolExecutor(1) as pool:
         run = pool.submit(three.run, "migrate")
