@@ -122,7 +122,7 @@ def _reviewed(job: Job) -> Committed | None:
     it raises CheckFailedError.
     """
     folder = f"{job.settings.options.sql}/"
-    found = committed.read(job.settings)
+    found = committed.read(job.settings, way_back=not job.is_upgrade)
     if found is None:
         job.note(f"There is no {folder}: Alembic runs the revisions.")
         return None
@@ -153,7 +153,7 @@ def _written_afresh(job: Job, stale: str) -> Committed | None:
         changes = []
     count = f": {words.counted(len(changes), 'file')}" if changes else ""
     job.note(f"{job.settings.options.sql}/ was stale ({stale}) and is written afresh{count}.")
-    found = committed.read(job.settings)
+    found = committed.read(job.settings, way_back=not job.is_upgrade)
     return found if found and not found.stale else None
 
 

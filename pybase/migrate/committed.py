@@ -183,8 +183,11 @@ def manifest(settings: Settings) -> list[Line] | None:
     return [Line(*line) for line in lines]
 
 
-def read(settings: Settings) -> Committed | None:
-    """Read `sql/` and compare it with the revisions; None where there is no manifest."""
+def read(settings: Settings, *, way_back: bool = True) -> Committed | None:
+    """Read `sql/` and compare it with the revisions; None where there is no manifest.
+
+    Without the `way_back` downgrades are neither read nor compared: a run up does not need them.
+    """
     try:
         lines = manifest(settings)
     except ValueError as error:
@@ -192,19 +195,19 @@ def read(settings: Settings) -> Committed | None:
     if lines is None:
         return None
     revisions = {digest(path.read_bytes()): path for path in _revision_files(settings)}
-    folders = settings.sql / "upgrade", settings.sql / "downgrade"
+    ways = ("upgrade", "downgrade") if way_back else ("upgrade",)
     entries = []
     for revision, parents, source, *digests in lines:
         path = revisions.pop(source, None)
         if path is None:
             return Committed(stale=f"revision {revision} has changed, or is gone")
         texts = [
-            verified(folder / f"{path.stem}.sql", wanted)
-            for folder, wanted in zip(folders, digests, strict=True)
+            verified(settings.sql / way / f"{path.stem}.sql", wanted)
+            for way, wanted in zip(ways, digests, strict=False)
         ]
         if None in texts:
             return Committed(stale=f"the SQL of revision {revision} has changed, or is gone")
-        up, down = (text or "" for text in texts)
+        up, down, *_ = (*(text or "" for text in texts), "")
         steps = (Step(revision, True, up), Step(revision, False, down))
         entries.append(Entry(revision, _ids(parents), *steps))
     if revisions:

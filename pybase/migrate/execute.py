@@ -67,11 +67,9 @@ class Runner:
         is_new = self.connection.info.server_version >= _HAS_TRANSACTION_TIMEOUT
         self._settings = [*_TIMEOUTS, *(["SET transaction_timeout = 0"] if is_new else [])]
         self._send(*self._settings)
-        try:
+        with suppress(psycopg.Error):  # not every platform can tell whether a client is there
             self._send(_CHECK)
-        except psycopg.Error:  # not every platform can tell whether a client is there
-            return
-        self._settings.append(_CHECK)
+            self._settings.append(_CHECK)
 
     def _transaction(self, step: Step, block: Block, started: float, lock_timeout_ms: int) -> None:
         own, move, line = self._parted(block)
@@ -215,26 +213,15 @@ _HAS_TRANSACTION_TIMEOUT = 170000
 
 _TIMEOUTS = (
     "SET statement_timeout = 0",
-    "SET lock_timeout = 0",
     f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'",
 )
 """A role's or a database's own timeouts are meant for its application, not for a migration."""
 
 _CHECK = "SET client_connection_check_interval = '2s'"
 
-_AS_BEGUN = (
-    "SET SESSION AUTHORIZATION DEFAULT",
-    "RESET ROLE",
-    "RESET ALL",
-    "CLOSE ALL",
-    "DEALLOCATE ALL",
-    "UNLISTEN *",
-    "SELECT pg_advisory_unlock_all()",
-    "DISCARD TEMP",
-    "DISCARD SEQUENCES",
-)
-"""The parts of DISCARD ALL, which cannot go with others: a step must not see what the one before
-has set, as if each were a file in a psql of its own."""
+_AS_BEGUN = ("SET SESSION AUTHORIZATION DEFAULT", "RESET ALL", "DEALLOCATE ALL", "DISCARD TEMP")
+"""What of DISCARD ALL, which cannot go with others, may change what another step does: each is to
+find the session as if it were a file in a psql of its own."""
 
 _INDEX = """
 SELECT n.nspname, c.relname, i.indisvalid, pg_get_indexdef(c.oid)
