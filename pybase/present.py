@@ -92,9 +92,10 @@ def error(problem: str, mend: str = "") -> None:
 
 
 def data(text: str) -> None:
-    """Write what a program reads, to standard output, exactly as it is."""
-    sys.stdout.write(text)
+    """Write what a program reads, to standard output, exactly as it is: in UTF-8 everywhere."""
     sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+    sys.stdout.buffer.flush()
 
 
 def ask(question: str) -> bool:

@@ -13,8 +13,10 @@ def rows(number: int, *, is_exact: bool = True) -> str:
 
 def size(count: int) -> str:
     """Say a number of bytes: `12 MB`. A thousand is 1000, as where disks are sold."""
+    if count < 1000:
+        return counted(count, "byte")
     for unit, factor in (("GB", 1_000_000_000), ("MB", 1_000_000)):
-        if count >= factor:
+        if count >= factor * 0.9995:  # or rounding would make 1000 of the lesser unit
             return f"{count / factor:,.1f} {unit}".replace(".0 ", " ")
     return f"{count / 1000:.0f} kB"
 

@@ -45,10 +45,13 @@ class _Log(logging.Handler):
         present.note(f"{record.levelname.lower()}: {self.format(record)}")
 
 
+_DESCRIPTION = "Write, review and apply the revisions of a PostgreSQL schema."
+
+
 def _parser(words: Collection[str] = ()) -> argparse.ArgumentParser:
     """Return what parses the verbs that are among the words, or every verb where none is."""
     session = configuration.nox_session()
-    parser = argparse.ArgumentParser(prog="python -m pybase", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pybase", description=_DESCRIPTION)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     parser.add_argument("-c", "--config", default="alembic.ini", help="an alembic.ini")
     is_any = not any(name in words for name in VERBS)

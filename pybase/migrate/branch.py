@@ -34,9 +34,9 @@ def _changed(
     root: Path, base: str, folders: Iterable[Path], differs: Callable[[str, str], bool]
 ) -> list[str]:
     names = [str(folder) for folder in folders]
-    command = ("diff", "--relative", "--name-only", "--no-renames", "--diff-filter=MDT", base)
+    command = ("diff", "--relative", "--name-only", "-z", "--no-renames", "--diff-filter=MDT", base)
     found = []
-    for name in (_git(root, *command, "--", *names) or "").splitlines():
+    for name in _names(_git(root, *command, "--", *names)):
         if not name.endswith((".py", ".sql")):  # somebody commits bytecode
             continue
         before = _git(root, "show", f"{base}:./{name}") or ""
@@ -45,6 +45,11 @@ def _changed(
         if differs(before, after):
             found.append(name)
     return found
+
+
+def _names(listing: str | None) -> list[str]:
+    """Return the names that git lists with -z: else it quotes those that are not ASCII."""
+    return (listing or "").split("\0")[:-1]
 
 
 def _git(root: Path, *arguments: str) -> str | None:
@@ -63,12 +68,12 @@ def merged(settings: Settings, folders: Iterable[Path]) -> set[Path] | None:
     """
     names = [str(folder) for folder in folders]
     branch = settings.options.main_branch
-    command = ("ls-tree", "-r", "--name-only", "--full-tree")
+    command = ("ls-tree", "-r", "-z", "--name-only", "--full-tree")
     top = _git(settings.root, "rev-parse", "--show-toplevel")
     listed = [_git(settings.root, *command, name) for name in (branch, f"origin/{branch}")]
     if top is None or not any(listing is not None for listing in listed):
         return None
-    found = {Path(top.strip(), name) for each in listed for name in (each or "").splitlines()}
+    found = {Path(top.strip(), name) for each in listed for name in _names(each)}
     return {path for path in found if any(path.is_relative_to(name) for name in names)}
 
 

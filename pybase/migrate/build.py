@@ -4,7 +4,7 @@ Owns the order of these steps, and what need not be done again.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -63,7 +63,11 @@ def write(settings: Settings) -> list[Stale]:
     Raises CheckFailedError when a revision cannot be rendered: the files of the others are
     written all the same.
     """
-    return [] if freshness.recall(settings, _NOTE) else _apply(settings, sqlfiles.write)
+    noted = freshness.recall(settings, _NOTE)
+    if noted is None:
+        return _apply(settings, sqlfiles.write)
+    _require_rendered(noted["problems"])
+    return []
 
 
 def check(settings: Settings) -> None:
@@ -136,6 +140,7 @@ def _noted(history: "History", built: Built, files: dict[str, str]) -> dict[str,
         "version_table": built.rendered.version_table,
         "cards": to_builtins(cards.of(history, built, files)),
         "entities": to_builtins(entities),
+        "problems": list(built.rendered.problems),
     }
 
 
@@ -147,12 +152,16 @@ def _apply(settings: Settings, act: _Act) -> list[Stale]:
     built = build(revisions)
     found = files(settings, built)
     changes = act(settings.sql, found)
-    if built.rendered.problems and act is sqlfiles.write:
-        raise CheckFailedError(
-            "\n".join(built.rendered.problems),
-            "Mend these revisions; the files of all others are in order.",
-        )
     if act is sqlfiles.write or not changes:
         folders = [*built.rendered.folders, settings.sql]
         freshness.take_note(settings, _NOTE, folders, _noted(revisions, built, found))
+    if act is sqlfiles.write:
+        _require_rendered(built.rendered.problems)
     return changes
+
+
+def _require_rendered(problems: Sequence[str]) -> None:
+    if problems:
+        raise CheckFailedError(
+            "\n".join(problems), "Mend these revisions; the files of all others are in order."
+        )

@@ -3,6 +3,7 @@
 Text that people wrote is made safe here before it enters a comment.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -25,6 +26,15 @@ NOT_REHEARSED = "not rehearsed, because this revision's upgrade, or one before i
 def one_line(text: str | None) -> str:
     """Text from people, made safe for a comment line: no line ends, no control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
+
+
+def title(doc: str) -> str:
+    """Return the title of a revision, by the first paragraph of its docstring."""
+    return one_line(FIELDS.sub("", doc)).removesuffix(".") or "(no message)"
+
+
+FIELDS = re.compile(r"^[ \t]*(?:Revision ID|Revises|Create Date|Branch Labels):.*$", re.MULTILINE)
+"""What Alembic writes into a docstring, and people may leave no blank line above."""
 
 
 def report_rows(report: "Report", accepted: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 from alembic.script import Script
 
 from pybase.errors import UsageError
+from pybase.migrate.comments import title
 from pybase.migrate.history import History, explained
 from pybase.migrate.ledger import Entry
 
@@ -44,7 +45,7 @@ def row(script: Script, applied: Entry | None = None, *, is_current: bool = Fals
     ]
     if applied:
         marks.append(f"applied {applied}")
-    return script.revision, script.doc.removesuffix("."), f"({', '.join(marks)})" if marks else ""
+    return script.revision, title(script.doc), f"({', '.join(marks)})" if marks else ""
 
 
 def _walk(history: History, rev_range: str | None, at: tuple[str, ...]) -> Iterator[Script]:

@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from pybase.errors import CheckFailedError, PybaseError
 from pybase.migrate import committed, ledger, obstacles, refusals
+from pybase.migrate.comments import title
 from pybase.migrate.environment import record_in, run_env
 from pybase.migrate.history import History
 from pybase.migrate.target import Database, engine
@@ -93,8 +94,7 @@ def look(history: History, database: Database) -> tuple[tuple[str, ...], dict[st
 
 def _progress(step: RevisionStep, seconds: float) -> str:
     verb = "applied" if step.is_upgrade else "undone "
-    title = step.revision.doc.removesuffix(".")
-    return f"{verb}  {step.revision.revision}  {title}  ({took(seconds)})"
+    return f"{verb}  {step.revision.revision}  {title(step.revision.doc)}  ({took(seconds)})"
 
 
 def _refused(

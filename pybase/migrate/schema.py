@@ -84,9 +84,13 @@ def _file_change(stem: str, changed: list[CatalogObject], old: str, new: str) ->
         each.name.removeprefix(f"{each.table}.") for each in changed if each.kind == "column"
     }
     tables = [each.table.removeprefix("public.") for each in changed if each.table]
-    lines = unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
-    diff = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
-    return FileChange(min(tables, default=stem), tuple(sorted(columns)), "\n".join(diff))
+    lines = [*unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)]
+    diff = "\n".join("..." if line.startswith("@@") else line for line in lines[_HEAD:])
+    return FileChange(min(tables, default=stem), tuple(sorted(columns)), diff)
+
+
+_HEAD = 3
+"""Lines that a unified diff begins with: the names of both files, and its first place in them."""
 
 
 def _by_file(objects: Iterable[CatalogObject]) -> dict[str, list[CatalogObject]]:

@@ -19,7 +19,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pybase.files import digest, write_file
-from pybase.migrate.comments import NOT_REHEARSED, one_line, report_rows, statement_comments
+from pybase.migrate.comments import (
+    NOT_REHEARSED,
+    one_line,
+    report_rows,
+    statement_comments,
+    title,
+)
 
 if TYPE_CHECKING:  # comparing digests needs nothing of Alembic, which costs half a second
     from alembic.script import Script
@@ -112,15 +118,15 @@ def header_text(
     is_upgrade: bool,
 ) -> str:
     """Tell what a reviewer has to know before the first statement, as comment lines."""
-    title = one_line(script.doc).removesuffix(".") or "(no message)"
+    named = title(script.doc)
     parents = " and ".join(script._normalized_down_revisions)
     if is_upgrade:
         place = f"after {parents}" if parents else "the first"
     else:
-        title, place = f"Undo: {title}", f"back to {parents or 'base'}"
+        named, place = f"Undo: {named}", f"back to {parents or 'base'}"
     shape = ("revision", f"{script.revision}, {place}; {transaction_shape(rendering)}")
     width = max(len(name) for name, _ in (shape, *rows) if len(name) <= _WIDEST_NAME)
-    lines = [title, "", *(f"{name:<{width}}  {text}" for name, text in (shape, *rows))]
+    lines = [named, "", *(f"{name:<{width}}  {text}" for name, text in (shape, *rows))]
     return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
 
 

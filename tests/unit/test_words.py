@@ -21,9 +21,12 @@ def test_estimate_of_rows_is_called_one() -> None:
 @pytest.mark.parametrize(
     ("count", "said"),
     [
-        (0, "0 kB"),
+        (0, "0 bytes"),
+        (999, "999 bytes"),
         (8192, "8 kB"),
-        (999_999, "1000 kB"),
+        (999_499, "999 kB"),
+        (999_999, "1 MB"),
+        (999_960_000, "1 GB"),
         (12_000_000, "12 MB"),
         (12_340_000, "12.3 MB"),
         (2_500_000_000_000, "2,500 GB"),

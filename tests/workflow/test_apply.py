@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from projects import FORK, LINE, ONE, OWN_TABLES, THREE, TWO, Project, Revision, plain_environment
 
+from pybase.files import write_file
 from pybase.migrate import catalog, proof
 from pybase.postgres import scratch_database
 
@@ -184,6 +185,19 @@ def test_failing_statement_is_named_and_its_revision_undone(three: Project) -> N
     assert "INSERT INTO cities" in said
     assert "Nothing was applied." in said
     assert version(three) == [ONE.id]
+
+
+def test_title_without_a_blank_line_behind_it_is_a_title(project: Project) -> None:
+    revision = project.lay_out(ONE).versions / f"{ONE.name}.py"
+    text = revision.read_text("utf-8").replace("\n\nRevision ID", "\nRevision ID")
+    write_file(revision, text)
+    project.done("sql")
+    assert (
+        (project.sql / f"upgrade/{ONE.name}.sql")
+        .read_text("utf-8")
+        .startswith("-- Create cities\n--\n")
+    )
+    assert project.done("history").startswith(f"{ONE.id}  Create cities  (head)")
 
 
 def test_settings_of_one_file_do_not_reach_the_next(project: Project) -> None:

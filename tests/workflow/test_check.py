@@ -174,6 +174,19 @@ def test_edited_revision_is_named_with_its_sql(
     assert "git checkout main -- FILE" in said
 
 
+def test_edited_revision_with_a_name_that_is_not_ascii_is_named(project: Project, git: Git) -> None:
+    project.lay_out(ONE)
+    path = project.write("migrations/versions/gründe.py", TWO.text)
+    project.done("sql")
+    commit(git)
+    assert branch.merged(settings.load(project.root / "alembic.ini"), [project.versions]) == {
+        path,
+        project.versions / f"{ONE.name}.py",
+    }
+    edit(path, "Troy", "Ilion")
+    assert edited(project) == ["migrations/versions/gründe.py"]
+
+
 def test_deleted_revision_is_named(merged: Project) -> None:
     (merged.versions / f"{TWO.name}.py").unlink()
     assert edited(merged) == [f"migrations/versions/{TWO.name}.py"]

@@ -9,7 +9,7 @@ import pytest
 from sqlfluff.core import FluffConfig, Linter
 
 from pybase.migrate.catalog import describe, difference, objects, snapshot
-from pybase.migrate.schema import render_schema
+from pybase.migrate.schema import file_changes, render_schema
 from pybase.migrate.sqltext import lay_out
 from pybase.postgres import scratch_database
 
@@ -123,6 +123,18 @@ def test_rendered_schema_is_clean_to_sqlfluff(connection: psycopg.Connection[Any
     for stem, text in render_schema(objects(connection)).items():
         found = linter.lint_string(text).get_violations()
         assert not found, f"{stem}: {found}\n{text}"
+
+
+def test_change_of_a_comment_in_a_body_is_a_change(connection: psycopg.Connection[Any]) -> None:
+    """A line that is gone and began with dashes looks like the head of a diff."""
+    body = "CREATE OR REPLACE FUNCTION app.f() RETURNS int LANGUAGE sql AS $$\n{}SELECT 1\n$$"
+    connection.execute(body.format("-- old\n").encode())
+    before = objects(connection)
+    connection.execute(body.format("").encode())
+    (change,) = file_changes(before, objects(connection))
+    assert change.name == "app.f"
+    assert "--- old" in change.diff.splitlines()
+    assert file_changes(before, before) == ()
 
 
 def test_long_check_is_opened_bracket_by_bracket() -> None:

@@ -195,6 +195,12 @@ def test_unrenderable_revision_is_named(project: Project) -> None:
     assert "'commit'" in said
 
 
+def test_unrenderable_revision_is_named_again_where_nothing_has_changed(project: Project) -> None:
+    said = project.lay_out(ONE, BROKEN, THREE).refused("sql", code=1)
+    project.done("sql", "--check")
+    assert project.refused("sql", code=1) == said
+
+
 def test_files_of_the_others_are_written_beside_an_unrenderable_revision(project: Project) -> None:
     project.lay_out(ONE, BROKEN, THREE).refused("sql", code=1)
     assert "cannot be rendered" in (project.sql / f"upgrade/{TWO.name}.sql").read_text()

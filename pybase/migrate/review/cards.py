@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pybase.migrate.comments import one_line
+from pybase.migrate.comments import FIELDS, one_line, title
 from pybase.migrate.effects import FileChange, Report
 from pybase.migrate.lint import Line
 
@@ -77,7 +77,7 @@ def _card(
         script.revision,
         tuple(script._normalized_down_revisions),
         history.path(script).as_posix(),
-        one_line(script.doc).removesuffix(".") or "(no message)",
+        title(script.doc),
         _why(script),
         one_line(created[1]) if created else "",
         _way(revision, upgrade, lines, "upgrade"),
@@ -88,11 +88,10 @@ def _card(
 
 def _why(script: "Script") -> str:
     """Return the paragraphs between the title and the fields that Alembic reads."""
-    told = _FIELD.sub("", script.longdoc.removeprefix(script.doc))
+    told = FIELDS.sub("", script.longdoc.removeprefix(script.doc))
     return "\n\n".join(filter(None, map(one_line, re.split(r"\n[ \t]*\n", told))))
 
 
-_FIELD = re.compile(r"^[ \t]*(?:Revision ID|Revises|Create Date|Branch Labels):.*$", re.MULTILINE)
 _CREATED = re.compile(r"^[ \t]*Create Date:[ \t]*(.*)$", re.MULTILINE)
 
 
