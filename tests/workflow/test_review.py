@@ -2,14 +2,22 @@
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
-from projects import LINE, NO_MODELS, ONE, THREE, TWO, Git, Project, Revision, commit
+from projects import FORK, LINE, NO_MODELS, ONE, THREE, TWO, Git, Project, Revision, commit
 
-from pybase.migrate.effects import Touch
-from pybase.migrate.review import markdown
+from pybase.migrate.effects import FileChange, Report, Touch
+from pybase.migrate.entities import Column, Entity
+from pybase.migrate.review import diagram, markdown
+from pybase.migrate.review.cards import Card, Way
+from pybase.migrate.review.now import Now
+from pybase.migrate.review.review import Review
 from pybase.migrate.review.verdict import names, wait
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -190,7 +198,7 @@ HOSTILE = Revision(
     f" server_default={EVIL!r}, comment={EVIL!r}))\n"
     f"op.drop_table('cities')",
     f"op.drop_table('t<script>|`x@octocat')\n{ONE.upgrade}",
-    EVIL,
+    f"{EVIL}\n\n# Heading\n\n### Another\n\n- item",
     {"drops-table": EVIL},
 )
 
@@ -235,7 +243,9 @@ def test_comment_holds_no_markup_that_people_wrote(branch: Project) -> None:
     tags = re.findall(r"(?<!\\)<[^>]*>", outside)
     assert set(tags) <= {"<details>", "</details>", "<summary>", "</summary>"}
     assert "@octocat" not in outside
-    assert not re.search(r"^(#|- |\d+[.)] )(?!#)", re.sub(r"^### ", "", outside), re.MULTILINE)
+    headings = re.findall(r"^#+.*", outside, re.MULTILINE)
+    assert headings == [outside_of_code(f"### {markdown.text(EVIL)}")]
+    assert not re.search(r"^(- |\d+[.)] )", outside, re.MULTILINE)
     assert not re.search(r"(?<!\\)\]\(", outside)
 
 
@@ -245,9 +255,14 @@ def test_fence_is_longer_than_any_in_the_sql() -> None:
 
 @pytest.mark.parametrize("written", ["a|b", "`", "a``b`", "x\ny", "\x1b[31m"])
 def test_code_stays_in_its_cell(written: str) -> None:
-    told = markdown.code(written)
-    assert "\n" not in told and "\x1b" not in told
-    assert not re.search(r"(?<!\\)\|", told)
+    told = markdown._table(("code",), [(markdown.code(written),)]).splitlines()[-1]
+    assert "\x1b" not in told
+    assert len(re.findall(r"(?<!\\)\|", told)) == 2
+
+
+def test_pipe_outside_of_a_table_is_read_as_it_stands() -> None:
+    assert markdown.code("a|b") == "`a|b`"
+    assert markdown.text("a|b") == "a|b"
 
 
 @pytest.mark.parametrize(
@@ -342,6 +357,44 @@ def test_branches_are_drawn_side_by_side_and_meet_in_a_merge(project: Project) -
     text = page(project, "base:heads")
     places = re.findall(r'<circle class="[^"]*" cx="([\d.]+)" cy="([\d.]+)"', text)
     lane = dict(zip(ids(text), (float(x) for x, _ in places), strict=True))
+def card(number: int = 0, title: str = "Do it", **values: Any) -> Card:
+    way = Way(f"upgrade/{number}.sql", "one transaction", Report(is_rehearsed=True), ())
+    shown = Card(f"{number:012x}", (), f"versions/{number}.py", title, "", "", way, way, ())
+    return replace(shown, **values)
+
+
+def rendered(*cards: Card, files: Mapping[str, str] = MappingProxyType({})) -> str:
+    return markdown.render(Review("These", cards, cards, files, (), Now(), ""))
+
+
+def test_long_titles_are_cut() -> None:
+    text = rendered(*(card(number, "*" * 1500) for number in range(60)))
+    assert len(text) < markdown.MOST_CHARACTERS
+    assert "revisions more" not in text
+    assert text.count("\n### ") == 60
+
+
+def test_what_fits_is_not_left_out() -> None:
+    parts = [[markdown.Part("x" * 29_975)], [markdown.Part("y" * 29_975)]]
+    assert markdown._fitted(parts) == "x" * 29_975 + "y" * 29_975
+
+
+def test_long_reason_and_schema_are_cut_with_a_pointer() -> None:
+    changes = tuple(FileChange(name, (), "+\n" * 40_000) for name in ("t", '"T"'))
+    text = rendered(
+        card(why="word " * 13_000, schema=changes), files={"schema/t.sql": "", "schema/t-1.sql": ""}
+    )
+    assert "Why: 1 line, too long for here; see `versions/0.py`." in text
+    assert "Schema of t: 40,001 lines, too long for here; see `schema/t.sql` in the folder" in text
+    assert 'Schema of "T": 40,001 lines, too long for here; see `schema/` in the folder' in text
+
+
+def test_tables_that_nobody_could_fill_are_told() -> None:
+    seen = Report(unfilled=("a.b", "c"), is_rehearsed=True)
+    text = rendered(card(upgrade=Way("upgrade/0.sql", "one transaction", seen, ())))
+    assert "No sample rows could be made for `a.b`, `c`: effects on rows were not seen." in text
+
+
     assert lane[left.id] != lane[right.id]
     assert lane[ONE.id] == lane[TWO.id]
     assert len({y for _, y in places}) == 5
@@ -362,3 +415,22 @@ def test_note_of_the_cards_is_json_that_leads_back(branch: Project) -> None:
         json.loads(note.read_text("utf-8"))
         note.unlink()
     assert page(branch, "base:head") == first
+def test_revision_that_nobody_rehearsed_does_not_look_harmless(branch: Project) -> None:
+    branch.add(Revision("eeeeeeeeeeee", TWO.id, "raise RuntimeError('boom')"))
+    text = page(branch)
+    assert "blocks nothing" not in text
+    assert 'class="tag s2">nobody has seen it<' in text
+    assert re.findall(r'class="node (s\d)"', text)[-1] == "s2"
+    assert "Not rehearsed: cannot be rendered." in comment(branch)
+    assert "| nobody has seen it |" in comment(branch, "base:head")
+
+
+def test_revision_without_sql_or_a_way_back_is_harmless(branch: Project) -> None:
+    back = Revision("eeeeeeeeeeee", TWO.id, "pass", "raise NotImplementedError('No way.')")
+    said = comment(added(branch, back, Revision("ffffffffffff", back.id)))
+    assert said.startswith("**2 revisions: blocks nothing")
+    assert said.count("| nobody waits |") == 2
+    assert "Downgrade: cannot be undone; not rehearsed" in said
+
+
+    assert names([]) == ""
