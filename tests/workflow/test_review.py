@@ -434,3 +434,16 @@ def test_revision_without_sql_or_a_way_back_is_harmless(branch: Project) -> None
 
 
     assert names([]) == ""
+def test_changed_column_is_marked_by_its_quoted_name() -> None:
+    columns = tuple(Column(name, "time with time zone", True, "", "") for name in ('a"b', "c"))
+    entity = Entity("public.t", "public", "t" * 37, "", columns, (), (), ())
+    box = diagram.draw([entity], {"t": {'"a""b"'}}).boxes[0]
+    assert [row.is_changed for row in box.rows] == [True, False]
+    assert box.rows[0].type == "timetz"
+
+
+def test_long_name_of_a_table_is_drawn_as_it_was_measured(branch: Project) -> None:
+    added(branch, Revision(THREE.id, TWO.id, f"op.create_table('{'t' * 37}')"))
+    assert f">{'t' * 33}…</text>" in page(branch)
+
+
