@@ -176,9 +176,19 @@ def test_file_is_written_where_it_is_wanted(branch: Project, tmp_path: Path) -> 
 # --- bad input ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wanted", ["head", "nowhere:head", "base:nowhere"])
-def test_range_that_is_none_is_refused(wanted: str, branch: Project) -> None:
-    assert "error: " in branch.refused("review", wanted, code=2)
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("head", "no colon"),
+        ("nowhere:head", "'nowhere'"),
+        ("base:nowhere", "'nowhere'"),
+        ("head:base", "along the same branch"),
+        (f"{TWO.id}:{ONE.id}", "along the same branch"),
+        ("head:head", "No revision is in the range 'head:head'"),
+    ],
+)
+def test_range_that_is_none_is_refused(wanted: str, said: str, branch: Project) -> None:
+    assert said in branch.refused("review", wanted, code=2)
     assert not (branch.root / ".pybase" / "review.html").exists()
 
 
@@ -212,6 +222,12 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, dict(attrs)))
+
+
+def test_range_from_one_head_to_another_is_refused(branch: Project) -> None:
+    added(branch, THREE, FORK)
+    said = branch.refused("review", f"{THREE.id}:{FORK.id}", code=2)
+    assert "along the same branch" in said
 
 
 def test_page_holds_no_element_that_people_wrote(branch: Project) -> None:
