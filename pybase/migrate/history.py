@@ -115,9 +115,11 @@ class History:
 
     def path(self, script: Script) -> Path:
         """Return the revision's file, relative to the project's root where it lies inside."""
-        path = Path(script.path)
-        root = self.settings.root
-        return path.relative_to(root) if path.is_relative_to(root) else path
+        path, root = Path(script.path), self.settings.root
+        for file, folder in ((path, root), (path.resolve(), root.resolve())):
+            if file.is_relative_to(folder):
+                return file.relative_to(folder)
+        return path
 
 
 def read(settings: Settings) -> History:

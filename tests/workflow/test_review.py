@@ -189,6 +189,15 @@ def test_file_is_written_where_it_is_wanted(branch: Project, tmp_path: Path) -> 
 )
 def test_range_that_is_none_is_refused(wanted: str, said: str, branch: Project) -> None:
     assert said in branch.refused("review", wanted, code=2)
+def test_paths_are_relative_below_a_root_that_is_a_link(
+    branch: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    link = tmp_path_factory.mktemp("elsewhere") / "link"
+    link.symlink_to(branch.root)
+    found = comment(Project(link, branch.environment), "-c", str(link / "alembic.ini"))
+    assert f"`{ONE.id}` in `migrations/versions/" in found
+
+
     assert not (branch.root / ".pybase" / "review.html").exists()
 
 
