@@ -472,3 +472,23 @@ def test_long_name_of_a_table_is_drawn_as_it_was_measured(branch: Project) -> No
     assert f">{'t' * 33}…</text>" in page(branch)
 
 
+def test_parents_elsewhere_are_drawn_but_not_shown(branch: Project) -> None:
+    text = page(added(branch, THREE))
+    assert f'href="#{THREE.id}"' in text
+    assert f'href="#{TWO.id}"' not in text
+    assert "Found Troy" in text
+
+
+def test_revision_whose_id_has_a_blank_is_shown_with_a_database(branch: Project) -> None:
+    text = page(added(branch, Revision("ff 100%", TWO.id)))
+    assert '<details class="revision" id="ff 100%"' in text
+    assert 'href="#ff%20100%25"' in text
+
+
+def test_note_of_the_cards_is_json_that_leads_back(branch: Project) -> None:
+    added(branch, *HAZARDOUS)
+    first = page(branch, "base:head")
+    for note in (branch.root / ".pybase" / "cache").glob("sql-*.json"):
+        json.loads(note.read_text("utf-8"))
+        note.unlink()
+    assert page(branch, "base:head") == first
