@@ -150,7 +150,9 @@ def test_applied_and_pending_are_told_with_sizes(branch: Project) -> None:
     assert "1 row, " in text
     assert 'class="tag">pending<' in text
     assert 'class="tag">applied<' in page(branch, "base:head")
-    assert "1 of these are pending" in comment(branch)
+    said = comment(branch)
+    assert "1 of these are pending" in said
+    assert re.search(r"\| lock \| does \| now \|\n.*\n.* \| 1 row, \d+ kB \|\n", said)
 
 
 def test_server_that_is_down_is_said_and_no_error(branch: Project, free_port: int) -> None:
@@ -161,9 +163,39 @@ def test_server_that_is_down_is_said_and_no_error(branch: Project, free_port: in
     assert "secret" not in text
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("mysql://u:secret@h/db", "runs on PostgreSQL only"), ("secret", "DATABASE_URL is not a URL")],
+)
+def test_address_that_is_none_is_said_and_no_error(url: str, said: str, branch: Project) -> None:
+    branch.done("review", DATABASE_URL=url)
+    text = (branch.root / ".pybase" / "review.html").read_text("utf-8")
+    assert said in text
+    assert "secret" not in text
+
+
+def test_database_that_is_ahead_is_not_told_as_empty(branch: Project) -> None:
+    added(branch, THREE).done("migrate")
+    (branch.versions / f"{THREE.name}.py").unlink()
+    branch.done("sql")
+    said = f"The database is at revision {THREE.id}, which this checkout does not have."
+    text = page(branch)
+    assert said in text and said in comment(branch)
+    assert not re.search(r"\d applied|>pending<|>applied<|node \w+ applied", text)
+
+
 def test_schema_difference_is_shown_by_table(branch: Project) -> None:
     text = page(added(branch, THREE))
     assert "<ins>+    note text,</ins>" in text or "<ins>+    note text</ins>" in text
+
+
+def test_paths_are_relative_below_a_root_that_is_a_link(
+    branch: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    link = tmp_path_factory.mktemp("elsewhere") / "link"
+    link.symlink_to(branch.root)
+    found = comment(Project(link, branch.environment), "-c", str(link / "alembic.ini"))
+    assert f"`{ONE.id}` in `migrations/versions/" in found
 
 
 def test_file_is_written_where_it_is_wanted(branch: Project, tmp_path: Path) -> None:
@@ -189,16 +221,13 @@ def test_file_is_written_where_it_is_wanted(branch: Project, tmp_path: Path) -> 
 )
 def test_range_that_is_none_is_refused(wanted: str, said: str, branch: Project) -> None:
     assert said in branch.refused("review", wanted, code=2)
-def test_paths_are_relative_below_a_root_that_is_a_link(
-    branch: Project, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    link = tmp_path_factory.mktemp("elsewhere") / "link"
-    link.symlink_to(branch.root)
-    found = comment(Project(link, branch.environment), "-c", str(link / "alembic.ini"))
-    assert f"`{ONE.id}` in `migrations/versions/" in found
-
-
     assert not (branch.root / ".pybase" / "review.html").exists()
+
+
+def test_range_from_one_head_to_another_is_refused(branch: Project) -> None:
+    added(branch, THREE, FORK)
+    said = branch.refused("review", f"{THREE.id}:{FORK.id}", code=2)
+    assert "along the same branch" in said
 
 
 def test_folder_in_the_place_of_the_file_is_refused(branch: Project) -> None:
@@ -231,12 +260,6 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, dict(attrs)))
-
-
-def test_range_from_one_head_to_another_is_refused(branch: Project) -> None:
-    added(branch, THREE, FORK)
-    said = branch.refused("review", f"{THREE.id}:{FORK.id}", code=2)
-    assert "along the same branch" in said
 
 
 def test_page_holds_no_element_that_people_wrote(branch: Project) -> None:
@@ -334,54 +357,6 @@ def test_thousands_of_revisions_leave_room_for_the_verdict() -> None:
     assert re.search(r"\n\d+ revisions more: ", text)
 
 
-# --- words and drawings ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("touch", "words"),
-    [
-        (Touch("t", 2, is_changed=True), "nobody waits"),
-        (Touch("t", 3, is_scanned=True), "nobody waits"),
-        (Touch("t", 4, is_scanned=True), "writers wait for a scan"),
-        (Touch("t", 5), "writers wait for a moment"),
-        (Touch("t", 7), "everybody waits for a moment"),
-        (Touch("t", 7, is_rewritten=True, is_scanned=True), "everybody waits for a rewrite"),
-    ],
-)
-def test_lock_is_told_by_who_waits_and_for_how_long(touch: Touch, words: str) -> None:
-    assert wait(touch).words == words
-
-
-def test_verdict_tells_the_worst_and_counts_the_rest(project: Project) -> None:
-    towns = "op.create_table('towns', sa.Column('name', sa.Text()))"
-    both = (
-        "op.execute('ALTER TABLE cities ALTER name TYPE integer USING length(name)')\n"
-        "op.add_column('towns', sa.Column('note', sa.Text()))"
-    )
-    project.lay_out(
-        ONE,
-        Revision(TWO.id, ONE.id, towns, "op.drop_table('towns')"),
-        Revision(THREE.id, TWO.id, both, "raise NotImplementedError('No way.')"),
-    ).done("sql")
-    said = comment(project, f"{TWO.id}:head").splitlines()[0]
-    told = "blocks reads and writes of cities for a rewrite, and 1 table for less"
-    assert said.startswith(f"**1 revision: {told}")
-
-
-def test_many_names_are_counted() -> None:
-    assert names(["a"]) == "a"
-    assert names(["a", "b"]) == "a and b"
-    assert names(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
-
-
-def test_branches_are_drawn_side_by_side_and_meet_in_a_merge(project: Project) -> None:
-    left = Revision("eeeeeeeeeeee", TWO.id)
-    right = Revision("ffffffffffff", TWO.id)
-    merge = Revision("abababababab", (left.id, right.id))
-    project.lay_out(ONE, TWO, left, right, merge).done("sql")
-    text = page(project, "base:heads")
-    places = re.findall(r'<circle class="[^"]*" cx="([\d.]+)" cy="([\d.]+)"', text)
-    lane = dict(zip(ids(text), (float(x) for x, _ in places), strict=True))
 def card(number: int = 0, title: str = "Do it", **values: Any) -> Card:
     way = Way(f"upgrade/{number}.sql", "one transaction", Report(is_rehearsed=True), ())
     shown = Card(f"{number:012x}", (), f"versions/{number}.py", title, "", "", way, way, ())
@@ -420,26 +395,40 @@ def test_tables_that_nobody_could_fill_are_told() -> None:
     assert "No sample rows could be made for `a.b`, `c`: effects on rows were not seen." in text
 
 
-    assert lane[left.id] != lane[right.id]
-    assert lane[ONE.id] == lane[TWO.id]
-    assert len({y for _, y in places}) == 5
-    assert len(re.findall(r'<path d="M', text)) == 5
+# --- words and drawings ---------------------------------------------------------------------------
 
 
-def test_parents_elsewhere_are_drawn_but_not_shown(branch: Project) -> None:
-    text = page(added(branch, THREE))
-    assert f'href="#{THREE.id}"' in text
-    assert f'href="#{TWO.id}"' not in text
-    assert "Found Troy" in text
+@pytest.mark.parametrize(
+    ("touch", "words"),
+    [
+        (Touch("t", 2, is_changed=True), "nobody waits"),
+        (Touch("t", 3, is_scanned=True), "nobody waits"),
+        (Touch("t", 4, is_scanned=True), "writers wait for a scan"),
+        (Touch("t", 5), "writers wait for a moment"),
+        (Touch("t", 7), "everybody waits for a moment"),
+        (Touch("t", 7, is_rewritten=True, is_scanned=True), "everybody waits for a rewrite"),
+    ],
+)
+def test_lock_is_told_by_who_waits_and_for_how_long(touch: Touch, words: str) -> None:
+    assert wait(touch).words == words
 
 
-def test_note_of_the_cards_is_json_that_leads_back(branch: Project) -> None:
-    added(branch, *HAZARDOUS)
-    first = page(branch, "base:head")
-    for note in (branch.root / ".pybase" / "cache").glob("sql-*.json"):
-        json.loads(note.read_text("utf-8"))
-        note.unlink()
-    assert page(branch, "base:head") == first
+def test_verdict_tells_the_worst_and_counts_the_rest(project: Project) -> None:
+    towns = "op.create_table('towns', sa.Column('name', sa.Text()))"
+    both = (
+        "op.execute('ALTER TABLE cities ALTER name TYPE integer USING length(name)')\n"
+        "op.add_column('towns', sa.Column('note', sa.Text()))"
+    )
+    project.lay_out(
+        ONE,
+        Revision(TWO.id, ONE.id, towns, "op.drop_table('towns')"),
+        Revision(THREE.id, TWO.id, both, "raise NotImplementedError('No way.')"),
+    ).done("sql")
+    said = comment(project, f"{TWO.id}:head").splitlines()[0]
+    told = "blocks reads and writes of cities for a rewrite, and 1 table for less"
+    assert said.startswith(f"**1 revision: {told}")
+
+
 def test_revision_that_nobody_rehearsed_does_not_look_harmless(branch: Project) -> None:
     branch.add(Revision("eeeeeeeeeeee", TWO.id, "raise RuntimeError('boom')"))
     text = page(branch)
@@ -458,7 +447,27 @@ def test_revision_without_sql_or_a_way_back_is_harmless(branch: Project) -> None
     assert "Downgrade: cannot be undone; not rehearsed" in said
 
 
+def test_many_names_are_counted() -> None:
     assert names([]) == ""
+    assert names(["a"]) == "a"
+    assert names(["a", "b"]) == "a and b"
+    assert names(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+def test_branches_are_drawn_side_by_side_and_meet_in_a_merge(project: Project) -> None:
+    left = Revision("eeeeeeeeeeee", TWO.id)
+    right = Revision("ffffffffffff", TWO.id)
+    merge = Revision("abababababab", (left.id, right.id))
+    project.lay_out(ONE, TWO, left, right, merge).done("sql")
+    text = page(project, "base:heads")
+    places = re.findall(r'<circle class="[^"]*" cx="([\d.]+)" cy="([\d.]+)"', text)
+    lane = dict(zip(ids(text), (float(x) for x, _ in places), strict=True))
+    assert lane[left.id] != lane[right.id]
+    assert lane[ONE.id] == lane[TWO.id]
+    assert len({y for _, y in places}) == 5
+    assert len(re.findall(r'<path d="M', text)) == 5
+
+
 def test_changed_column_is_marked_by_its_quoted_name() -> None:
     columns = tuple(Column(name, "time with time zone", True, "", "") for name in ('a"b', "c"))
     entity = Entity("public.t", "public", "t" * 37, "", columns, (), (), ())
