@@ -87,7 +87,7 @@ def parse(text: str, *, is_fresh: bool = True) -> Header:
 
 
 _HEADER = re.compile(
-    r"-- (?P<title>.*)\n--\n-- revision +(?P<revision>\S+), (?P<place>.*); (?P<shape>.*)\n"
+    r"-- (?P<title>.*)\n--\n-- revision +(?P<revision>.+?), (?P<place>.*); (?P<shape>.*)\n"
     r"(?P<rows>(?:--.*\n)*)"
 )
 _ROW = re.compile(r"-- (?:(?P<name>\S(?:.*?\S)??)  +| +)(?P<text>\S.*)")

@@ -99,14 +99,9 @@ class History:
 
     def require_known(self, current: tuple[str, ...]) -> None:
         """Refuse a database that is ahead of this checkout, with CheckFailedError."""
-        known = {script.revision for script in self.revisions}
-        for revision in current:
-            if revision not in known:
-                raise CheckFailedError(
-                    f"The database is at revision {revision}, which this checkout does not have.",
-                    "Check out the branch that has it (git fetch && git log --all -- "
-                    f"'*{revision}*'), or point DATABASE_URL at another database.",
-                )
+        from pybase.migrate import target  # psycopg: to read a history takes no database
+
+        target.require_known(current, {script.revision for script in self.revisions})
 
     def _told(self, script: Script) -> str:
         """Name a revision's file, and who wrote it where git knows."""
@@ -115,9 +110,11 @@ class History:
 
     def path(self, script: Script) -> Path:
         """Return the revision's file, relative to the project's root where it lies inside."""
-        path = Path(script.path)
-        root = self.settings.root
-        return path.relative_to(root) if path.is_relative_to(root) else path
+        path, root = Path(script.path), self.settings.root
+        for file, folder in ((path, root), (path.resolve(), root.resolve())):
+            if file.is_relative_to(folder):
+                return file.relative_to(folder)
+        return path
 
 
 def read(settings: Settings) -> History:

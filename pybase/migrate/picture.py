@@ -74,7 +74,8 @@ def _diagram(
         for column in entity.columns:
             marks = ", ".join(_marks(entity, column))
             if marks or with_all:
-                yield f"        {_word(_short(column.type))} {_word(column.name)} {marks}".rstrip()
+                type_ = _word(short_type(column.type))
+                yield f"        {type_} {_word(column.name)} {marks}".rstrip()
         yield "    }"
     for entity in entities:
         for key in entity.foreign_keys:
@@ -123,7 +124,8 @@ def _word(text: str) -> str:
     return f"_{word}" if _NOT_FIRST.match(word) else word
 
 
-def _short(type_: str) -> str:
+def short_type(type_: str) -> str:
+    """Return a type by its shorter name, where PostgreSQL has one."""
     for long, short in _SHORTER:
         type_ = long.sub(short, type_)
     return type_
@@ -133,7 +135,7 @@ def _is_changed(entities: Iterable[Entity], names: Mapping[str, str]) -> bool:
     """Whether anything is drawn under another name than its own."""
     return any(
         names[each.identity] != each.label
-        or any(_word(word) != word for c in each.columns for word in (c.name, _short(c.type)))
+        or any(_word(word) != word for c in each.columns for word in (c.name, short_type(c.type)))
         for each in entities
     )
 

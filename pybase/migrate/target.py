@@ -4,13 +4,14 @@ Owns connecting, and saying in one sentence why it did not work. It never change
 """
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from pybase.errors import DatabaseError, UsageError
+from pybase.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.postgres import Cluster, locate
 from pybase.settings import Settings, database_url
 
@@ -57,7 +58,10 @@ def announcement(database: Database) -> str:
 
 
 def is_at_hand(settings: Settings) -> bool:
-    """Whether the user's database answers now. Starts nothing and raises nothing."""
+    """Whether the user's database answers now. Starts nothing.
+
+    Raises UsageError for a malformed DATABASE_URL.
+    """
     url = database_url(settings)
     if url is None:
         return embedded(settings).is_running()
@@ -66,6 +70,20 @@ def is_at_hand(settings: Settings) -> bool:
     except DatabaseError:
         return False
     return True
+
+
+def require_known(current: Iterable[str], known: Collection[str]) -> None:
+    """Refuse a database that is ahead of the checkout with the revisions `known`.
+
+    Raises CheckFailedError that names the first revision of `current` which is not among them.
+    """
+    for revision in current:
+        if revision not in known:
+            raise CheckFailedError(
+                f"The database is at revision {revision}, which this checkout does not have.",
+                "Check out the branch that has it (git fetch && git log --all -- "
+                f"'*{revision}*'), or point DATABASE_URL at another database.",
+            )
 
 
 def embedded(settings: Settings) -> Cluster:

@@ -2,14 +2,22 @@
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
-from projects import LINE, NO_MODELS, ONE, THREE, TWO, Git, Project, Revision, commit
+from projects import FORK, LINE, NO_MODELS, ONE, THREE, TWO, Git, Project, Revision, commit
 
-from pybase.migrate.effects import Touch
-from pybase.migrate.review import markdown
+from pybase.migrate.effects import FileChange, Report, Touch
+from pybase.migrate.entities import Column, Entity
+from pybase.migrate.review import diagram, markdown
+from pybase.migrate.review.cards import Card, Way
+from pybase.migrate.review.now import Now
+from pybase.migrate.review.review import Review
 from pybase.migrate.review.verdict import names, wait
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -142,7 +150,9 @@ def test_applied_and_pending_are_told_with_sizes(branch: Project) -> None:
     assert "1 row, " in text
     assert 'class="tag">pending<' in text
     assert 'class="tag">applied<' in page(branch, "base:head")
-    assert "1 of these are pending" in comment(branch)
+    said = comment(branch)
+    assert "1 of these are pending" in said
+    assert re.search(r"\| lock \| does \| now \|\n.*\n.* \| 1 row, \d+ kB \|\n", said)
 
 
 def test_server_that_is_down_is_said_and_no_error(branch: Project, free_port: int) -> None:
@@ -153,9 +163,39 @@ def test_server_that_is_down_is_said_and_no_error(branch: Project, free_port: in
     assert "secret" not in text
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("mysql://u:secret@h/db", "runs on PostgreSQL only"), ("secret", "DATABASE_URL is not a URL")],
+)
+def test_address_that_is_none_is_said_and_no_error(url: str, said: str, branch: Project) -> None:
+    branch.done("review", DATABASE_URL=url)
+    text = (branch.root / ".pybase" / "review.html").read_text("utf-8")
+    assert said in text
+    assert "secret" not in text
+
+
+def test_database_that_is_ahead_is_not_told_as_empty(branch: Project) -> None:
+    added(branch, THREE).done("migrate")
+    (branch.versions / f"{THREE.name}.py").unlink()
+    branch.done("sql")
+    said = f"The database is at revision {THREE.id}, which this checkout does not have."
+    text = page(branch)
+    assert said in text and said in comment(branch)
+    assert not re.search(r"\d applied|>pending<|>applied<|node \w+ applied", text)
+
+
 def test_schema_difference_is_shown_by_table(branch: Project) -> None:
     text = page(added(branch, THREE))
     assert "<ins>+    note text,</ins>" in text or "<ins>+    note text</ins>" in text
+
+
+def test_paths_are_relative_below_a_root_that_is_a_link(
+    branch: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    link = tmp_path_factory.mktemp("elsewhere") / "link"
+    link.symlink_to(branch.root)
+    found = comment(Project(link, branch.environment), "-c", str(link / "alembic.ini"))
+    assert f"`{ONE.id}` in `migrations/versions/" in found
 
 
 def test_file_is_written_where_it_is_wanted(branch: Project, tmp_path: Path) -> None:
@@ -168,10 +208,26 @@ def test_file_is_written_where_it_is_wanted(branch: Project, tmp_path: Path) -> 
 # --- bad input ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wanted", ["head", "nowhere:head", "base:nowhere"])
-def test_range_that_is_none_is_refused(wanted: str, branch: Project) -> None:
-    assert "error: " in branch.refused("review", wanted, code=2)
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("head", "no colon"),
+        ("nowhere:head", "'nowhere'"),
+        ("base:nowhere", "'nowhere'"),
+        ("head:base", "along the same branch"),
+        (f"{TWO.id}:{ONE.id}", "along the same branch"),
+        ("head:head", "No revision is in the range 'head:head'"),
+    ],
+)
+def test_range_that_is_none_is_refused(wanted: str, said: str, branch: Project) -> None:
+    assert said in branch.refused("review", wanted, code=2)
     assert not (branch.root / ".pybase" / "review.html").exists()
+
+
+def test_range_from_one_head_to_another_is_refused(branch: Project) -> None:
+    added(branch, THREE, FORK)
+    said = branch.refused("review", f"{THREE.id}:{FORK.id}", code=2)
+    assert "along the same branch" in said
 
 
 def test_folder_in_the_place_of_the_file_is_refused(branch: Project) -> None:
@@ -190,7 +246,7 @@ HOSTILE = Revision(
     f" server_default={EVIL!r}, comment={EVIL!r}))\n"
     f"op.drop_table('cities')",
     f"op.drop_table('t<script>|`x@octocat')\n{ONE.upgrade}",
-    EVIL,
+    f"{EVIL}\n\n# Heading\n\n### Another\n\n- item",
     {"drops-table": EVIL},
 )
 
@@ -235,7 +291,9 @@ def test_comment_holds_no_markup_that_people_wrote(branch: Project) -> None:
     tags = re.findall(r"(?<!\\)<[^>]*>", outside)
     assert set(tags) <= {"<details>", "</details>", "<summary>", "</summary>"}
     assert "@octocat" not in outside
-    assert not re.search(r"^(#|- |\d+[.)] )(?!#)", re.sub(r"^### ", "", outside), re.MULTILINE)
+    headings = re.findall(r"^#+.*", outside, re.MULTILINE)
+    assert headings == [outside_of_code(f"### {markdown.text(EVIL)}")]
+    assert not re.search(r"^(- |\d+[.)] )", outside, re.MULTILINE)
     assert not re.search(r"(?<!\\)\]\(", outside)
 
 
@@ -245,9 +303,14 @@ def test_fence_is_longer_than_any_in_the_sql() -> None:
 
 @pytest.mark.parametrize("written", ["a|b", "`", "a``b`", "x\ny", "\x1b[31m"])
 def test_code_stays_in_its_cell(written: str) -> None:
-    told = markdown.code(written)
-    assert "\n" not in told and "\x1b" not in told
-    assert not re.search(r"(?<!\\)\|", told)
+    told = markdown._table(("code",), [(markdown.code(written),)]).splitlines()[-1]
+    assert "\x1b" not in told
+    assert len(re.findall(r"(?<!\\)\|", told)) == 2
+
+
+def test_pipe_outside_of_a_table_is_read_as_it_stands() -> None:
+    assert markdown.code("a|b") == "`a|b`"
+    assert markdown.text("a|b") == "a|b"
 
 
 @pytest.mark.parametrize(
@@ -294,6 +357,44 @@ def test_thousands_of_revisions_leave_room_for_the_verdict() -> None:
     assert re.search(r"\n\d+ revisions more: ", text)
 
 
+def card(number: int = 0, title: str = "Do it", **values: Any) -> Card:
+    way = Way(f"upgrade/{number}.sql", "one transaction", Report(is_rehearsed=True), ())
+    shown = Card(f"{number:012x}", (), f"versions/{number}.py", title, "", "", way, way, ())
+    return replace(shown, **values)
+
+
+def rendered(*cards: Card, files: Mapping[str, str] = MappingProxyType({})) -> str:
+    return markdown.render(Review("These", cards, cards, files, (), Now(), ""))
+
+
+def test_long_titles_are_cut() -> None:
+    text = rendered(*(card(number, "*" * 1500) for number in range(60)))
+    assert len(text) < markdown.MOST_CHARACTERS
+    assert "revisions more" not in text
+    assert text.count("\n### ") == 60
+
+
+def test_what_fits_is_not_left_out() -> None:
+    parts = [[markdown.Part("x" * 29_975)], [markdown.Part("y" * 29_975)]]
+    assert markdown._fitted(parts) == "x" * 29_975 + "y" * 29_975
+
+
+def test_long_reason_and_schema_are_cut_with_a_pointer() -> None:
+    changes = tuple(FileChange(name, (), "+\n" * 40_000) for name in ("t", '"T"'))
+    text = rendered(
+        card(why="word " * 13_000, schema=changes), files={"schema/t.sql": "", "schema/t-1.sql": ""}
+    )
+    assert "Why: 1 line, too long for here; see `versions/0.py`." in text
+    assert "Schema of t: 40,001 lines, too long for here; see `schema/t.sql` in the folder" in text
+    assert 'Schema of "T": 40,001 lines, too long for here; see `schema/` in the folder' in text
+
+
+def test_tables_that_nobody_could_fill_are_told() -> None:
+    seen = Report(unfilled=("a.b", "c"), is_rehearsed=True)
+    text = rendered(card(upgrade=Way("upgrade/0.sql", "one transaction", seen, ())))
+    assert "No sample rows could be made for `a.b`, `c`: effects on rows were not seen." in text
+
+
 # --- words and drawings ---------------------------------------------------------------------------
 
 
@@ -328,7 +429,26 @@ def test_verdict_tells_the_worst_and_counts_the_rest(project: Project) -> None:
     assert said.startswith(f"**1 revision: {told}")
 
 
+def test_revision_that_nobody_rehearsed_does_not_look_harmless(branch: Project) -> None:
+    branch.add(Revision("eeeeeeeeeeee", TWO.id, "raise RuntimeError('boom')"))
+    text = page(branch)
+    assert "blocks nothing" not in text
+    assert 'class="tag s2">nobody has seen it<' in text
+    assert re.findall(r'class="node (s\d)"', text)[-1] == "s2"
+    assert "Not rehearsed: cannot be rendered." in comment(branch)
+    assert "| nobody has seen it |" in comment(branch, "base:head")
+
+
+def test_revision_without_sql_or_a_way_back_is_harmless(branch: Project) -> None:
+    back = Revision("eeeeeeeeeeee", TWO.id, "pass", "raise NotImplementedError('No way.')")
+    said = comment(added(branch, back, Revision("ffffffffffff", back.id)))
+    assert said.startswith("**2 revisions: blocks nothing")
+    assert said.count("| nobody waits |") == 2
+    assert "Downgrade: cannot be undone; not rehearsed" in said
+
+
 def test_many_names_are_counted() -> None:
+    assert names([]) == ""
     assert names(["a"]) == "a"
     assert names(["a", "b"]) == "a and b"
     assert names(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
@@ -348,11 +468,30 @@ def test_branches_are_drawn_side_by_side_and_meet_in_a_merge(project: Project) -
     assert len(re.findall(r'<path d="M', text)) == 5
 
 
+def test_changed_column_is_marked_by_its_quoted_name() -> None:
+    columns = tuple(Column(name, "time with time zone", True, "", "") for name in ('a"b', "c"))
+    entity = Entity("public.t", "public", "t" * 37, "", columns, (), (), ())
+    box = diagram.draw([entity], {"t": {'"a""b"'}}).boxes[0]
+    assert [row.is_changed for row in box.rows] == [True, False]
+    assert box.rows[0].type == "timetz"
+
+
+def test_long_name_of_a_table_is_drawn_as_it_was_measured(branch: Project) -> None:
+    added(branch, Revision(THREE.id, TWO.id, f"op.create_table('{'t' * 37}')"))
+    assert f">{'t' * 33}…</text>" in page(branch)
+
+
 def test_parents_elsewhere_are_drawn_but_not_shown(branch: Project) -> None:
     text = page(added(branch, THREE))
     assert f'href="#{THREE.id}"' in text
     assert f'href="#{TWO.id}"' not in text
     assert "Found Troy" in text
+
+
+def test_revision_whose_id_has_a_blank_is_shown_with_a_database(branch: Project) -> None:
+    text = page(added(branch, Revision("ff 100%", TWO.id)))
+    assert '<details class="revision" id="ff 100%"' in text
+    assert 'href="#ff%20100%25"' in text
 
 
 def test_note_of_the_cards_is_json_that_leads_back(branch: Project) -> None:

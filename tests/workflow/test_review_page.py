@@ -172,3 +172,19 @@ def test_nothing_that_people_wrote_runs(browser: Browser, project: Project) -> N
         assert opened.shown() == [HOSTILE.id]
         assert opened.said == []
         assert opened.asked == [page.url]
+
+
+def test_revision_with_a_strange_id_has_a_link_that_leads_to_it(
+    browser: Browser, project: Project
+) -> None:
+    strange = Revision("ff 100%", TWO.id)
+    project.lay_out(ONE, TWO, strange).done("sql")
+    project.done("review")
+    with browser.new_page() as page:
+        opened = Opened(page, project.root / ".pybase" / "review.html")
+        page.click("#fold")
+        page.click("svg a >> nth=2")
+        assert opened.unfolded() == [strange.id]
+        page.reload()
+        assert opened.unfolded() == [ONE.id, TWO.id, strange.id]
+        assert opened.said == []

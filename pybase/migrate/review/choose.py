@@ -47,8 +47,11 @@ def _between(settings: Settings, cards: Sequence[Card], wanted: str) -> tuple[Ca
     revisions = history.read(settings)
     upper, lower = upper or "heads", lower or "base"
     with history.explained(revisions):
-        for end in (upper, lower):
-            revisions.scripts.get_revisions(end)
-        found = revisions.scripts.iterate_revisions(upper, lower)
-        names = {script.revision for script in found}
+        names = {each.revision for each in revisions.scripts.walk_revisions(lower, upper)}
+        names -= {each.revision for each in revisions.scripts.get_revisions(lower) if each}
+    if not names:
+        raise UsageError(
+            f"No revision is in the range {wanted!r}.",
+            "Write A:B, where A comes before B; A is left out.",
+        )
     return tuple(card for card in cards if card.revision in names)

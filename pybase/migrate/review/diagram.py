@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from pybase.migrate import names
 from pybase.migrate.entities import Entity, ForeignKey
+from pybase.migrate.picture import short_type
 
 LINE, HEAD, GAP, ACROSS = 18, 28, 30, 64
 """Pixels: a column's height, a table's title, between two tables, between two layers."""
@@ -35,6 +37,7 @@ class Box:
     """A table and its place; `left_out` counts the columns that are not drawn."""
 
     entity: Entity
+    label: str
     x: float
     y: float
     width: float
@@ -96,41 +99,28 @@ def draw(entities: Sequence[Entity], changed: Mapping[str, Collection[str]]) -> 
 
 
 def _sketch(entity: Entity, changed: Mapping[str, Collection[str]], *, are_whole: bool) -> Box:
-    new = changed.get(entity.identity.removeprefix("public."), ())
+    table = names.shown(entity.identity)
+    new = changed.get(table, ())
     foreign = {name for key in entity.foreign_keys for name in key.columns}
     rows = [
         Row(
             _cut(column.name),
-            _type(column.type),
+            _cut(short_type(column.type), _WIDEST - 8),
             " ".join(
                 word
-                for word, names in (("PK", entity.primary_key), ("FK", foreign))
-                if column.name in names
+                for word, keys in (("PK", entity.primary_key), ("FK", foreign))
+                if column.name in keys
             ),
             column.comment,
-            column.name in new or f'"{column.name}"' in new,
+            names.quote(column.name) in new,
         )
         for column in entity.columns
     ]
     kept = tuple(row for row in rows if are_whole or row.mark or row.is_changed)
     letters = max((len(row.name) + len(row.type) + len(row.mark) + 5 for row in kept), default=0)
-    width = max(letters * _LETTER, (len(_cut(entity.label)) + 3) * _TITLE_LETTER, 110)
-    is_changed = entity.identity.removeprefix("public.") in changed
-    return Box(entity, 0, 0, width, kept, len(rows) - len(kept), is_changed)
-
-
-_SHORT = {
-    "timestamp with time zone": "timestamptz",
-    "timestamp without time zone": "timestamp",
-    "character varying": "varchar",
-    "double precision": "float8",
-}
-"""PostgreSQL's own short names of the types that would make every box wide."""
-
-
-def _type(name: str) -> str:
-    plain, parenthesis, rest = name.partition("(")
-    return _cut(_SHORT.get(plain, plain) + parenthesis + rest, _WIDEST - 8)
+    label = _cut(entity.label)
+    width = max(letters * _LETTER, (len(label) + 3) * _TITLE_LETTER, 110)
+    return Box(entity, label, 0, 0, width, kept, len(rows) - len(kept), table in changed)
 
 
 def _cut(text: str, most: int = _WIDEST) -> str:

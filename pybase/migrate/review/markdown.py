@@ -11,13 +11,13 @@ from html import escape
 from itertools import chain
 
 from pybase.migrate.comments import one_line, what_is_done
-from pybase.migrate.effects import Report
 from pybase.migrate.lint import Line
 from pybase.migrate.modes import LOCKS
+from pybase.migrate.plan import Meeting, as_it_is_now
 from pybase.migrate.review.cards import Card, Way
 from pybase.migrate.review.review import Review
-from pybase.migrate.review.verdict import verdict, wait, worst
-from pybase.words import counted
+from pybase.migrate.review.verdict import names, told, unseen, verdict, wait, worst
+from pybase.words import counted, duration
 
 MOST_CHARACTERS = 60_000
 """GitHub refuses a comment of more than 65,536 characters."""
@@ -25,6 +25,8 @@ MOST_CHARACTERS = 60_000
 _OPEN_LINES, _OPEN_REVISIONS = 25, 5
 """Statements of up to so many lines are not folded, unless there are more revisions than that."""
 
+_LONGEST_TITLE = 120
+"""Characters: a heading is no place for more, and the overview has many."""
 
 _ROWS = 50
 """The most revisions in the table at the top: those with hazards, and those that block most."""
@@ -40,14 +42,22 @@ class Part:
 
 def render(review: Review) -> str:
     """Return the comment, of less than MOST_CHARACTERS characters."""
-    head = f"**{text(verdict(review.cards))}**\n\n{text(review.said)}."
-    if review.now.name:
-        pending = sum(card.revision not in review.now.applied for card in review.cards)
-        head += f" {pending} of these are pending in the database at hand."
+    head = f"**{text(verdict(review.cards))}**\n\n{text(review.said)}. {_now(review)}"
     sections = [[Part(f"{head}\n\n"), Part(_overview(review.cards))]]
     is_folded = len(review.cards) > _OPEN_REVISIONS
     sections += [list(_section(review, card, is_folded=is_folded)) for card in review.cards]
     return _fitted(sections)
+
+
+def _now(review: Review) -> str:
+    """Tell what the database at hand has to do, or why nothing is known of one."""
+    if not review.now.name:
+        return text(review.why_not)
+    pending = sum(card.revision not in review.now.applied for card in review.cards)
+    said = f"{pending} of these are pending in the database at hand"
+    if review.now.seconds >= 1:
+        said += f"; what depends on the size of tables takes about {duration(review.now.seconds)}"
+    return f"{said}."
 
 
 def _overview(cards: Sequence[Card]) -> str:
@@ -58,10 +68,10 @@ def _overview(cards: Sequence[Card]) -> str:
     more = f"\nand {counted(left_out, 'revision')} that do less.\n" if left_out else ""
     rows = [
         (
-            f"{text(card.title)} {code(card.revision)}",
+            f"{_title(card)} {code(card.revision)}",
             worst(card).words,
-            ", ".join(code(each.relation) for each in card.upgrade.report.touches[:4]),
-            ", ".join(sorted({code(line.code) for line in card.hazards})),
+            names([code(each.relation) for each in card.upgrade.report.touches]),
+            names(sorted({code(line.code) for line in card.hazards})),
         )
         for card in cards
         if card in shown
@@ -70,32 +80,57 @@ def _overview(cards: Sequence[Card]) -> str:
 
 
 def _section(review: Review, card: Card, *, is_folded: bool) -> Iterator[Part]:
-    yield Part(f"\n### {text(card.title)}\n\n{code(card.revision)} in {code(card.path)}\n")
+    yield Part(f"\n### {_title(card)}\n\n{code(card.revision)} in {code(card.path)}\n")
     if card.why:
-        yield Part("".join(f"\n{text(each)}\n" for each in card.why.split("\n\n")), "")
-    yield Part(_effects(card.upgrade.report, "Upgrade"))
+        why = "".join(f"\n{text(each)}\n" for each in card.why.split("\n\n"))
+        yield Part(why, _pointer("Why", card.why, code(card.path)))
+    now = review.now.steps.get(card.revision)
+    yield Part(_effects(card.upgrade, now.meetings if now else ()))
     yield Part("".join(map(_hazard, card.hazards)))
     for change in card.schema:
-        yield from _folded(f"Schema of {change.name}", "diff", change.diff, "")
-    for way, name in ((card.upgrade, "Upgrade"), (card.downgrade, "Downgrade")):
-        sql = review.statements(way).rstrip()
-        is_short = sql.count("\n") < _OPEN_LINES
-        if is_short and not is_folded and way is card.upgrade:
-            yield Part(f"\n{_fenced(sql, 'sql')}", _pointer(name, sql, way))
-        else:
-            yield from _folded(f"{name}: {way.shape}", "sql", sql, _pointer(name, sql, way))
+        name, file = f"Schema of {change.name}", f"schema/{change.name}.sql"
+        where = _in_sql(file if file in review.files else "schema/")
+        yield _folded(name, _fenced(change.diff, "diff"), _pointer(name, change.diff, where))
+    yield _way(review, card.upgrade, f"Upgrade: {card.upgrade.shape}", is_folded=is_folded)
+    yield _way(review, card.downgrade, f"Downgrade: {told(card.downgrade)}", is_folded=True)
 
 
-def _effects(report: Report, name: str) -> str:
+def _title(card: Card) -> str:
+    cut = card.title[: _LONGEST_TITLE - 1].rstrip() + "…"
+    return text(card.title if len(card.title) <= _LONGEST_TITLE else cut)
+
+
+def _way(review: Review, way: Way, title: str, *, is_folded: bool) -> Part:
+    sql = review.statements(way).rstrip()
+    pointer = _pointer(title, sql, _in_sql(way.file))
+    if is_folded or sql.count("\n") >= _OPEN_LINES:
+        return _folded(title, _fenced(sql, "sql"), pointer)
+    return Part(f"\n{text(title)}\n\n{_fenced(sql, 'sql')}", pointer)
+
+
+def _effects(way: Way, meetings: Iterable[Meeting]) -> str:
+    """Tell what was seen of an upgrade, with the sizes that it meets where it is pending."""
+    sizes = {each.table.relation: ", ".join(as_it_is_now(each)) for each in meetings}
+    has_sizes = any(sizes.values())
     rows = [
-        (code(each.relation), wait(each).words, LOCKS[each.lock][0], ", ".join(what_is_done(each)))
-        for each in report.touches
+        (
+            code(each.relation),
+            wait(each).words,
+            LOCKS[each.lock][0],
+            ", ".join(what_is_done(each)),
+            *([sizes.get(each.relation, "")] if has_sizes else ()),
+        )
+        for each in way.report.touches
     ]
-    said = f"\n{_table(('table', 'others', 'lock', 'does'), rows)}" if rows else ""
-    if not report.is_rehearsed:
-        said += f"\n{name} not rehearsed: nobody has seen what it does.\n"
-    if report.losses:
-        said += f"\n**Destroys** {', '.join(map(code, report.losses))}.\n"
+    head = ("table", "others", "lock", "does", *(["now"] if has_sizes else ()))
+    said = f"\n{_table(head, rows)}" if rows else ""
+    if unseen(way):
+        said += f"\n{unseen(way)}\n"
+    if way.report.losses:
+        said += f"\n**Destroys** {', '.join(map(code, way.report.losses))}.\n"
+    if way.report.unfilled:
+        unfilled = ", ".join(map(code, way.report.unfilled))
+        said += f"\nNo sample rows could be made for {unfilled}: effects on rows were not seen.\n"
     return said
 
 
@@ -106,17 +141,18 @@ def _hazard(line: Line) -> str:
     return f"\n> {said}\n>\n> {outcome}\n"
 
 
-def _pointer(name: str, sql: str, way: Way) -> str:
-    lines = counted(sql.count("\n") + 1, "line")
-    return f"\n{name}: {lines}, too long for here; see {code(way.file)} in the folder of the SQL.\n"
+def _pointer(name: str, content: str, where: str) -> str:
+    lines = counted(content.count("\n") + 1, "line")
+    return f"\n{text(name)}: {lines}, too long for here; see {where}.\n"
 
 
-def _folded(summary: str, language: str, content: str, pointer: str) -> Iterator[Part]:
+def _in_sql(path: str) -> str:
+    return f"{code(path)} in the folder of the SQL"
+
+
+def _folded(summary: str, content: str, pointer: str) -> Part:
     title = _unmentioned(escape(one_line(summary)))
-    yield Part(
-        f"\n<details><summary>{title}</summary>\n\n{_fenced(content, language)}\n</details>\n",
-        pointer,
-    )
+    return Part(f"\n<details><summary>{title}</summary>\n\n{content}\n</details>\n", pointer)
 
 
 def _fenced(content: str, language: str) -> str:
@@ -125,9 +161,10 @@ def _fenced(content: str, language: str) -> str:
     return f"{fence}{language}\n{content}\n{fence}\n"
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [names, ["---"] * len(names), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    cells = ((cell.replace("|", "\\|") for cell in line) for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
 
 
 def text(written: str) -> str:
@@ -142,15 +179,15 @@ def _unmentioned(line: str) -> str:
     return line.replace("@", "@\N{ZERO WIDTH SPACE}")
 
 
-_MARKUP = re.compile(r"[\\`*\[\]<>&|~#$]|(?<!\w)_|_(?!\w)")
+_MARKUP = re.compile(r"[\\`*\[\]<>&~#$]|(?<!\w)_|_(?!\w)")
 
 
 def code(written: str) -> str:
-    """Return what people wrote as code in a line, also in a table."""
+    """Return what people wrote as code in a line."""
     content = one_line(written)
     fence = "`" * (max(map(len, re.findall("`+", content)), default=0) + 1)
     pad = " " if content[:1] == "`" or content[-1:] == "`" else ""
-    return f"{fence}{pad}{content}{pad}{fence}".replace("|", "\\|")
+    return f"{fence}{pad}{content}{pad}{fence}"
 
 
 def _fitted(sections: Sequence[Sequence[Part]]) -> str:
@@ -159,14 +196,15 @@ def _fitted(sections: Sequence[Sequence[Part]]) -> str:
     length = sum(len(part.text) for part in chain(*kept))
     places = [(i, j) for i, section in enumerate(kept) for j in range(len(section))]
     places.sort(key=lambda place: len(kept[place[0]][place[1]].text))
-    while length > MOST_CHARACTERS and places:
+    while length >= MOST_CHARACTERS and places:
         i, j = places.pop()
         part = kept[i][j]
         if part.pointer is not None and len(part.pointer) < len(part.text):
             kept[i][j] = Part(part.pointer)
             length -= len(part.text) - len(part.pointer)
-    left_out = 0
-    while length > MOST_CHARACTERS - _MORE and len(kept) > 1:
+    left_out, most = 0, MOST_CHARACTERS
+    while length >= most and len(kept) > 1:
+        most = MOST_CHARACTERS - _MORE
         length -= sum(len(part.text) for part in kept.pop())
         left_out += 1
     more = f"\n{counted(left_out, 'revision')} more: see them with `nox -s review`.\n"

@@ -1,6 +1,7 @@
 """What a live database adds to a review: what is applied, how large tables are, what is to come.
 
-It only reads. A database that does not answer, or may not be read, is said to, and no more.
+It only reads. A database that is not named rightly, does not answer, may not be read or is ahead
+of this checkout is said to, and no more.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from pybase.errors import PybaseError
+from pybase.errors import CheckFailedError, PybaseError
 from pybase.migrate import apply, headers, ledger, live, plan, target
 from pybase.migrate.build import Read
 from pybase.migrate.live import Live
@@ -46,10 +47,12 @@ class Now:
 
 def look(settings: Settings, read: Read, shown: Sequence[Card]) -> tuple[Now, str]:
     """Return the database at hand, and in one sentence why there is none where that is so."""
-    if not target.is_at_hand(settings):
-        return Now(), "No database answers: what is applied, and sizes, are not known."
     try:
+        if not target.is_at_hand(settings):
+            return Now(), "No database answers: what is applied, and sizes, are not known."
         return _look(settings, read, shown), ""
+    except CheckFailedError as error:  # it is ahead of this checkout
+        return Now(), error.problem
     except (PybaseError, psycopg.Error) as error:
         said = error.problem if isinstance(error, PybaseError) else str(error).splitlines()[0]
         return Now(), f"The database cannot be read: {said}"
@@ -59,6 +62,7 @@ def _look(settings: Settings, read: Read, shown: Sequence[Card]) -> Now:
     database = target.find(settings)
     with target.connect(database, autocommit=True) as connection:
         at = apply.version(connection, read.version_table)
+        target.require_known(at, {card.revision for card in read.cards})
         applied = ancestors(read.cards, at)
         pending = [card for card in shown if card.revision not in applied]
         table = ledger.beside(read.version_table)

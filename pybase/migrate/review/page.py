@@ -24,7 +24,7 @@ from pybase.migrate.plan import as_it_is_now
 from pybase.migrate.review import diagram, graph
 from pybase.migrate.review.cards import Card
 from pybase.migrate.review.review import Review
-from pybase.migrate.review.verdict import verdict, wait, worst
+from pybase.migrate.review.verdict import unseen, verdict, wait, worst
 from pybase.words import counted, duration, size
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -117,6 +117,7 @@ _WORDS: dict[str, Any] = {
     "open_hazards": _open_hazards,
     "rows_text": live.rows_text,
     "size": size,
+    "unseen": unseen,
     "wait": wait,
     "worst": worst,
 }

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pybase.migrate.effects import Touch
+from pybase.migrate.comments import NOT_REHEARSED
+from pybase.migrate.effects import Report, Touch
 from pybase.migrate.hazards import ERROR
 from pybase.migrate.modes import ACCESS_EXCLUSIVE, SHARE
-from pybase.migrate.review.cards import Card
+from pybase.migrate.review.cards import Card, Way
 from pybase.words import counted
 
 _MOST_NAMES = 3
@@ -16,7 +17,7 @@ _MOST_NAMES = 3
 class Wait:
     """What a touched table means to others: for how long they wait, and whether readers do too.
 
-    `length` counts from 0, nobody waits, over a moment and a scan to a rewrite.
+    `length` counts from 0, nobody waits, over a moment and a scan to a rewrite, and UNSEEN.
     """
 
     length: int
@@ -25,6 +26,8 @@ class Wait:
     @property
     def words(self) -> str:
         """For those who know no lock modes: `writers wait for a scan`."""
+        if self == UNSEEN:
+            return "nobody has seen it"
         who = "everybody waits" if self.is_for_readers else "writers wait"
         return f"{who} {_LENGTHS[self.length]}" if self.length else "nobody waits"
 
@@ -36,9 +39,12 @@ class Wait:
 
     @property
     def level(self) -> int:
-        """How much it hurts: 0 not, 1 for a moment, 2 for as long as a table is large."""
+        """How much it hurts: 0 not, 1 for a moment, 2 as long as a table is large, or unknown."""
         return min(self.length, 2)
 
+
+UNSEEN = Wait(4, True)
+"""What was not rehearsed: worse than all that was seen, since it may be anything."""
 
 _LENGTHS = ("", "for a moment", "for a scan", "for a rewrite")
 
@@ -53,22 +59,45 @@ def wait(touch: Touch) -> Wait:
 
 def worst(card: Card) -> Wait:
     """Return the worst wait that an upgrade means to anybody."""
-    return max(map(wait, card.upgrade.report.touches), default=Wait(0, False))
+    report = card.upgrade.report
+    if not report.is_rehearsed:
+        return UNSEEN
+    return max(map(wait, report.touches), default=Wait(0, False))
+
+
+def unseen(way: Way) -> str:
+    """Say why nobody has seen what a direction does; nothing where it was rehearsed."""
+    if way.report.is_rehearsed:
+        return ""
+    has_sql = not way.shape.startswith("cannot ")
+    return f"{NOT_REHEARSED.capitalize()}." if has_sql else f"Not rehearsed: {way.shape}."
 
 
 def verdict(cards: Sequence[Card]) -> str:
     """Say it: `2 revisions: blocks writes to records for a scan; 1 hazard accepted`."""
     if not cards:
         return "No revision."
-    parts = [*(_blocks(cards) or ["blocks nothing"]), *_changes(cards)]
-    parts += [*_losses(cards), *_unseen(cards)]
-    return f"{counted(len(cards), 'revision')}: {'; '.join([*parts, *_hazards(cards)])}"
+    reports = [card.upgrade.report for card in cards]
+    parts = [*_done(reports), *_unseen(reports), *_hazards(cards)]
+    if not _blocks(reports) and all(each.is_rehearsed for each in reports):
+        parts.insert(0, "blocks nothing")
+    return f"{counted(len(cards), 'revision')}: {'; '.join(parts)}"
 
 
-def _blocks(cards: Iterable[Card]) -> list[str]:
+def told(way: Way) -> str:
+    """Say how a direction runs and what it does: `one transaction; destroys records.note`."""
+    unseen = () if way.report.is_rehearsed else ("not rehearsed",)
+    return "; ".join((way.shape, *_done([way.report]), *unseen))
+
+
+def _done(reports: Sequence[Report]) -> list[str]:
+    return [*_blocks(reports), *_changes(reports), *_losses(reports)]
+
+
+def _blocks(reports: Iterable[Report]) -> list[str]:
     """Tell who waits for what where that is worst, and that others wait too."""
     found: dict[str, Wait] = {}
-    for touch in _touches(cards):
+    for touch in _touches(reports):
         if wait(touch).length:
             found[touch.relation] = max(found.get(touch.relation, wait(touch)), wait(touch))
     if not found:
@@ -80,31 +109,31 @@ def _blocks(cards: Iterable[Card]) -> list[str]:
     return [worst.effect.format(names(most)) + rest]
 
 
-def _changes(cards: Iterable[Card]) -> Iterator[str]:
-    changed = sorted({touch.relation for touch in _touches(cards) if touch.is_changed})
+def _changes(reports: Iterable[Report]) -> Iterator[str]:
+    changed = sorted({touch.relation for touch in _touches(reports) if touch.is_changed})
     if changed:
         yield f"changes rows of {names(changed)}"
 
 
-def _touches(cards: Iterable[Card]) -> Iterator[Touch]:
-    return (touch for card in cards for touch in card.upgrade.report.touches)
+def _touches(reports: Iterable[Report]) -> Iterator[Touch]:
+    return (touch for report in reports for touch in report.touches)
 
 
 def names(found: Sequence[str]) -> str:
     """Name a few, and count the rest."""
     more = len(found) - _MOST_NAMES
     shown = [*found[:_MOST_NAMES], *([f"{more} more"] if more > 0 else ())]
-    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+    return " and ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
 
 
-def _losses(cards: Iterable[Card]) -> Iterator[str]:
-    lost = sorted({loss for card in cards for loss in card.upgrade.report.losses})
+def _losses(reports: Iterable[Report]) -> Iterator[str]:
+    lost = sorted({loss for report in reports for loss in report.losses})
     if lost:
         yield f"destroys {names(lost)}"
 
 
-def _unseen(cards: Iterable[Card]) -> Iterator[str]:
-    unseen = sum(not card.upgrade.report.is_rehearsed for card in cards)
+def _unseen(reports: Iterable[Report]) -> Iterator[str]:
+    unseen = sum(not report.is_rehearsed for report in reports)
     if unseen:
         yield f"{counted(unseen, 'revision')} not rehearsed"
 
