@@ -15,6 +15,7 @@ from pybase.migrate.lint import Line
 from pybase.migrate.modes import LOCKS
 from pybase.migrate.plan import Meeting, as_it_is_now
 from pybase.migrate.review.cards import Card, Way
+from pybase.migrate.review.now import NO_DATABASE
 from pybase.migrate.review.review import Review
 from pybase.migrate.review.verdict import names, told, unseen, verdict, wait, worst
 from pybase.words import counted, duration
@@ -42,7 +43,7 @@ class Part:
 
 def render(review: Review) -> str:
     """Return the comment, of less than MOST_CHARACTERS characters."""
-    head = f"**{text(verdict(review.cards))}**\n\n{text(review.said)}. {_now(review)}"
+    head = f"**{text(verdict(review.cards))}**\n\n{text(review.said)}. {_now(review)}".rstrip()
     sections = [[Part(f"{head}\n\n"), Part(_overview(review.cards))]]
     is_folded = len(review.cards) > _OPEN_REVISIONS
     sections += [list(_section(review, card, is_folded=is_folded)) for card in review.cards]
@@ -50,9 +51,9 @@ def render(review: Review) -> str:
 
 
 def _now(review: Review) -> str:
-    """Tell what the database at hand has to do, or why nothing is known of one."""
+    """Tell what the database at hand has to do, or why it is not known; CI has none, as a rule."""
     if not review.now.name:
-        return text(review.why_not)
+        return "" if review.why_not == NO_DATABASE else text(review.why_not)
     pending = sum(card.revision not in review.now.applied for card in review.cards)
     said = f"{pending} of these are pending in the database at hand"
     if review.now.seconds >= 1:
@@ -63,7 +64,8 @@ def _now(review: Review) -> str:
 def _overview(cards: Sequence[Card]) -> str:
     if len(cards) < 2:
         return ""
-    shown = sorted(cards, key=lambda card: (len(card.hazards), worst(card)), reverse=True)[:_ROWS]
+    most = sorted(cards, key=lambda card: (len(card.hazards), worst(card)), reverse=True)[:_ROWS]
+    shown = {card.revision for card in most}
     left_out = len(cards) - len(shown)
     more = f"\nand {counted(left_out, 'revision')} that do less.\n" if left_out else ""
     rows = [
@@ -74,7 +76,7 @@ def _overview(cards: Sequence[Card]) -> str:
             names(sorted({code(line.code) for line in card.hazards})),
         )
         for card in cards
-        if card in shown
+        if card.revision in shown
     ]
     return _table(("revision", "others", "tables", "hazards"), rows) + more
 

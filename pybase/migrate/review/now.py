@@ -17,6 +17,8 @@ from pybase.migrate.plan import Meeting, Step
 from pybase.migrate.review.cards import Card, ancestors
 from pybase.settings import Settings
 
+NO_DATABASE = "No database answers: what is applied, and sizes, are not known."
+
 
 @dataclass(frozen=True)
 class Now:
@@ -49,7 +51,7 @@ def look(settings: Settings, read: Read, shown: Sequence[Card]) -> tuple[Now, st
     """Return the database at hand, and in one sentence why there is none where that is so."""
     try:
         if not target.is_at_hand(settings):
-            return Now(), "No database answers: what is applied, and sizes, are not known."
+            return Now(), NO_DATABASE
         return _look(settings, read, shown), ""
     except CheckFailedError as error:  # it is ahead of this checkout
         return Now(), error.problem
