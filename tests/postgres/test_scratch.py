@@ -11,6 +11,7 @@ import pytest
 from pybase.errors import DatabaseError
 from pybase.postgres import (
     Cluster,
+    database_name,
     ensure_template,
     prune_templates,
     scratch,
@@ -131,22 +132,26 @@ def test_half_built_template_is_never_used(server18_url: str) -> None:
 
 def test_template_killed_while_building_is_built_again(server18_url: str) -> None:
     context = multiprocessing.get_context("fork")
-    building = context.Event()
+    building = context.SimpleQueue()
 
     def hang(url: str) -> None:
         build(url)
-        building.set()
+        building.put(database_name(url))
         time.sleep(60)
 
     builder = context.Process(target=ensure_template, args=(server18_url, "template_killed", hang))
     builder.start()
-    assert building.wait(20)
+    left = building.get()
     builder.kill()
     builder.join()
     ensure_template(server18_url, "template_killed", build)
     with scratch_database(server18_url, template="template_killed") as url:
         assert ask(url, "SELECT count(*) FROM things") == 3
-    assert ask(server18_url, DATABASES.format("building%")) == 0
+    deadline = time.monotonic() + 10  # the server has to notice first that its client is gone
+    while ask(server18_url, DATABASES.format(left)) and time.monotonic() < deadline:
+        with scratch_database(server18_url):
+            time.sleep(0.1)
+    assert ask(server18_url, DATABASES.format(left)) == 0
 
 
 def test_connections_that_the_builder_left_open_do_no_harm(server18_url: str) -> None:
