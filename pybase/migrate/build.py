@@ -28,7 +28,10 @@ _Act: TypeAlias = Callable[[Path, Mapping[str, str]], list[Stale]]
 
 @dataclass(frozen=True)
 class Built:
-    """A history, rendered and rehearsed: a report for each of its revisions."""
+    """A history, rendered and rehearsed: a report for each of its revisions.
+
+    `entities` are the tables at head with what they mean.
+    """
 
     rendered: "RenderedHistory"
     reports: "tuple[RevisionReport, ...]"
@@ -38,22 +41,22 @@ class Built:
 
 def build(history: "History") -> Built:
     """Render and rehearse a history. Raises UsageError, DatabaseError."""
-    from pybase.migrate import render, reports
+    from pybase.migrate import meanings, render, reports
 
     rendered = render.render(history)
     rehearsed = reports.rehearse_history(history, rendered)
-    return Built(rendered, rehearsed.revisions, rehearsed.schema, rehearsed.entities)
+    entities = meanings.described(rehearsed.entities, rendered.metadata)
+    return Built(rendered, rehearsed.revisions, rehearsed.schema, entities)
 
 
 def files(settings: Settings, built: Built) -> dict[str, str]:
     """Return every file that is generated, by its path below `sql/`; the picture lies outside."""
-    from pybase.migrate import meanings, picture  # what is fresh needs none of psycopg
+    from pybase.migrate import picture  # what is fresh needs none of psycopg
 
     found = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
     if settings.picture is not None:
-        entities = meanings.described(built.entities, built.rendered.metadata)
         path = os.path.relpath(settings.picture, settings.sql).replace(os.sep, "/")
-        found[path] = picture.page(entities)
+        found[path] = picture.page(built.entities)
     return found
 
 
@@ -131,15 +134,12 @@ def read(settings: Settings) -> Read:
 def _noted(history: "History", built: Built, files: dict[str, str]) -> dict[str, Any]:
     from msgspec import to_builtins
 
-    from pybase.migrate import meanings
     from pybase.migrate.review import cards
-
-    entities = meanings.described(built.entities, built.rendered.metadata)
 
     return {
         "version_table": built.rendered.version_table,
         "cards": to_builtins(cards.of(history, built, files)),
-        "entities": to_builtins(entities),
+        "entities": to_builtins(built.entities),
         "problems": list(built.rendered.problems),
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pybase.migrate.autogenerate import source, source_indexes, source_keys
 from pybase.migrate.autogenerate.parts import Part, Stage
 from pybase.migrate.autogenerate.side import Column, Side
-from pybase.migrate.names import derived, literal, plain, quote, raw, shown
+from pybase.migrate.names import derived, literal, parts, plain, quote, raw, shown
 
 
 def changed(old: Side, new: Side, name: str, *, single: bool) -> tuple[Part, bool]:
@@ -98,7 +98,7 @@ def swapped(
         yield source.execute(
             _retyped(column, wanted.columns.get((column.table, column.name)), after)
         )
-    schema = ".".join(quote(each) for each in [*_parts(name)[:-1], beside])
+    schema = ".".join(quote(each) for each in [*parts(name)[:-1], beside])
     yield source.execute(f"DROP TYPE {shown(schema)}")
     for key in hanging:
         item = state.objects[key]
@@ -110,12 +110,6 @@ def swapped(
     comment = state.objects.get(f"comment on type {name}")
     if comment is not None:
         yield source.execute(comment.definition)
-
-
-def _parts(name: str) -> tuple[str, ...]:
-    from pybase.migrate.names import parts
-
-    return parts(name)
 
 
 def _retyped(column: Column, wanted: Column | None, labels: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pybase.migrate.comments import FIELDS, one_line, title
-from pybase.migrate.effects import FileChange, Report
+from pybase.migrate.effects import FileChange, Report, RevisionReport
 from pybase.migrate.lint import Line
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def of(history: "History", built: "Built", files: "dict[str, str]") -> list[Card
 
     lines = hazard_lines(history.settings, built, files)
     return [
-        _card(history, revision, found, report.upgrade, report.downgrade, report.schema)
+        _card(history, revision, found, report)
         for revision, report, found in zip(
             built.rendered.revisions, built.reports, lines, strict=True
         )
@@ -67,9 +67,7 @@ def _card(
     history: "History",
     revision: "RenderedRevision",
     lines: Sequence[Line],
-    upgrade: Report,
-    downgrade: Report,
-    schema: tuple[FileChange, ...],
+    report: RevisionReport,
 ) -> Card:
     script = revision.script
     created = _CREATED.search(script.longdoc)
@@ -80,9 +78,9 @@ def _card(
         title(script.doc),
         _why(script),
         one_line(created[1]) if created else "",
-        _way(revision, upgrade, lines, "upgrade"),
-        _way(revision, downgrade, lines, "downgrade"),
-        schema,
+        _way(revision, report.upgrade, lines, "upgrade"),
+        _way(revision, report.downgrade, lines, "downgrade"),
+        report.schema,
     )
 
 
