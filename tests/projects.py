@@ -11,10 +11,10 @@ from textwrap import dedent, indent
 
 from warm import Warm
 
-from pybase import settings
-from pybase.files import write_file
-from pybase.migrate import history
-from pybase.migrate.history import History
+from pybase.core import settings
+from pybase.core.files import write_file
+from pybase.migrate.revisions import _history as history
+from pybase.migrate.revisions._history import History
 
 ROOT = Path(__file__).parents[1]
 

@@ -29,12 +29,12 @@ def test_walls_between_the_rooms_stand() -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("pybase/migrate/history.py", "import pybase.models"),
-        ("pybase/models/base.py", "import pybase.errors"),
-        ("pybase/postgres/places.py", "import pybase.settings"),
-        ("pybase/postgres/places.py", "import pybase.migrate.history"),
-        ("pybase/migrate/history.py", "import pybase.cli"),
-        ("pybase/settings.py", "import pybase.postgres"),
+        ("pybase/migrate/revisions/_history.py", "import pybase.models"),
+        ("pybase/models/base.py", "import pybase.core.errors"),
+        ("pybase/postgres/_paths.py", "import pybase.migrate.database"),
+        ("pybase/postgres/_paths.py", "import pybase.migrate.revisions"),
+        ("pybase/migrate/revisions/_history.py", "import pybase.cli"),
+        ("pybase/core/settings.py", "import pybase.postgres"),
     ],
 )
 def test_door_through_a_wall_is_found(module: str, line: str, tmp_path: Path) -> None:

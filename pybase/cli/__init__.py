@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from pybase import present
-from pybase import settings as configuration
-from pybase.cli.verb import Verb
-from pybase.errors import PybaseError
+from pybase.cli._verb import Verb
+from pybase.core import settings as configuration
+from pybase.core import terminal as present
+from pybase.core.errors import PybaseError
 
 __all__ = ["VERBS", "main"]
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = _parser(words).parse_args(words)
         return VERBS[parsed.verb].run(parsed, configuration.load(Path(parsed.config))) or 0
     except PybaseError as error:
-        present.error(error.problem, error.mend)
+        present.error(error.problem, error.hint)
         return error.exit_code
     except KeyboardInterrupt:
         after = "\n" if present.can_draw() else ""  # the terminal has shown ^C
@@ -78,7 +78,7 @@ class _Verbs(Mapping[str, Verb]):
     """
 
     def __getitem__(self, name: str) -> Verb:
-        module = import_module(f"pybase.cli.{_MODULES[name]}")
+        module = import_module(f"pybase.cli._{_MODULES[name]}")
         verb: Verb = getattr(module, name.upper().replace("-", "_"))
         return verb
 

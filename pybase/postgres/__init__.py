@@ -6,10 +6,10 @@ versions and URLs), touch a server or a folder that it has not made, signal a pr
 not recognised, or know anything of Alembic and models.
 """
 
-from pybase.postgres.binaries import find_bin
-from pybase.postgres.cluster import Cluster, Status
-from pybase.postgres.places import locate
-from pybase.postgres.scratch import (
+from pybase.postgres._binaries import find_bin
+from pybase.postgres._cluster import Cluster, Status
+from pybase.postgres._paths import locate
+from pybase.postgres._scratch import (
     copy_over,
     database_name,
     ensure_template,

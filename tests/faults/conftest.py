@@ -12,12 +12,15 @@ import pytest
 from migrations.rows import ROWS
 from projects import OWN_TABLES
 
-from pybase import settings
-from pybase.migrate import apply, catalog, committed, proof
-from pybase.migrate.target import Database
+from pybase.core import settings
+from pybase.core.settings import Settings
+from pybase.migrate import catalog
+from pybase.migrate.database._connect import Database
+from pybase.migrate.deploy import _apply as apply
+from pybase.migrate.sqlfiles import _committed as committed
+from pybase.migrate.verify import _proof as proof
 from pybase.postgres import Cluster, find_bin, scratch_cluster
-from pybase.postgres.account import server_account
-from pybase.settings import Settings
+from pybase.postgres._os_user import server_account
 
 from .proxy import Proxy
 

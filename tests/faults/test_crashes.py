@@ -13,7 +13,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from pybase.errors import DatabaseError
+from pybase.core.errors import DatabaseError
 from pybase.postgres import Cluster
 
 from .conftest import Move, State, clone, disturbed_by_nothing, state, stop_at_once

@@ -8,9 +8,10 @@ import psycopg
 import pytest
 from projects import OWN_TABLES
 
-from pybase import settings
-from pybase.migrate import catalog, history
-from pybase.migrate.history import History
+from pybase.core import settings
+from pybase.migrate import catalog
+from pybase.migrate.revisions import _history as history
+from pybase.migrate.revisions._history import History
 from pybase.postgres import find_bin
 
 ROOT = Path(__file__).parents[2]

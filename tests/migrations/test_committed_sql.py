@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 
 from pybase.migrate import catalog
-from pybase.migrate.history import History
+from pybase.migrate.revisions._history import History
 from pybase.postgres import scratch_database
 
 from .conftest import ROOT, PsqlError, assert_undone, schema

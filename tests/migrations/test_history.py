@@ -12,9 +12,11 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from pybase import settings
-from pybase.migrate import catalog, checks, history
-from pybase.migrate.history import History
+from pybase.core import settings
+from pybase.migrate import catalog
+from pybase.migrate.revisions import _history as history
+from pybase.migrate.revisions._history import History
+from pybase.migrate.verify import _checks as checks
 from pybase.models import Model
 from pybase.postgres import scratch_database
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pybase.errors import DatabaseError, UsageError
+from pybase.core.errors import DatabaseError, UsageError
 from pybase.postgres import Cluster, find_bin, locate, scratch_cluster
 
 from .helpers import ask, python, start_time
@@ -143,7 +143,7 @@ def test_data_of_another_major_is_refused(cluster: Cluster, running: bool) -> No
         cluster.stop()
     with pytest.raises(DatabaseError, match="PostgreSQL 18; this needs 16") as refusal:
         Cluster(cluster.directory, 16).ensure_database("postgres")
-    assert "db -- reset" in refusal.value.mend
+    assert "db -- reset" in refusal.value.hint
     assert cluster.is_running() is running
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pybase.errors import DatabaseError
-from pybase.postgres import binaries, find_bin, locate, scratch_cluster
-from pybase.postgres.account import Account, server_account
-from pybase.postgres.places import own_folder
+from pybase.core.errors import DatabaseError
+from pybase.postgres import _binaries as binaries
+from pybase.postgres import find_bin, locate, scratch_cluster
+from pybase.postgres._os_user import Account, server_account
+from pybase.postgres._paths import own_folder
 
 from .helpers import ask, python
 

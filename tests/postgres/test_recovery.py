@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pybase.errors import DatabaseError
+from pybase.core.errors import DatabaseError
 from pybase.postgres import Cluster, scratch_cluster
 
 from .helpers import (

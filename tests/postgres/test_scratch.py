@@ -8,17 +8,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pybase.errors import DatabaseError
+from pybase.core.errors import DatabaseError
 from pybase.postgres import (
     Cluster,
     database_name,
     ensure_template,
     prune_templates,
-    scratch,
     scratch_cluster,
     scratch_database,
     with_database,
 )
+from pybase.postgres import _scratch as scratch
 
 from .helpers import ask, python
 
@@ -198,7 +198,7 @@ def test_role_without_createdb_is_told_what_to_grant(server18_url: str) -> None:
     url = server18_url.replace("postgres@", "clerk@")
     with pytest.raises(DatabaseError) as refusal, scratch_database(url):
         pass
-    assert "CREATEDB" in refusal.value.mend
+    assert "CREATEDB" in refusal.value.hint
 
 
 def test_database_in_a_url_is_replaced() -> None:

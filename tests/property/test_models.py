@@ -17,10 +17,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from projects import MODELS, OWN_TABLES, Project
 
-from pybase import settings as configuration
-from pybase.errors import PybaseError
-from pybase.migrate import autogenerate, catalog, history, online
-from pybase.migrate.target import Database, engine
+from pybase.core import settings as configuration
+from pybase.core.errors import PybaseError
+from pybase.migrate import autogenerate, catalog
+from pybase.migrate.database._connect import Database, engine
+from pybase.migrate.deploy import _online as online
+from pybase.migrate.revisions import _history as history
 from pybase.postgres import scratch_database
 
 EXAMPLES = int(os.environ.get("PYBASE_EXAMPLES", "6"))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pybase.migrate import handbook
-from pybase.migrate.hazards import HAZARDS
+from pybase.cli import handbook
+from pybase.migrate.rehearsal._hazards import HAZARDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

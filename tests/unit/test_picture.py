@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pybase.migrate.comments import one_line
-from pybase.migrate.entities import Column, Entity, ForeignKey
-from pybase.migrate.picture import page
+from pybase.migrate.catalog._entities import Column, Entity, ForeignKey
+from pybase.migrate.sqlfiles._header import one_line
+from pybase.migrate.sqlfiles._schema_page import page
 
 ROOT = Path(__file__).parents[2]
 MERMAID = ROOT / ".nox" / "mermaid"

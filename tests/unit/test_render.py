@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from projects import LINE, ONE, Project, Revision
 
-from pybase.migrate import ledger
-from pybase.migrate.render import RenderedHistory, Rendering, render
-from pybase.migrate.statements import Block
+from pybase.migrate.database import _ledger as ledger
+from pybase.migrate.revisions._render import RenderedHistory, Rendering, render
+from pybase.migrate.sql._split import Block
 
 VERSION_TABLE = (
     "CREATE TABLE IF NOT EXISTS alembic_version (\n"

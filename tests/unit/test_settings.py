@@ -5,8 +5,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pybase.errors import UsageError
-from pybase.settings import DRIVERS, database_url, load, parse_url
+from pybase.core.errors import UsageError
+from pybase.core.settings import DRIVERS, database_url, load, parse_url
 
 SECRET = "correcthorse"
 

@@ -7,10 +7,10 @@ import pytest
 from pglast import parser
 from projects import LINE, ONE, Project, Revision
 
-from pybase.migrate import sqlfiles
-from pybase.migrate.effects import Report, RevisionReport
-from pybase.migrate.render import render
-from pybase.migrate.sqlfiles import Stale, compare, describe, one_line, read, write
+from pybase.migrate.rehearsal._effects import Report, RevisionReport
+from pybase.migrate.revisions._render import render
+from pybase.migrate.sqlfiles import _files as sqlfiles
+from pybase.migrate.sqlfiles._files import Stale, compare, describe, one_line, read, write
 
 HOSTILE = (
     "first line\n; DROP TABLE users; --",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pybase import words
+from pybase.core import humanize as words
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from projects import Git, Project
 
 from pybase.postgres import find_bin, scratch_database
-from pybase.postgres.account import server_account
+from pybase.postgres._os_user import server_account
 
 PASSWORD = "pä@ss/w%rd#1:2?"  # every character that a URL wants encoded
 ENCODED = quote(PASSWORD, safe="")

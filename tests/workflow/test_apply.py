@@ -15,8 +15,9 @@ import psycopg
 import pytest
 from projects import FORK, LINE, ONE, OWN_TABLES, THREE, TWO, Project, Revision, plain_environment
 
-from pybase.files import write_file
-from pybase.migrate import catalog, proof
+from pybase.core.files import write_file
+from pybase.migrate import catalog
+from pybase.migrate.verify import _proof as proof
 from pybase.postgres import scratch_database
 
 INDEX = Revision(
@@ -267,7 +268,7 @@ def test_statement_that_fails_amid_others_is_named(project: Project) -> None:
     said = project.refused("migrate", "--force", "hazards", code=1)
     assert "in revision ffffffffffff" in said
     assert "3 before it stay applied." in said
-    assert " ALTER TABLE a ADD CHECK (id > nothing)\nmend: Mend" in said
+    assert " ALTER TABLE a ADD CHECK (id > nothing)\nhint: Mend" in said
     assert version(project) == [names[-1]]
 
 

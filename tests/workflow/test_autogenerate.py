@@ -11,13 +11,16 @@ import psycopg
 import pytest
 from projects import OWN_TABLES, Project
 
-from pybase import settings
-from pybase.errors import PybaseError
-from pybase.files import digest
-from pybase.migrate import autogenerate, catalog, history, lint, online
-from pybase.migrate.autogenerate import compare
-from pybase.migrate.render import render
-from pybase.migrate.target import Database
+from pybase.core import settings
+from pybase.core.errors import PybaseError
+from pybase.core.files import digest
+from pybase.migrate import autogenerate, catalog
+from pybase.migrate.autogenerate import _compare as compare
+from pybase.migrate.database._connect import Database
+from pybase.migrate.deploy import _online as online
+from pybase.migrate.revisions import _history as history
+from pybase.migrate.revisions._render import render
+from pybase.migrate.sqlfiles import _lint as lint
 from pybase.postgres import copy_over, ensure_template, with_database
 
 from .model_cases import CASES, ModelCase

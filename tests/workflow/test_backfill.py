@@ -10,11 +10,12 @@ import psycopg
 import pytest
 from projects import Project, Revision
 
-from pybase.errors import DatabaseError
-from pybase.migrate import backfill as backfills
-from pybase.migrate import filling, progress
-from pybase.migrate.backfill import Backfill
-from pybase.migrate.target import Database
+from pybase.core.errors import DatabaseError
+from pybase.migrate.database._connect import Database
+from pybase.migrate.deploy import _backfill_runner as filling
+from pybase.migrate.deploy import _progress as progress
+from pybase.migrate.sql import _backfill as backfills
+from pybase.migrate.sql._backfill import Backfill
 
 ROWS = 5_000
 SHOPS = Backfill("shops", "city = upper(name)", "city IS NULL", ("region", "id"))

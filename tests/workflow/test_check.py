@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from projects import CITIES_MODEL, LINE, ONE, THREE, TWO, Git, Project, Revision, commit
 
-from pybase import settings
-from pybase.files import write_file
-from pybase.migrate import branch
+from pybase.core import settings
+from pybase.core.files import write_file
+from pybase.migrate.revisions import _git as branch
 
 OTHERWISE_ONLINE = """
 if context.is_offline_mode():

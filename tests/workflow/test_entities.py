@@ -8,8 +8,8 @@ import msgspec
 import psycopg
 import pytest
 
-from pybase.migrate import entities
-from pybase.migrate.entities import Column, Entity, ForeignKey
+from pybase.migrate.catalog import _entities as entities
+from pybase.migrate.catalog._entities import Column, Entity, ForeignKey
 from pybase.postgres import scratch_database
 
 Connection = psycopg.Connection[Any]

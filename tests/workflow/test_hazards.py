@@ -13,12 +13,12 @@ import pytest
 from alembic.runtime.migration import MigrationContext
 from projects import Project, Revision
 
-from pybase.migrate import scratch
-from pybase.migrate.environment import run_env
-from pybase.migrate.hazards import HAZARDS, Finding, acceptance_faults, reason_for
-from pybase.migrate.history import History
-from pybase.migrate.rehearse import Rehearsal
-from pybase.migrate.render import RenderedRevision, render_steps
+from pybase.migrate.rehearsal import _scratch as scratch
+from pybase.migrate.rehearsal._hazards import HAZARDS, Finding, acceptance_faults, reason_for
+from pybase.migrate.rehearsal._rehearsal import Rehearsal
+from pybase.migrate.revisions._history import History
+from pybase.migrate.revisions._render import RenderedRevision, render_steps
+from pybase.migrate.revisions._run_env import run_env
 from pybase.postgres import ensure_template, scratch_database
 
 from .hazard_cases import CASES, RECIPES, Case, Findings, revision_source

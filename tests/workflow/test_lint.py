@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from projects import ONE, THREE, TWO, Project, Revision
 
-from pybase.files import digest
-from pybase.migrate.hazards import HAZARDS
+from pybase.core.files import digest
+from pybase.migrate.rehearsal._hazards import HAZARDS
 
 INDEXED = Revision(
     "cccccccccccc",
@@ -119,7 +119,7 @@ def test_hazard_is_told_with_its_place_consequence_and_recipe(linted: Linted) ->
         f"sql/upgrade/{DROPPED.name}.sql:12: error: "
         "drops-table on cities (upgrade of bbbbbbbbbbbb)\n"
         "  the rows of cities are gone, and code that still uses it fails.\n"
-        f"  mend: {HAZARDS['drops-table'].recipe}\n"
+        f"  hint: {HAZARDS['drops-table'].recipe}\n"
         "\n"
         "1 error, 0 warnings.\n"
     )

@@ -13,7 +13,7 @@ import pytest
 from projects import LINE, Project
 
 from pybase.postgres import database_name
-from pybase.postgres.account import server_account
+from pybase.postgres._os_user import server_account
 
 from .conftest import ENCODED, PASSWORD, TcpServer
 

@@ -11,12 +11,12 @@ import psycopg
 import pytest
 from projects import FORK, LINE, ONE, ROOT, THREE, TWO, Project, Revision
 
-from pybase.migrate import preflight
-from pybase.migrate.concern import Colour, Concern, Situation
-from pybase.migrate.guards import Guard
-from pybase.migrate.headers import Header, Table
-from pybase.migrate.losses import Consent
-from pybase.migrate.target import Database
+from pybase.migrate.database._connect import Database
+from pybase.migrate.deploy import _preflight as preflight
+from pybase.migrate.deploy._check_result import Colour, Concern, Situation
+from pybase.migrate.deploy._data_loss import Consent
+from pybase.migrate.deploy._guards import Guard
+from pybase.migrate.sqlfiles._headers import Header, Table
 from pybase.postgres import scratch_database
 
 CITIES = Table("cities", 7, "")
@@ -143,14 +143,14 @@ def test_table_of_somebody_else_is_red(guest: psycopg.Connection[Any]) -> None:
     (concern,) = found(guest, header(CITIES))
     assert (concern.check, concern.colour) == ("rights", Colour.RED)
     assert concern.problem == "The role visitor may not change cities, which belongs to postgres."
-    assert "GRANT postgres TO visitor" in concern.mend
+    assert "GRANT postgres TO visitor" in concern.hint
 
 
 def test_schema_without_create_is_red_where_something_is_made(
     guest: psycopg.Connection[Any],
 ) -> None:
     (concern,) = found(guest, header(sql="BEGIN;\n\nCREATE TABLE t (n int);\n"))
-    assert "GRANT CREATE ON SCHEMA public TO visitor" in concern.mend
+    assert "GRANT CREATE ON SCHEMA public TO visitor" in concern.hint
     assert concerns(guest, header(sql="SELECT 1;\n")) == []
 
 

@@ -5,8 +5,8 @@ import re
 import psycopg
 import pytest
 
-from pybase.migrate.progress import Progress
-from pybase.migrate.target import Database
+from pybase.migrate.database._connect import Database
+from pybase.migrate.deploy._progress import Progress
 
 SLOW = """
 CREATE TABLE t (n integer);

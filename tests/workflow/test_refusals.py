@@ -10,7 +10,7 @@ import pytest
 from projects import ONE, Project, Revision
 
 from pybase.postgres import database_name
-from pybase.postgres.account import server_account
+from pybase.postgres._os_user import server_account
 
 from .conftest import ENCODED, PASSWORD, TcpServer
 

@@ -12,8 +12,10 @@ import psycopg
 import pytest
 from projects import LINE, ONE, Project, Revision
 
-from pybase.migrate import build, catalog, sqlfiles
-from pybase.migrate.statements import split
+from pybase.migrate import catalog
+from pybase.migrate.sql._split import split
+from pybase.migrate.sqlfiles import _build as build
+from pybase.migrate.sqlfiles import _files as sqlfiles
 from pybase.postgres import find_bin, scratch_cluster
 
 Compose: TypeAlias = Callable[[Project], dict[str, str]]

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 from projects import FORK, LINE, NO_MODELS, ONE, THREE, TWO, Git, Project, Revision, commit
 
-from pybase.migrate.effects import FileChange, Report, Touch
-from pybase.migrate.entities import Column, Entity
-from pybase.migrate.review import diagram, markdown
-from pybase.migrate.review.cards import Card, Way
-from pybase.migrate.review.now import Now
-from pybase.migrate.review.review import Review
-from pybase.migrate.review.verdict import names, wait
+from pybase.migrate.catalog._entities import Column, Entity
+from pybase.migrate.catalog._schema_files import FileChange
+from pybase.migrate.rehearsal._effects import Report, Touch
+from pybase.migrate.review import _diagram as diagram
+from pybase.migrate.review import _markdown as markdown
+from pybase.migrate.review._live_state import Now
+from pybase.migrate.review._review import Review
+from pybase.migrate.review._revision_summary import Card, Way
+from pybase.migrate.review._severity import names, wait
 
 GOLDEN = Path(__file__).parent / "golden"
 

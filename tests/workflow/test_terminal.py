@@ -149,7 +149,7 @@ def test_error_names_its_mend_below_it(screen: Screen) -> None:
     assert seen.code == 2
     assert seen.lines[-2:] == [
         "error: Can't locate revision identified by 'nosuch'.",
-        "mend: See what there is: nox -s history",
+        "hint: See what there is: nox -s history",
     ]
     assert "\x1b[1;36mnox -s history\x1b[0m" in seen.written
 

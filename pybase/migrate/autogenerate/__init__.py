@@ -7,11 +7,11 @@ models'. The developer's own database is never looked at. Nothing is written whe
 
 from pathlib import Path
 
-from pybase.migrate.autogenerate import message
-from pybase.migrate.autogenerate.make import make, make_by_hand
-from pybase.migrate.autogenerate.request import Outcome, Request
-from pybase.migrate.autogenerate.signals import terminable
-from pybase.migrate.history import History
+from pybase.migrate.autogenerate import _message as message
+from pybase.migrate.autogenerate._generate import make, make_by_hand
+from pybase.migrate.autogenerate._request import Outcome, Request
+from pybase.migrate.autogenerate._signals import terminable
+from pybase.migrate.revisions._history import History
 
 __all__ = ["Outcome", "Request", "make_migration", "make_revision"]
 

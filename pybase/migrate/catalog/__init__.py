@@ -19,8 +19,8 @@ from typing import Any, TypeAlias
 
 import psycopg
 
-from pybase.migrate.catalog.read import CatalogObject, read_objects
-from pybase.words import counted
+from pybase.core.humanize import counted
+from pybase.migrate.catalog._read import CatalogObject, read_objects
 
 __all__ = [
     "CatalogObject",

@@ -1,0 +1,199 @@
+"""The database at hand: the one that DATABASE_URL names, or the embedded one.
+
+Owns connecting, and saying in one sentence why it did not work. It never changes a database.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
+from pybase.core.settings import Settings, database_url
+from pybase.postgres import Cluster, locate
+
+CONNECT_TIMEOUT_S = 10
+"""Seconds to wait for a server, per host, unless the URL says `connect_timeout`."""
+
+EMBEDDED_DATABASE = "pybase"
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database to work on. `url` is libpq's and may hold a password: it is never printed."""
+
+    url: str = field(repr=False)
+    is_embedded: bool
+
+    @property
+    def name(self) -> str:
+        """Who and where, without secrets: `user@host:port/database`."""
+        parts = _parts(self.url)
+        host = parts.get("host") or parts.get("hostaddr") or "local socket"
+        port = f":{parts['port']}" if parts.get("port") else ""
+        user = f"{parts['user']}@" if parts.get("user") else ""
+        return f"{user}{host}{port}/{parts.get('dbname') or parts.get('user') or ''}"
+
+
+def find(settings: Settings) -> Database:
+    """Return the user's database; starts the embedded server when none is configured.
+
+    Raises UsageError for a malformed DATABASE_URL, DatabaseError when the embedded server
+    cannot start.
+    """
+    url = database_url(settings)
+    if url is not None:
+        return Database(url, is_embedded=False)
+    return Database(embedded(settings).ensure_database(EMBEDDED_DATABASE), is_embedded=True)
+
+
+def announcement(database: Database) -> str:
+    """One line that tells which database is used and how to reach it."""
+    if database.is_embedded:
+        return "Using the embedded PostgreSQL (reach it: nox -s db -- psql, or -- url)."
+    return f"Using {database.name}, from DATABASE_URL."
+
+
+def is_at_hand(settings: Settings) -> bool:
+    """Whether the user's database answers now. Starts nothing.
+
+    Raises UsageError for a malformed DATABASE_URL.
+    """
+    url = database_url(settings)
+    if url is None:
+        return embedded(settings).is_running()
+    try:
+        connect(Database(url, is_embedded=False), connect_timeout=2).close()
+    except DatabaseError:
+        return False
+    return True
+
+
+def require_known(current: Iterable[str], known: Collection[str]) -> None:
+    """Refuse a database that is ahead of the checkout with the revisions `known`.
+
+    Raises CheckFailedError that names the first revision of `current` which is not among them.
+    """
+    for revision in current:
+        if revision not in known:
+            raise CheckFailedError(
+                f"The database is at revision {revision}, which this checkout does not have.",
+                "Check out the branch that has it (git fetch && git log --all -- "
+                f"'*{revision}*'), or point DATABASE_URL at another database.",
+            )
+
+
+def embedded(settings: Settings) -> Cluster:
+    """Return the developer's own embedded server, running or not."""
+    settings.prepare_state()
+    return Cluster(locate(settings.root), settings.options.postgres)
+
+
+def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
+    """Open a connection; `options` are libpq's or psycopg's.
+
+    Raises DatabaseError in one sentence, which names the server and never the password.
+    """
+    parts = _parts(database.url)
+    defaults: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "pybase"}
+    missing = {name: value for name, value in defaults.items() if name not in parts}
+    try:
+        return psycopg.connect(database.url, **(missing | options))
+    except psycopg.Error as error:
+        raise unreachable(database, error) from None  # the chain would show the URL's parts
+
+
+def engine(database: Database) -> Any:
+    """Return a SQLAlchemy engine whose URL is empty: no traceback of it can tell a password."""
+    import sqlalchemy as sa
+
+    return sa.create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(database), poolclass=sa.NullPool
+    )
+
+
+def unreachable(database: Database, error: psycopg.Error) -> DatabaseError:
+    """Return the DatabaseError for a failed connection, by what libpq or the server said."""
+    said = str(error)
+    for pattern, problem, hint in _REASONS:
+        found = re.search(pattern, said, re.IGNORECASE)
+        if found:
+            detail = found.groupdict()
+            return DatabaseError(
+                f"{problem.format(**detail)} ({database.name}).", hint.format(**detail)
+            )
+    last_line = said.strip().splitlines()[-1] if said.strip() else type(error).__name__
+    return DatabaseError(f"The server cannot be used ({database.name}): {last_line}", _MEND_ADDRESS)
+
+
+def _parts(url: str) -> dict[str, Any]:
+    try:
+        return conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # libpq's own words may quote the password when a character of it was not encoded
+        raise UsageError(
+            "DATABASE_URL is malformed.",
+            "Write it as postgresql://user:password@localhost:5432/pybase, with the password "
+            "URL-encoded.",
+        ) from None
+
+
+_MEND_ADDRESS = "Check DATABASE_URL, or unset it to use the embedded server (nox -s db -- status)."
+
+_REASONS: tuple[tuple[str, str, str], ...] = (
+    (
+        r"password authentication failed for user \"(?P<user>[^\"]*)\"",
+        "The server refuses the password of user {user}",
+        "Correct the password in DATABASE_URL; @ / % # in it must be URL-encoded.",
+    ),
+    (
+        r"no password supplied",
+        "The server asks for a password and DATABASE_URL has none",
+        "Write it as postgresql://user:password@host:port/database.",
+    ),
+    (
+        r"role \"(?P<user>[^\"]*)\" does not exist",
+        "The server has no user {user}",
+        "Create it (createuser {user}), or correct the user in DATABASE_URL.",
+    ),
+    (
+        r"database \"(?P<name>[^\"]*)\" does not exist",
+        "The server has no database {name}",
+        'Create it (createdb "{name}" on that server), or correct the name in DATABASE_URL.',
+    ),
+    (
+        r"no pg_hba\.conf entry",
+        "The server's pg_hba.conf does not let this user in from here",
+        "Ask its administrator, or correct the user in DATABASE_URL.",
+    ),
+    (
+        r"connection refused|no such file or directory",
+        "No server listens at that address",
+        "Start it. " + _MEND_ADDRESS,
+    ),
+    (
+        r"translate host name|name or service not known|resolve",
+        "The server's host name is unknown",
+        _MEND_ADDRESS,
+    ),
+    (r"timeout expired|timed out", "The server did not answer in time", _MEND_ADDRESS),
+    (
+        r"the database system is (?P<state>starting up|shutting down|in recovery mode)",
+        "The server is {state}",
+        "Wait a moment and run the same command again.",
+    ),
+    (
+        r"too many (clients|connections)|remaining connection slots",
+        "The server has no free connection",
+        "Run the same command again when one is free.",
+    ),
+    (
+        r"invalid (uri query parameter|connection option)[^\"]*\"(?P<name>[^\"]*)\"",
+        "libpq does not know the parameter {name} of DATABASE_URL",
+        "Remove it from DATABASE_URL.",
+    ),
+)
+"""(what libpq or the server says, our sentence, the hint), tried in order."""

@@ -1,0 +1,1 @@
+"""Revisions run on a scratch database and observed: effects, hazards, losses."""

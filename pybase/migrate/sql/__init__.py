@@ -1,0 +1,1 @@
+"""SQL text: identifiers, statements, layout, lock modes; nothing of Alembic or of a server."""

@@ -1,0 +1,219 @@
+"""Backfills: rows of a table that is in use, changed in batches by key that commit each.
+
+Owns the one loop that does it. The loop is SQL, a DO block, because what was reviewed is what
+runs: `op.backfill` puts it into a revision, the committed file holds it, and `migrate`, plain
+Alembic, psql and `nox -s backfill` all run the same text. Where it stands is kept in a table beside
+the one that it fills, which it drops at its end.
+
+Imports nothing of Alembic: whoever only looks for backfills must not wait for it.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import dedent, indent
+
+from pybase.core.files import digest
+from pybase.migrate.sql._names import LONGEST, quote
+
+BUDGET_MS = 100
+"""How long one batch may take: as long as a writer may have to wait for one of its rows."""
+
+FIRST_BATCH_ROWS = 1_000
+MOST_ROWS = 100_000
+
+MOST_PASSES = 5
+"""How often it begins again for rows that were written behind it."""
+
+PATIENCE_S = 600
+"""How long it tries again while other sessions hold the very rows that are next."""
+
+PREFIX = "backfill_"
+"""How the names of the tables begin that keep where a backfill stands."""
+
+_QUOTE = "$backfill$"
+_FINGERPRINT = 8
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """Which rows of which table are to change, and how.
+
+    `set` and `where` are SQL over the row. `where` must be false, or null, once `set` is done: so
+    the loop can be run again, and finds only what is left. `key` are the columns of a unique btree
+    index without nulls, the primary key as a rule.
+    """
+
+    table: str
+    set: str
+    where: str
+    key: Sequence[str] = ("id",)
+    schema: str | None = None
+
+    @property
+    def cursor(self) -> str:
+        """The name of the table that keeps where this backfill stands; another one has another."""
+        text = "\n".join((self.set, self.where, *self.key))
+        tail = f"_{digest(text.encode())[:_FINGERPRINT]}"
+        head = f"{PREFIX}{self.table}".encode()[: LONGEST - len(tail)]
+        return head.decode(errors="ignore") + tail
+
+
+def render(backfill: Backfill) -> str:
+    """Return the statement that does it, without a semicolon; it must not run in a transaction.
+
+    Raises ValueError for a `set` or `where` that is empty, or cannot be quoted.
+    """
+    for name, text in (("set", backfill.set), ("where", backfill.where)):
+        if not text.strip() or _QUOTE in text or ";" in _without_literals(text):
+            raise ValueError(f"the {name} of a backfill must be one piece of SQL, not {text!r}")
+    if not backfill.key or isinstance(backfill.key, str):
+        raise ValueError("the key of a backfill must be a list of columns")
+    keys = [quote(column) for column in backfill.key]
+    schema = f"{quote(backfill.schema)}." if backfill.schema else ""
+    return _LOOP.format(
+        table=f"{schema}{quote(backfill.table)}",
+        cursor=f"{schema}{quote(backfill.cursor)}",
+        keys=", ".join(keys),
+        from_here=", ".join(f"here.{column}" for column in keys),
+        to_there=", ".join(f"there.{column}" for column in keys),
+        set=_laid_out(backfill.set, 20),
+        where=_laid_out(backfill.where, 24),
+        literal=backfill.table.replace("'", "''").replace("%", "%%"),
+        first=FIRST_BATCH_ROWS,
+        most=MOST_ROWS,
+        budget=BUDGET_MS,
+        patience=PATIENCE_S,
+        passes=MOST_PASSES,
+        quote=_QUOTE,
+    )
+
+
+def _laid_out(sql: str, margin: int) -> str:
+    text = dedent(sql.strip("\n")).strip()
+    return indent(text, " " * margin).lstrip()
+
+
+def _without_literals(sql: str) -> str:
+    return re.sub(r"'(?:[^']|'')*'", "''", sql)
+
+
+_LOOP = """\
+DO {quote}
+-- Batch after batch, each committed. Interrupted, it goes on where it was when it is run again;
+-- two at once take turns. {cursor} tells where it is.
+DECLARE
+    batch bigint := {first};  -- rows
+    total bigint := 0;
+    here record;
+    there record;
+    done record;
+    is_new_pass boolean := true;
+    is_last boolean;
+    is_held_up boolean;
+    began timestamptz;
+    last_success timestamptz := clock_timestamp();
+    took_ms double precision;
+BEGIN
+    LOOP
+        IF is_new_pass THEN
+            EXIT WHEN NOT EXISTS (SELECT FROM {table} WHERE {where});
+            BEGIN
+                CREATE TABLE IF NOT EXISTS {cursor} AS
+                SELECT {keys}, 1 AS pass, 0::bigint AS passed FROM {table}
+                ORDER BY {keys} LIMIT 1;
+            EXCEPTION WHEN unique_violation OR duplicate_table THEN
+                NULL;  -- another one began at this very moment
+            END;
+            is_new_pass := false;
+            COMMIT;
+        END IF;
+        began := clock_timestamp();
+        is_held_up := false;
+        PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
+        PERFORM set_config('lock_timeout', '{budget}ms', true);
+        BEGIN
+            BEGIN
+                SELECT * INTO here FROM {cursor} FOR UPDATE;
+            EXCEPTION WHEN undefined_table THEN
+                EXIT;  -- another one has finished it
+            END;
+            EXIT WHEN here.pass IS NULL;
+            IF here.pass > {passes} THEN
+                RAISE 'rows of {literal} that need the backfill are written as fast as it goes';
+            END IF;
+            SELECT {keys} INTO there FROM {table}
+            WHERE ({keys}) >= ({from_here})
+            ORDER BY {keys} OFFSET batch LIMIT 1;
+            is_last := NOT FOUND;
+            WITH changed AS (
+                UPDATE {table}
+                SET
+                    {set}
+                WHERE ({keys}) >= ({from_here})
+                    AND (is_last OR ({keys}) < ({to_there}))
+                    AND ({where})
+                RETURNING ({where}) AS is_left
+            )
+            SELECT count(*) AS rows, count(*) FILTER (WHERE is_left) AS left INTO done
+            FROM changed;
+            IF done.left > 0 THEN
+                RAISE 'rows of {literal} would be changed for ever: they match afterwards too';
+            END IF;
+            IF is_last THEN
+                UPDATE {cursor} SET ({keys}, pass, passed) = (
+                    SELECT {keys}, here.pass + 1, 0 FROM {table} ORDER BY {keys} LIMIT 1
+                );
+            ELSE
+                UPDATE {cursor} SET ({keys}, passed) = ROW({to_there}, passed + batch);
+            END IF;
+            is_new_pass := is_last;
+            total := total + done.rows;
+            last_success := clock_timestamp();
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            is_held_up := true;
+            IF clock_timestamp() - last_success > interval '{patience} s' THEN
+                RAISE;
+            END IF;
+        END;
+        is_held_up := is_held_up OR EXISTS (
+            SELECT FROM pg_locks AS waiting
+            WHERE NOT waiting.granted AND pg_backend_pid() = ANY(pg_blocking_pids(waiting.pid))
+        );
+        COMMIT;
+        took_ms := greatest(1, extract(epoch FROM clock_timestamp() - began) * 1000);
+        IF is_held_up THEN
+            batch := greatest(1, batch / 2);
+            PERFORM pg_sleep({budget} / 1000.0);
+        ELSE
+            batch := batch * least(2, greatest(0.5, {budget} / took_ms));
+            batch := least({most}, greatest(1, batch));
+            PERFORM pg_sleep(took_ms / 10000);
+        END IF;
+    END LOOP;
+    COMMIT;
+    SET LOCAL client_min_messages = warning;  -- the table need not be there
+    DROP TABLE IF EXISTS {cursor};
+    COMMIT;
+    RAISE NOTICE '{literal}: % rows changed', total;
+END
+{quote}"""
+"""A sub-block that bears EXCEPTION may not COMMIT. Custom plans, so that a bound is an index
+condition. No lock_timeout above a batch's time: who waits for one row keeps others waiting for
+those that it has changed. `is_left` is computed from the row as the change has left it."""
+
+
+STATEMENT = re.compile(
+    r"(?P<statement>^DO \$backfill\$.*?CREATE TABLE IF NOT EXISTS (?P<cursor>[^\n]+) AS\n"
+    r".*?UPDATE (?P<table>[^\n]+)\n.*?^\$backfill\$);",
+    re.MULTILINE | re.DOTALL,
+)
+"""The loop, found again in a SQL file: the table that it fills, and that of its cursor."""
+
+
+def parse(statement: str) -> tuple[str, str] | None:
+    """Return the table that a loop fills, and that of its cursor; None for another statement."""
+    if _QUOTE not in statement:
+        return None
+    found = STATEMENT.match(f"{statement.strip()};")
+    return (found["table"], found["cursor"]) if found else None

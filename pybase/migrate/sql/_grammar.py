@@ -1,0 +1,58 @@
+"""Single statements, read by PostgreSQL's own grammar."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from pglast import ast, parser
+from pglast import parse_sql as _parse
+
+WRITES = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt, ast.MergeStmt)
+
+
+@lru_cache(maxsize=512)
+def parsed(sql: str) -> Any:
+    """Return the tree of one statement, or None where the grammar does not know it."""
+    try:
+        statements = _parse(sql)
+    except parser.ParseError:
+        return None
+    return statements[0].stmt if statements else None
+
+
+def is_kind(sql: str, *kinds: type) -> bool:
+    """Whether the statement is one of these."""
+    return isinstance(parsed(sql), kinds)
+
+
+def is_opaque(sql: str) -> bool:
+    """Whether it runs code that its text does not show: a DO block, CALL, a function."""
+    return is_kind(sql, ast.DoStmt, ast.SelectStmt, ast.CallStmt)
+
+
+def names(sql: str) -> Iterator[Any]:
+    """Return the relations that a statement names, as RangeVars, in the order of its text."""
+    tree = parsed(sql)
+    if isinstance(tree, ast.DropStmt):
+        for words in tree.objects or ():
+            if isinstance(words, tuple | list):
+                *schema, name = (word.sval for word in words)
+                yield ast.RangeVar(relname=name, schemaname=schema[-1] if schema else None)
+    elif tree is not None:
+        yield from _range_vars(tree)
+
+
+def _range_vars(node: Any) -> Iterator[Any]:
+    if isinstance(node, ast.RangeVar):
+        yield node
+    elif isinstance(node, tuple | list):
+        for each in node:
+            yield from _range_vars(each)
+    elif isinstance(node, ast.Node):
+        for field in node:
+            yield from _range_vars(getattr(node, field))
+
+
+def is_write(sql: str) -> bool:
+    """Whether the statement is plain DML."""
+    return is_kind(sql, *WRITES)

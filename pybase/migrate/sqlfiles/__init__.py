@@ -1,0 +1,1 @@
+"""The folder `sql/`: records, SQL files, manifest, freshness, lint."""

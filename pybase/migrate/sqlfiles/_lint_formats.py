@@ -1,0 +1,128 @@
+"""A lint's result as text for people, as JSON, for GitHub's annotations, as SARIF, for GitLab."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pybase.core.files import digest
+from pybase.core.humanize import counted
+from pybase.migrate.rehearsal._hazards import ERROR, HAZARDS
+from pybase.migrate.sqlfiles._header import one_line
+from pybase.migrate.sqlfiles._lint import Line, Result
+
+
+def text(result: Result) -> str:
+    """Where, what, why and what to do; one line when nothing is wrong."""
+    blocks = [
+        f"{line.file}:{line.line}: {line.level}: {line.code}{_on(line)}\n"
+        f"  {one_line(line.message)}\n  hint: {line.fix}"
+        for line in result.lines
+        if line.accepted is None
+    ]
+    accepted = sum(1 for line in result.lines if line.accepted is not None)
+    told = f"; {counted(accepted, 'hazard')} accepted" if accepted else ""
+    if not blocks:
+        return f"sql/ is fresh and clean: {counted(result.files, 'file')}{told}."
+    counts = f"{counted(result.errors, 'error')}, {counted(result.warnings, 'warning')}"
+    return "\n\n".join([*blocks, f"{counts}{told}."])
+
+
+def _on(line: Line) -> str:
+    where = f" on {one_line(line.relation)}" if line.relation else ""
+    return f"{where} ({line.direction} of {line.revision})" if line.revision else where
+
+
+def as_json(result: Result) -> str:
+    """Return a list of findings, the accepted ones with their reason."""
+    return json.dumps([asdict(line) for line in result.lines], indent=2, ensure_ascii=False)
+
+
+def github(result: Result) -> str:
+    """Workflow commands, which GitHub shows at the line in a pull request."""
+    return "\n".join(_annotations(result))
+
+
+def _annotations(result: Result) -> Iterator[str]:
+    for line in result.lines:
+        level = "notice" if line.accepted is not None else line.level
+        why = f"accepted: {line.accepted}" if line.accepted is not None else line.fix
+        properties = {"file": line.file, "line": str(line.line), "title": line.code + _on(line)}
+        told = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items())
+        message = _escaped(f"{line.message}\n{why}")
+        yield f"::{level} {told}::{message}"
+
+
+def _escaped(value: str, special: str = "") -> str:
+    for character in "%\r\n" + special:
+        value = value.replace(character, f"%{ord(character):02X}")
+    return value
+
+
+def sarif(result: Result) -> str:
+    """SARIF 2.1.0, as code scanning takes it; an accepted hazard is a suppressed result."""
+    codes = sorted({line.code for line in result.lines})
+    run = {
+        "tool": {"driver": {"name": "pybase sql-lint", "rules": [_sarif_rule(c) for c in codes]}},
+        "results": [_sarif_result(line) for line in result.lines],
+    }
+    schema = "https://json.schemastore.org/sarif-2.1.0.json"
+    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _sarif_rule(code: str) -> dict[str, Any]:
+    hazard = HAZARDS.get(code)
+    rule: dict[str, Any] = {"id": code}
+    if hazard is not None:
+        rule["help"] = {"text": hazard.recipe}
+        rule["defaultConfiguration"] = {"level": hazard.level}
+    return rule
+
+
+def _sarif_result(line: Line) -> dict[str, Any]:
+    place = {
+        "artifactLocation": {"uri": line.file},
+        "region": {"startLine": line.line},
+    }
+    found: dict[str, Any] = {
+        "ruleId": line.code,
+        "level": line.level,
+        "message": {"text": f"{line.code}{_on(line)}: {line.message}"},
+        "locations": [{"physicalLocation": place}],
+        "partialFingerprints": {"primaryLocationLineHash": _fingerprint(line)},
+    }
+    if line.accepted is not None:
+        found["suppressions"] = [{"kind": "inSource", "justification": line.accepted}]
+    return found
+
+
+def _fingerprint(line: Line) -> str:
+    """Tell a finding apart for whoever remembers it; with its statement it may move."""
+    where = line.statement or str(line.line)
+    told = (line.file, line.code, line.relation, line.message, where)
+    return digest("\0".join(told).encode())
+
+
+def gitlab(result: Result) -> str:
+    """Code Quality, as GitLab shows it in a merge request; an accepted hazard is information."""
+    return json.dumps([_quality(line) for line in result.lines], indent=2, ensure_ascii=False)
+
+
+def _quality(line: Line) -> dict[str, Any]:
+    severity = "major" if line.level == ERROR else "minor"
+    return {
+        "description": f"{line.code}{_on(line)}: {line.message}",
+        "check_name": line.code,
+        "fingerprint": _fingerprint(line),
+        "severity": severity if line.accepted is None else "info",
+        "location": {"path": line.file, "lines": {"begin": line.line}},
+    }
+
+
+FORMATS: Mapping[str, Callable[[Result], str]] = {
+    "text": text,
+    "json": as_json,
+    "github": github,
+    "sarif": sarif,
+    "gitlab": gitlab,
+}

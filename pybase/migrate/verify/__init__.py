@@ -1,0 +1,1 @@
+"""The `check` verb: whether models, revisions and committed SQL agree."""

@@ -1,0 +1,257 @@
+"""Databases to throw away, and the templates that they are cloned from.
+
+A scratch database lives as long as the session that made it: its owner holds an advisory lock on
+the database's name, so that whoever comes next can tell a live one from what a killed process
+left behind, even one of another host or container, and drops only the latter.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from pybase.core.errors import DatabaseError
+from pybase.postgres._cluster import Cluster
+
+# No person names a database like this: it may be dropped without asking.
+_SCRATCH_NAME = "^[a-z][a-z0-9_]*__[0-9a-f]{16}$"  # to Python and PostgreSQL alike
+_TEMPLATE_MARK = "pybase template, last used "
+_UNFINISHED = "building"
+_BUILD_TIMEOUT_S = 900
+_RECENT_S = 180
+_POLL_S = 0.01
+_POLLS_UNTIL_LEFT = 30
+
+# MATERIALIZED, so that no lock is tried on a database that is not a scratch one.
+_ABANDONED = """
+    WITH scratch AS MATERIALIZED (
+        SELECT datname FROM pg_database
+        WHERE datname ~ %s AND datdba = current_user::regrole
+    )
+    SELECT datname FROM scratch WHERE pg_try_advisory_lock(hashtextextended(datname, 0))
+"""
+_STALE_TEMPLATES = """
+    WITH used AS (
+        SELECT datname, substr(shobj_description(oid, 'pg_database'), %(skip)s)::timestamptz AS at
+        FROM pg_database
+        WHERE starts_with(shobj_description(oid, 'pg_database'), %(mark)s)
+    ),
+    ranked AS (SELECT datname, at, row_number() OVER (ORDER BY at DESC, datname) AS rank FROM used)
+    SELECT datname FROM ranked
+    WHERE rank > %(keep)s AND at < clock_timestamp() - make_interval(secs => %(recent)s)
+"""
+
+
+def scratch_cluster(directory: Path, major: int = 18) -> Cluster:
+    """Return the cluster in `directory` that trades durability for speed; it is not started."""
+    return Cluster(directory, major, durable=False)
+
+
+@contextmanager
+def scratch_database(
+    server_url: str, *, template: str | None = None, prefix: str = "scratch"
+) -> Iterator[str]:
+    """Yield the URL of a new database, cloned from `template` or empty; drop it afterwards.
+
+    What killed processes have left on the same server is dropped on the way. Raise DatabaseError
+    when the server cannot be reached or refuses to make a database.
+    """
+    name = f"{prefix}__{secrets.token_hex(8)}"
+    with _maintenance(server_url) as connection:
+        drop_abandoned(connection)
+        _try_lock(connection, name)
+        _create(connection, name, template)
+        try:
+            yield with_database(server_url, name)
+        finally:
+            # A server that has died meanwhile leaves it to the next one who needs a database.
+            with suppress(psycopg.OperationalError):
+                _drop(connection, name)
+
+
+def database_name(url: str) -> str:
+    """Return the name of the database that a URL leads to."""
+    return unquote(urlsplit(url).path[1:])
+
+
+def copy_over(source_url: str, target_url: str) -> None:
+    """Make the scratch database at `target_url` a copy of another; nobody may be connected."""
+    with _maintenance(target_url) as connection:
+        _drop(connection, database_name(target_url))
+        _create(connection, database_name(target_url), database_name(source_url))
+
+
+def ensure_template(server_url: str, name: str, build: Callable[[str], None]) -> str:
+    """Return `name`, a database to clone; if there is none yet, let `build(url)` fill a new one.
+
+    One process builds while others wait. The database gets its name when it is complete, so an
+    unfinished one is never used. Put a digest of the content into its name: it is never rebuilt.
+    Raise ValueError for a name that would pass for a scratch database, and be swept as one.
+    """
+    if re.fullmatch(_SCRATCH_NAME, name):
+        raise ValueError(f"{name} is a name for a scratch database, not for a template")
+    with _maintenance(server_url) as connection:
+        _wait_for_lock(connection, name)
+        if not _is_known(connection, name):
+            _build(connection, server_url, name, build)
+        _mark_used(connection, name)
+    return name
+
+
+def keep_as_template(server_url: str, database_url: str, name: str) -> None:
+    """Make the scratch database at `database_url` the template `name`, unless there is one."""
+    with _maintenance(server_url) as connection:
+        _wait_for_lock(connection, name)
+        if not _is_known(connection, name):
+            _finish(connection, database_name(database_url), name)
+        _mark_used(connection, name)
+
+
+def has_template(server_url: str, name: str) -> bool:
+    """Whether the template `name` is there; marks it as used."""
+    with _maintenance(server_url) as connection:
+        _mark_used(connection, name)  # first, so that nobody prunes it now; a warning if it is gone
+        return _is_known(connection, name)
+
+
+def template_names(server_url: str) -> set[str]:
+    """Return the names of all databases, the templates among them."""
+    with _maintenance(server_url) as connection:
+        return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+
+
+def prune_templates(server_url: str, keep: int = 8) -> list[str]:
+    """Drop all but the `keep` templates last used, return their names; disks are finite.
+
+    One used in the last minutes stays: its user may be about to clone it.
+    """
+    dropped = []
+    with _maintenance(server_url) as connection:
+        for name in _stale_templates(connection, keep):
+            # Asked again under the lock: somebody may have used it since.
+            if _try_lock(connection, name) and name in _stale_templates(connection, keep):
+                _drop(connection, name)
+                dropped.append(name)
+    return dropped
+
+
+def drop_abandoned(connection: psycopg.Connection) -> None:
+    """Drop the scratch databases whose owners are dead."""
+    for (name,) in connection.execute(_ABANDONED, [_SCRATCH_NAME]).fetchall():
+        _drop(connection, name)
+
+
+def with_database(url: str, name: str) -> str:
+    """Return `url` with its database replaced by `name`."""
+    return urlunsplit(urlsplit(url)._replace(path="/" + quote(name, safe="")))
+
+
+@contextmanager
+def _maintenance(server_url: str) -> Iterator[psycopg.Connection]:
+    # Always the same database: advisory locks of two databases know nothing of each other.
+    try:
+        connection = psycopg.connect(with_database(server_url, "postgres"), autocommit=True)
+    except psycopg.OperationalError as error:
+        raise DatabaseError(
+            f"The server for scratch databases cannot be reached: {str(error).strip()}",
+            "See `nox -s db -- status`.",
+        ) from error
+    with connection:
+        yield connection
+
+
+def _build(
+    connection: psycopg.Connection, server_url: str, name: str, build: Callable[[str], None]
+) -> None:
+    with scratch_database(server_url, prefix=_UNFINISHED) as url:
+        build(url)
+        _finish(connection, database_name(url), name)
+
+
+def _finish(connection: psycopg.Connection, unfinished: str, name: str) -> None:
+    """Make a template of a database that holds what it should; its user marks it as used."""
+    # Whoever is connected to it, such as a pool that `build` left open, blocks its cloning.
+    _run(connection, "ALTER DATABASE {} ALLOW_CONNECTIONS false", unfinished)
+    connection.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+        [unfinished],
+    )
+    _run(connection, "ALTER DATABASE {} RENAME TO {}", unfinished, name)
+
+
+def _create(connection: psycopg.Connection, name: str, template: str | None) -> None:
+    options = "" if template else " ENCODING 'UTF8' LOCALE 'C'"
+    statement = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY" + options
+    try:
+        _run(connection, statement, name, template or "template0")
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise DatabaseError(
+            f"The server refuses to make a scratch database: {error.diag.message_primary}.",
+            "Grant the role CREATEDB, or leave scratch databases to the embedded server.",
+        ) from error
+
+
+def _mark_used(connection: psycopg.Connection, name: str) -> None:
+    mark = sql.Literal(f"{_TEMPLATE_MARK}{datetime.now(UTC).isoformat()}")
+    comment = sql.SQL("COMMENT ON DATABASE {} IS {}")
+    connection.execute(comment.format(sql.Identifier(name), mark))
+
+
+def _stale_templates(connection: psycopg.Connection, keep: int) -> list[str]:
+    parameters = {
+        "skip": len(_TEMPLATE_MARK) + 1,
+        "mark": _TEMPLATE_MARK,
+        "keep": keep,
+        "recent": _RECENT_S,
+    }
+    return [row[0] for row in connection.execute(_STALE_TEMPLATES, parameters)]
+
+
+def _is_known(connection: psycopg.Connection, name: str) -> bool:
+    known = "SELECT FROM pg_database WHERE datname = %s"
+    return connection.execute(known, [name]).fetchone() is not None
+
+
+def _wait_for_lock(connection: psycopg.Connection, name: str) -> None:
+    # Polled, because a session that waits inside pg_advisory_lock holds a snapshot, for which
+    # CREATE INDEX CONCURRENTLY waits in turn.
+    deadline = time.monotonic() + _BUILD_TIMEOUT_S
+    while not _try_lock(connection, name):
+        if time.monotonic() > deadline:
+            raise DatabaseError(
+                f"Another process has been building {name} for {_BUILD_TIMEOUT_S} s.",
+                "End that process, and try again.",
+            )
+        time.sleep(_POLL_S)
+
+
+def _try_lock(connection: psycopg.Connection, name: str) -> bool:
+    """Take the lock on `name` until the connection ends; tell whether that was possible."""
+    attempt = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+    return connection.execute(attempt, [name]).fetchone() == (True,)
+
+
+def _drop(connection: psycopg.Connection, name: str) -> None:
+    _wait_until_left(connection, name)
+    _run(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+
+def _wait_until_left(connection: psycopg.Connection, name: str) -> None:
+    """Wait a moment for whoever has just closed a connection: DROP would sleep 0.1 s for them."""
+    busy = "SELECT FROM pg_stat_activity WHERE datname = %s"
+    for _ in range(_POLLS_UNTIL_LEFT):
+        if connection.execute(busy, [name]).fetchone() is None:
+            break
+        time.sleep(_POLL_S / 10)
+
+
+def _run(connection: psycopg.Connection, statement: str, *names: str) -> None:
+    identifiers = [sql.Identifier(name) for name in names]
+    connection.execute(sql.SQL(statement).format(*identifiers))
