@@ -14,7 +14,7 @@ from pybase.migrate.autogenerate._write import draft, workshop
 from pybase.migrate.revisions._history import History
 from pybase.migrate.revisions._render import RenderedHistory, render
 from pybase.migrate.sql._names import shown
-from pybase.migrate.sql._split import split
+from pybase.migrate.sql.grammar._split import split
 from pybase.migrate.sqlfiles import _build as build
 
 

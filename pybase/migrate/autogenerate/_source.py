@@ -6,7 +6,7 @@ What Alembic can say goes through `op`, the rest is PostgreSQL's own definition 
 import re
 
 from pybase.migrate.autogenerate._schema_snapshot import Side
-from pybase.migrate.sql._format import lay_out
+from pybase.migrate.sql.grammar._format import lay_out
 from pybase.migrate.sql._names import raw, schema_of
 
 

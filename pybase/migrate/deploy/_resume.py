@@ -7,7 +7,7 @@ from pglast import ast
 from pglast.stream import RawStream
 from psycopg import sql
 
-from pybase.migrate.sql._grammar import parsed
+from pybase.migrate.sql.grammar._parse import parsed
 
 _PARTLY = (ast.CallStmt, ast.DoStmt, ast.ReindexStmt, ast.VacuumStmt, ast.ClusterStmt)
 """They may commit on their way."""

@@ -21,7 +21,7 @@ from pybase.migrate.database import _ledger as ledger
 from pybase.migrate.deploy._lock_retry import Ladder
 from pybase.migrate.deploy._progress import Progress
 from pybase.migrate.deploy._resume import is_done_already, is_undone_whole, makes, new_index
-from pybase.migrate.sql._split import Block
+from pybase.migrate.record import Block
 from pybase.migrate.sqlfiles._committed import Step
 
 IDLE_S = 60

@@ -1,1 +1,54 @@
 """The revisions of an Alembic history: read, rendered to SQL, run by Alembic where need be."""
+
+from alembic.script import Script as AlembicScript
+
+from pybase.migrate.revisions._history import ROWS_IN_THE_WAY, History, explained, read
+from pybase.migrate.revisions._recorder import make_faithful, offline_dialect
+from pybase.migrate.revisions._render import (
+    RenderedHistory,
+    RevisionSql,
+    render,
+    render_path,
+    repeatable,
+)
+from pybase.migrate.revisions._run_env import (
+    DigestOf,
+    record_in,
+    revision_step,
+    run_env,
+    version_table_of,
+)
+from pybase.migrate.revisions._sandbox import (
+    TimeLimitError,
+    connections,
+    refuse,
+    same_session,
+    time_limit,
+    without_terminal,
+)
+
+__all__ = [
+    "ROWS_IN_THE_WAY",
+    "AlembicScript",
+    "DigestOf",
+    "History",
+    "RenderedHistory",
+    "RevisionSql",
+    "TimeLimitError",
+    "connections",
+    "explained",
+    "make_faithful",
+    "offline_dialect",
+    "read",
+    "record_in",
+    "refuse",
+    "render",
+    "render_path",
+    "repeatable",
+    "revision_step",
+    "run_env",
+    "same_session",
+    "time_limit",
+    "version_table_of",
+    "without_terminal",
+]

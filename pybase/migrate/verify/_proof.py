@@ -17,7 +17,7 @@ from pybase.migrate.deploy import _online as online
 from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.revisions._history import History
 from pybase.migrate.revisions._render import RenderedHistory
-from pybase.migrate.sql._split import split
+from pybase.migrate.sql.grammar._split import split
 
 Rows = dict[tuple[str, str], str]
 """A digest of the values of each column, by table and column; order does not count."""

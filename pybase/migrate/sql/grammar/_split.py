@@ -1,16 +1,14 @@
-"""SQL text: cut it into statements, and tidy its white space, without changing its meaning.
+"""SQL text cut into statements, with tidy white space and its meaning unchanged.
 
-Owns no knowledge of Alembic or of files. What PostgreSQL's own grammar (pglast) cannot read is
-left exactly as it was written.
+What PostgreSQL's grammar cannot read is left exactly as it was written.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pglast import parser
 
-from pybase.migrate.sql._format import SEQUENCE_CLAUSES, WIDTH, break_line
+from pybase.migrate.sql.grammar._format import SEQUENCE_CLAUSES, WIDTH, break_line
 
 _CLAUSES = SEQUENCE_CLAUSES | {
     *("ADD", "FOREIGN", "REFERENCES", "CHECK", "FROM", "WHERE", "INCLUDE")
@@ -18,14 +16,6 @@ _CLAUSES = SEQUENCE_CLAUSES | {
 """Words that open a new line when theirs would be too long."""
 
 _COMMENTS = {"SQL_COMMENT", "C_COMMENT"}
-
-
-@dataclass(frozen=True)
-class Block:
-    """Statements that run in one transaction, or each on its own (an autocommit block)."""
-
-    statements: tuple[str, ...]
-    transactional: bool
 
 
 def split(sql: str) -> list[str]:
