@@ -6,8 +6,8 @@ What Alembic can say goes through `op`, the rest is PostgreSQL's own definition 
 import re
 
 from pybase.migrate.autogenerate._schema_snapshot import Side
-from pybase.migrate.sql.grammar._format import lay_out
 from pybase.migrate.sql._names import raw, schema_of
+from pybase.migrate.sql.grammar._format import lay_out
 
 
 def execute(sql: str) -> str:

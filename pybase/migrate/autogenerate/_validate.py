@@ -16,8 +16,8 @@ from pybase.migrate.autogenerate._request import Outcome
 from pybase.migrate.autogenerate._schema_snapshot import Side
 from pybase.migrate.autogenerate._write import Draft, accepting, draft, put_in_place
 from pybase.migrate.catalog import Change
-from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.record import RevisionReport
+from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.revisions._history import History
 from pybase.migrate.sqlfiles import _build as build
 from pybase.migrate.sqlfiles._build import Built

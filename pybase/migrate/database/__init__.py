@@ -13,7 +13,7 @@ from pybase.migrate.database._connect import (
 from pybase.migrate.database._ledger import TABLE, Ledger, LedgerEntry, read_heads
 from pybase.migrate.database._migration_lock import migration_lock, require_own_session
 from pybase.migrate.database._server_errors import first_line, server_error
-from pybase.migrate.database._table_sizes import TableSize, measure
+from pybase.migrate.database._table_sizes import TableSize, ask, limits, measure
 
 __all__ = [
     "TABLE",
@@ -22,12 +22,14 @@ __all__ = [
     "LedgerEntry",
     "TableSize",
     "announcement",
+    "ask",
     "connect",
     "embedded",
     "engine",
     "find_database",
     "first_line",
     "is_at_hand",
+    "limits",
     "measure",
     "migration_lock",
     "read_heads",

@@ -4,7 +4,7 @@ The table `migration_ledger` is in the schema of Alembic's version table and is 
 same transaction as that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -40,6 +40,8 @@ class Ledger:
     """The ledger that belongs to a version table."""
 
     version_table: VersionTable
+
+    name = TABLE
 
     @property
     def quoted(self) -> str:
@@ -78,13 +80,13 @@ class Ledger:
         digest: str | None,
         seconds: float,
         *,
-        move: str = "",
+        moves: Sequence[str] = (),
     ) -> str:
         """Return the statement that records a run, for the same transaction.
 
         The server adds to `seconds` the time of the message that holds this statement. With
-        `move`, the statement that moves the version, it does both, and the table refuses it (a
-        revision is never null) where there was no version to move.
+        `moves`, which each move one row of the version table, it does both, and the table refuses
+        it (a revision is never null) where a row to move was not there.
         """
         entry = f"INSERT INTO {self.quoted} (revision, direction, duration, digest)\n"
         rest = (
@@ -92,11 +94,12 @@ class Ledger:
             f" make_interval(secs => {seconds:.3f}) + (clock_timestamp() - statement_timestamp()),"
             f" {_or_null(digest)}"
         )
-        if not move:
+        if not moves:
             return f"{entry}VALUES ({literal(revision)}, {rest})"
-        checked = f"CASE WHEN count(*) > 0 THEN {literal(revision)} END"
-        moved = f"WITH moved AS (\n{move}\nRETURNING 1\n)\n"
-        return f"{moved}{entry}SELECT {checked}, {rest} FROM moved"
+        parts = [f"m{i} AS (\n{move}\nRETURNING 1\n)" for i, move in enumerate(moves)]
+        counts = " + ".join(f"(SELECT count(*) FROM m{i})" for i in range(len(moves)))
+        checked = f"CASE WHEN {counts} = {len(moves)} THEN {literal(revision)} END"
+        return f"WITH {', '.join(parts)}\n{entry}SELECT {checked}, {rest}"
 
     def ensure(self, execute: Execute) -> None:
         """Create the table where it is missing, in the transaction that `execute` is in."""

@@ -13,6 +13,8 @@ from pybase.migrate.revisions._render import (
 )
 from pybase.migrate.revisions._run_env import (
     DigestOf,
+    configured_version_table,
+    heads_by_env,
     record_in,
     revision_step,
     run_env,
@@ -35,8 +37,10 @@ __all__ = [
     "RenderedHistory",
     "RevisionSql",
     "TimeLimitError",
+    "configured_version_table",
     "connections",
     "explained",
+    "heads_by_env",
     "make_faithful",
     "offline_dialect",
     "read",

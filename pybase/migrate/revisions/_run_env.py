@@ -17,7 +17,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.util import CommandError
 
 from pybase.core.errors import PybaseError, UsageError
-from pybase.migrate.database import Ledger
+from pybase.migrate.database import Database, Ledger, engine, server_error
 from pybase.migrate.record import Direction, VersionTable
 from pybase.migrate.revisions import _alembic, _operations, _sandbox
 from pybase.migrate.revisions._history import History, explained
@@ -65,6 +65,34 @@ def record_in(configured: MigrationContext, digest_of: DigestOf) -> None:
     callbacks = configured.on_version_apply_callbacks
     if not any(isinstance(callback, LedgerRecorder) for callback in callbacks):
         configured.on_version_apply_callbacks = (*callbacks, LedgerRecorder(digest_of))
+
+
+def configured_version_table(history: History) -> VersionTable:
+    """Return the version table that a project's env.py configures."""
+    tables: list[VersionTable] = []
+
+    def work(_heads: Any, configured: MigrationContext) -> Iterable[RevisionStep]:
+        tables.append(version_table_of(configured))
+        return ()
+
+    run_env(history, work)
+    return tables[0]
+
+
+def heads_by_env(history: History, database: Database) -> tuple[str, ...]:
+    """Return the revisions that a database is at, over the connection that env.py configures."""
+    current: list[str] = []
+
+    def work(heads: Any, _configured: MigrationContext) -> Iterable[RevisionStep]:
+        current.extend(heads)
+        return ()
+
+    try:
+        with engine(database).connect() as connection:
+            run_env(history, work, connection, dont_mutate=True)
+    except sa.exc.DBAPIError as error:
+        raise server_error(database, error.orig) from None
+    return tuple(current)
 
 
 def revision_step(history: History, revision: str, direction: Direction) -> RevisionStep:

@@ -3,11 +3,21 @@
 Quick to import: what renders, rehearses or lints is imported when something has to be done.
 """
 
-from pybase.migrate.sqlfiles._build import Built, Reviewed, build, check, files, review, write
+from pybase.migrate.sqlfiles._build import (
+    Built,
+    Reviewed,
+    build,
+    check,
+    files,
+    review,
+    stale_revisions,
+    write,
+)
 from pybase.migrate.sqlfiles._files import Stale, compare, sql_file, stems
 from pybase.migrate.sqlfiles._header import NOT_REHEARSED, hazard_words, what_is_done
 from pybase.migrate.sqlfiles._lint import LintFinding, LintResult, hazard_findings, lint
 from pybase.migrate.sqlfiles._load import Committed, StaleError, load
+from pybase.migrate.sqlfiles._manifest import has_manifest
 
 __all__ = [
     "NOT_REHEARSED",
@@ -22,12 +32,14 @@ __all__ = [
     "check",
     "compare",
     "files",
+    "has_manifest",
     "hazard_findings",
     "hazard_words",
     "lint",
     "load",
     "review",
     "sql_file",
+    "stale_revisions",
     "stems",
     "what_is_done",
     "write",

@@ -12,8 +12,8 @@ from pybase.core import cache
 from pybase.core.errors import CheckFailedError
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
-from pybase.migrate.record import Record
-from pybase.migrate.sqlfiles import _files, _load
+from pybase.migrate.record import Direction, Record
+from pybase.migrate.sqlfiles import _files, _load, _manifest
 from pybase.migrate.sqlfiles._files import Stale
 from pybase.migrate.sqlfiles._records import to_json
 
@@ -77,6 +77,21 @@ def files(settings: Settings, built: Built) -> dict[str, str]:
         path = os.path.relpath(settings.picture, settings.sql).replace(os.sep, "/")
         composed[path] = page(built.entities)
     return composed
+
+
+def stale_revisions(settings: Settings, built: Built) -> frozenset[str]:
+    """Return the revisions whose committed SQL is another; none in a project without `sql/`."""
+    if not _manifest.has_manifest(settings):
+        return frozenset()
+    present = _files.read(settings.sql)
+    names = _files.stems([record.revision for record in built.records])
+    return frozenset(
+        record.revision.id
+        for record in built.records
+        for direction in Direction
+        if present.get(f"{direction.value}/{names[record.revision.id]}.sql")
+        != _files.sql_file(record, direction).text
+    )
 
 
 def write(settings: Settings) -> list[Stale]:

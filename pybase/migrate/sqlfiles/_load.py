@@ -7,7 +7,7 @@ imported only for a configuration that only Alembic can read.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from configparser import ConfigParser, Error
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -38,7 +38,6 @@ class Committed:
 
     settings: Settings
     lines: tuple[Line, ...]
-    _records: dict[str, Record] = field(default_factory=dict)
 
     @cached_property
     def graph(self) -> Graph:

@@ -55,6 +55,11 @@ def to_text(lines: Iterable[Line]) -> str:
     return _HEADER + "".join(f"{line}\n" for line in lines)
 
 
+def has_manifest(settings: Settings) -> bool:
+    """Return whether the project keeps its SQL in `sql/`."""
+    return (settings.sql / NAME).is_file()
+
+
 def read(settings: Settings) -> list[Line] | None:
     """Read the manifest; None where there is none. Raises ValueError for another format."""
     try:

@@ -16,8 +16,8 @@ from pybase.core.settings import Settings
 from pybase.migrate import catalog
 from pybase.migrate.database import _connect as target
 from pybase.migrate.database._connect import Database, engine
-from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.record import reason_for
+from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.rehearsal._reports import rehearse_history
 from pybase.migrate.revisions import _git as branch_files
 from pybase.migrate.revisions import _history as history
