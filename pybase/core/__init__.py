@@ -1,1 +1,1 @@
-"""Ground that every package stands on: errors, settings, files."""
+"""Errors, settings, files, styled text and terminal: what every package may import."""

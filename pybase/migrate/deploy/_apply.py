@@ -14,7 +14,9 @@ import psycopg
 
 from pybase.core import humanize as words
 from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
+from pybase.core.reporter import Reporter
 from pybase.core.settings import Settings
+from pybase.core.style import style
 from pybase.migrate.database import _migration_lock as mutex
 from pybase.migrate.database import _server_errors as refusals
 from pybase.migrate.database._connect import Database, connect
@@ -42,10 +44,6 @@ class Look:
     """Somebody wants what is not fresh to run."""
 
 
-def _keep_quiet(_line: str) -> None:
-    """Take a line and tell nobody."""
-
-
 @dataclass(frozen=True)
 class Job:
     """What to do with which database, and who is told."""
@@ -54,13 +52,13 @@ class Job:
     database: Database
     destination: str
     is_upgrade: bool
-    report: Report
-    """Takes a line a revision: the result."""
-    note: Report
-    """Takes what is only to be watched."""
+    reporter: Reporter
     look: Look | None = None
-    echo: Report = _keep_quiet
-    """Takes each statement before it runs."""
+
+    @property
+    def note(self) -> Report:
+        """Takes what is only to be watched."""
+        return self.reporter.note
 
 
 def run(job: Job) -> int:
@@ -114,7 +112,7 @@ def _by_alembic(job: Job) -> int:
         with connect(job.database, autocommit=True) as connection:
             job.look.guard().before(connection, revisions, at)
     return online.run(
-        revisions, job.database, job.destination, job.report, is_upgrade=job.is_upgrade
+        revisions, job.database, job.destination, job.reporter.result, is_upgrade=job.is_upgrade
     )
 
 
@@ -211,8 +209,8 @@ def _apply(
     from pybase.migrate.deploy._runner import Runner
 
     ladder = Ladder(guard, connection.info.backend_pid, job.settings.options.migrate, job.note)
-    progress = Progress(job.database, connection.info.backend_pid)
-    runner = Runner(connection, ladder, reviewed.version_table or "", job.note, progress, job.echo)
+    progress = Progress(job.database, connection.info.backend_pid, job.reporter)
+    runner = Runner(connection, ladder, reviewed.version_table or "", job.note, progress, job.reporter.echo)
     with ladder, progress:
         return _run_all(job, steps, runner)
 
@@ -228,14 +226,14 @@ def _run_all(job: Job, steps: Sequence[Step], runner: "Runner") -> int:
             raise _refused(job, error, step, done, runner.statement) from None
         except OutOfTimeError as error:
             raise _out_of_time(job, error, steps, done) from None
-        job.report(_progress(step, time.monotonic() - started, tries))
+        job.reporter.result(_progress(step, time.monotonic() - started, tries))
     return len(steps)
 
 
 def _progress(step: Step, seconds: float, tries: int) -> str:
-    verb = "applied" if step.is_upgrade else "undone "
+    verb = style("applied", "green") if step.is_upgrade else style("undone", "yellow") + " "
     took = words.took(seconds) + (f", {tries} tries" if tries > 1 else "")
-    return f"{verb}  {step.revision}  {step.title}  ({took})"
+    return f"{verb}  {style(step.revision, 'magenta')}  {step.title}  {style(f'({took})', 'dim')}"
 
 
 def _refused(job: Job, error: psycopg.Error, step: Step, done: int, statement: str) -> PybaseError:

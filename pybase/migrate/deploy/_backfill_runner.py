@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import psycopg
 
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
+from pybase.core.reporter import Reporter
 from pybase.core.settings import Settings
 from pybase.migrate.database._connect import Database, connect
 from pybase.migrate.deploy._progress import Progress
@@ -66,7 +67,7 @@ def find(settings: Settings, name: str) -> Declared:
     )
 
 
-def run(database: Database, backfill: Declared) -> int:
+def run(database: Database, backfill: Declared, reporter: Reporter) -> int:
     """Run a backfill to its end, and return how many rows this run has changed.
 
     Interrupted, it stops after the batch. Raises DatabaseError, and CheckFailedError for a
@@ -77,7 +78,7 @@ def run(database: Database, backfill: Declared) -> int:
         connection.add_notice_handler(lambda each: told.append(each.message_primary or ""))
         try:
             connection.execute("SET statement_timeout = 0")  # it is long on purpose
-            with Progress(database, connection.info.backend_pid) as progress:
+            with Progress(database, connection.info.backend_pid, reporter) as progress:
                 with progress.of(backfill.statement):
                     connection.execute(backfill.statement.encode())
         except psycopg.Error as error:

@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 
 from pybase.core.errors import DatabaseError
+from pybase.core.reporter import Reporter
 from pybase.migrate.database._connect import Database, connect
 from pybase.migrate.deploy._background import Looker
-from pybase.migrate.deploy._progress_bar import Bar
 from pybase.migrate.sql import _backfill as backfill
 
 PATIENCE_S = 1.0
@@ -22,12 +22,13 @@ _LONGEST_NAME = 60
 
 
 class Progress(Looker):
-    """Shows on standard error what the server process `pid` is at, while in a `with`."""
+    """Reports what the server process `pid` is at, while in a `with`."""
 
-    def __init__(self, database: Database, pid: int) -> None:
+    def __init__(self, database: Database, pid: int, reporter: Reporter) -> None:
         """Nothing is looked at before `of` is entered."""
         self._database = database
         self._pid = pid
+        self._reporter = reporter
         self._statement: tuple[str, float] | None = None
         super().__init__()
 
@@ -49,7 +50,8 @@ class Progress(Looker):
 
     def _show(self, now: tuple[str, float]) -> None:
         """Show one statement until it is over."""
-        with connect(self._database, autocommit=True) as looker, Bar(_name(now[0])) as bar:
+        display = self._reporter.progress(_name(now[0]))
+        with connect(self._database, autocommit=True) as looker, display as bar:
             while self._statement is now and not self._is_over.wait(_POLL_S):
                 bar.show(*self._look(looker, now[0]))
 
