@@ -210,7 +210,9 @@ def _apply(
 
     ladder = Ladder(guard, connection.info.backend_pid, job.settings.options.migrate, job.note)
     progress = Progress(job.database, connection.info.backend_pid, job.reporter)
-    runner = Runner(connection, ladder, reviewed.version_table or "", job.note, progress, job.reporter.echo)
+    runner = Runner(
+        connection, ladder, reviewed.version_table or "", job.note, progress, job.reporter.echo
+    )
     with ladder, progress:
         return _run_all(job, steps, runner)
 
