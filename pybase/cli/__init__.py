@@ -9,12 +9,14 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from pybase.cli import _terminal as terminal
+from pybase.cli._reporter import TerminalReporter
 from pybase.cli._verbs import VERBS, load
 from pybase.core import settings as configuration
-from pybase.core import terminal
 from pybase.core.errors import PybaseError
+from pybase.core.style import style
 
-__all__ = ["VERBS", "main"]
+__all__ = ["VERBS", "TerminalReporter", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +42,8 @@ class _TerminalHandler(logging.Handler):
     """Handler that shows the warnings of libraries."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        terminal.note(f"{record.levelname.lower()}: {self.format(record)}")
+        level = style(f"{record.levelname.lower()}:", "bold yellow")
+        terminal.note(f"{level} {self.format(record)}")
 
 
 _RESUME = "Finished steps are kept; run the same command again to resume."

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
+from pybase.cli import _terminal as terminal
 from pybase.cli._common import NOTHING_TO_DO, no_arguments, relative, wrote
 from pybase.cli._verbs import Command, Commands
-from pybase.core import terminal
 from pybase.core.errors import UsageError
 from pybase.core.settings import Settings
 from pybase.core.style import style

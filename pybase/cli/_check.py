@@ -2,9 +2,9 @@
 
 import argparse
 
+from pybase.cli import _terminal as terminal
 from pybase.cli._common import no_arguments
 from pybase.cli._verbs import Command, Commands
-from pybase.core import terminal
 from pybase.core.settings import Settings
 from pybase.core.style import style
 from pybase.migrate.verify import _checks as checks

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pybase.core import terminal
+from pybase.cli import _terminal as terminal
 from pybase.core.settings import Settings
 from pybase.core.style import style
 from pybase.migrate.database._connect import Database, announcement, find

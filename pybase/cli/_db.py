@@ -3,8 +3,9 @@
 import argparse
 import subprocess
 
+from pybase.cli import _terminal as terminal
 from pybase.cli._verbs import Command, Commands
-from pybase.core import humanize, terminal
+from pybase.core import humanize
 from pybase.core.errors import UsageError
 from pybase.core.settings import Settings
 from pybase.core.style import table

@@ -4,10 +4,11 @@ import argparse
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+from pybase.cli import _terminal as terminal
 from pybase.cli._common import NOTHING_TO_DO, announced_database
 from pybase.cli._reporter import TerminalReporter
 from pybase.cli._verbs import Command, Commands
-from pybase.core import humanize, terminal
+from pybase.core import humanize
 from pybase.core.settings import MigrateOptions, Settings
 from pybase.core.style import style
 from pybase.migrate.deploy import _apply as apply

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
-from pybase.core import terminal
+from pybase.cli import _terminal as terminal
 from pybase.core.humanize import duration
 from pybase.core.style import clean
 

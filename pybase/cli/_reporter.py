@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from pybase.cli import _terminal as terminal
 from pybase.cli._progress_bar import ProgressBar
-from pybase.core import terminal
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
+from pybase.cli import _terminal as terminal
 from pybase.cli._common import relative, wrote
 from pybase.cli._verbs import Command, Commands
-from pybase.core import terminal
 from pybase.core.errors import UsageError
 from pybase.core.files import write_file
 from pybase.core.settings import Settings

@@ -2,9 +2,9 @@
 
 import argparse
 
+from pybase.cli import _terminal as terminal
 from pybase.cli._common import NOTHING_TO_DO
 from pybase.cli._verbs import Command, Commands
-from pybase.core import terminal
 from pybase.core.humanize import counted
 from pybase.core.settings import Settings
 from pybase.core.style import style

@@ -6,9 +6,9 @@ from typing import Any
 
 from alembic.script import Script
 
+from pybase.cli import _terminal as terminal
 from pybase.cli._common import announced_database, no_arguments
 from pybase.cli._verbs import Command, Commands
-from pybase.core import terminal
 from pybase.core.errors import UsageError
 from pybase.core.settings import Settings
 from pybase.core.style import style, table

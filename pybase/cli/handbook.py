@@ -5,7 +5,7 @@ A test compares the committed page with it.
 
 from collections.abc import Iterator
 
-from pybase.core import terminal
+from pybase.cli import _terminal as terminal
 from pybase.migrate.rehearsal._hazards import ERROR, HAZARDS, Hazard
 
 COMMAND = "python -m pybase.cli.handbook > docs/hazards.md"

@@ -1,1 +1,1 @@
-"""Errors, settings, files, styled text and terminal: what every package may import."""
+"""Errors, settings, files and styled text: what every package may import."""

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from alembic import context
 from alembic.util import CommandError
 
+from pybase.cli import TerminalReporter
 from pybase.core import settings
-from pybase.core import terminal as present
 from pybase.core.errors import PybaseError
+from pybase.core.style import style
 from pybase.migrate.database import _connect as target
 from pybase.migrate.database import _ledger as ledger
 from pybase.migrate.database import _migration_lock as mutex
@@ -58,11 +59,12 @@ def run_online(metadata: sa.MetaData) -> None:
     with _as_alembic_tells():
         options = _settings()
         database = target.find(options)
-        present.note(target.announcement(database))
+        reporter = TerminalReporter()
+        reporter.note(style(target.announcement(database), "dim"))
         with ExitStack() as around:
             if _changes_the_database():
                 around.enter_context(
-                    mutex.only_one(database, present.note, options.options.migrate)
+                    mutex.only_one(database, reporter.note, options.options.migrate)
                 )
             connection = around.enter_context(target.engine(database).connect())
             _configure(metadata, connection=connection)

@@ -12,8 +12,8 @@ from typing import get_args
 import pytest
 from rich.text import Text
 
+from pybase.cli import _terminal as output
 from pybase.cli._progress_bar import ProgressBar
-from pybase.core import terminal as output
 from pybase.core.errors import UsageError
 from pybase.core.style import Style, segments, style, table, unstyled
 
@@ -280,7 +280,7 @@ def test_file_gets_its_lines_while_a_bar_is_drawn(
 
 
 ALLOWED = {
-    "core/terminal.py",
+    "cli/_terminal.py",
     "cli/__init__.py",  # closes standard error, after its reader has exited
     "migrate/revisions/_sandbox.py",  # keeps an env.py from printing into our output
 }
@@ -313,8 +313,8 @@ def test_rich_is_not_imported_for_a_pipe() -> None:
     import subprocess
 
     code = (
-        "import sys; from pybase.core import style, terminal; from pybase.core.errors import *;"
-        "from pybase.cli import main; red = style.style('a', 'red');"
+        "import sys; from pybase.core import style; from pybase.core.errors import *;"
+        "from pybase.cli import _terminal as terminal, main; red = style.style('a', 'red');"
         f"terminal.result({LONG!r}); terminal.error(UsageError('a', red));"
         "style.table([(red, 'b')]);"
         "sys.exit('rich' in sys.modules)"

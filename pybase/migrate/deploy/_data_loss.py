@@ -12,8 +12,8 @@ import psycopg
 from psycopg import sql
 
 from pybase.core import humanize as words
-from pybase.core import terminal as present
 from pybase.core.errors import CheckFailedError, UsageError
+from pybase.core.style import table
 from pybase.migrate.database import _table_sizes as live
 from pybase.migrate.database._connect import Database
 from pybase.migrate.database._table_sizes import Live
@@ -158,7 +158,7 @@ def require_allowed(found: Sequence[Loss], destination: str, consent: Consent) -
     if not found or consent.data_loss:
         return
     rows = [(each.name, each.text) for each in found[:_MOST_TOLD]]
-    lines = present.table(rows, indent="  ")
+    lines = table(rows, indent="  ")
     lines += [f"  and {len(found) - _MOST_TOLD} more"] if len(found) > _MOST_TOLD else []
     problem = "The downgrade destroys data:\n" + "\n".join(lines)
     if consent.ask is not None and consent.ask(f"{problem}\nGo on?"):

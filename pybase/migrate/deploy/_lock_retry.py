@@ -16,6 +16,7 @@ import psycopg
 
 from pybase.core.humanize import duration
 from pybase.core.settings import MigrateOptions
+from pybase.core.style import style
 from pybase.migrate.deploy._background import Looker
 
 RETRIED = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
@@ -100,7 +101,7 @@ class Ladder(Looker):
                 if time.monotonic() >= deadline:
                     raise OutOfTimeError(tries, self._blockers) from None
                 if tries == 2 and self._blockers:
-                    self._tell(f"Waiting for a lock: {self._blockers[0]}")
+                    self._tell(f"{style('Waiting for a lock:', 'bold yellow')} {self._blockers[0]}")
             else:
                 return tries
             pause = max(_PAUSE_S, wait_ms / 1000 * _PAUSE_FACTOR) * random.uniform(*_JITTER)  # noqa: S311

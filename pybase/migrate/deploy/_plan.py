@@ -12,11 +12,11 @@ from typing import Any
 
 import psycopg
 
-from pybase.core import terminal as present
 from pybase.core.humanize import duration, size
+from pybase.core.style import Style, style, table
 from pybase.migrate.database import _table_sizes as live
 from pybase.migrate.database._table_sizes import Live
-from pybase.migrate.sql._lock_modes import LOCKS
+from pybase.migrate.sql._lock_modes import ACCESS_EXCLUSIVE, LOCKS, SHARE
 from pybase.migrate.sqlfiles._headers import Header, Table
 
 RATES_MB_S = {"scan": 500, "rewrite": 40, "change": 30, "index": 50, "gin": 9}
@@ -100,29 +100,39 @@ def text(steps: Sequence[Step]) -> str:
     """Tell a plan to a person."""
     lines = [line for step in steps for line in _step_lines(step)]
     if not steps:
-        return "Nothing to do: the database is up to date."
+        return f"{style('Nothing to do:', 'green')} the database is up to date."
     seconds = sum(step.seconds or 0 for step in steps)
     total = ""
     if seconds >= 1:  # less is not worth a word
-        lines += ["", ASSUMPTION]
+        lines += ["", style(ASSUMPTION, "dim")]
         total = f"; what depends on sizes takes about {duration(seconds)}"
-    return "\n".join([*lines, f"{len(steps)} pending{total}."])
+    return "\n".join([*lines, f"{style(f'{len(steps)} pending', 'bold')}{total}."])
 
 
 def _step_lines(step: Step) -> Iterator[str]:
     header = step.header
-    yield f"{header.revision}  {header.title}"
+    yield f"{style(header.revision, 'magenta')}  {header.title}"
     rows = [(each.table.relation, _meeting_text(each)) for each in step.meetings]
-    rows += [("loses", ", ".join(header.losses))] if header.losses else []
-    rows += [("hazards", each) for each in header.hazards]
-    rows += [("unseen", each) for each in header.unseen]
+    rows += [(style("loses", "bold red"), ", ".join(header.losses))] if header.losses else []
+    rows += [(style("hazards", "bold yellow"), each) for each in header.hazards]
+    rows += [(style("unseen", "bold yellow"), each) for each in header.unseen]
     if not header.is_fresh:
-        rows.append(("stale", "its SQL file is not what the revision says: nox -s sql"))
-    yield from present.table(rows, indent="    ")
+        rows.append(
+            (
+                style("stale", "bold yellow"),
+                "its SQL file is not what the revision says: nox -s sql",
+            )
+        )
+    yield from table(rows, indent="    ")
 
 
 def _meeting_text(each: Meeting) -> str:
-    return "; ".join((each.table.text, *(as_it_is_now(each) or ["not there yet"])))
+    lock, *others = each.table.text.split("; ")
+    colour: Style = "green"
+    if each.table.lock >= SHARE:
+        colour = "red" if each.table.lock >= ACCESS_EXCLUSIVE else "yellow"
+    effects = [style(lock, colour), *others]
+    return "; ".join((*effects, *(as_it_is_now(each) or ["not there yet"])))
 
 
 def as_it_is_now(each: Meeting) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError, UsageError
+from pybase.core.style import style
 from pybase.migrate.database import _table_sizes as live
 from pybase.migrate.deploy import _blocking_sessions as holders
 from pybase.migrate.deploy import _privileges as rights
@@ -69,7 +70,7 @@ def require_clear(concerns: Sequence[Concern], tell: Callable[[str], None]) -> N
     """
     for each in concerns:
         if each.colour is Colour.YELLOW:
-            tell(f"warning: {each.problem} {each.hint}")
+            tell(f"{style('warning:', 'bold yellow')} {each.problem} {each.hint}")
     red = [each for each in concerns if each.colour is Colour.RED]
     if not red:
         return

@@ -13,13 +13,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from pybase.core.errors import PybaseError
-from pybase.core.style import clean, segments, style, table, width
+from pybase.core.style import clean, segments, style, width
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
-
-__all__ = ["table"]  # until the packages below import it from pybase.core.style
 
 _ARGUMENT = r'(?:--?[\w-]+(?: [\w.]+:[\w.]+)?|"[^"]*")'
 _COMMAND = (
