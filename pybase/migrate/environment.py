@@ -17,6 +17,7 @@ from alembic.util import CommandError
 
 from pybase.core import settings
 from pybase.core.errors import PybaseError
+from pybase.core.style import clean, unstyled
 from pybase.migrate.database import TABLE, announcement, engine, find_database, migration_lock
 from pybase.migrate.record import Direction
 from pybase.migrate.revisions import DigestOf, make_faithful, record_in
@@ -75,7 +76,7 @@ def _changes_the_database() -> bool:
 
 
 def _note(line: str) -> None:
-    print(line, file=sys.stderr)
+    print(unstyled(clean(line)), file=sys.stderr)
 
 
 def _settings() -> settings.Settings:

@@ -12,6 +12,7 @@ import pytest
 from migrations.rows import ROWS
 from projects import OWN_TABLES
 
+from pybase.cli import TerminalReporter
 from pybase.core import settings
 from pybase.core.settings import Settings
 from pybase.migrate import catalog
@@ -48,12 +49,14 @@ class Move:
     def run(self, url: str, options: Settings = SETTINGS) -> int:
         """Run the command that is to survive everything."""
         database = Database(url, is_embedded=False)
-        job = apply.Job(options, database, self.destination, self.is_upgrade, _deaf, _deaf)
+        job = apply.Job(options, database, self.destination, self.is_upgrade, Silent())
         return apply.run(job)
 
 
-def _deaf(_line: str) -> None:
-    """Hear nothing."""
+class Silent(TerminalReporter):
+    """Reporter that shows nothing."""
+
+    result = note = echo = staticmethod(lambda _text: None)
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pybase.core import terminal as present
 from pybase.core.humanize import counted
 from pybase.core.settings import Settings
+from pybase.core.style import style, table
 from pybase.migrate.autogenerate._operations import Step
 from pybase.migrate.autogenerate._request import Outcome
 
@@ -27,31 +27,34 @@ def lines(outcome: Outcome, settings: Settings) -> Iterator[str]:
     if outcome.is_complete:
         yield "Read it, then apply it: nox -s migrate"
         return
-    yield "NOT COMPLETE. With these revisions the database is not what the models say:"
+    yield style("NOT COMPLETE.", "bold red") + (
+        " With these revisions the database is not what the models say:"
+    )
     yield from (f"  {line}" for line in outcome.gap.splitlines())
     yield "Finish the last revision by hand, then `nox -s sql` and `nox -s check`."
 
 
 def _files(outcome: Outcome, settings: Settings) -> Iterator[str]:
     for path in outcome.revisions:
-        yield f"wrote  {_relative(path, settings)}"
+        yield f"{style('wrote', 'green')}  {_relative(path, settings)}"
     is_long = len(outcome.sql) > _MOST_FILES
     inside = [name for name in outcome.sql if is_long and not name.startswith("../")]
     for name in outcome.sql:
         if name not in inside:
-            yield f"wrote  {settings.written_name(name)}"
+            yield f"{style('wrote', 'green')}  {settings.written_name(name)}"
     if inside:
-        yield f"wrote  {settings.options.sql}/  ({counted(len(inside), 'file')})"
+        files = counted(len(inside), "file")
+        yield f"{style('wrote', 'green')}  {settings.options.sql}/  ({files})"
 
 
 def _steps(outcome: Outcome) -> Iterator[str]:
     for path, step in zip(outcome.revisions, outcome.steps, strict=False):
         revision = next((word for word in path.stem.split("_") if len(word) == 12), path.stem)
-        yield f"{revision}  {_told(step)}"
+        yield f"{style(revision, 'magenta')}  {_told(step)}"
 
 
 def _effects(outcome: Outcome) -> list[str]:
-    return present.table([each.split("  ", 1) for each in outcome.effects])
+    return table([each.split("  ", 1) for each in outcome.effects])
 
 
 def _told(step: Step) -> str:
@@ -65,7 +68,7 @@ def _section(title: str, items: Iterable[str]) -> Iterator[str]:
     found = list(items)
     if found:
         yield ""
-        yield f"{title}:"
+        yield style(f"{title}:", "bold red" if title == "DATA THAT GO" else "bold")
         yield from (f"  {each}" for each in found)
 
 

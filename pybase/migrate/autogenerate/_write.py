@@ -153,8 +153,8 @@ def _indented(statement: str, margin: str) -> Iterator[str]:
         inside ^= line.count('"""') % 2 == 1
 
 
-_CHECKLIST = re.compile(r"^# TODO: read what follows.*?\n(?=\n)", re.DOTALL | re.MULTILINE)
-_TODO = "TODO: why, and the invariant that this revision makes true."
+_CHECKLIST = re.compile(r"^# TODO: check these rules.*?\n(?=\n)", re.DOTALL | re.MULTILINE)
+_TODO = "TODO: the reason, and the invariant that holds after this revision."
 
 
 def _finished(text: str, step: Step, place: int, titles: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ import psycopg
 
 from pybase.core.errors import DatabaseError
 from pybase.core.settings import MigrateOptions
+from pybase.core.style import style
 from pybase.migrate.database._connect import Database, connect
 
 KEY = 4_851_520_931
@@ -47,7 +48,8 @@ def migration_lock(
                     code="migration-running",
                 )
             if not is_reported and pause == _POLL_S[1]:
-                report(f"Waiting for another migration: {holder}.")
+                label = style("Waiting for another migration:", "bold yellow")
+                report(f"{label} {holder}.")
                 is_reported = True
             time.sleep(pause)
             pause = min(2 * pause, _POLL_S[1])

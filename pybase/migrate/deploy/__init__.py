@@ -13,10 +13,10 @@ from pybase.migrate.deploy._apply import (
     Locked,
     apply,
     changed_entries,
-    changed_since,
     check,
     confirm,
     locked,
+    read_status,
 )
 from pybase.migrate.deploy._backfill_runner import (
     declared_backfills,
@@ -25,11 +25,13 @@ from pybase.migrate.deploy._backfill_runner import (
 )
 from pybase.migrate.deploy._check import CheckResult, Severity, require_clear
 from pybase.migrate.deploy._data_loss import Confirmation
-from pybase.migrate.deploy._estimate import Estimate, PlannedStep, estimate
+from pybase.migrate.deploy._estimate import ASSUMPTION, RATES_MB_S, Estimate, PlannedStep, estimate
 from pybase.migrate.deploy._plan import Plan, Source, Step, plan, rendered_source, status_source
 
 __all__ = [
+    "ASSUMPTION",
     "CHECKS",
+    "RATES_MB_S",
     "CheckResult",
     "Confirmation",
     "Estimate",
@@ -41,7 +43,6 @@ __all__ = [
     "Step",
     "apply",
     "changed_entries",
-    "changed_since",
     "check",
     "confirm",
     "declared_backfills",
@@ -49,6 +50,7 @@ __all__ = [
     "find_backfill",
     "locked",
     "plan",
+    "read_status",
     "rendered_source",
     "require_clear",
     "run_backfill",

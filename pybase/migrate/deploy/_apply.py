@@ -35,7 +35,7 @@ from pybase.migrate.deploy._lock_retry import LockRetry, OutOfTimeError
 from pybase.migrate.deploy._plan import Plan, Source, Step, committed_source, plan, rendered_source
 from pybase.migrate.deploy._progress import ProgressThread
 from pybase.migrate.deploy._session import Session, is_blocking
-from pybase.migrate.record import Direction, ScriptStatus
+from pybase.migrate.record import Direction, ScriptStatus, ancestors
 from pybase.migrate.sqlfiles import StaleError
 
 DRIFT = "drift"
@@ -57,15 +57,13 @@ CHECKS: dict[str, Check] = {
 class Locked:
     """A database under the migration lock: the session of the lock, and one for the work."""
 
-    settings: Settings
-    database: Database
     source: Source
     connection: psycopg.Connection[Any]
     lock: psycopg.Connection[Any]
 
     def plan(self, destination: str, direction: Direction) -> Plan:
         """Plan the way to a destination. Raises as `plan`."""
-        return plan(self.connection, self.database, self.source, destination, direction)
+        return plan(self.connection, self.source, destination, direction)
 
 
 @contextmanager
@@ -84,7 +82,7 @@ def locked(
         with migration_lock(database, reporter.note, settings.options.migrate) as lock:
             with connect(database, **options) as connection:
                 require_own_session(lock, connection, database)
-                yield Locked(settings, database, source, connection, lock)
+                yield Locked(source, connection, lock)
     except psycopg.Error as error:
         raise server_error(database, error) from None
 
@@ -117,7 +115,7 @@ def _observed(locked: Locked, plan: Plan) -> Sequence[Step]:
     """Return the steps with what they were observed to do: rehearsed now, where it is unknown."""
     if all(step.effects.is_rehearsed or _refuses(step) for step in plan.steps):
         return plan.steps
-    source = rendered_source(locked.settings)
+    source = rendered_source(locked.source.settings, locked.source.database)
     return [
         replace(step, record=source.record(step.revision.id, step.direction)) for step in plan.steps
     ]
@@ -127,25 +125,29 @@ def _refuses(step: Step) -> bool:
     return step.script.status is ScriptStatus.IRREVERSIBLE
 
 
-def changed_entries(locked: Locked, applied: Collection[str]) -> list[LedgerEntry]:
-    """Return what is applied, by the ledger, from other SQL than is committed now."""
-    ledger = Ledger(locked.source.version_table)
-    return changed_since(locked.connection, locked.source, ledger, applied)
+def read_status(source: Source) -> tuple[tuple[str, ...], dict[str, LedgerEntry]]:
+    """Return the revisions that the database is at, and the ledger's last entry of each."""
+    try:
+        with connect(source.database, autocommit=True) as connection:
+            return source.heads(connection), _entries(connection, source)
+    except psycopg.Error as error:
+        raise server_error(source.database, error) from None
 
 
-def changed_since(
-    connection: psycopg.Connection[Any],
-    source: Source,
-    ledger: Ledger,
-    applied: Collection[str],
+def _entries(connection: psycopg.Connection[Any], source: Source) -> dict[str, LedgerEntry]:
+    ledger = Ledger(source.version_table)
+    return ledger.entries(lambda query: connection.execute(query.encode()))
+
+
+def changed_entries(
+    connection: psycopg.Connection[Any], source: Source, heads: Sequence[str]
 ) -> list[LedgerEntry]:
-    """Return the entries of applied revisions whose digest is not that of their record."""
-    entries = ledger.entries(lambda query: connection.execute(query.encode()))
+    """Return the ledger's entries of applied revisions whose SQL has changed since."""
+    entries, applied = _entries(connection, source), ancestors(source.graph, heads)
     return [
         entry
         for revision, entry in entries.items()
-        if revision in source.graph
-        and revision in applied
+        if revision in applied
         and entry.direction == Direction.UPGRADE.value
         and entry.digest is not None
         and (digest := _digest(source, revision)) is not None
@@ -167,8 +169,8 @@ def apply(locked: Locked, plan: Plan, reporter: Reporter) -> int:
     does not yield its locks in time.
     """
     pid = locked.connection.info.backend_pid
-    retry = LockRetry(locked.lock, pid, locked.settings.options.migrate, reporter.note)
-    progress = ProgressThread(locked.database, pid, reporter)
+    retry = LockRetry(locked.lock, pid, locked.source.settings.options.migrate, reporter.note)
+    progress = ProgressThread(locked.source.database, pid, reporter)
     session = Session(locked.connection, plan.source, plan.heads, retry, progress, reporter)
     with retry, progress:
         for done, step in enumerate(plan.steps):
@@ -230,7 +232,7 @@ def _refused(
 ) -> PybaseError:
     revision = step.revision
     return server_error(
-        plan.database,
+        plan.source.database,
         error,
         place=f" in revision {revision.id} ({revision.title})",
         state=_state(plan, done),
@@ -245,7 +247,7 @@ def _out_of_time(locked: Locked, plan: Plan, error: OutOfTimeError, done: int) -
     blockers = "".join(f"\n  {blocker}" for blocker in error.blockers)
     return DatabaseError(
         f"Revision {revision.id} ({revision.title}) did not get its locks within "
-        f"{locked.settings.options.migrate.deadline_s} s, in {error.tries} tries. "
+        f"{locked.source.settings.options.migrate.deadline_s} s, in {error.tries} tries. "
         f"{_state(plan, done, left)}" + (f"\nIn the way:{blockers}" if blockers else ""),
         "Wait for them, or end one with SELECT pg_terminate_backend(PID); then run the same "
         "command again.",

@@ -117,7 +117,7 @@ def require_clear(results: Sequence[CheckResult], note: Callable[[str], None]) -
 
 def writable(checked: Checked) -> Iterator[CheckResult]:
     """Check that the server takes writes: a standby or a read-only role does not."""
-    name = checked.plan.database.name
+    name = checked.plan.source.database.name
     is_standby, is_read_only = checked.row(
         "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::boolean",
     )
@@ -185,7 +185,7 @@ def hazards(checked: Checked) -> Iterator[CheckResult]:
 
 
 def _unless_embedded(checked: Checked) -> Severity:
-    return Severity.WARNING if checked.plan.database.is_embedded else Severity.ERROR
+    return Severity.WARNING if checked.plan.source.database.is_embedded else Severity.ERROR
 
 
 def _some(names: Sequence[str]) -> str:

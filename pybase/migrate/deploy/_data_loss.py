@@ -130,16 +130,16 @@ def require_named(plan: Plan, name: str, confirmation: Confirmation) -> None:
 
     Raises UsageError.
     """
-    if plan.database.is_embedded or not plan.leads_to_base:
+    if plan.source.database.is_embedded or not plan.leads_to_base:
         return
     given = confirmation.database
     if given is None and confirmation.ask_name is not None:
         given = confirmation.ask_name(
-            f"This undoes every revision of {plan.database.name}. Its name, to go on:"
+            f"This undoes every revision of {plan.source.database.name}. Its name, to go on:"
         )
     if given is None:
         raise UsageError(
-            f"A downgrade to base undoes every revision of {plan.database.name}.",
+            f"A downgrade to base undoes every revision of {plan.source.database.name}.",
             f"Confirm that it is this database: --database {name}",
             code="unconfirmed-database",
         )

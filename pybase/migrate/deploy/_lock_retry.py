@@ -17,6 +17,7 @@ import psycopg
 
 from pybase.core.humanize import duration
 from pybase.core.settings import MigrateOptions
+from pybase.core.style import style
 from pybase.migrate.deploy._background import BackgroundThread
 
 RETRIED = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
@@ -101,7 +102,7 @@ class LockRetry(BackgroundThread):
                 if time.monotonic() >= deadline:
                     raise OutOfTimeError(tries, self._blockers) from None
                 if tries == 2 and self._blockers:
-                    self._note(f"Waiting for a lock: {self._blockers[0]}")
+                    self._note(f"{style('Waiting for a lock:', 'bold yellow')} {self._blockers[0]}")
             else:
                 return tries
             pause = max(_PAUSE_S, wait_ms / 1000 * _PAUSE_FACTOR) * random.uniform(*_JITTER)  # noqa: S311
@@ -142,4 +143,4 @@ WHERE pid = ANY(
 )
 ORDER BY xact_start
 """
-"""pg_blocking_pids stops the lock manager for a moment: it is asked only about a waiting session."""
+"""pg_blocking_pids stops the lock manager for a moment: so it is asked only about a waiting one."""

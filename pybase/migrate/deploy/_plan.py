@@ -65,6 +65,7 @@ class Source:
     """The records that a plan is made from, and Alembic where these do not suffice."""
 
     settings: Settings
+    database: Database
     graph: Graph
     version_table: VersionTable
     record: Callable[..., Record]
@@ -105,7 +106,6 @@ class Plan:
     """What leads a database from `heads` to `destination`."""
 
     source: Source
-    database: Database
     heads: tuple[str, ...]
     destination: str
     direction: Direction
@@ -121,7 +121,6 @@ class Plan:
 
 def plan(
     connection: psycopg.Connection[Any],
-    database: Database,
     source: Source,
     destination: str,
     direction: Direction,
@@ -141,7 +140,7 @@ def plan(
         Step(source.record(revision, direction), direction, revision not in source.stale)
         for revision in path
     )
-    return Plan(source, database, heads, destination, direction, steps)
+    return Plan(source, heads, destination, direction, steps)
 
 
 def committed_source(
@@ -165,13 +164,18 @@ def committed_source(
     if committed is None:
         reporter.note(f"There is no {folder}: Alembic runs the revisions.")
         return unrendered_source(settings, database)
-    return record_source(settings, committed)
+    return record_source(settings, database, committed)
 
 
-def record_source(settings: Settings, committed: sqlfiles.Committed) -> Source:
+def record_source(settings: Settings, database: Database, committed: sqlfiles.Committed) -> Source:
     """Return the source of committed records."""
     return Source(
-        settings, committed.graph, committed.version_table, committed.record, committed.path
+        settings,
+        database,
+        committed.graph,
+        committed.version_table,
+        committed.record,
+        committed.path,
     )
 
 
@@ -191,7 +195,7 @@ def _written_again(
     return sqlfiles.load(settings)
 
 
-def rendered_source(settings: Settings) -> Source:
+def rendered_source(settings: Settings, database: Database) -> Source:
     """Return the source to show a plan from: rendered and rehearsed where `sql/` is not fresh.
 
     Raises as sqlfiles.build.
@@ -199,7 +203,7 @@ def rendered_source(settings: Settings) -> Source:
     try:
         committed = sqlfiles.load(settings)
         if committed is not None:
-            return record_source(settings, committed)
+            return record_source(settings, database, committed)
     except sqlfiles.StaleError:
         pass
     from pybase.migrate.revisions import read  # Alembic: for stale SQL only
@@ -209,6 +213,7 @@ def rendered_source(settings: Settings) -> Source:
     records = {record.revision.id: record for record in built.records}
     return Source(
         settings,
+        database,
         {revision: record.revision.parents for revision, record in records.items()},
         built.rendered.version_table,
         lambda revision, *_: records[revision],
@@ -237,6 +242,7 @@ def unrendered_source(settings: Settings, database: Database) -> Source:
     has_sql = sqlfiles.has_manifest(settings)
     return Source(
         settings,
+        database,
         {revision: described.parents for revision, described in revisions.items()},
         table,
         record,
@@ -255,4 +261,4 @@ def status_source(settings: Settings, database: Database) -> Source:
         committed = None
     if committed is None:
         return unrendered_source(settings, database)
-    return record_source(settings, committed)
+    return record_source(settings, database, committed)

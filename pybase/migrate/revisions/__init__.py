@@ -2,7 +2,7 @@
 
 from alembic.script import Script as AlembicScript
 
-from pybase.migrate.revisions._history import ROWS_IN_THE_WAY, History, explained, read
+from pybase.migrate.revisions._history import ROWS_IN_THE_WAY, History, explained, read, title
 from pybase.migrate.revisions._recorder import make_faithful, offline_dialect
 from pybase.migrate.revisions._render import (
     RenderedHistory,
@@ -53,6 +53,7 @@ __all__ = [
     "run_env",
     "same_session",
     "time_limit",
+    "title",
     "version_table_of",
     "without_terminal",
 ]

@@ -7,24 +7,36 @@ from typing import Any
 
 from pybase.core.files import digest
 from pybase.core.humanize import counted
+from pybase.core.style import Style, style
 from pybase.migrate.record import ERROR, HAZARDS
 from pybase.migrate.sql import one_line
 from pybase.migrate.sqlfiles._lint import LintFinding, LintResult
+
+_COLOURS: Mapping[str, Style] = {"error": "bold red", "warning": "bold yellow"}
 
 
 def text(result: LintResult) -> str:
     """Where, what, why and what to do; one line when nothing is wrong."""
     blocks = [
-        f"{line.file}:{line.line}: {line.level}: {line.code}{_on(line)}\n"
-        f"  {one_line(line.message)}\n  hint: {line.fix}"
+        f"{style(f'{line.file}:{line.line}', 'bold')}: {style(line.level, _COLOURS[line.level])}: "
+        f"{line.code}{_on(line)}\n"
+        f"  {one_line(line.message)}\n  {style('hint:', 'bold')} {line.fix}"
         for line in result.findings
         if line.accepted is None
     ]
     accepted = sum(1 for line in result.findings if line.accepted is not None)
     told = f"; {counted(accepted, 'hazard')} accepted" if accepted else ""
     if not blocks:
-        return f"sql/ is fresh and clean: {counted(result.files, 'file')}{told}."
-    counts = f"{counted(result.errors, 'error')}, {counted(result.warnings, 'warning')}"
+        return (
+            f"{style('sql/ is fresh and clean', 'green')}: {counted(result.files, 'file')}{told}."
+        )
+    errors, warnings = counted(result.errors, "error"), counted(result.warnings, "warning")
+    counts = ", ".join(
+        (
+            style(errors, "bold red") if result.errors else errors,
+            style(warnings, "bold yellow") if result.warnings else warnings,
+        )
+    )
     return "\n\n".join([*blocks, f"{counts}{told}."])
 
 

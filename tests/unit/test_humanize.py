@@ -1,25 +1,25 @@
-"""How counts, times and sizes are said."""
+"""Wording of counts, times and sizes."""
 
 import pytest
 
-from pybase.core import humanize as words
+from pybase.core import humanize
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "text"),
     [(0, "0 revisions"), (1, "1 revision"), (2, "2 revisions"), (1234, "1,234 revisions")],
 )
-def test_one_has_no_plural(number: int, said: str) -> None:
-    assert words.counted(number, "revision") == said
+def test_one_has_no_plural(number: int, text: str) -> None:
+    assert humanize.counted(number, "revision") == text
 
 
-def test_estimate_of_rows_is_called_one() -> None:
-    assert words.rows(1) == "1 row"
-    assert words.rows(1_200_000, is_exact=False) == "about 1,200,000 rows"
+def test_estimate_of_rows_is_marked() -> None:
+    assert humanize.rows(1) == "1 row"
+    assert humanize.rows(1_200_000, is_exact=False) == "about 1,200,000 rows"
 
 
 @pytest.mark.parametrize(
-    ("count", "said"),
+    ("count", "text"),
     [
         (0, "0 bytes"),
         (999, "999 bytes"),
@@ -32,8 +32,8 @@ def test_estimate_of_rows_is_called_one() -> None:
         (2_500_000_000_000, "2,500 GB"),
     ],
 )
-def test_size_has_a_unit_that_fits(count: int, said: str) -> None:
-    assert words.size(count) == said
+def test_size_has_a_unit_that_fits(count: int, text: str) -> None:
+    assert humanize.size(count) == text
 
 
 @pytest.mark.parametrize(
@@ -49,5 +49,5 @@ def test_size_has_a_unit_that_fits(count: int, said: str) -> None:
     ],
 )
 def test_time_has_two_units_from_a_minute_on(seconds: float, measured: str, estimated: str) -> None:
-    assert words.took(seconds) == measured
-    assert words.duration(seconds) == estimated
+    assert humanize.took(seconds) == measured
+    assert humanize.duration(seconds) == estimated

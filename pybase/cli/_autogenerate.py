@@ -1,19 +1,25 @@
-"""The verbs that write revisions: makemigration, rebase."""
+"""Verbs that write revisions: makemigration, rebase."""
 
 import argparse
 from pathlib import Path
 
-from pybase.cli._verb import Verb, no_arguments, relative
-from pybase.core import terminal as present
+from pybase.cli import _terminal as terminal
+from pybase.cli._common import NOTHING_TO_DO, no_arguments, relative, wrote
+from pybase.cli._verbs import Command, Commands
 from pybase.core.errors import UsageError
 from pybase.core.settings import Settings
+from pybase.core.style import style
+from pybase.migrate.autogenerate import Request, make_migration
+from pybase.migrate.autogenerate import _rebase as rebase
+from pybase.migrate.autogenerate import _report as report
+from pybase.migrate.revisions import _history as history
 
 
 def _makemigration_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("message", nargs="*", help="what the revision does, in one sentence")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--empty", action="store_true", help="write it without operations")
-    kind.add_argument("--data", action="store_true", help="write a backfill to fill in")
+    kind.add_argument("--data", action="store_true", help="write a backfill to complete")
     kind.add_argument("--sql-only", metavar="FILE", help="a revision that runs the SQL of a file")
     kind.add_argument(
         "--single", action="store_true", help="one revision in Alembic's own form, which locks"
@@ -26,15 +32,11 @@ def _makemigration_arguments(parser: argparse.ArgumentParser) -> None:
         help="TABLE.OLD:NEW a column or constraint, TYPE.OLD:NEW an enum value, OLD:NEW the rest",
     )
     parser.add_argument(
-        "--no-rename", action="store_true", help="what else is dropped and added is just that"
+        "--no-rename", action="store_true", help="treat every other drop and add as no rename"
     )
 
 
 def _makemigration(args: argparse.Namespace, settings: Settings) -> int:
-    from pybase.migrate.autogenerate import Request, make_migration
-    from pybase.migrate.autogenerate import _report as report
-    from pybase.migrate.revisions import _history as history
-
     request = Request(
         " ".join(args.message),
         empty=args.empty,
@@ -43,13 +45,13 @@ def _makemigration(args: argparse.Namespace, settings: Settings) -> int:
         single=args.single,
         renames=tuple(args.rename),
         no_rename=args.no_rename,
-        ask=present.ask if present.can_ask() else None,
+        ask=terminal.ask if terminal.can_ask() else None,
     )
     outcome = make_migration(history.read(settings), request)
     if outcome is None:
-        present.say("Nothing to do: models and revisions agree. No revision was written.")
+        terminal.result(f"{NOTHING_TO_DO} models and revisions agree. No revision was written.")
         return 0
-    present.say("\n".join(report.lines(outcome, settings)))
+    terminal.result("\n".join(report.lines(outcome, settings)))
     return 0 if outcome.is_complete else 1
 
 
@@ -57,25 +59,25 @@ def _read_sql(name: str) -> str:
     try:
         return Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{name} cannot be read: {error}.", "Name a file of SQL.") from error
+        raise UsageError(
+            f"{name} cannot be read: {error}.", "Name a file of SQL.", code="unreadable-file"
+        ) from error
 
 
 def _rebase(_args: argparse.Namespace, settings: Settings) -> None:
-    from pybase.migrate.autogenerate import _rebase as rebase
-
-    done = rebase.rebase(settings)
-    if done is None:
-        present.say("Nothing to do: the history has one head.")
+    outcome = rebase.rebase(settings)
+    if outcome is None:
+        terminal.result(f"{NOTHING_TO_DO} the history has one head.")
         return
-    for move in done.moves:
+    for move in outcome.moves:
         path = relative(Path(move.script.path), settings)
-        present.say(f"moved  {path}  (now after {move.parent})")
-    for name in done.sql:
-        present.say(f"wrote  {settings.written_name(name)}")
-    present.say("\nRead what changed, then apply it: nox -s migrate")
+        terminal.result(f"{style('moved', 'green')}  {path}  (now after {move.parent})")
+    for name in outcome.sql:
+        terminal.result(wrote(settings.written_name(name)))
+    terminal.result("\nRead what changed, then apply it: nox -s migrate")
 
 
-MAKEMIGRATION = Verb(
-    "Write a revision from model changes.", _makemigration_arguments, _makemigration
-)
-REBASE = Verb("Put your revisions after those of the main branch.", no_arguments, _rebase)
+COMMANDS: Commands = {
+    "makemigration": Command(_makemigration_arguments, _makemigration),
+    "rebase": Command(no_arguments, _rebase),
+}
