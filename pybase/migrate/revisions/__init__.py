@@ -18,6 +18,7 @@ from pybase.migrate.revisions._run_env import (
     record_in,
     revision_step,
     run_env,
+    steps_to,
     version_table_of,
 )
 from pybase.migrate.revisions._sandbox import (
@@ -52,6 +53,7 @@ __all__ = [
     "revision_step",
     "run_env",
     "same_session",
+    "steps_to",
     "time_limit",
     "title",
     "version_table_of",

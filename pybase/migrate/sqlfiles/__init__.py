@@ -4,6 +4,7 @@ Quick to import: what renders, rehearses or lints is imported when something has
 """
 
 from pybase.migrate.sqlfiles._build import (
+    PACKAGES,
     Built,
     Reviewed,
     build,
@@ -16,11 +17,12 @@ from pybase.migrate.sqlfiles._build import (
 from pybase.migrate.sqlfiles._files import Stale, compare, sql_file, stems
 from pybase.migrate.sqlfiles._header import NOT_REHEARSED, hazard_words, what_is_done
 from pybase.migrate.sqlfiles._lint import LintFinding, LintResult, hazard_findings, lint
-from pybase.migrate.sqlfiles._load import Committed, StaleError, load
+from pybase.migrate.sqlfiles._load import Committed, StaleError, load, revision_files
 from pybase.migrate.sqlfiles._manifest import has_manifest
 
 __all__ = [
     "NOT_REHEARSED",
+    "PACKAGES",
     "Built",
     "Committed",
     "LintFinding",
@@ -38,6 +40,7 @@ __all__ = [
     "lint",
     "load",
     "review",
+    "revision_files",
     "sql_file",
     "stale_revisions",
     "stems",
