@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent, indent
 
-from warm import Warm
+from warm import Command, Warm
 
 from pybase.core import settings
 from pybase.core.files import write_file
@@ -193,16 +193,21 @@ class Project:
 
     def run(self, *arguments: str, **variables: str) -> Result:
         """Run `python -m pybase ARGUMENTS`; `variables` go into its environment."""
-        done = _WARM.run(arguments, self.root, self._environment(variables))
-        if done is None:
-            return self.python("-m", "pybase", *arguments, **variables)
-        return self._checked(Result(*done))
+        return self._checked(Result(*self.start(*arguments, **variables).wait()))
+
+    def start(self, *arguments: str, **variables: str) -> Command:
+        """Run the same without waiting for its end."""
+        return _WARM.start("pybase", arguments, self.root, self._environment(variables))
 
     def alembic(self, *arguments: str, **variables: str) -> Result:
         """Run plain `alembic ARGUMENTS`."""
-        return self.python("-m", "alembic", *arguments, **variables)
+        environment = self._environment(variables)
+        return self._checked(
+            Result(*_WARM.start("alembic", arguments, self.root, environment).wait())
+        )
 
     def python(self, *arguments: str, **variables: str) -> Result:
+        """Run a Python that has imported nothing yet."""
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.root,
