@@ -21,7 +21,7 @@ from pybase.migrate.revisions._render import RenderedRevision, render_steps
 from pybase.migrate.revisions._run_env import run_env
 from pybase.postgres import ensure_template, scratch_database
 
-from .hazard_cases import CASES, RECIPES, Case, Findings, revision_source
+from .hazards import CASES, RECIPES, Case, Findings, revision_source
 
 SERVERS = (18, 16)
 _PARENT = Revision("aaaaaaaaaaaa", title="Hold what was there before.")
