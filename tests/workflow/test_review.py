@@ -70,7 +70,7 @@ BRANCHES = {"harmless": HARMLESS, "hazardous": HAZARDOUS, "forty": FORTY}
 @pytest.fixture
 def branch(project: Project, git: Git) -> Project:
     """Two revisions on the branch main, and another branch beside it."""
-    project.lay_out(ONE, TWO).done("sql")
+    project.lay_out(ONE, TWO).write_sql()
     project.write(".gitignore", ".pybase/\n__pycache__/\n")
     commit(git)
     git("switch", "-q", "-c", "work")
@@ -80,7 +80,7 @@ def branch(project: Project, git: Git) -> Project:
 def added(project: Project, *revisions: Revision) -> Project:
     for revision in revisions:
         project.add(revision)
-    project.done("sql")
+    project.write_sql()
     return project
 
 
@@ -135,12 +135,12 @@ def test_page_needs_no_fresh_sql_and_writes_none(branch: Project) -> None:
 
 
 def test_page_without_git_shows_all(project: Project) -> None:
-    project.lay_out(*LINE).done("sql")
+    project.lay_out(*LINE).write_sql()
     assert ids(page(project)) == [each.id for each in LINE]
 
 
 def test_empty_history_has_a_page(project: Project) -> None:
-    project.lay_out(models=NO_MODELS).done("sql")
+    project.lay_out(models=NO_MODELS).write_sql()
     assert "No revision." in page(project)
     assert comment(project).startswith("**No revision")
 
@@ -179,7 +179,7 @@ def test_address_that_is_none_is_said_and_no_error(url: str, said: str, branch: 
 def test_database_that_is_ahead_is_not_told_as_empty(branch: Project) -> None:
     added(branch, THREE).done("migrate")
     (branch.versions / f"{THREE.name}.py").unlink()
-    branch.done("sql")
+    branch.write_sql()
     said = f"The database is at revision {THREE.id}, which this checkout does not have."
     text = page(branch)
     assert said in text and said in comment(branch)
@@ -460,7 +460,7 @@ def test_branches_are_drawn_side_by_side_and_meet_in_a_merge(project: Project) -
     left = Revision("eeeeeeeeeeee", TWO.id)
     right = Revision("ffffffffffff", TWO.id)
     merge = Revision("abababababab", (left.id, right.id))
-    project.lay_out(ONE, TWO, left, right, merge).done("sql")
+    project.lay_out(ONE, TWO, left, right, merge).write_sql()
     text = page(project, "base:heads")
     places = re.findall(r'<circle class="[^"]*" cx="([\d.]+)" cy="([\d.]+)"', text)
     lane = dict(zip(ids(text), (float(x) for x, _ in places), strict=True))
