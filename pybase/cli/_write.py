@@ -31,8 +31,7 @@ def _makemigration_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _makemigration(args: argparse.Namespace, settings: Settings) -> int:
-    from pybase.migrate.autogenerate import Request, make_migration
-    from pybase.migrate.autogenerate import _report as report
+    from pybase.migrate.autogenerate import Request, describe, generate
     from pybase.migrate.revisions import _history as history
 
     request = Request(
@@ -45,11 +44,11 @@ def _makemigration(args: argparse.Namespace, settings: Settings) -> int:
         no_rename=args.no_rename,
         ask=present.ask if present.can_ask() else None,
     )
-    outcome = make_migration(history.read(settings), request)
+    outcome = generate(history.read(settings), request)
     if outcome is None:
         present.say("Nothing to do: models and revisions agree. No revision was written.")
         return 0
-    present.say("\n".join(report.lines(outcome, settings)))
+    present.say(describe(outcome, settings))
     return 0 if outcome.is_complete else 1
 
 
@@ -61,9 +60,9 @@ def _read_sql(name: str) -> str:
 
 
 def _rebase(_args: argparse.Namespace, settings: Settings) -> None:
-    from pybase.migrate.autogenerate import _rebase as rebase
+    from pybase.migrate.autogenerate import rebase
 
-    done = rebase.rebase(settings)
+    done = rebase(settings)
     if done is None:
         present.say("Nothing to do: the history has one head.")
         return

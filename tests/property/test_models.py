@@ -134,7 +134,7 @@ def _follow(project: Project, url: str, models: str, message: str, *, single: bo
     config = configuration.load(project.root / "alembic.ini")
     request = autogenerate.Request(message, no_rename=True, single=single)
     try:
-        outcome = autogenerate.make_migration(history.read(config), request)
+        outcome = autogenerate.generate(history.read(config), request)
     except PybaseError:
         return True
     revisions = history.read(config)

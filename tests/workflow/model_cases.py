@@ -77,6 +77,7 @@ def mood(*labels: str, more: str = "") -> str:
     return t(f"C('mood', sa.Enum({listed}, name='mood'){more})")
 
 
+CHILD = "sa.event.listen(metadata, 'after_create', sa.DDL('CREATE TABLE child () INHERITS (t)'))\n"
 USERS = "T('users', ID(), C('email', sa.Text, nullable=False))\n"
 
 CASES = [
@@ -112,6 +113,12 @@ CASES = [
     ModelCase("column with now() added", t(NAME), t(NAME, "C('at', sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False)"), steps=1, rows=NAMED),
     ModelCase("column with a volatile default added", t(NAME), t(NAME, "C('key', sa.Uuid, server_default=sa.func.gen_random_uuid())"), steps=2, rows=NAMED),
     ModelCase("required column with a volatile default added", t(NAME), t(NAME, "C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), nullable=False)"), steps=5, rows=NAMED),
+    ModelCase("required column of a table with a composite key", "T('t', C('a', sa.Integer, primary_key=True), C('b', sa.Text, primary_key=True))\n", "T('t', C('a', sa.Integer, primary_key=True), C('b', sa.Text, primary_key=True), C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), nullable=False))\n", steps=5, rows="INSERT INTO t (a, b) SELECT i / 7, i::text FROM generate_series(1, 3000) AS i"),
+    ModelCase("required column of a table with a unique index only", "T('t', C('code', sa.Text, nullable=False), sa.Index('ux', 'code', unique=True))\n", "T('t', C('code', sa.Text, nullable=False), C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), nullable=False), sa.Index('ux', 'code', unique=True))\n", steps=5, rows="INSERT INTO t (code) SELECT i::text FROM generate_series(1, 3000) AS i"),
+    ModelCase("required column of a table whose unique index holds nulls", "T('t', C('code', sa.Text), sa.Index('ux', 'code', unique=True))\n", "T('t', C('code', sa.Text), C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), nullable=False), sa.Index('ux', 'code', unique=True))\n", steps=5, rows="INSERT INTO t (code) VALUES (NULL), (NULL), ('a')", hazards=("unbatched-data-change",)),
+    ModelCase("required column of a partitioned table", "T('p', C('id', sa.Integer, primary_key=True), postgresql_partition_by='HASH (id)')\n", "T('p', C('id', sa.Integer, primary_key=True), C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), nullable=False), postgresql_partition_by='HASH (id)')\n", steps=5, history="CREATE TABLE p_1 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE TABLE p_2 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 1)", rows="INSERT INTO p (id) SELECT i FROM generate_series(1, 100000) AS i"),
+    ModelCase("required column of a table that another one inherits from", t(NAME) + CHILD, t(NAME, "C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), nullable=False)") + CHILD, steps=5, rows="INSERT INTO t (name) VALUES ('a'); INSERT INTO child (id, name) VALUES (1, 'b'), (2, 'c')", hazards=("unbatched-data-change",)),
+    ModelCase("virtual made plain, keyed by name", "T('t', C('name', sa.Text, primary_key=True), C('low', sa.Text, sa.Computed('lower(name)', persisted=False)))\n", "T('t', C('name', sa.Text, primary_key=True), C('low', sa.Text))\n", rows=NAMED, kept="SELECT low FROM t ORDER BY 1", hazards=("drops-column",)),
     ModelCase("required column without a default added", t(NAME), t(NAME, "C('age', sa.Integer, nullable=False)"), steps=5),
     ModelCase("required column without a default, rows in the way", t(NAME), t(NAME, "C('age', sa.Integer, nullable=False)"), steps=5, rows=NAMED, mends="UPDATE t SET age = 1"),
     ModelCase("column dropped", t(NAME, "C('age', sa.Integer, nullable=False)"), t(NAME), steps=1, rows="INSERT INTO t (name, age) VALUES ('a', 1)", hazards=("drops-column",)),
@@ -198,9 +205,9 @@ CASES = [
     ModelCase("check dropped", t(NAME, "sa.CheckConstraint('id > 0', name='n')"), t(NAME), steps=1),
     ModelCase("check renamed", t(NAME, "sa.CheckConstraint('id > 0', name='n')"), t(NAME, "sa.CheckConstraint('id > 0', name='m')"), steps=1),
     ModelCase("check renamed by a flag", t(NAME, "sa.CheckConstraint('id > 0', name='n')"), t(NAME, "sa.CheckConstraint('id > 0', name='m')"), flags=("--rename", "t.ck_t_n:ck_t_m"), steps=1),
-    ModelCase("unique added", t(NAME), t(NAME, "sa.UniqueConstraint('name')"), steps=1, rows=NAMED),
-    ModelCase("unique added, duplicates in the way", t(NAME), t(NAME, "sa.UniqueConstraint('name')"), steps=1, rows="INSERT INTO t (name) VALUES ('a'), ('a')", mends="UPDATE t SET name = id::text"),
-    ModelCase("unique changed", t(NAME, "sa.UniqueConstraint('name', name='u')"), t(NAME, "sa.UniqueConstraint('name', 'id', name='u')"), steps=1),
+    ModelCase("unique added", t(NAME), t(NAME, "sa.UniqueConstraint('name')"), steps=2, rows=NAMED),
+    ModelCase("unique added, duplicates in the way", t(NAME), t(NAME, "sa.UniqueConstraint('name')"), steps=2, rows="INSERT INTO t (name) VALUES ('a'), ('a')", mends="UPDATE t SET name = id::text"),
+    ModelCase("unique changed", t(NAME, "sa.UniqueConstraint('name', name='u')"), t(NAME, "sa.UniqueConstraint('name', 'id', name='u')"), steps=2),
     ModelCase("unique dropped", t(NAME, "sa.UniqueConstraint('name')"), t(NAME), steps=1),
     ModelCase("unique made deferrable", t(NAME, "sa.UniqueConstraint('name', name='u')"), t(NAME, "sa.UniqueConstraint('name', name='u', deferrable=True, initially='DEFERRED')")),
     ModelCase("unique, nulls not distinct", t(NAME), t(NAME, "sa.UniqueConstraint('name', postgresql_nulls_not_distinct=True)")),

@@ -16,6 +16,7 @@ from pybase.core.errors import PybaseError
 from pybase.core.files import digest
 from pybase.migrate import autogenerate, catalog
 from pybase.migrate.autogenerate import _compare as compare
+from pybase.migrate.autogenerate._scope import read_scope
 from pybase.migrate.database._connect import Database
 from pybase.migrate.deploy import _online as online
 from pybase.migrate.revisions import _history as history
@@ -91,9 +92,9 @@ def _begin(project: Project, case: ModelCase, url: str) -> dict[str, str]:
     """Make what there is before a case, in an empty database; returns the project's files."""
     project.lay_out(models=case.models(case.before))
     write_models(project, case.models(case.before))
-    autogenerate.make_migration(read(project), request("create all there is", ()))
+    autogenerate.generate(read(project), request("create all there is", ()))
     if case.history:
-        autogenerate.make_migration(
+        autogenerate.generate(
             read(project), autogenerate.Request("create what no model says", sql_only=case.history)
         )
     begun = replace(project, environment=project.environment | {"DATABASE_URL": url})
@@ -104,13 +105,14 @@ def _begin(project: Project, case: ModelCase, url: str) -> dict[str, str]:
 
 
 def difference(project: Project) -> str:
-    """What the database has and the models do not make, or the other way round."""
+    """What the database has and the models do not create, or the other way round."""
     revisions = read(project)
     rendered = render(revisions)
-    wanted = compare.scope(revisions)
+    scope = read_scope(revisions)
     end = compare.read_url(project.environment["DATABASE_URL"], rendered)
-    new = compare.models_side(revisions, rendered, wanted, end)
-    return catalog.describe(compare.gap(end, new, wanted), "database", "models")
+    with compare.models_database(revisions, rendered, scope, end) as url:
+        new = compare.read_url(url, rendered)
+    return catalog.describe(compare.gap(end, new, scope), "database", "models")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -122,7 +124,7 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
     write_models(here, case.models(case.after))
     files["models.py"] = case.models(case.after)
     try:
-        outcome = autogenerate.make_migration(read(here), request("follow the models", case.flags))
+        outcome = autogenerate.generate(read(here), request("follow the models", case.flags))
     except PybaseError as error:
         assert case.result == "refused", str(error)
         assert case.says in str(error)
@@ -140,7 +142,7 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
     assert difference(here) == ""
     if case.kept:
         assert run_sql(here, case.kept_after or case.kept) == kept
-    assert autogenerate.make_migration(read(here), request("follow no further", ())) is None
+    assert autogenerate.generate(read(here), request("follow no further", ())) is None
     go_back(here, count)
     assert catalog.describe(catalog.difference(before, snapshot(here))) == ""
     since = read(here).revisions[count - 1].revision if count else None

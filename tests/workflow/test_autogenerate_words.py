@@ -1,6 +1,7 @@
 """What makemigration says, refuses and leaves behind: messages, flags, files, interruptions."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def test_rename_is_refused_with_the_flag_that_says_it(cities: Project) -> None:
 def test_dropped_data_is_pointed_out(cities: Project) -> None:
     cities.write("models.py", "import sqlalchemy as sa\n\nmetadata = sa.MetaData()\n")
     out = cities.done("makemigration", "drop cities")
-    assert "DATA THAT GO:\n  cities and all of its rows" in out
+    assert "DATA LOST:\n  cities and all of its rows" in out
     assert "drops-table on cities" in out
 
 
@@ -83,16 +84,85 @@ def test_missing_file_of_sql_is_a_usage_error(cities: Project) -> None:
     assert "nope.sql" in cities.refused("makemigration", "--sql-only", "nope.sql", "say it", code=2)
 
 
-def test_backfill_skeleton_has_sql_and_a_marked_place(cities: Project) -> None:
-    before = cities.files()
-    cities.done("makemigration", "--data", "fill in notes")
-    (path,) = (p for p in cities.files() if "/versions/" in p and p not in before)
-    text = (cities.root / path).read_text()
-    assert "autocommit_block" in text
+STOCK_ENV = """\
+import os
+
+import sqlalchemy as sa
+from alembic import context
+from models import metadata
+
+options = {"target_metadata": metadata, "transaction_per_migration": True}
+if context.is_offline_mode():
+    context.configure(dialect_name="postgresql", literal_binds=True, **options)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://")
+    with sa.create_engine(url).connect() as connection:
+        context.configure(connection=connection, **options)
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+"""An env.py that imports nothing of ours, so that `op` has no `backfill`."""
+
+
+@pytest.fixture(params=["our env.py", "stock env.py"])
+def any_env(request: pytest.FixtureRequest, cities: Project) -> Project:
+    if request.param == "stock env.py":
+        cities.write("migrations/env.py", STOCK_ENV)
+        cities.done("sql")
+    return cities
+
+
+def has_operation(project: Project) -> bool:
+    return "pybase" in (project.root / "migrations/env.py").read_text()
+
+
+def test_backfill_skeleton_has_sql_and_a_marked_place(any_env: Project) -> None:
+    before = any_env.files()
+    any_env.done("makemigration", "--data", "fill in notes")
+    (path,) = (p for p in any_env.files() if "/versions/" in p and p not in before)
+    text = (any_env.root / path).read_text()
+    assert ("op.backfill(" in text) == has_operation(any_env)
+    assert ("autocommit_block" in text) == ("COMMIT;" in text) == (not has_operation(any_env))
     assert "TODO" in text
-    assert "COMMIT;" in text
-    cities.done("sql-lint")
-    cities.done("migrate")
+    any_env.done("sql-lint")
+    any_env.done("migrate")
+
+
+def test_edited_backfill_skeleton_fills_rows(any_env: Project) -> None:
+    any_env.write("models.py", WITH_NOTE)
+    any_env.done("makemigration", "add note")
+    before = any_env.files()
+    any_env.done("makemigration", "--data", "fill in notes")
+    (path,) = (p for p in any_env.files() if "/versions/" in p and p not in before)
+    text = (any_env.root / path).read_text()
+    for name, value in {"TABLE": "cities", "KEY": "name", "COLUMN": "note", "RULE": "name"}.items():
+        text, count = re.subn(f"^{name} = .*$", f'{name} = "{value}"', text, flags=re.MULTILINE)
+        assert count == 1
+    any_env.write(path, text)
+    any_env.done("sql")
+    any_env.done("migrate", "+2")
+    with psycopg.connect(any_env.environment["DATABASE_URL"]) as connection:
+        connection.execute("INSERT INTO cities (name) VALUES ('Troy')")
+    any_env.done("migrate")
+    with psycopg.connect(any_env.environment["DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT note FROM cities").fetchall() == [("Troy",)]
+
+
+def test_backfill_runs_by_plain_alembic(any_env: Project) -> None:
+    default = "sa.Column('key', sa.Uuid(), server_default=sa.text('gen_random_uuid()'))"
+    any_env.write("models.py", WITH_NOTE.replace("sa.Column('note', sa.Text())", default))
+    any_env.done("makemigration", "add key")
+    assert any_env.alembic("upgrade", "+2").code == 0
+    with psycopg.connect(any_env.environment["DATABASE_URL"]) as connection:
+        connection.execute(
+            "INSERT INTO cities (name, key) SELECT i::text, NULL FROM generate_series(1, 3000) AS i"
+        )
+    assert any_env.alembic("upgrade", "head").code == 0
+    with psycopg.connect(any_env.environment["DATABASE_URL"]) as connection:
+        count = connection.execute("SELECT count(*) FROM cities WHERE key IS NULL").fetchone()
+    assert count == (0,)
 
 
 def test_broken_model_is_named_and_writes_nothing(cities: Project) -> None:

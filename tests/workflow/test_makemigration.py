@@ -93,6 +93,33 @@ def test_revision_is_formatted_named_and_dated_in_utc(cities: Project) -> None:
     assert subprocess.run(command, check=False).returncode == 0
 
 
+def test_unique_constraint_follows_the_documented_recipe(cities: Project) -> None:
+    unique = "sa.UniqueConstraint('note', name='uq_note'), sa.PrimaryKeyConstraint"
+    cities.write("models.py", WITH_NOTE)
+    cities.done("makemigration", "add note")
+    before = cities.files()
+    cities.write("models.py", WITH_NOTE.replace("sa.PrimaryKeyConstraint", unique))
+    cities.done("makemigration", "make note unique")
+    new = sorted(path for path in cities.files() if "/versions/" in path and path not in before)
+    build, add = ((cities.root / path).read_text().partition("def downgrade") for path in new)
+    assert "postgresql_concurrently=True" in build[0]
+    assert "ADD CONSTRAINT" not in build[0]
+    assert "ADD CONSTRAINT uq_note UNIQUE USING INDEX uq_note" in add[0]
+    assert "autocommit_block" not in add[0]
+    assert "postgresql_concurrently=True" in add[2]
+    cities.done("check")
+    cities.done("sql-lint")
+    cities.done("migrate")
+    for left in (["uq_note"], []):
+        cities.done("downgrade", "-1")
+        with psycopg.connect(cities.environment["DATABASE_URL"]) as connection:
+            rows = connection.execute(
+                "SELECT relname FROM pg_class WHERE relname = 'uq_note'"
+            ).fetchall()
+        assert [name for (name,) in rows] == left
+    cities.done("migrate")
+
+
 def test_message_may_be_several_words_without_quotes(cities: Project) -> None:
     cities.done("makemigration", "--empty", "found", "the", "city")
     assert cities.history().get("head").doc == "found the city."
