@@ -1,4 +1,4 @@
-"""Every change of models in `model_cases`, on a real server, from the models to the way back."""
+"""Every change of models in `model_cases`, on a real server, from the models to the downgrade."""
 
 import importlib
 import os
@@ -73,7 +73,7 @@ def run_sql(project: Project, sql: str) -> list[tuple[object, ...]]:
 
 
 def start(project: Project, case: ModelCase) -> None:
-    """Bring the project and its database to where the case begins, as an earlier one left it."""
+    """Bring the project and its database to where the case begins, from a cached template."""
     begin = repr((case.before, case.history, case.rows)).encode()
     name = f"started_{os.getpid()}_{digest(begin)}"
     server = project.environment["PYBASE_REHEARSAL_URL"]
@@ -89,13 +89,14 @@ _STARTED: dict[str, dict[str, str]] = {}
 
 
 def _begin(project: Project, case: ModelCase, url: str) -> dict[str, str]:
-    """Make what there is before a case, in an empty database; returns the project's files."""
+    """Create what exists before a case, in an empty database; returns the project's files."""
     project.lay_out(models=case.models(case.before))
     write_models(project, case.models(case.before))
     autogenerate.generate(read(project), request("create all there is", ()))
     if case.history:
         autogenerate.generate(
-            read(project), autogenerate.Request("create what no model says", sql_only=case.history)
+            read(project),
+            autogenerate.Request("create what no model declares", sql_only=case.history),
         )
     begun = replace(project, environment=project.environment | {"DATABASE_URL": url})
     migrate(begun)
@@ -127,13 +128,14 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
         outcome = autogenerate.generate(read(here), request("follow the models", case.flags))
     except PybaseError as error:
         assert case.result == "refused", str(error)
-        assert case.says in str(error)
+        assert error.code == case.code
+        assert case.message in str(error)
         assert here.files() == files
         return
     assert case.result != "refused"
     assert outcome is not None, "nothing to do"
-    if case.result == "told":
-        assert case.says in outcome.gap
+    if case.result == "incomplete":
+        assert case.message in outcome.gap
         return
     assert outcome.gap == "", outcome.gap
     if case.steps:
@@ -146,11 +148,11 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
     go_back(here, count)
     assert catalog.describe(catalog.difference(before, snapshot(here))) == ""
     since = read(here).revisions[count - 1].revision if count else None
-    found = lint.lint(settings.load(here.root / "alembic.ini"), since)
-    layout = [line for line in found.lines if not line.revision]
-    told = [f"{line.code} {line.message}: {_text(here, line)}" for line in layout]
-    assert not told, "\n".join(told)
-    codes = {line.code for line in found.lines if line.level == "error" and not line.accepted}
+    result = lint.lint(settings.load(here.root / "alembic.ini"), since)
+    layout = [line for line in result.lines if not line.revision]
+    layout_errors = [f"{line.code} {line.message}: {_text(here, line)}" for line in layout]
+    assert not layout_errors, "\n".join(layout_errors)
+    codes = {line.code for line in result.lines if line.level == "error" and not line.accepted}
     assert codes == set(case.hazards), f"HAZARDS {sorted(codes)!r} {case.hazards!r}"
 
 
@@ -159,11 +161,11 @@ def _text(project: Project, line: lint.Line) -> str:
 
 
 def bring_up(project: Project, case: ModelCase) -> None:
-    """Migrate; where rows are in the way, find and mend them on the way."""
-    if case.mends:
+    """Migrate; where rows violate the change, fix them after the failure."""
+    if case.fix:
         with pytest.raises(PybaseError):
             migrate(project)
-        run_sql(project, case.mends)
+        run_sql(project, case.fix)
     migrate(project)
 
 

@@ -1,4 +1,4 @@
-"""What makemigration says, refuses and leaves behind: messages, flags, files, interruptions."""
+"""The text of makemigration: messages, flags, files, and what an interruption leaves."""
 
 import os
 import re
@@ -22,34 +22,34 @@ RENAMED = CITIES_MODEL.replace("'name', sa.Text()", "'title', sa.Text()").replac
 
 @pytest.fixture
 def cities(project: Project) -> Project:
-    """One revision that makes what the model says, and its SQL."""
+    """One revision that creates what the model declares, and its SQL."""
     project.lay_out(ONE, models=CITIES_MODEL)
     project.done("sql")
     return project
 
 
 @pytest.mark.parametrize("message", ["update", "Changes", "fix.", "new migration", "the fix"])
-def test_message_that_says_nothing_is_refused(message: str, cities: Project) -> None:
+def test_message_without_content_is_refused(message: str, cities: Project) -> None:
     cities.write("models.py", WITH_NOTE)
     before = cities.files()
-    said = cities.refused("makemigration", message, code=2)
-    assert "does not say what changes" in said
+    error = cities.refused("makemigration", message, code=2)
+    assert "does not say what changes" in error
     assert cities.files() == before
 
 
 def test_second_revision_of_the_same_name_is_refused(cities: Project) -> None:
     before = cities.files()
-    said = cities.refused("makemigration", "--empty", "create CITIES", code=2)
-    assert ONE.name in said
+    error = cities.refused("makemigration", "--empty", "create CITIES", code=2)
+    assert ONE.name in error
     assert cities.files() == before
 
 
-def test_rename_is_refused_with_the_flag_that_says_it(cities: Project) -> None:
+def test_ambiguous_rename_is_refused_with_its_flag(cities: Project) -> None:
     cities.write("models.py", RENAMED)
     before = cities.files()
-    said = cities.refused("makemigration", "call it title", code=1)
-    assert "\n  --rename cities.name:title\n" in said
-    assert "--no-rename" in said
+    error = cities.refused("makemigration", "call it title", code=1)
+    assert "\n  --rename cities.name:title\n" in error
+    assert "--no-rename" in error
     assert cities.files() == before
     out = cities.done("makemigration", "--rename", "cities.name:title", "call it title")
     assert "Rename cities.name to title" in out
@@ -57,7 +57,7 @@ def test_rename_is_refused_with_the_flag_that_says_it(cities: Project) -> None:
     assert "Nothing to do" in cities.done("makemigration", "call it title again")
 
 
-def test_dropped_data_is_pointed_out(cities: Project) -> None:
+def test_lost_data_is_reported(cities: Project) -> None:
     cities.write("models.py", "import sqlalchemy as sa\n\nmetadata = sa.MetaData()\n")
     out = cities.done("makemigration", "drop cities")
     assert "DATA LOST:\n  cities and all of its rows" in out
@@ -75,8 +75,8 @@ def test_sql_of_a_file_becomes_a_revision(cities: Project) -> None:
 def test_sql_that_fails_writes_nothing(cities: Project) -> None:
     cities.write("found.sql", "INSERT INTO towns (name) VALUES ('Troy')")
     before = cities.files()
-    said = cities.refused("makemigration", "--sql-only", "found.sql", "found a city", code=1)
-    assert "towns" in said
+    error = cities.refused("makemigration", "--sql-only", "found.sql", "found a city", code=1)
+    assert "towns" in error
     assert cities.files() == before
 
 
@@ -168,8 +168,8 @@ def test_backfill_runs_by_plain_alembic(any_env: Project) -> None:
 def test_broken_model_is_named_and_writes_nothing(cities: Project) -> None:
     cities.write("models.py", CITIES_MODEL.replace("sa.Text()", "sa.Text(collation='nowhere')"))
     before = cities.files()
-    said = cities.refused("makemigration", "break it", code=1)
-    assert "nowhere" in said
+    error = cities.refused("makemigration", "break it", code=1)
+    assert "nowhere" in error
     assert cities.files() == before
 
 

@@ -1,4 +1,4 @@
-"""makemigration: what it writes, when it writes nothing, and messages that mean harm."""
+"""makemigration: what it writes, when it writes nothing, and hostile messages."""
 
 import ast
 import re
@@ -37,7 +37,7 @@ HOSTILE = {
 
 @pytest.fixture
 def cities(project: Project) -> Project:
-    """One revision that makes what the model says."""
+    """One revision that creates what the model declares."""
     return project.lay_out(ONE, models=CITIES_MODEL)
 
 
@@ -63,7 +63,7 @@ def test_changed_model_becomes_a_revision_and_its_sql(cities: Project) -> None:
     assert all(f"wrote  {path}\n" in out for path in new)
 
 
-def test_written_revision_closes_the_gap_and_leads_back(cities: Project) -> None:
+def test_written_revision_closes_the_gap_and_is_undone(cities: Project) -> None:
     cities.write("models.py", WITH_NOTE)
     cities.done("makemigration", "add note to cities")
     cities.done("check")
@@ -125,7 +125,7 @@ def test_message_may_be_several_words_without_quotes(cities: Project) -> None:
     assert cities.history().get("head").doc == "found the city."
 
 
-def test_nothing_to_do_writes_nothing_and_is_fine(cities: Project) -> None:
+def test_nothing_to_do_writes_nothing_and_exits_with_0(cities: Project) -> None:
     cities.done("sql")
     before = cities.files()
     assert "Nothing to do" in cities.done("makemigration", "add nothing")
@@ -145,14 +145,14 @@ def test_empty_revision_ignores_changed_models(cities: Project) -> None:
     assert "add_column" not in new_revision(cities, before).read_text()
 
 
-def test_state_of_the_own_database_does_not_matter(cities: Project) -> None:
+def test_developers_database_is_not_read(cities: Project) -> None:
     with psycopg.connect(cities.environment["DATABASE_URL"]) as connection:
         connection.execute("CREATE TABLE mine ()")
         connection.execute("CREATE TABLE cities ()")
     assert "Nothing to do" in cities.done("makemigration", "add nothing")
 
 
-def test_no_database_of_the_own_is_needed(cities: Project) -> None:
+def test_no_developers_database_is_needed(cities: Project) -> None:
     out = cities.done("makemigration", "add nothing", DATABASE_URL="postgresql://127.0.0.1:1/none")
     assert "Nothing to do" in out
 
@@ -163,18 +163,18 @@ def test_no_message_is_a_usage_error_and_writes_nothing(
 ) -> None:
     cities.write("models.py", WITH_NOTE)
     before = cities.files()
-    said = cities.refused("makemigration", *arguments, code=2)
-    assert "A revision needs a message." in said
-    assert 'nox -s makemigration -- "' in said
+    error = cities.refused("makemigration", *arguments, code=2)
+    assert "A revision needs a message." in error
+    assert 'nox -s makemigration -- "' in error
     assert cities.files() == before
 
 
 def test_two_heads_are_refused_by_name(project: Project) -> None:
     project.lay_out(*LINE, FORK)
-    said = project.refused("makemigration", "add more", code=1)
-    assert THREE.name in said
-    assert FORK.name in said
-    assert "merge" in said
+    error = project.refused("makemigration", "add more", code=1)
+    assert THREE.name in error
+    assert FORK.name in error
+    assert "merge" in error
 
 
 def test_revision_that_fails_on_a_server_is_named_and_nothing_is_written(project: Project) -> None:
@@ -183,9 +183,9 @@ def test_revision_that_fails_on_a_server_is_named_and_nothing_is_written(project
         f"migrations/versions/{TWO.name}.py", TWO.text.replace("INTO cities", "INTO towns")
     )
     before = project.files()
-    said = project.refused("makemigration", "drop cities", code=1)
-    assert TWO.id in said
-    assert '"towns" does not exist' in said
+    error = project.refused("makemigration", "drop cities", code=1)
+    assert TWO.id in error
+    assert '"towns" does not exist' in error
     assert project.files() == before
 
 

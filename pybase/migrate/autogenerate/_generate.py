@@ -19,7 +19,6 @@ from pybase.migrate.autogenerate._validate import Validation, finish, first_fail
 from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.revisions._history import History
 from pybase.migrate.revisions._render import render
-from pybase.migrate.sql._names import shown
 from pybase.migrate.sql._split import split
 from pybase.migrate.sqlfiles import _build as build
 
@@ -79,7 +78,7 @@ def _by_hand(history: History, request: Request, title: str) -> Outcome:
     if request.sql_only is not None:
         step = _sql_step(request.sql_only)
     elif request.data:
-        table = shown(render(history).version_table)
+        table = render(history).version_table
         step = Step((skeleton(table, has_backfill=_has_backfill(history)),))
     with draft_folder(history) as folder:
         written = draft(history, folder, title, [step])

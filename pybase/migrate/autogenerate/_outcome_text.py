@@ -1,4 +1,4 @@
-"""Text of an outcome: files, what they do, what is to be decided, what comes next."""
+"""Text of an outcome: files, what they do, decisions, the next command."""
 
 from collections.abc import Iterable, Iterator
 

@@ -58,7 +58,7 @@ def _fill(
         loop = Backfill(raw(column.table), assignment, where, key, schema_of(column.table))
         statement = _batches(loop, words, context.has_backfill)
     else:
-        sql = f"UPDATE {shown(column.table)} SET {assignment} WHERE {where}"
+        sql = f"UPDATE {shown(column.table)}\nSET {assignment}\nWHERE {where}"
         text = source.template(source.escaped(sql), **words)
         statement = source.call("execute", text) if words else source.execute(sql)
         owes = "; ".join(

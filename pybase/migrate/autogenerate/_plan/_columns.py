@@ -136,25 +136,13 @@ def _filler(old: Side, column: Column) -> str:
     return _FILLERS.get(column.base_type if column.type == column.base_type else "[]", "")
 
 
-_FILLERS = {
-    "text": "''",
-    "character varying": "''",
-    "integer": "0",
-    "bigint": "0",
-    "smallint": "0",
-    "numeric": "0",
-    "double precision": "0",
-    "real": "0",
-    "boolean": "false",
-    "jsonb": "'{}'::jsonb",
-    "json": "'{}'::json",
-    "bytea": "'\\x'::bytea",
-    "timestamp with time zone": "now()",
-    "timestamp without time zone": "now()",
-    "date": "CURRENT_DATE",
-    "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
-    "[]": "'{}'",
-}
+_NUMBERS = ("integer", "bigint", "smallint", "numeric", "double precision", "real")
+_FILLERS = dict.fromkeys(_NUMBERS, "0") | {
+    "text": "''", "character varying": "''", "boolean": "false", "[]": "'{}'",
+    "jsonb": "'{}'::jsonb", "json": "'{}'::json", "bytea": "'\\x'::bytea",
+    "timestamp with time zone": "now()", "timestamp without time zone": "now()",
+    "date": "CURRENT_DATE", "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
+}  # fmt: skip
 
 
 def _dropped_along(context: Context, column: Column) -> Iterator[str]:

@@ -87,8 +87,8 @@ def _swapped(
     values = ", ".join(map(literal, labels))
     yield source.execute(f"CREATE TYPE {shown(name)} AS ENUM ({values})")
     for column in sorted(state.users_of_type(name), key=lambda user: (user.table, user.name)):
-        wanted = target.columns.get((column.table, column.name))
-        yield source.execute(_retyped(column, wanted, labels))
+        later = target.columns.get((column.table, column.name))
+        yield source.execute(_retyped(column, later, labels))
     old_name = ".".join(map(quote, [*parts(name)[:-1], temporary]))
     yield source.execute(f"DROP TYPE {shown(old_name)}")
     yield from map(restore, dependent)

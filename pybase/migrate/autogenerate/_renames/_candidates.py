@@ -16,10 +16,10 @@ _Scored = Iterator[tuple[float, Rename]]
 
 def candidates(old: Side, new: Side, changes: Sequence[Change]) -> list[Rename]:
     """Return the pairs that may be renames, and lose data if they are and are not treated so."""
-    gone, come = _one_sided(old, new, changes)
-    pairs = [(one, other) for one, other in product(gone, come) if one.kind == other.kind]
+    dropped, added = _one_sided(old, new, changes)
+    pairs = [(one, other) for one, other in product(dropped, added) if one.kind == other.kind]
     scored = [
-        *_schemas(old, new, gone, come),
+        *_schemas(old, new, dropped, added),
         *_tables(old, new, pairs),
         *_columns(old, new, pairs),
         *_types(old, new, pairs),
@@ -32,9 +32,9 @@ def candidates(old: Side, new: Side, changes: Sequence[Change]) -> list[Rename]:
 def _one_sided(
     old: Side, new: Side, changes: Sequence[Change]
 ) -> tuple[list[CatalogObject], list[CatalogObject]]:
-    gone = [old.objects[change.identity] for change in changes if change.after is None]
-    come = [new.objects[change.identity] for change in changes if change.before is None]
-    return gone, come
+    dropped = [old.objects[change.identity] for change in changes if change.after is None]
+    added = [new.objects[change.identity] for change in changes if change.before is None]
+    return dropped, added
 
 
 def _similarity(one: str, other: str) -> float:
@@ -45,11 +45,13 @@ def _shared(one: set[object], other: set[object]) -> float:
     return len(one & other) / max(len(one | other), 1)
 
 
-def _schemas(old: Side, new: Side, gone: list[CatalogObject], come: list[CatalogObject]) -> _Scored:
+def _schemas(
+    old: Side, new: Side, dropped: list[CatalogObject], added: list[CatalogObject]
+) -> _Scored:
     """Yield a schema all of whose tables are now in another one."""
     (lost, kept), (won, known) = (
         ({parts(item.name) for item in items if item.kind == "table"}, side.tables)
-        for items, side in ((gone, new), (come, old))
+        for items, side in ((dropped, new), (added, old))
     )
     remaining, present = (
         {parts(name)[0] for name in names} | {"public"} for names in (kept, known)
@@ -129,9 +131,9 @@ def _nameless(item: CatalogObject) -> str:
 def _values(old: Side, new: Side) -> _Scored:
     for name in sorted(old.labels.keys() & new.labels.keys()):
         before, after = old.labels[name], new.labels[name]
-        gone = [label for label in before if label not in after]
-        come = [label for label in after if label not in before]
-        for one, other in product(gone, come):
+        dropped = [label for label in before if label not in after]
+        added = [label for label in after if label not in before]
+        for one, other in product(dropped, added):
             place = before.index(one) == after.index(other)
             score = 1 + _similarity(one, other) / 2 + place / 2
             yield score, Rename("enum value", one, other, name)
@@ -149,14 +151,14 @@ def _sequences(pairs: _Pairs) -> _Scored:
 
 def derived(old: Side, new: Side, changes: Sequence[Change]) -> list[Rename]:
     """Return constraints, indexes and owned sequences that differ in their name alone."""
-    gone, come = _one_sided(old, new, changes)
+    dropped, added = _one_sided(old, new, changes)
     renames: list[Rename] = []
-    for before in gone:
-        for after in come:
+    for before in dropped:
+        for after in added:
             if before.kind == after.kind and before.table == after.table:
                 rename = _derived(old, new, before, after)
                 if rename is not None:
-                    come.remove(after)
+                    added.remove(after)
                     renames.append(rename)
                     break
     return renames

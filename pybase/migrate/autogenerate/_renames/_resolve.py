@@ -12,9 +12,16 @@ import psycopg
 from pybase.core.errors import UsageError
 from pybase.migrate.autogenerate import _compare as compare
 from pybase.migrate.autogenerate._operations import Part
-from pybase.migrate.autogenerate._renames import _statements as statements
 from pybase.migrate.autogenerate._renames._candidates import candidates, derived
-from pybase.migrate.autogenerate._renames._rename import Rename, choose, first_known, parse
+from pybase.migrate.autogenerate._renames._rename import (
+    Rename,
+    choose,
+    create_schema,
+    first_known,
+    parse,
+    rename_parts,
+    rename_sql,
+)
 from pybase.migrate.autogenerate._request import Request
 from pybase.migrate.autogenerate._schema_snapshot import Side
 from pybase.migrate.autogenerate._scope import Scope
@@ -67,10 +74,10 @@ def _carry_out(url: str, old: Side, taken: Sequence[Rename]) -> list[Part]:
     with psycopg.connect(url, autocommit=True) as connection:
         for rename in taken:
             try:
-                for sql in (*statements.create_schema(old, rename), *statements.rename_sql(rename)):
+                for sql in (*create_schema(old, rename), *rename_sql(rename)):
                     connection.execute(sql.encode())
             except psycopg.Error as error:
                 problem = f"{rename.flag} cannot be done: {error.diag.message_primary}."
                 raise UsageError(problem, "Nothing was written.", code="rename-fails") from error
-            parts += statements.rename_parts(old, rename)
+            parts += rename_parts(old, rename)
     return parts

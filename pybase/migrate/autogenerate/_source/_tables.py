@@ -11,13 +11,13 @@ from pybase.migrate.autogenerate._schema_snapshot import (
     constraint_name,
 )
 from pybase.migrate.autogenerate._source._columns import column_source, column_sql
-from pybase.migrate.autogenerate._source._constraints import (
+from pybase.migrate.autogenerate._source._definitions import parse_statement, table_name
+from pybase.migrate.autogenerate._source._keys import (
     add_constraint,
+    create_index,
     inline_constraint,
     key_columns,
 )
-from pybase.migrate.autogenerate._source._definitions import parse_statement, table_name
-from pybase.migrate.autogenerate._source._indexes import create_index
 from pybase.migrate.autogenerate._source._text import call, comment_of, execute, schema_option
 from pybase.migrate.catalog import CatalogObject
 from pybase.migrate.sql._names import raw, shown
@@ -49,10 +49,10 @@ def table_parts(item: CatalogObject) -> TableParts | None:
     match = _DEFINITION.fullmatch(item.definition)
     if match is None:
         return None
-    found = match.groupdict(default="")
-    pairs = (option.partition("=") for option in found["storage"].split(", ") if option)
+    groups = match.groupdict(default="")
+    pairs = (option.partition("=") for option in groups["storage"].split(", ") if option)
     storage = {key.strip(): value.strip().strip("'") for key, _, value in pairs}
-    return TableParts(**found | {"storage": storage})  # type: ignore[arg-type]
+    return TableParts(**groups | {"storage": storage})  # type: ignore[arg-type]
 
 
 def create_table(side: Side, table: str, later: Collection[str] = ()) -> list[str]:

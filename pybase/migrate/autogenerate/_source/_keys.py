@@ -1,4 +1,4 @@
-"""Constraints as source, from what `pg_get_constraintdef` printed.
+"""Constraints and indexes as source, from the definitions that PostgreSQL printed.
 
 Where a definition has a part that Alembic has no word for, all of it becomes `op.execute`.
 """
@@ -11,9 +11,11 @@ from pybase.migrate.autogenerate._schema_snapshot import constraint_kind, constr
 from pybase.migrate.autogenerate._source._definitions import (
     check_expression,
     names,
+    option_values,
     parse_constraint,
     parse_index,
     table_name,
+    unbracketed,
 )
 from pybase.migrate.autogenerate._source._text import (
     arguments,
@@ -22,6 +24,7 @@ from pybase.migrate.autogenerate._source._text import (
     escaped,
     execute,
     schema_option,
+    text,
 )
 from pybase.migrate.catalog import CatalogObject
 from pybase.migrate.sql._names import parts, quote, raw, shown
@@ -138,7 +141,9 @@ def key_index(item: CatalogObject, name: str) -> CatalogObject:
     """Return the unique index that a primary key or unique constraint may take over."""
     tree = parse_constraint(item.definition)
     table = item.table or ""
-    columns, included = (", ".join(map(quote, names(each))) for each in (tree.keys, tree.including))
+    columns, included = (
+        ", ".join(map(quote, names(nodes))) for nodes in (tree.keys, tree.including)
+    )
     schema = quote(parts(table)[0])
     storage = next(
         (extra.partition(" SET ")[2] for extra in item.extra or ()
@@ -179,11 +184,60 @@ def _duplicates(table: str, columns: Iterable[str], where: str = "") -> str:
 
 
 def _orphans(table: str, tree: Any) -> str:
-    columns, remote = (list(map(quote, names(each))) for each in (tree.fk_attrs, tree.pk_attrs))
+    columns, remote = (list(map(quote, names(nodes))) for nodes in (tree.fk_attrs, tree.pk_attrs))
     present = " AND ".join(f"child.{column} IS NOT NULL" for column in columns)
     pairs = zip(columns, remote, strict=True)
     same = " AND ".join(f"parent.{other} = child.{column}" for column, other in pairs)
     return (
         f"SELECT child.* FROM {table} AS child WHERE {present} AND NOT EXISTS "
         f"(SELECT FROM {shown(table_name(tree.pktable))} AS parent WHERE {same})"
+    )
+
+
+# --- indexes ----------------------------------------------------------------------------------
+
+
+def create_index(item: CatalogObject, *, concurrently: bool = False, name: str = "") -> str:
+    """Return the statement that builds an index, under another name if one is given."""
+    parsed = parse_index(item.definition)
+    tree = parsed.tree
+    elements = (
+        repr(column) if column else text(element)
+        for column, element in zip(parsed.columns, parsed.elements, strict=True)
+    )
+    included = [part.name for part in tree.indexIncludingParams or ()]
+    storage = option_values(tree.options)
+    return call(
+        "create_index",
+        conventional(name or tree.idxname),
+        repr(tree.relation.relname),
+        f"[{', '.join(elements)}]",
+        unique="True" if tree.unique else None,
+        schema=schema_option(parsed.table),
+        postgresql_using=None if tree.accessMethod == "btree" else repr(tree.accessMethod),
+        postgresql_include=repr(included) if included else None,
+        postgresql_nulls_not_distinct="True" if tree.nulls_not_distinct else None,
+        postgresql_with=repr(storage) if storage else None,
+        postgresql_where=text(unbracketed(parsed.where)) if parsed.where else None,
+        postgresql_concurrently="True" if concurrently else None,
+    )
+
+
+def index_sql(item: CatalogObject, name: str) -> str:
+    """Return CREATE INDEX under another name; without ONLY, so that partitions get it, too."""
+    parsed = parse_index(item.definition)
+    unique = "UNIQUE " if parsed.tree.unique else ""
+    return f"CREATE {unique}INDEX {quote(name)} ON {shown(parsed.table)} {parsed.tail}"
+
+
+def drop_index(item: CatalogObject, *, concurrently: bool = False, name: str = "") -> str:
+    """Return the statement that drops an index; a concurrent one may be missing."""
+    table = item.table or ""
+    return call(
+        "drop_index",
+        conventional(name or raw(item.name)),
+        repr(raw(table)),
+        schema=schema_option(table),
+        postgresql_concurrently="True" if concurrently else None,
+        if_exists="True" if concurrently else None,
     )
