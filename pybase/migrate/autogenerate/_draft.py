@@ -114,7 +114,7 @@ def accept_hazards(written: Draft, accepted: Mapping[str, Mapping[str, str]]) ->
     return replace(written, history=replace(written.history, scripts=scripts))
 
 
-_KEEPS_ROWS = "pass  # the rows may keep their values: the revision before drops the column"
+_KEEPS_ROWS = "pass  # the rows may keep their values"
 
 
 def _body(statements: Sequence[str], autocommit: bool) -> str:

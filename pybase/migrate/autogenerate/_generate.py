@@ -15,7 +15,7 @@ from pybase.migrate.autogenerate._request import Outcome, Request
 from pybase.migrate.autogenerate._scope import read_scope
 from pybase.migrate.autogenerate._server_checks import server_checks
 from pybase.migrate.autogenerate._titles import checked_title
-from pybase.migrate.autogenerate._validate import Validation, finish, first_failure
+from pybase.migrate.autogenerate._validate import finish, first_failure, write_validated
 from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.revisions._history import History
 from pybase.migrate.revisions._render import render
@@ -56,8 +56,7 @@ def _from_models(history: History, request: Request, title: str) -> Outcome | No
                 context = Context(resolved.old, models, checks, request.single, has_backfill)
                 plan = plan_changes(context, resolved.changes)
     plan.parts[:0] = resolved.parts
-    with draft_folder(history) as folder:
-        return Validation(history, scope, models, title, request.single, folder).run(plan)
+    return write_validated(history, scope, models, plan, title, single=request.single)
 
 
 def _has_backfill(history: History) -> bool:

@@ -4,13 +4,18 @@ A step that a server refuses is removed and named, never hidden.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from pybase.core.errors import CheckFailedError
 from pybase.migrate import catalog
 from pybase.migrate.autogenerate import _compare as compare
-from pybase.migrate.autogenerate._draft import Draft, accept_hazards, draft, put_in_place
+from pybase.migrate.autogenerate._draft import (
+    Draft,
+    accept_hazards,
+    draft,
+    draft_folder,
+    put_in_place,
+)
 from pybase.migrate.autogenerate._operations import Plan, Step
 from pybase.migrate.autogenerate._request import Outcome
 from pybase.migrate.autogenerate._schema_snapshot import Side
@@ -37,37 +42,28 @@ _REFUSED = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Validation:
-    """Everything that another attempt needs."""
-
-    history: History
-    scope: Scope
-    models: Side
-    title: str
-    single: bool
-    folder: Path
-
-    def run(self, plan: Plan) -> Outcome:
-        """Write, rehearse, and remove what a server refuses, until it accepts the rest."""
-        unsolved = list(plan.unsolved)
+def write_validated(
+    history: History, scope: Scope, models: Side, plan: Plan, title: str, *, single: bool
+) -> Outcome:
+    """Write, rehearse, and remove what a server refuses, until it accepts the rest."""
+    unsolved = list(plan.unsolved)
+    with draft_folder(history) as folder:
         for _ in range(_MOST):
-            steps = plan.steps(single=self.single) or [Step(())]
-            written = draft(self.history, self.folder, self.title, steps)
+            steps = plan.steps(single=single) or [Step(())]
+            written = draft(history, folder, title, steps)
             built = build.build(written.history)
             failure = first_failure(written, built)
             if failure is None:
                 break
             _remove(plan, steps[failure[0]], failure[1], unsolved)
-        with scratch.at_head(self.history.settings, built.rendered) as url:
+        with scratch.at_head(history.settings, built.rendered) as url:
             end = compare.read_url(url, built.rendered)
-        rest = compare.gap(end, self.models, self.scope)
+        rest = compare.gap(end, models, scope)
         if steps == [Step(())] and not rest:
-            raise CheckFailedError(
-                "\n".join(unsolved), "Nothing was written.", code="nothing-possible"
-            )
+            problem = "\n".join(unsolved)
+            raise CheckFailedError(problem, "Nothing was written.", code="nothing-possible")
         unsolved += _wrong_downgrades(written, built)
-        alone = compare.left_alone(end, self.models, self.scope)
+        alone = compare.left_alone(end, models, scope)
         return finish(written, built, steps, _gap_text(rest, unsolved), alone)
 
 

@@ -190,9 +190,9 @@ def _extras(name: str, before: CatalogObject, after: CatalogObject) -> Iterator[
     old, new = set(before.extra or ()), set(after.extra or ())
     alter = f"ALTER TABLE {shown(name)}"
     for statement in sorted(old - new):
-        attached = re.match(r"ALTER TABLE (.+?) ATTACH PARTITION (\S+)", statement)
-        if attached:
-            yield f"ALTER TABLE {attached[1]} DETACH PARTITION {attached[2]}"
+        attach, is_attached, _ = statement.partition(" ATTACH PARTITION ")
+        if is_attached:
+            yield f"{attach} DETACH PARTITION {name}"
         elif "FORCE ROW LEVEL" in statement:
             yield f"{alter} NO FORCE ROW LEVEL SECURITY"
         elif "ROW LEVEL" in statement:
