@@ -23,8 +23,8 @@ from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._atomic import restored_on_failure, uninterrupted
 from pybase.migrate.autogenerate._operations import Step
 from pybase.migrate.autogenerate._titles import free_titles
+from pybase.migrate.revisions import ROWS_IN_THE_WAY
 from pybase.migrate.revisions._history import History, explained
-from pybase.migrate.revisions._violation_queries import MARK
 from pybase.migrate.sqlfiles import _files as sqlfiles
 
 _WIDTH = 100
@@ -152,7 +152,7 @@ def _completed(text: str, step: Step, place: int, titles: Sequence[str]) -> str:
         "\n".join(wrap(_safe(reason), _WIDTH, break_long_words=False, break_on_hyphens=False))
         for reason in reasons
     ]
-    paragraphs += [f"{MARK}{_safe(query)}" for query in finds]
+    paragraphs += [f"{ROWS_IN_THE_WAY}{_safe(query)}" for query in finds]
     why = "\n\n".join(paragraphs)
     head, mark, rest = text.partition("Revision ID:")
     is_first = place == 0

@@ -20,7 +20,7 @@ from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.revisions._history import History
 from pybase.migrate.revisions._render import render
 from pybase.migrate.sql.grammar._split import split
-from pybase.migrate.sqlfiles import _build as build
+from pybase.migrate.sqlfiles import build
 
 
 def generate(history: History, request: Request) -> Outcome | None:
@@ -43,7 +43,7 @@ def _from_models(history: History, request: Request, title: str) -> Outcome | No
     rendered = render(history)
     scope = read_scope(history)
     if rendered.problems:
-        build.build(history)  # a revision without SQL needs the database of the rehearsal
+        build(history)  # a revision without SQL needs the database of the rehearsal
     with scratch.at_head(history.settings, rendered) as url:
         head = compare.read_url(url, rendered)
         with compare.models_database(history, rendered, scope, head) as models_url:
@@ -77,11 +77,11 @@ def _by_hand(history: History, request: Request, title: str) -> Outcome:
     if request.sql_only is not None:
         step = _sql_step(request.sql_only)
     elif request.data:
-        table = render(history).version_table
+        table = render(history).own_tables[0]
         step = Step((skeleton(table, has_backfill=_has_backfill(history)),))
     with draft_folder(history) as folder:
         written = draft(history, folder, title, [step])
-        built = build.build(written.history)
+        built = build(written.history)
         failure = first_failure(written, built)
         if failure is not None and request.sql_only is not None:
             problem = f"The SQL fails: {failure[1]}"

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from alembic.script import Script
 
+from pybase.core import git
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.core.files import write_file
 from pybase.core.settings import Settings
+from pybase.migrate import sqlfiles
 from pybase.migrate.autogenerate._atomic import restored_on_failure, terminable, uninterrupted
-from pybase.migrate.database import _connect as connect
-from pybase.migrate.deploy import _online as online
-from pybase.migrate.revisions import _git as git
-from pybase.migrate.revisions._history import History, read
-from pybase.migrate.sqlfiles import _build as build
-from pybase.migrate.sqlfiles import _files as sqlfiles
+from pybase.migrate.database import find_database, is_at_hand
+from pybase.migrate.deploy import read_status, status_source
+from pybase.migrate.revisions import History, parents, read
+from pybase.migrate.sqlfiles import Built, write_files
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def _ours(history: History) -> dict[str, Script]:
 def _moves(history: History, ours: Mapping[str, Script]) -> list[Move]:
     """Return each chain of ours with its new parent: the main branch, or the chain before."""
     theirs = [script for script in history.revisions if script.revision not in ours]
-    parents = {parent for script in theirs for parent in script._normalized_down_revisions}
-    heads = sorted({script.revision for script in theirs} - parents)
+    followed = {parent for script in theirs for parent in parents(script)}
+    heads = sorted({script.revision for script in theirs} - followed)
     if len(heads) != 1:
         raise CheckFailedError(
             f"The main branch has {len(heads)} heads: {', '.join(heads) or 'none'}.",
@@ -95,7 +95,7 @@ def _moves(history: History, ours: Mapping[str, Script]) -> list[Move]:
         )
     end, moves = heads[0], []
     for script in _roots(history, ours):
-        if script._normalized_down_revisions != (end,):
+        if parents(script) != (end,):
             moves.append(Move(script, end))
         end = _last(script, ours)
     return moves
@@ -113,9 +113,9 @@ def _roots(history: History, ours: Mapping[str, Script]) -> list[Script]:
                 "Delete it, and run the same command again.",
                 code="merge-revision",
             )
-        if not set(script._normalized_down_revisions) & set(ours):
+        if not set(parents(script)) & set(ours):
             roots.append(script)
-    attached = [script for script in roots if script._normalized_down_revisions]
+    attached = [script for script in roots if parents(script)]
     return sorted(attached or roots, key=lambda script: Path(script.path).name)
 
 
@@ -135,10 +135,10 @@ def _last(script: Script, ours: Mapping[str, Script]) -> str:
 def _require_not_applied(history: History, moves: Iterable[Move]) -> None:
     """Refuse to move what the configured database has applied in another order."""
     settings = history.settings
-    if not connect.is_at_hand(settings):
+    if not is_at_hand(settings):
         return
     try:
-        current, _ = online.look(history, connect.find(settings))
+        current, _ = read_status(status_source(settings, find_database(settings)))
     except DatabaseError:
         return
     known = {script.revision for script in history.revisions}
@@ -150,7 +150,7 @@ def _require_not_applied(history: History, moves: Iterable[Move]) -> None:
     }
     for script in (move.script for move in moves):
         if script.revision in applied:
-            destination = next(iter(script._normalized_down_revisions), "base")
+            destination = next(iter(parents(script)), "base")
             raise CheckFailedError(
                 f"{Path(script.path).name} is applied to your database, before what is to come "
                 "first.",
@@ -167,28 +167,29 @@ def _move(history: History, moves: list[Move]) -> Rebased:
     with restored_on_failure(paths):
         for path, move in zip(paths, moves, strict=True):
             write_file(path, _with_parent(path.read_text("utf-8"), move.parent))
-        built = build.build(read(settings))
+        built = sqlfiles.build(read(settings))
         _require_sound(built, {move.script.revision for move in moves})
-        files = build.files(settings, built)
+        files = sqlfiles.files(settings, built)
         stale = [change.path for change in sqlfiles.compare(settings.sql, files)]
         with uninterrupted(), restored_on_failure(settings.sql / name for name in stale):
-            sqlfiles.write(settings.sql, files)
+            write_files(settings.sql, files)
     return Rebased(tuple(moves), tuple(stale))
 
 
 _REFUSED = frozenset({"rehearsal-failed", "cannot-render", "downgrade-wrong"})
 
 
-def _require_sound(built: build.Built, moved: set[str]) -> None:
+def _require_sound(built: Built, moved: set[str]) -> None:
     """Refuse an order that a server refuses, from the first revision that moves on."""
     is_after = False
-    for revision, report in zip(built.rendered.revisions, built.reports, strict=True):
-        is_after = is_after or revision.script.revision in moved
-        for hazard in (*report.upgrade.findings, *report.downgrade.findings) if is_after else ():
-            if hazard.code in _REFUSED:
+    for record in built.records:
+        is_after = is_after or record.revision.id in moved
+        findings = (f for _, effects in record.report.effects for f in effects.findings)
+        for finding in findings if is_after else ():
+            if finding.code in _REFUSED:
                 raise CheckFailedError(
-                    f"In its new place, {Path(revision.script.path).name} does not work: "
-                    f"{hazard.message}",
+                    f"In its new place, {Path(record.revision.path).name} does not work: "
+                    f"{finding.message}",
                     "Nothing was changed. Fix that revision, and run the same command again.",
                     code="order-fails",
                 )

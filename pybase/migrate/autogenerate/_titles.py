@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pybase.core.errors import UsageError
 from pybase.migrate.revisions._history import History
-from pybase.migrate.sqlfiles._header import one_line
+from pybase.migrate.sql import one_line
 
 _WORDS = """
     a an and change changed changes changing commit fix fixed fixes fixing it migrate migration

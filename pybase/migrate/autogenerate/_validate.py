@@ -21,13 +21,10 @@ from pybase.migrate.autogenerate._request import Outcome
 from pybase.migrate.autogenerate._schema_snapshot import Side
 from pybase.migrate.autogenerate._scope import Scope
 from pybase.migrate.catalog import Change
-from pybase.migrate.record import RevisionReport
+from pybase.migrate.record import Record
 from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.revisions._history import History
-from pybase.migrate.sqlfiles import _build as build
-from pybase.migrate.sqlfiles._build import Built
-from pybase.migrate.sqlfiles._header import report_rows
-from pybase.migrate.sqlfiles._lint import hazard_lines
+from pybase.migrate.sqlfiles import Built, build, effect_words, files, hazard_findings
 
 _MOST = 30
 """Attempts, each without one more step that a server refused."""
@@ -51,7 +48,7 @@ def write_validated(
         for _ in range(_MOST):
             steps = plan.steps(single=single) or [Step(())]
             written = draft(history, folder, title, steps)
-            built = build.build(written.history)
+            built = build(written.history)
             failure = first_failure(written, built)
             if failure is None:
                 break
@@ -81,29 +78,28 @@ def _remove(plan: Plan, step: Step, message: str, unsolved: list[str]) -> None:
     ]
 
 
-def _reports(written: Draft, built: Built) -> Iterator[tuple[str, str, RevisionReport]]:
-    """Yield the id of each new revision, its error while it was rendered, and its report."""
-    for revision, report in zip(built.rendered.revisions, built.reports, strict=True):
-        if revision.script.revision in written.ids:
-            yield revision.script.revision, revision.upgrade.error, report
+def _records(written: Draft, built: Built) -> Iterator[Record]:
+    """Yield the record of each new revision."""
+    return (record for record in built.records if record.revision.id in written.ids)
 
 
 def first_failure(written: Draft, built: Built) -> tuple[int, str] | None:
     """Return the place of the first new revision that a server refused, and the message."""
-    for place, (_, error, report) in enumerate(_reports(written, built)):
-        hazards = (*report.upgrade.findings, *report.downgrade.findings)
-        refused = (hazard.message for hazard in hazards if hazard.code in _REFUSED)
-        message = error or next(refused, None)
+    for place, record in enumerate(_records(written, built)):
+        script = record.scripts.upgrade
+        findings = (f for _, effects in record.report.effects for f in effects.findings)
+        refused = (finding.message for finding in findings if finding.code in _REFUSED)
+        message = script.reason if not script.has_sql else next(refused, None)
         if message:
             return place, message
     return None
 
 
 def _wrong_downgrades(written: Draft, built: Built) -> Iterator[str]:
-    for revision, _, report in _reports(written, built):
-        for hazard in report.downgrade.findings:
-            if hazard.code in ("downgrade-wrong", "downgrade-empty"):
-                yield f"Revision {revision}: {hazard.message}"
+    for record in _records(written, built):
+        for finding in record.report.effects.downgrade.findings:
+            if finding.code in ("downgrade-wrong", "downgrade-empty"):
+                yield f"Revision {record.revision.id}: {finding.message}"
 
 
 def _gap_text(rest: Sequence[Change], unsolved: Sequence[str]) -> str:
@@ -137,13 +133,14 @@ _DOWNGRADE_ONLY = frozenset(
 _REASON = "downgrade only, which is run by hand and at a chosen hour"
 
 
-def _accepted(report: RevisionReport) -> dict[str, str]:
+def _accepted(record: Record) -> dict[str, str]:
     """Return the hazards that the downgrade has and the upgrade has not, to be accepted."""
-    forward = {hazard.code for hazard in report.upgrade.findings}
+    effects = record.report.effects
+    forward = {finding.code for finding in effects.upgrade.findings}
     return {
-        f"{hazard.code} on {hazard.relation}" if hazard.relation else hazard.code: _REASON
-        for hazard in report.downgrade.findings
-        if hazard.code in _DOWNGRADE_ONLY and hazard.code not in forward
+        f"{finding.code} on {finding.label}" if finding.relation else finding.code: _REASON
+        for finding in effects.downgrade.findings
+        if finding.code in _DOWNGRADE_ONLY and finding.code not in forward
     }
 
 
@@ -152,19 +149,23 @@ def finish(
 ) -> Outcome:
     """Accept what only the downgrade needs, put everything in place, and return the outcome."""
     settings = written.history.settings
-    accepted = {revision: _accepted(report) for revision, _, report in _reports(written, built)}
+    accepted = {r.revision.id: _accepted(r) for r in _records(written, built)}
     if any(accepted.values()):
         written = accept_hazards(written, accepted)
-        built = build.build(written.history)
-    sql = build.files(settings, built)
+        built = build(written.history)
+    records = list(_records(written, built))
     hazards = [
         f"{line.code} on {line.relation}: {line.message}".replace(" on :", ":")
-        for lines in hazard_lines(settings, built, sql)
-        for line in lines
-        if line.revision in written.ids and line.accepted is None
+        for record in records
+        for line in hazard_findings(settings, record, record.revision.stem)
+        if line.accepted is None
     ]
-    effects = [row for _, _, report in _reports(written, built) for row in _effects(report)]
-    revisions, changed = put_in_place(written, sql)
+    effects = [
+        (effect.table.label, "; ".join(effect_words(effect)))
+        for record in records
+        for effect in record.report.effects.upgrade.tables
+    ]
+    revisions, changed = put_in_place(written, files(settings, built))
     return Outcome(
         revisions=tuple(revisions),
         sql=tuple(changed),
@@ -175,7 +176,3 @@ def finish(
         gap=gap,
         downgrade_only=tuple(sorted({key for keys in accepted.values() for key in keys})),
     )
-
-
-def _effects(report: RevisionReport) -> Iterator[tuple[str, str]]:
-    yield from report_rows(replace(report.upgrade, findings=(), losses=()), {})

@@ -2,7 +2,14 @@
 
 from alembic.script import Script as AlembicScript
 
-from pybase.migrate.revisions._history import ROWS_IN_THE_WAY, History, explained, read, title
+from pybase.migrate.revisions._history import (
+    ROWS_IN_THE_WAY,
+    History,
+    explained,
+    parents,
+    read,
+    title,
+)
 from pybase.migrate.revisions._recorder import make_faithful, offline_dialect
 from pybase.migrate.revisions._render import (
     RenderedHistory,
@@ -44,6 +51,7 @@ __all__ = [
     "heads_by_env",
     "make_faithful",
     "offline_dialect",
+    "parents",
     "read",
     "record_in",
     "refuse",

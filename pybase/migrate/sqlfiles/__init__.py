@@ -15,7 +15,8 @@ from pybase.migrate.sqlfiles._build import (
     write,
 )
 from pybase.migrate.sqlfiles._files import Stale, compare, sql_file, stems
-from pybase.migrate.sqlfiles._header import NOT_REHEARSED, hazard_words, what_is_done
+from pybase.migrate.sqlfiles._files import write as write_files
+from pybase.migrate.sqlfiles._header import NOT_REHEARSED, effect_words, hazard_words, what_is_done
 from pybase.migrate.sqlfiles._lint import LintFinding, LintResult, hazard_findings, lint
 from pybase.migrate.sqlfiles._load import Committed, StaleError, load, revision_files
 from pybase.migrate.sqlfiles._manifest import has_manifest
@@ -33,6 +34,7 @@ __all__ = [
     "build",
     "check",
     "compare",
+    "effect_words",
     "files",
     "has_manifest",
     "hazard_findings",
@@ -46,4 +48,5 @@ __all__ = [
     "stems",
     "what_is_done",
     "write",
+    "write_files",
 ]

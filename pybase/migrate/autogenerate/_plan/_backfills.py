@@ -8,7 +8,7 @@ from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._plan._context import Context, column_title
 from pybase.migrate.autogenerate._schema_snapshot import Column, constraint_kind
 from pybase.migrate.catalog import CatalogObject
-from pybase.migrate.sql._backfill import Backfill, render
+from pybase.migrate.sql import Backfill, render_backfill
 from pybase.migrate.sql._names import plain, quote, raw, schema_of, shown
 
 _BATCHES = (
@@ -76,7 +76,7 @@ def _batches(loop: Backfill, words: dict[str, str], has_operation: bool) -> str:
     """Return the statement that runs a loop; `words` are replaced by constants of the file."""
     if not has_operation:
         replaced = "".join(f".replace({word!r}, {name})" for word, name in words.items())
-        return f"{source.block(render(loop)).removesuffix(')').rstrip()}{replaced}\n)"
+        return f"{source.block(render_backfill(loop)).removesuffix(')').rstrip()}{replaced}\n)"
     fill, where = (
         source.template(sql, **words) if words else repr(sql) for sql in (loop.set, loop.where)
     )
