@@ -3,14 +3,23 @@
 import argparse
 from pathlib import Path
 
+from pybase.cli import _terminal as terminal
 from pybase.core.settings import Settings
 from pybase.core.style import style
+from pybase.migrate.database._connect import Database, announcement, find
 
 NOTHING_TO_DO = style("Nothing to do:", "green")
 
 
 def no_arguments(_parser: argparse.ArgumentParser) -> None:
     """Add no argument."""
+
+
+def announced_database(settings: Settings) -> Database:
+    """Return the user's database, after naming it on standard error."""
+    database = find(settings)
+    terminal.note(style(announcement(database), "dim"))
+    return database
 
 
 def wrote(path: object) -> str:

@@ -5,8 +5,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from pybase.cli import _terminal as terminal
-from pybase.cli._common import NOTHING_TO_DO
-from pybase.cli._database import announced_database
+from pybase.cli._common import NOTHING_TO_DO, announced_database
 from pybase.cli._reporter import TerminalReporter
 from pybase.cli._verbs import Command, Commands
 from pybase.core import humanize

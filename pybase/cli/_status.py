@@ -7,8 +7,7 @@ from typing import Any
 from alembic.script import Script
 
 from pybase.cli import _terminal as terminal
-from pybase.cli._common import no_arguments
-from pybase.cli._database import announced_database
+from pybase.cli._common import announced_database, no_arguments
 from pybase.cli._verbs import Command, Commands
 from pybase.core.errors import UsageError
 from pybase.core.settings import Settings

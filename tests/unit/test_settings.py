@@ -1,4 +1,4 @@
-"""DATABASE_URL: every spelling that is accepted, every mistake that is named, no secret told."""
+"""DATABASE_URL: every spelling that is accepted, every mistake that is named, no secret printed."""
 
 from pathlib import Path
 
