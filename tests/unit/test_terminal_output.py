@@ -13,7 +13,7 @@ import pytest
 from rich.text import Text
 
 from pybase.cli import _terminal as output
-from pybase.cli._progress_bar import ProgressBar
+from pybase.cli._reporter import ProgressBar
 from pybase.core.errors import UsageError
 from pybase.core.style import Style, segments, style, table, unstyled
 
