@@ -14,7 +14,7 @@ LINE_EVERY_S = 10.0
 
 
 class ProgressBar:
-    """Display of a long operation on standard error: a bar at a terminal, else a line every 10 s."""
+    """Progress of a long operation on standard error: a bar at a terminal, else lines."""
 
     def __init__(self, name: str) -> None:
         """`name` is shown before the progress."""
