@@ -14,7 +14,7 @@ from pybase.migrate.sqlfiles._build import (
     write,
 )
 from pybase.migrate.sqlfiles._files import Stale, compare, sql_file, stems
-from pybase.migrate.sqlfiles._header import NOT_REHEARSED, hazard_words, what_is_done
+from pybase.migrate.sqlfiles._header import NOT_REHEARSED, hazard_words, header, what_is_done
 from pybase.migrate.sqlfiles._lint import LintFinding, LintResult, hazard_findings, lint
 from pybase.migrate.sqlfiles._load import Committed, StaleError, load
 from pybase.migrate.sqlfiles._manifest import has_manifest
@@ -35,6 +35,7 @@ __all__ = [
     "has_manifest",
     "hazard_findings",
     "hazard_words",
+    "header",
     "lint",
     "load",
     "review",
