@@ -1,49 +1,73 @@
-"""Run `python -m pybase` in forks of a process that has imported everything already.
+"""`python -m MODULE` in forks of one process that has imported everything already.
 
 Each command is a process of its own, with its own folder, environment, streams and exit code, as
-people run it; only the second that its imports take is spent once. `python tests/warm.py` reads
-one command a line from its standard input, as JSON, and answers each with the exit code.
+users run it; only the second that its imports take is spent once. `python tests/warm.py` reads a
+command a line from its standard input, as JSON. It answers with the process id, and again with the
+exit code when the process has ended; any number of commands may run at the same time.
 """
 
+import atexit
 import gc
 import importlib
 import json
 import os
 import pkgutil
+import runpy
+import select
 import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-_MODULES = ("alembic.command", "sqlalchemy.dialects.postgresql.psycopg", "pglast", "sqlfluff")
+_MODULES = ("alembic.config", "sqlalchemy.dialects.postgresql.psycopg", "pglast")
+_TIMEOUT_S = 120
+
+
+class Command:
+    """A running command; its streams are in `folder`."""
+
+    def __init__(self, pid: int, folder: "TemporaryDirectory[str]", code: "Future[int]") -> None:
+        self.pid = pid
+        self._folder = folder
+        self._code = code
+
+    @property
+    def err(self) -> str:
+        """What it has written to its standard error so far."""
+        return Path(self._folder.name, "err").read_text("utf-8")
+
+    def wait(self) -> tuple[int, str, str]:
+        """Return the exit code (negative for a signal), output and errors."""
+        code = self._code.result(_TIMEOUT_S)
+        with self._folder as folder:
+            return code, Path(folder, "out").read_text("utf-8"), self.err
 
 
 class Warm:
-    """A process that forks for each command; one command at a time."""
+    """A process that forks for each command."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
+        self._codes: dict[int, Future[int]] = {}
+        self._started: Future[int] = Future()
         self._lock = threading.Lock()
 
-    def run(
-        self, arguments: tuple[str, ...], cwd: Path, env: dict[str, str]
-    ) -> tuple[int, str, str] | None:
-        """Run a command; its exit code, output and errors, or None while another one runs."""
-        if not self._lock.acquire(blocking=False):
-            return None
-        try:
-            with TemporaryDirectory() as folder:
-                streams = [str(Path(folder, name)) for name in ("out", "err")]
-                code = self._ask([list(arguments), str(cwd), env, streams])
-                out, err = (Path(path).read_text("utf-8") for path in streams)
-                return code, out, err
-        finally:
-            self._lock.release()
+    def start(
+        self, module: str, arguments: tuple[str, ...], cwd: Path, env: dict[str, str]
+    ) -> Command:
+        """Start `python -m MODULE ARGUMENTS`."""
+        folder = TemporaryDirectory()
+        with self._lock:
+            self._started = Future()
+            command = [module, list(arguments), str(cwd), env, folder.name]
+            print(json.dumps(command), file=self._requests(), flush=True)
+            pid = self._started.result(_TIMEOUT_S)
+            return Command(pid, folder, self._codes[pid])
 
-    def _ask(self, command: list[Any]) -> int:
+    def _requests(self) -> "subprocess._FILE":
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, __file__],
@@ -52,14 +76,46 @@ class Warm:
                 encoding="utf-8",
                 env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
             )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(json.dumps(command), file=self._process.stdin, flush=True)
-        return int(self._process.stdout.readline())
+            threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
+        return self._process.stdin
+
+    def _read(self, answers: "subprocess._FILE") -> None:
+        for line in answers:
+            pid, *code = map(int, line.split())
+            if code:
+                self._codes.pop(pid).set_result(*code)
+            else:
+                self._codes[pid] = Future()
+                self._started.set_result(pid)
 
 
 def _serve() -> None:
     """Answer until the other side is gone."""
+    _import_all()
+    gc.freeze()  # or the collector of each fork writes to, and so copies, every page
+    woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    while True:
+        # no line waits in the buffer of stdin: the client sends the next one after our answer
+        ready, _, _ = select.select([sys.stdin, woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+            _report_ended()
+        if sys.stdin in ready:
+            line = sys.stdin.readline()
+            if not line:
+                return
+            pid = os.fork()
+            if pid == 0:
+                _become(*json.loads(line))
+                return
+            print(pid, flush=True)
+
+
+def _import_all() -> None:
+    import sqlfluff
+
     import pybase
 
     for module in pkgutil.walk_packages(pybase.__path__, "pybase."):
@@ -67,35 +123,55 @@ def _serve() -> None:
             importlib.import_module(module.name)
     for name in _MODULES:
         importlib.import_module(name)
-    gc.freeze()  # or the collector of each fork writes to, and so copies, every page
-    for line in sys.stdin:
-        arguments, cwd, env, streams = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            _become(arguments, cwd, env, streams)
+    sqlfluff.lint("SELECT 1\n", dialect="postgres")  # which loads its plugins and the dialect
+
+
+def _report_ended() -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
             return
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        print(code, flush=True)
+        if pid == 0:
+            return
+        print(pid, os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _become(arguments: list[str], cwd: str, env: dict[str, str], streams: list[str]) -> None:
-    """Be the process of one command: never returns."""
+def _become(module: str, arguments: list[str], cwd: str, env: dict[str, str], folder: str) -> None:
+    """Be the process of one command."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.stdin.close()
     flags = os.O_WRONLY | os.O_CREAT
-    opened = [os.open(os.devnull, os.O_RDONLY), *(os.open(path, flags) for path in streams)]
-    for number, descriptor in enumerate(opened):
+    outputs = [os.open(f"{folder}/{name}", flags) for name in ("out", "err")]
+    for number, descriptor in enumerate([os.open(os.devnull, os.O_RDONLY), *outputs]):
         os.dup2(descriptor, number)
         os.close(descriptor)
     sys.stdin = sys.__stdin__ = os.fdopen(0, encoding="utf-8")
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     given = env.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [cwd, *given, *(path for path in sys.path if path != str(Path(__file__).parent))]
-    from pybase.cli import main
+    sys.argv[1:] = arguments
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as error:
+        if isinstance(error.code, int | None):
+            _end(error.code or 0)
+        raise
+    _end(0)
 
-    sys.exit(main(arguments))
+
+def _end(code: int) -> None:
+    """End as the interpreter does, but free no memory: that takes 0.1 s of each command."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            stream.flush()
+    os._exit(code & 0xFF)
 
 
 if __name__ == "__main__":

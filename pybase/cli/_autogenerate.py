@@ -9,10 +9,8 @@ from pybase.cli._verbs import Command, Commands
 from pybase.core.errors import UsageError
 from pybase.core.settings import Settings
 from pybase.core.style import style
-from pybase.migrate.autogenerate import Request, make_migration
-from pybase.migrate.autogenerate import _rebase as rebase
-from pybase.migrate.autogenerate import _report as report
-from pybase.migrate.revisions import _history as history
+from pybase.migrate.autogenerate import Request, describe, generate, rebase
+from pybase.migrate.revisions import read
 
 
 def _makemigration_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,11 +45,11 @@ def _makemigration(args: argparse.Namespace, settings: Settings) -> int:
         no_rename=args.no_rename,
         ask=terminal.ask if terminal.can_ask() else None,
     )
-    outcome = make_migration(history.read(settings), request)
+    outcome = generate(read(settings), request)
     if outcome is None:
         terminal.result(f"{NOTHING_TO_DO} models and revisions agree. No revision was written.")
         return 0
-    terminal.result("\n".join(report.lines(outcome, settings)))
+    terminal.result(describe(outcome, settings))
     return 0 if outcome.is_complete else 1
 
 
@@ -65,7 +63,7 @@ def _read_sql(name: str) -> str:
 
 
 def _rebase(_args: argparse.Namespace, settings: Settings) -> None:
-    outcome = rebase.rebase(settings)
+    outcome = rebase(settings)
     if outcome is None:
         terminal.result(f"{NOTHING_TO_DO} the history has one head.")
         return

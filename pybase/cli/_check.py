@@ -7,14 +7,15 @@ from pybase.cli._common import no_arguments
 from pybase.cli._verbs import Command, Commands
 from pybase.core.settings import Settings
 from pybase.core.style import style
-from pybase.migrate.verify import _checks as checks
+from pybase.migrate.verify import check
 
 
 def _check(_args: argparse.Namespace, settings: Settings) -> None:
-    for line in checks.check(settings):
-        is_unproven = line.startswith("not proven: ")
-        label = style("--", "yellow") if is_unproven else style("ok", "green")
-        terminal.result(f"{label}  {line}")
+    for finding in check(settings):
+        if finding.is_proven:
+            terminal.result(f"{style('ok', 'green')}  {finding.text}")
+        else:
+            terminal.result(f"{style('--', 'yellow')}  not proven: {finding.text}")
 
 
 COMMANDS: Commands = {"check": Command(no_arguments, _check)}

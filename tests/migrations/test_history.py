@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,22 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from projects import OWN_TABLES
 
 from pybase.core import settings
 from pybase.migrate import catalog
 from pybase.migrate.revisions import _history as history
 from pybase.migrate.revisions._history import History
+from pybase.migrate.revisions._render import RenderedHistory, render
 from pybase.migrate.verify import _checks as checks
+from pybase.migrate.verify import _proof as proof
 from pybase.models import Model
-from pybase.postgres import scratch_database
+from pybase.postgres import ensure_template, scratch_database
 
 from .conftest import ROOT, assert_undone, schema
 from .rows import RECORD, ROWS, USER, WORKSPACE
 
 OWN = history.read(settings.load(ROOT / "alembic.ini")).revisions
-OUTSIDE = [each for each in OWN if "autocommit_block" in Path(each.path).read_text()]
 by_revision = pytest.mark.parametrize("script", OWN, ids=[each.revision for each in OWN])
 
 COUNTED = ("users", "workspaces", "workspace_members", "bases", "tables", "fields", "records")
@@ -89,12 +92,12 @@ def test_revision_imports_only_alembic_and_sqlalchemy(script: Any) -> None:
 
 
 class Walk:
-    """A database that is led along the history by Alembic, over one connection."""
+    """A database that Alembic upgrades and downgrades over one connection; another one reads it."""
 
-    def __init__(self, url: str, connection: sa.Connection) -> None:
-        self.url = url
+    def __init__(self, connection: sa.Connection, reader: psycopg.Connection[Any]) -> None:
         self.config = Config(str(ROOT / "alembic.ini"))
         self.config.attributes["connection"] = connection
+        self._reader = reader
 
     def up(self, revision: str) -> None:
         command.upgrade(self.config, revision)
@@ -102,10 +105,28 @@ class Walk:
     def down(self, revision: str) -> None:
         command.downgrade(self.config, revision)
 
+    def up_with_rows(self) -> None:
+        """Upgrade to head, and insert after each revision the rows of its time."""
+        for script in OWN:
+            self.up(script.revision)
+            self.execute(ROWS.get(script.revision, "SELECT"))
+
     def execute(self, statements: str) -> list[Any]:
-        with psycopg.connect(self.url) as connection:
-            cursor = connection.execute(statements.encode())
-            return cursor.fetchall() if cursor.description else []
+        cursor = self._reader.execute(statements.encode())
+        return cursor.fetchall() if cursor.description else []
+
+    def record(self, revision: str) -> None:
+        """Let the version table name another revision."""
+        self.execute(f"UPDATE alembic_version SET version_num = '{revision}'")
+
+    def state(self) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
+        """The catalog and the rows, but for the tables of the workflow itself."""
+        rows = proof._rows(self._reader)
+        return self.schema(), {key: rows[key] for key in rows if key[0] not in OWN_TABLES}
+
+    def schema(self) -> dict[str, str]:
+        """The catalog; its query is planned once, which takes longer than to run it."""
+        return catalog.snapshot_of(catalog.objects(self._reader, OWN_TABLES, keep_prepared=True))
 
     def counts(self) -> dict[str, int]:
         """How many rows each table has; a table that is not there has none."""
@@ -116,69 +137,89 @@ class Walk:
         }
 
 
+@pytest.fixture(scope="module")
+def rendered(revisions: History) -> RenderedHistory:
+    return render(revisions)
+
+
+@contextmanager
+def walking(url: str) -> Iterator[Walk]:
+    engine = sa.create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=sa.NullPool
+    )
+    with (
+        engine.connect() as connection,
+        psycopg.connect(url, autocommit=True, prepare_threshold=None) as reader,
+    ):
+        yield Walk(connection, reader)
+
+
 @pytest.fixture
 def walk(any_server_url: str) -> Iterator[Walk]:
-    with scratch_database(any_server_url, prefix="walk") as url:
-        engine = sa.create_engine(
-            "postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=sa.NullPool
-        )
-        with engine.connect() as connection:
-            yield Walk(url, connection)
+    """An empty database."""
+    with scratch_database(any_server_url, prefix="walk") as url, walking(url) as walk:
+        yield walk
+
+
+@pytest.fixture
+def walk_at_head(any_server_url: str) -> Iterator[Walk]:
+    """A database at head, with the rows of every revision."""
+
+    def build(url: str) -> None:
+        with walking(url) as walk:
+            walk.up_with_rows()
+
+    template = ensure_template(any_server_url, "history_with_rows", build)
+    with scratch_database(any_server_url, template=template) as url, walking(url) as walk:
+        yield walk
 
 
 def test_every_revision_goes_up_down_and_up_again_over_the_rows_of_its_day(walk: Walk) -> None:
     """The catalog after a downgrade is the one before the upgrade, and after it again the same."""
-    before = schema(walk.url)
+    before = walk.schema()
     for script in OWN:
         walk.up(script.revision)
-        after = schema(walk.url)
+        after = walk.schema()
         walk.down(script.down_revision or "base")
-        assert_undone(before, schema(walk.url), script.path)
+        assert_undone(before, walk.schema(), script.path)
         walk.up(script.revision)
-        assert catalog.difference(after, schema(walk.url)) == [], script.path
+        assert catalog.difference(after, walk.schema()) == [], script.path
         walk.execute(ROWS.get(script.revision, "SELECT"))
         before = after
 
 
 def test_whole_history_goes_up_down_and_up_again_over_the_rows_of_head(walk: Walk) -> None:
-    passed = {"base": schema(walk.url)}
+    passed = {"base": walk.schema()}
     for script in OWN:
         walk.up(script.revision)
         walk.execute(ROWS.get(script.revision, "SELECT"))
-        passed[script.revision] = schema(walk.url)
+        passed[script.revision] = walk.schema()
     assert all(walk.counts().values())
     for script in reversed(OWN):
         parent = script.down_revision or "base"
         walk.down(parent)
-        assert_undone(passed[parent], schema(walk.url), script.path)
+        assert_undone(passed[parent], walk.schema(), script.path)
     walk.up("head")
-    assert catalog.difference(passed[OWN[-1].revision], schema(walk.url)) == []
+    assert catalog.difference(passed[OWN[-1].revision], walk.schema()) == []
 
 
-def test_downgrade_keeps_the_rows_of_what_it_does_not_drop(walk: Walk) -> None:
-    for script in OWN:
-        walk.up(script.revision)
-        walk.execute(ROWS.get(script.revision, "SELECT"))
-    rows = walk.counts()
-    walk.down("c2df8b017f53")
-    assert walk.counts() == rows
+def test_downgrade_keeps_the_rows_of_what_it_does_not_drop(walk_at_head: Walk) -> None:
+    rows = walk_at_head.counts()
+    walk_at_head.down("c2df8b017f53")
+    assert walk_at_head.counts() == rows
 
 
-def test_rows_keep_their_values_through_later_revisions(walk: Walk) -> None:
-    for script in OWN:
-        walk.up(script.revision)
-        walk.execute(ROWS.get(script.revision, "SELECT"))
-    assert walk.execute(
+def test_rows_keep_their_values_through_later_revisions(walk_at_head: Walk) -> None:
+    assert walk_at_head.execute(
         f"SELECT data::text, created_by::text, deleted_at FROM records WHERE id = '{RECORD}'"
     ) == [('{"00000000-0000-0000-0000-0000000000e1": "wheel"}', USER, None)]
-    assert walk.execute(f"SELECT slug FROM workspaces WHERE id = '{WORKSPACE}'") == [("engines",)]
+    assert walk_at_head.execute(f"SELECT slug FROM workspaces WHERE id = '{WORKSPACE}'") == [
+        ("engines",)
+    ]
 
 
-def test_workspace_without_a_slug_is_given_one(walk: Walk) -> None:
-    for script in OWN:
-        walk.up(script.revision)
-        walk.execute(ROWS.get(script.revision, "SELECT"))
-    assert walk.execute("SELECT slug FROM workspaces WHERE slug <> 'engines'") == [
+def test_workspace_without_a_slug_is_given_one(walk_at_head: Walk) -> None:
+    assert walk_at_head.execute("SELECT slug FROM workspaces WHERE slug <> 'engines'") == [
         ("100-00000000-0000-0000-0000-0000000000b1",)
     ]
 
@@ -193,14 +234,30 @@ def test_downgrade_of_the_slugs_forgets_those_that_were_made_up_only(walk: Walk)
     assert sorted(walk.execute("SELECT slug FROM workspaces"), key=str) == [("engines",), (None,)]
 
 
-@pytest.mark.parametrize("script", OUTSIDE, ids=[each.revision for each in OUTSIDE])
-def test_revision_outside_a_transaction_runs_again_after_a_crash(script: Any, walk: Walk) -> None:
+def test_part_outside_a_transaction_runs_again_after_a_crash(
+    walk: Walk, rendered: RenderedHistory
+) -> None:
     """A crash between its last statement and the version leaves its work done and not recorded."""
-    walk.up(script.revision)
-    after = schema(walk.url)
-    walk.execute(f"UPDATE alembic_version SET version_num = '{script.down_revision}'")
-    walk.up(script.revision)
-    assert catalog.difference(after, schema(walk.url)) == []
+    repeated = []
+    for revision in rendered.revisions:
+        name, parent = revision.script.revision, revision.script.down_revision or "base"
+        walk.up(name)
+        if not revision.upgrade.is_transactional:
+            left = walk.state()
+            walk.record(parent)
+            walk.up(name)
+            assert walk.state() == left, revision.script.path
+            repeated.append(f"upgrade {name}")
+        walk.execute(ROWS.get(name, "SELECT"))
+        if not revision.downgrade.is_transactional:
+            walk.down(parent)
+            left = walk.state()
+            walk.record(name)
+            walk.down(parent)
+            assert walk.state() == left, revision.script.path
+            repeated.append(f"downgrade {name}")
+            walk.up(name)
+    assert {"upgrade 4769c700cf0e", "downgrade 4769c700cf0e"} < set(repeated)
 
 
 def test_models_equal_the_revisions_by_catalog(walk: Walk, any_server_url: str) -> None:
@@ -211,7 +268,7 @@ def test_models_equal_the_revisions_by_catalog(walk: Walk, any_server_url: str) 
         )
         with engine.begin() as connection:
             Model.metadata.create_all(connection)
-        changes = catalog.difference(schema(walk.url), schema(url))
+        changes = catalog.difference(walk.schema(), schema(url))
     assert changes == [], catalog.describe(changes, "revisions", "models")
 
 
@@ -221,8 +278,8 @@ def test_alembic_itself_finds_no_difference(walk: Walk) -> None:
 
 
 def test_nothing_but_an_empty_version_table_is_left_at_base(walk: Walk) -> None:
-    empty = schema(walk.url)
+    empty = walk.schema()
     walk.up("head")
     walk.down("base")
-    assert schema(walk.url) == empty
+    assert walk.schema() == empty
     assert walk.execute("SELECT * FROM alembic_version") == []

@@ -34,7 +34,7 @@ INDEX = Revision(
 @pytest.fixture
 def three(project: Project) -> Project:
     """A history of three revisions with its SQL, and a database with none of them."""
-    project.lay_out(*LINE).done("sql")
+    project.lay_out(*LINE).write_sql()
     return project
 
 
@@ -42,7 +42,7 @@ def three(project: Project) -> Project:
 def four(three: Project) -> Project:
     """The same, with an index that is built concurrently."""
     three.add(INDEX)
-    three.done("sql")
+    three.write_sql()
     return three
 
 
@@ -121,14 +121,14 @@ def test_stale_sql_is_written_afresh_on_the_embedded_server(three: Project) -> N
 def test_database_ahead_of_the_checkout_is_told_so(four: Project) -> None:
     four.done("migrate")
     (four.versions / f"{INDEX.name}.py").unlink()
-    four.done("sql")
+    four.write_sql()
     for verb in (("migrate",), ("downgrade", "-1")):
         assert f"at revision {INDEX.id}, which this" in four.refused(*verb, code=1)
 
 
 def test_history_that_is_not_a_line_is_run_by_alembic(three: Project) -> None:
     three.add(FORK)
-    three.done("sql")
+    three.write_sql()
     result = three.run("migrate", "heads")
     assert (result.code, result.out.splitlines()[-1]) == (0, "4 applied.")
     assert "not one line: Alembic runs the revisions" in result.err
@@ -171,7 +171,7 @@ def test_downgrade_runs_its_file_and_says_what_it_cannot_undo(three: Project) ->
     assert three.done("downgrade", "-2").endswith("2 undone.\n")
     assert version(three) == [ONE.id]
     three.add(Revision(TWO.id, ONE.id, TWO.upgrade, "raise NotImplementedError('Troy is gone')"))
-    three.done("sql")
+    three.write_sql()
     three.done("migrate")
     said = three.refused("downgrade", ONE.id, code=1)
     assert "Troy is gone" in said
@@ -192,7 +192,7 @@ def test_title_without_a_blank_line_behind_it_is_a_title(project: Project) -> No
     revision = project.lay_out(ONE).versions / f"{ONE.name}.py"
     text = revision.read_text("utf-8").replace("\n\nRevision ID", "\nRevision ID")
     write_file(revision, text)
-    project.done("sql")
+    project.write_sql()
     assert (
         (project.sql / f"upgrade/{ONE.name}.sql")
         .read_text("utf-8")
@@ -205,7 +205,7 @@ def test_settings_of_one_file_do_not_reach_the_next(project: Project) -> None:
     """As with psql, where each file has a session of its own."""
     path = "op.execute('CREATE SCHEMA other')\nop.execute('SET search_path TO other, public')"
     project.lay_out(Revision(ONE.id, None, path), Revision(TWO.id, ONE.id, ONE.upgrade))
-    project.done("sql")
+    project.write_sql()
     project.done("migrate")
     assert rows(project, "SELECT 'public.cities'::regclass::text") == [("cities",)]
 
@@ -214,7 +214,7 @@ def in_a_row(project: Project, *upgrades: str) -> list[str]:
     """Lay out a revision for each upgrade, with its SQL; returns their names."""
     names = [f"{number:012x}" for number in range(1, len(upgrades) + 1)]
     parents = [None, *names[:-1]]
-    project.lay_out(*map(Revision, names, parents, upgrades)).done("sql")
+    project.lay_out(*map(Revision, names, parents, upgrades)).write_sql()
     return names
 
 
@@ -294,7 +294,7 @@ environment.run(metadata)
 def test_version_that_somebody_else_moves_is_noticed(has_callback: bool, three: Project) -> None:
     if has_callback:  # what it does stands between the version and the ledger
         three.write("migrations/env.py", CALLBACK)
-        three.done("sql")
+        three.write_sql()
         assert "audited" in (three.sql / "upgrade" / f"{TWO.name}.sql").read_text("utf-8")
     three.done("migrate", ONE.id)
     with session(three, "DELETE FROM alembic_version") as other, ThreadPoolExecutor(1) as pool:
@@ -348,12 +348,12 @@ def test_check_names_what_was_changed_after_it_was_applied(three: Project) -> No
     upgrade = str(TWO.upgrade).replace("Troy", "Rome")
     downgrade = str(TWO.downgrade).replace("Troy", "Rome")
     three.add(Revision(TWO.id, ONE.id, upgrade, downgrade))
-    three.done("sql")
+    three.write_sql()
     said = three.refused("check", code=1)
     assert f"  {TWO.id}, applied 20" in said
     assert THREE.id not in said
     three.add(INDEX)
-    three.done("sql")
+    three.write_sql()
     told = three.run("migrate")
     assert f"Revision {TWO.id} was applied from other SQL" in told.err
     assert told.out.endswith("1 applied.\n")
@@ -418,7 +418,7 @@ def test_transaction_that_a_deadlock_has_undone_is_tried_again(three: Project) -
     three.add(Revision("dddddddddddd", THREE.id, "op.execute('CREATE TABLE towns (n integer)')"))
     both = "op.add_column('cities', sa.Column('a', sa.Text()))\nop.execute('LOCK TABLE towns')"
     three.add(Revision("eeeeeeeeeeee", "dddddddddddd", both))
-    three.done("sql")
+    three.write_sql()
     three.done("migrate", "dddddddddddd")
     patient = ("--lock-timeout-ms", "600", "--lock-timeout-most-ms", "600")
     hasty = three.environment["DATABASE_URL"] + "&options=-c%20deadlock_timeout%3D200"
@@ -478,7 +478,7 @@ def test_others_wait_no_longer_than_the_first_timeout(three: Project) -> None:
 
 
 def test_role_with_a_timeout_of_its_own_can_still_migrate(project: Project) -> None:
-    project.lay_out(Revision(ONE.id, None, "op.execute('SELECT pg_sleep(0.5)')")).done("sql")
+    project.lay_out(Revision(ONE.id, None, "op.execute('SELECT pg_sleep(0.5)')")).write_sql()
     url = project.environment["DATABASE_URL"] + "&options=-c%20statement_timeout%3D200"
     assert project.done("migrate", DATABASE_URL=url).endswith("1 applied.\n")
 
@@ -501,7 +501,7 @@ def test_invalid_index_that_was_left_is_built_again_and_not_believed(four: Proje
 def test_index_that_was_built_before_the_version_moved_is_believed(four: Project) -> None:
     plain = str(INDEX.upgrade).replace("IF NOT EXISTS ", "")
     four.add(replace(INDEX, upgrade=plain))
-    four.done("sql")
+    four.write_sql()
     four.done("migrate", THREE.id)
     rows(four, "CREATE INDEX ix_note ON cities (note)")
     told = four.run("migrate")
@@ -512,7 +512,7 @@ def test_index_that_was_built_before_the_version_moved_is_believed(four: Project
 def test_index_of_that_name_over_something_else_is_not_believed(four: Project) -> None:
     plain = str(INDEX.upgrade).replace("IF NOT EXISTS ", "")
     four.add(replace(INDEX, upgrade=plain))
-    four.done("sql")
+    four.write_sql()
     four.done("migrate", THREE.id)
     rows(four, "CREATE INDEX ix_note ON cities (note, name)")
     assert 'relation "ix_note" already exists' in four.refused("migrate", code=1)
@@ -535,7 +535,7 @@ def test_what_an_interrupted_run_has_done_is_not_done_again(
     alone = f"with op.get_context().autocommit_block():\n    op.execute({statement!r})"
     three.add(Revision("dddddddddddd", THREE.id, f"op.execute({made!r})"))
     three.add(Revision("eeeeeeeeeeee", "dddddddddddd", alone))
-    three.done("sql")
+    three.write_sql()
     three.done("migrate", "dddddddddddd", "--force", "hazards")
     rows(three, done)
     told = three.run("migrate")

@@ -229,7 +229,7 @@ def test_words_of_sql_are_names_too(project: Project) -> None:
         "op.backfill('order', set=\"v = 'a'\", where='v IS NULL', key=['user'])",
         "op.backfill('order', set='v = NULL', where='v IS NOT NULL', key=['user'])",
     )
-    project.lay_out(table, fill).done("sql")
+    project.lay_out(table, fill).write_sql()
     project.done("migrate")
     project.done("downgrade", "-1")
     assert project.done("backfill", "order") == "order: 3,000 rows changed, none is left.\n"
@@ -256,7 +256,7 @@ FILL = Revision(
 
 @pytest.fixture
 def filled(project: Project) -> Project:
-    project.lay_out(TABLE, FILL).done("sql")
+    project.lay_out(TABLE, FILL).write_sql()
     return project
 
 

@@ -19,13 +19,13 @@ else:
 
 def checked(project: Project, *revisions: Revision) -> str:
     """What `check` says of a fresh `sql/`, with which it must be content."""
-    project.lay_out(*revisions).done("sql")
+    project.lay_out(*revisions).write_sql()
     return project.done("check")
 
 
 def refused(project: Project, *revisions: Revision) -> str:
     """Why `check` refuses a fresh `sql/`."""
-    project.lay_out(*revisions).done("sql")
+    project.lay_out(*revisions).write_sql()
     return project.refused("check", code=1)
 
 
@@ -42,7 +42,7 @@ def unlike_online(offline: str, online: str) -> Revision:
 
 def test_history_in_order_has_a_line_for_each_proof(project: Project) -> None:
     model = CITIES_MODEL.replace("sa.PrimaryKey", "sa.Column('note', sa.Text()), sa.PrimaryKey")
-    project.lay_out(*LINE, models=model).done("sql")
+    project.lay_out(*LINE, models=model).write_sql()
     assert project.done("check").splitlines() == [
         "ok  one head",
         "ok  3 docstrings agree with the code",
@@ -55,7 +55,7 @@ def test_history_in_order_has_a_line_for_each_proof(project: Project) -> None:
 
 
 def test_committed_sql_that_was_tampered_with_is_refused(project: Project) -> None:
-    project.lay_out(*LINE).done("sql")
+    project.lay_out(*LINE).write_sql()
     path = project.sql / f"upgrade/{THREE.name}.sql"
     path.write_text(path.read_text("utf-8").replace("note TEXT", "note INTEGER"), "utf-8")
     said = project.refused("check", code=1)
@@ -130,11 +130,11 @@ NOT_KNOWN = "not proven: no revision of the branch main was edited (git does not
 @pytest.fixture
 def merged(project: Project, git: Git) -> Project:
     """Two revisions on the branch main; a branch for work, with a third."""
-    project.lay_out(ONE, TWO).done("sql")
+    project.lay_out(ONE, TWO).write_sql()
     commit(git)
     git("switch", "-q", "-c", "work")
     project.add(THREE)
-    project.done("sql")
+    project.write_sql()
     return project
 
 
@@ -160,7 +160,7 @@ def test_edited_revision_is_named_with_its_sql(
     is_committed: bool, merged: Project, git: Git
 ) -> None:
     edit(merged.versions / f"{TWO.name}.py", "Troy", "Ilion")
-    merged.done("sql")
+    merged.write_sql()
     if is_committed:
         commit(git)
     files = [
@@ -177,7 +177,7 @@ def test_edited_revision_is_named_with_its_sql(
 def test_edited_revision_with_a_name_that_is_not_ascii_is_named(project: Project, git: Git) -> None:
     project.lay_out(ONE)
     path = project.write("migrations/versions/gründe.py", TWO.text)
-    project.done("sql")
+    project.write_sql()
     commit(git)
     merged = branch.merged(settings.load(project.root / "alembic.ini"), [project.versions])
     assert path in (merged or ())
@@ -215,7 +215,7 @@ def test_line_of_a_literal_that_looks_like_a_comment_is_no_comment(
     project: Project, git: Git
 ) -> None:
     literal = Revision(TWO.id, ONE.id, "op.execute(\"SELECT '\\n-- kept\\n'\")")
-    project.lay_out(ONE, literal).done("sql")
+    project.lay_out(ONE, literal).write_sql()
     commit(git)
     edit(project.sql / f"upgrade/{TWO.name}.sql", "-- kept", "-- lost")
     assert edited(project) == [f"sql/upgrade/{TWO.name}.sql"]
@@ -263,7 +263,7 @@ def test_project_may_lie_deeper_in_its_repository(
     project: Project, git: Git, tmp_path: Path
 ) -> None:
     inner = Project(tmp_path / "db" / "schema", project.environment).lay_out(ONE)
-    inner.done("sql")
+    inner.write_sql()
     commit(git)
     edit(inner.versions / f"{ONE.name}.py", "cities", "towns")
     edit(inner.sql / f"upgrade/{ONE.name}.sql", "TEXT", "VARCHAR")
@@ -277,7 +277,7 @@ def test_project_may_lie_deeper_in_its_repository(
 
 
 def test_model_without_a_revision_is_drift(project: Project) -> None:
-    project.lay_out(TOWNS, models=CITIES_MODEL).done("sql")
+    project.lay_out(TOWNS, models=CITIES_MODEL).write_sql()
     said = project.refused("check", code=1)
     assert "Models and revisions differ" in said
     assert "only in models: table public.cities" in said

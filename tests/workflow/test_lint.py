@@ -66,7 +66,7 @@ class Linted:
         key = digest(repr(revisions).encode())
         if key not in self._known:
             project = Project(self._folder / key, self.project.environment)
-            project.lay_out(*revisions).done("sql")
+            project.lay_out(*revisions).write_sql()
             self._known[key] = project
         self.project = self._known[key]
         return self
@@ -148,7 +148,7 @@ def test_table_that_is_named_small_may_be_changed_whole(own: Linted) -> None:
     assert own.of(ONE, filled).codes(code=1) == ["unbatched-data-change"]
     with (own.project.root / "pyproject.toml").open("a") as file:
         file.write("\n[tool.pybase]\nsmall_tables = ['cities']\n")
-    own.project.done("sql")
+    own.project.write_sql()
     assert own.codes(code=0) == []
 
 
@@ -203,7 +203,7 @@ def test_reason_that_is_changed_makes_the_sql_stale(own: Linted) -> None:
     own.of(ONE, accepting(DROPPED, {"drops-table": "no reader since 2026-10"}))
     own.project.add(accepting(DROPPED, {"drops-table": "moved to another database"}))
     assert "not-fresh" in own.codes(code=1)
-    own.project.done("sql")
+    own.project.write_sql()
     own.text(code=0)
     text = (own.project.sql / f"upgrade/{DROPPED.name}.sql").read_text("utf-8")
     assert "(accepted: moved to another database)" in text

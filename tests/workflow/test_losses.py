@@ -22,7 +22,7 @@ def sql(project: Project, query: str) -> None:
 @pytest.fixture
 def cities(project: Project) -> Project:
     """At head, with fresh SQL; one city without a note."""
-    project.lay_out(*LINE).done("sql")
+    project.lay_out(*LINE).write_sql()
     project.done("migrate")
     return project
 
@@ -160,7 +160,7 @@ def test_schema_and_column_are_told_apart(project: Project, database_url: str) -
         "op.execute('CREATE SCHEMA app')\nop.execute('CREATE TABLE app.t (n int)')",
         "op.execute('DROP TABLE app.t')\nop.execute('DROP SCHEMA app')",
     )  # fmt: skip
-    project.lay_out(table).done("sql")
+    project.lay_out(table).write_sql()
     project.done("migrate")
     sql(project, "INSERT INTO app.t VALUES (1)")
     assert found(database_url, header("app.t.n")) == {"app.t.n": "1 row"}

@@ -154,7 +154,7 @@ def statements(text: str) -> list[str]:
 
 
 def test_printed_sql_is_what_the_files_hold(three: Project) -> None:
-    three.done("sql")
+    three.write_sql()
     files = [(three.sql / f"upgrade/{each.name}.sql").read_text() for each in LINE]
     printed = three.done("migrate", "--sql", **NO_DATABASE)
     assert statements(printed) == statements("\n".join(files))

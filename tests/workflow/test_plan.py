@@ -41,7 +41,7 @@ DROP = Revision(
 def cities(project: Project) -> Project:
     """Two of five are applied; the first has a row, the rest is pending, with fresh SQL."""
     project.lay_out(*LINE, INDEX, DROP)
-    project.done("sql")
+    project.write_sql()
     project.done("migrate", TWO.id)
     return project
 

@@ -78,7 +78,7 @@ def pool_folder(servers_folder: Path, worker_id: str) -> Iterator[Path]:
 def tcp(project: Project, tcp_url: str) -> Project:
     """A history of three revisions, and a database on the server that wants a password."""
     project.environment["DATABASE_URL"] = tcp_url
-    project.lay_out(*LINE).done("sql")
+    project.lay_out(*LINE).write_sql()
     return project
 
 

@@ -105,7 +105,7 @@ def test_stale_sql_is_red_and_on_the_embedded_server_yellow(
 
 
 def test_stale_sql_stops_a_run_before_any_change(project: Project) -> None:
-    project.lay_out(*LINE).done("sql")
+    project.lay_out(*LINE).write_sql()
     project.add(Revision(TWO.id, ONE.id, "pass", title="Found nothing."))
     said = project.refused("migrate", code=1)
     assert f"sql/ is stale: revision {TWO.id} has changed" in said
@@ -232,7 +232,7 @@ def test_long_transaction_is_yellow_where_something_waits_for_it(
 
 
 def test_yellow_is_told_and_the_run_goes_on(project: Project, database_url: str) -> None:
-    project.lay_out(*LINE).done("sql")
+    project.lay_out(*LINE).write_sql()
     project.done("migrate", TWO.id)
     with psycopg.connect(database_url) as holder:
         holder.execute("SELECT FROM cities")
@@ -308,7 +308,7 @@ def test_every_check_is_in_the_handbook() -> None:
 
 def test_guard_reads_the_files_that_are_to_run(project: Project, database_url: str) -> None:
     """And leaves the session, which is the one that migrates, as it was."""
-    project.lay_out(*LINE).done("sql")
+    project.lay_out(*LINE).write_sql()
     project.done("migrate")
     files = [project.sql / "downgrade" / f"{each.name}.sql" for each in (THREE, TWO)]
     steps = [SimpleNamespace(text=path.read_text("utf-8")) for path in files]

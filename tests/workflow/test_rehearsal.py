@@ -611,7 +611,7 @@ def test_own_database_is_not_touched(project: Project) -> None:
             return catalog.snapshot(connection), rows
 
         before = everything()
-        project.lay_out(*LINE).done("sql")
+        project.lay_out(*LINE).write_sql()
         assert everything() == before
 
 

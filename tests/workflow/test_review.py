@@ -73,7 +73,7 @@ BRANCHES = {"harmless": HARMLESS, "hazardous": HAZARDOUS, "forty": FORTY}
 @pytest.fixture
 def branch(project: Project, git: Git) -> Project:
     """Two revisions on the branch main, and another branch from there."""
-    project.lay_out(ONE, TWO).done("sql")
+    project.lay_out(ONE, TWO).write_sql()
     project.write(".gitignore", ".pybase/\n__pycache__/\n")
     commit(git)
     git("switch", "-q", "-c", "work")
@@ -83,7 +83,7 @@ def branch(project: Project, git: Git) -> Project:
 def added(project: Project, *revisions: Revision) -> Project:
     for revision in revisions:
         project.add(revision)
-    project.done("sql")
+    project.write_sql()
     return project
 
 
@@ -137,12 +137,12 @@ def test_page_needs_no_fresh_sql_and_writes_none(branch: Project) -> None:
 
 
 def test_page_without_git_shows_all(project: Project) -> None:
-    project.lay_out(*LINE).done("sql")
+    project.lay_out(*LINE).write_sql()
     assert ids(page(project)) == [revision.id for revision in LINE]
 
 
 def test_empty_history_has_a_page(project: Project) -> None:
-    project.lay_out(models=NO_MODELS).done("sql")
+    project.lay_out(models=NO_MODELS).write_sql()
     assert "No revision." in page(project)
     assert comment(project).startswith("**No revision")
 
@@ -181,7 +181,7 @@ def test_malformed_url_is_reported_and_no_error(url: str, problem: str, branch: 
 def test_database_that_is_ahead_is_not_shown_as_empty(branch: Project) -> None:
     added(branch, THREE).done("migrate")
     (branch.versions / f"{THREE.name}.py").unlink()
-    branch.done("sql")
+    branch.write_sql()
     problem = f"The database is at revision {THREE.id}, which this checkout does not have."
     text = page(branch)
     assert problem in text and problem in comment(branch)
@@ -489,7 +489,7 @@ def test_branches_are_drawn_in_lanes_and_meet_in_a_merge(project: Project) -> No
     left = Revision("eeeeeeeeeeee", TWO.id)
     right = Revision("ffffffffffff", TWO.id)
     merge = Revision("abababababab", (left.id, right.id))
-    project.lay_out(ONE, TWO, left, right, merge).done("sql")
+    project.lay_out(ONE, TWO, left, right, merge).write_sql()
     text = page(project, "base:heads")
     places = re.findall(r'<circle class="[^"]*" cx="([\d.]+)" cy="([\d.]+)"', text)
     lane = dict(zip(ids(text), (float(x) for x, _ in places), strict=True))

@@ -82,7 +82,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory, server18_url: str) -> It
     with scratch_database(server18_url, prefix="page") as url:
         variables = {"DATABASE_URL": url, "PYBASE_REHEARSAL_URL": server18_url}
         project = Project(tmp_path_factory.mktemp("page"), variables).lay_out(*LINE)
-        project.done("sql")
+        project.write_sql()
         project.done("migrate", THREE.id)
         project.done("review")
         yield project.root / ".pybase" / "review.html"
@@ -163,7 +163,7 @@ def test_table_in_the_diagram_has_its_columns(opened: Opened) -> None:
 
 
 def test_text_that_people_wrote_does_not_run(browser: Browser, project: Project) -> None:
-    project.lay_out(ONE, TWO, HOSTILE).done("sql")
+    project.lay_out(ONE, TWO, HOSTILE).write_sql()
     project.done("review")
     with browser.new_page() as page:
         opened = Opened(page, project.root / ".pybase" / "review.html")
@@ -178,7 +178,7 @@ def test_revision_with_a_strange_id_has_a_link_that_leads_to_it(
     browser: Browser, project: Project
 ) -> None:
     strange = Revision("ff 100%", TWO.id)
-    project.lay_out(ONE, TWO, strange).done("sql")
+    project.lay_out(ONE, TWO, strange).write_sql()
     project.done("review")
     with browser.new_page() as page:
         opened = Opened(page, project.root / ".pybase" / "review.html")

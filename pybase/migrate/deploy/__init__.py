@@ -26,7 +26,15 @@ from pybase.migrate.deploy._backfill_runner import (
 from pybase.migrate.deploy._check import CheckResult, Severity, require_clear
 from pybase.migrate.deploy._data_loss import Confirmation
 from pybase.migrate.deploy._estimate import ASSUMPTION, RATES_MB_S, Estimate, PlannedStep, estimate
-from pybase.migrate.deploy._plan import Plan, Source, Step, plan, rendered_source, status_source
+from pybase.migrate.deploy._plan import (
+    Plan,
+    Source,
+    Step,
+    plan,
+    record_source,
+    rendered_source,
+    status_source,
+)
 
 __all__ = [
     "ASSUMPTION",
@@ -51,6 +59,7 @@ __all__ = [
     "locked",
     "plan",
     "read_status",
+    "record_source",
     "rendered_source",
     "require_clear",
     "run_backfill",

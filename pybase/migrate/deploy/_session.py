@@ -49,7 +49,7 @@ class Session:
         exists = "SELECT to_regclass(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL"
         names = [source.version_table.quoted, self._ledger.quoted]
         row = connection.execute(exists, names).fetchone() or (False, False)
-        self._has_version_table, self._has_ledger = row
+        self._has_version_table, self._has_ledger = map(bool, row)
         has_timeout = connection.info.server_version >= _HAS_TRANSACTION_TIMEOUT
         self._settings = [*_TIMEOUTS, *(["SET transaction_timeout = 0"] if has_timeout else [])]
         self._send(*self._settings)

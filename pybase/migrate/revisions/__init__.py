@@ -2,7 +2,14 @@
 
 from alembic.script import Script as AlembicScript
 
-from pybase.migrate.revisions._history import ROWS_IN_THE_WAY, History, explained, read, title
+from pybase.migrate.revisions._history import (
+    ROWS_IN_THE_WAY,
+    History,
+    explained,
+    parents,
+    read,
+    title,
+)
 from pybase.migrate.revisions._recorder import make_faithful, offline_dialect
 from pybase.migrate.revisions._render import (
     RenderedHistory,
@@ -18,6 +25,7 @@ from pybase.migrate.revisions._run_env import (
     record_in,
     revision_step,
     run_env,
+    steps_to,
     version_table_of,
 )
 from pybase.migrate.revisions._sandbox import (
@@ -43,6 +51,7 @@ __all__ = [
     "heads_by_env",
     "make_faithful",
     "offline_dialect",
+    "parents",
     "read",
     "record_in",
     "refuse",
@@ -52,6 +61,7 @@ __all__ = [
     "revision_step",
     "run_env",
     "same_session",
+    "steps_to",
     "time_limit",
     "title",
     "version_table_of",

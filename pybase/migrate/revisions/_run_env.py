@@ -100,6 +100,14 @@ def revision_step(history: History, revision: str, direction: Direction) -> Revi
     return _alembic.step(history.scripts, history.get(revision), direction)
 
 
+def steps_to(
+    history: History, heads: tuple[str, ...], destination: str, direction: Direction
+) -> list[RevisionStep]:
+    """Return Alembic's steps from `heads` to a destination; raises what Alembic raises."""
+    path = history.path_from(tuple(heads), destination, direction)
+    return [_alembic.step(history.scripts, script, direction) for script in path]
+
+
 def version_table_of(configured: MigrationContext) -> VersionTable:
     """Return the version table that env.py configures."""
     return VersionTable(configured.version_table, configured.version_table_schema)

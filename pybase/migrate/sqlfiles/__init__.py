@@ -4,6 +4,7 @@ Quick to import: what renders, rehearses or lints is imported when something has
 """
 
 from pybase.migrate.sqlfiles._build import (
+    PACKAGES,
     Built,
     Reviewed,
     build,
@@ -14,13 +15,21 @@ from pybase.migrate.sqlfiles._build import (
     write,
 )
 from pybase.migrate.sqlfiles._files import Stale, compare, sql_file, stems
-from pybase.migrate.sqlfiles._header import NOT_REHEARSED, hazard_words, header, what_is_done
+from pybase.migrate.sqlfiles._files import write as write_files
+from pybase.migrate.sqlfiles._header import (
+    NOT_REHEARSED,
+    effect_words,
+    hazard_words,
+    header,
+    what_is_done,
+)
 from pybase.migrate.sqlfiles._lint import LintFinding, LintResult, hazard_findings, lint
-from pybase.migrate.sqlfiles._load import Committed, StaleError, load
+from pybase.migrate.sqlfiles._load import Committed, StaleError, load, revision_files
 from pybase.migrate.sqlfiles._manifest import has_manifest
 
 __all__ = [
     "NOT_REHEARSED",
+    "PACKAGES",
     "Built",
     "Committed",
     "LintFinding",
@@ -31,6 +40,7 @@ __all__ = [
     "build",
     "check",
     "compare",
+    "effect_words",
     "files",
     "has_manifest",
     "hazard_findings",
@@ -39,9 +49,11 @@ __all__ = [
     "lint",
     "load",
     "review",
+    "revision_files",
     "sql_file",
     "stale_revisions",
     "stems",
     "what_is_done",
     "write",
+    "write_files",
 ]

@@ -56,17 +56,17 @@ def python_type(type_: str, collation: str, enums: frozenset[str]) -> str | None
     if type_.endswith("[]"):
         element = python_type(type_[:-2], "", enums)
         return None if element is None or collation else f"postgresql.ARRAY({element})"
-    found = _PLAIN.get(type_) or _sized(type_)
-    if found is None and type_ in enums:
+    source = _PLAIN.get(type_) or _sized(type_)
+    if source is None and type_ in enums:
         schema = schema_of(type_)
         where = f", schema={schema!r}" if schema else ""
-        found = f"postgresql.ENUM(name={raw(type_)!r}{where}, create_type=False)"
-    if found is None or not collation:
-        return found
-    if not found.startswith(_COLLATED) or "." in collation:
+        source = f"postgresql.ENUM(name={raw(type_)!r}{where}, create_type=False)"
+    if source is None or not collation:
+        return source
+    if not source.startswith(_COLLATED) or "." in collation:
         return None
-    comma = "" if found.endswith("()") else ", "
-    return f"{found[:-1]}{comma}collation={raw(collation)!r})"
+    comma = "" if source.endswith("()") else ", "
+    return f"{source[:-1]}{comma}collation={raw(collation)!r})"
 
 
 def _sized(type_: str) -> str | None:
