@@ -9,10 +9,7 @@ from pybase.cli._verbs import Command, Commands
 from pybase.core.errors import UsageError
 from pybase.core.files import write_file
 from pybase.core.settings import Settings
-from pybase.migrate.review import _markdown as markdown
-from pybase.migrate.review import _page as page
-from pybase.migrate.review import _review as review
-from pybase.migrate.review import _severity as severity
+from pybase.migrate.review import as_html, as_markdown, gather
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,14 +28,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _review(args: argparse.Namespace, settings: Settings) -> None:
-    gathered = review.gather(settings, args.range)
-    is_page = args.format == "html"
-    text = page.render(gathered) if is_page else markdown.render(gathered)
-    if not is_page and not args.output:
+    review = gather(settings, args.range)
+    text = as_html(review) if args.format == "html" else as_markdown(review)
+    if args.format == "markdown" and not args.output:
         terminal.data(text)
         return
-    default = settings.prepare_state() / "review.html"
-    path = Path(args.output).absolute() if args.output else default
+    path = Path(args.output).absolute() if args.output else settings.prepare_state() / "review.html"
     try:
         write_file(path, text)
     except OSError as error:
@@ -47,7 +42,7 @@ def _review(args: argparse.Namespace, settings: Settings) -> None:
             "Name another --output.",
             code="unwritable-file",
         ) from error
-    terminal.result(severity.verdict(gathered.cards))
+    terminal.result(review.headline)
     terminal.result(f"{wrote(relative(path, settings))}\nOpen it: {path.as_uri()}")
 
 

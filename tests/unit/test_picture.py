@@ -1,4 +1,4 @@
-"""The picture of a schema: Mermaid and Markdown can read it, whatever people call things."""
+"""The picture of a schema: valid Mermaid and Markdown for any name."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pybase.migrate.catalog._entities import Column, Entity, ForeignKey
-from pybase.migrate.sqlfiles._header import one_line
+from pybase.migrate.sql import one_line
 from pybase.migrate.sqlfiles._schema_page import page
 
 ROOT = Path(__file__).parents[2]
@@ -54,29 +54,29 @@ def diagram(text: str) -> str:
 
 @st.composite
 def schemas(draw: st.DrawFn) -> list[Entity]:
-    found: list[Entity] = []
+    entities: list[Entity] = []
     for name in draw(st.lists(names, min_size=1, max_size=4, unique=True)):
         columns = [
-            column(each, draw(st.sampled_from(TYPES)), draw(names), draw(names))
-            for each in draw(st.lists(names, max_size=4, unique=True))
+            column(text, draw(st.sampled_from(TYPES)), draw(names), draw(names))
+            for text in draw(st.lists(names, max_size=4, unique=True))
         ]
         keys = [
-            key(each, *(c.name for c in columns), optional=draw(st.booleans()))
-            for each in (found if columns else [])
+            key(target, *(c.name for c in columns), optional=draw(st.booleans()))
+            for target in (entities if columns else [])
         ]
-        found.append(entity(name, *columns, keys=tuple(keys)))
-    return found
+        entities.append(entity(name, *columns, keys=tuple(keys)))
+    return entities
 
 
 # --- what is drawn --------------------------------------------------------------------------------
 
 
-def test_no_table_is_said_and_not_drawn() -> None:
+def test_schema_without_tables_has_no_diagram() -> None:
     assert "There are no tables." in page([])
     assert "mermaid" not in page([])
 
 
-def test_relation_is_drawn_with_how_many_of_each() -> None:
+def test_relation_is_drawn_with_its_cardinalities() -> None:
     users = entity("users", column("id"))
     keys = tuple(
         key(users, f"c{optional:d}{unique:d}", optional=optional, unique=unique)
@@ -113,7 +113,7 @@ def test_keys_are_marked() -> None:
     ]
 
 
-def test_tables_whose_names_are_drawn_alike_stay_two() -> None:
+def test_tables_whose_names_are_drawn_alike_get_numbers() -> None:
     drawn = diagram(page([entity("a b"), entity("a_b"), entity("a#b")]))
     assert re.findall(r'"(.*)" \{', drawn) == ["a_b", "a_b_2", "a_b_3"]
 
@@ -134,7 +134,7 @@ def test_long_types_have_their_short_names_and_others_are_made_a_word() -> None:
     ]  # fmt: skip
 
 
-def test_page_says_when_the_drawing_says_it_otherwise() -> None:
+def test_page_has_a_note_when_the_diagram_has_other_names() -> None:
     note = "In the diagram `_` stands for"
     assert note not in page([entity("users", column("id", "timestamp with time zone"))])
     assert note in page([entity("users", column("my id"))])
@@ -142,7 +142,7 @@ def test_page_says_when_the_drawing_says_it_otherwise() -> None:
     assert note in page([entity("users", column("id", "public.mood"))])
 
 
-def test_diagram_that_is_too_large_has_keys_only_and_then_gives_way() -> None:
+def test_large_diagram_has_keys_only_and_a_larger_one_is_left_out() -> None:
     def schema(tables: int) -> list[Entity]:
         others = tuple(column(f"a_rather_long_name_{n}") for n in range(9))
         return [
@@ -158,7 +158,7 @@ def test_diagram_that_is_too_large_has_keys_only_and_then_gives_way() -> None:
     assert "```" not in page(schema(2000))
 
 
-# --- Mermaid reads it -----------------------------------------------------------------------------
+# --- Mermaid parses it ---------------------------------------------------------------------------
 
 # The grammar of its diagrams, as far as we use it, with the traps of its lexer: a line that has
 # "direction LR" anywhere is a direction, and PK, FK and UK are keys in any case, at any boundary.
@@ -174,21 +174,21 @@ GRAMMAR = re.compile(rf"erDiagram(\n({'|'.join(LINES)}))*")
 
 
 @given(schemas())
-def test_drawing_keeps_to_the_grammar_whatever_the_names(found: list[Entity]) -> None:
-    drawn = diagram(page(found))
+def test_diagram_follows_the_grammar_for_any_names(entities: list[Entity]) -> None:
+    drawn = diagram(page(entities))
     assert GRAMMAR.fullmatch(drawn), drawn
     assert not re.search(r"direction\s+(TB|BT|LR|RL)", drawn.replace("        ", ""), re.I)
 
 
-def test_mermaid_itself_reads_it() -> None:
+def test_mermaid_parses_it() -> None:
     node = shutil.which("node")
     if node is None or not (MERMAID / "node_modules").is_dir():
         pytest.skip("no node, or no Mermaid in .nox/mermaid: .ci/run installs it where it can")
     columns = [*(column(name) for name in HOSTILE), *(column("c", type_) for type_ in TYPES)]
     hostile = [entity(name, *columns) for name in HOSTILE]
     pairs = [
-        [each, entity(f"to {each.name}", column(each.name), keys=(key(each, each.name),))]
-        for each in hostile
+        [target, entity(f"to {target.name}", column(target.name), keys=(key(target, target.name),))]
+        for target in hostile
     ]
     texts = [(ROOT / "docs/schema.md").read_text("utf-8"), *map(page, pairs)]
     done = subprocess.run(
@@ -203,9 +203,9 @@ def test_mermaid_itself_reads_it() -> None:
     ours, *others = json.loads(done.stdout)
     assert (len(ours["entities"]), ours["relations"]) == (7, 9)
     assert len(others) == len(HOSTILE)
-    for found in others:
-        assert [len(each) for each in found["entities"].values()] == [len(columns), 1]
-        assert found["relations"] == 1
+    for parsed in others:
+        assert [len(table) for table in parsed["entities"].values()] == [len(columns), 1]
+        assert parsed["relations"] == 1
 
 
 # --- Markdown shows it ----------------------------------------------------------------------------
@@ -216,10 +216,10 @@ def cells(text: str) -> list[list[str]]:
     rows: list[list[str]] = []
     html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     for row in re.findall(r"<tr>\n(.*?)</tr>", html, re.DOTALL):
-        found = re.findall(r"<td>(.*?)</td>\n", row)
-        assert not re.search(r"<(?!/?code>)", "".join(found)), row
-        if found:
-            rows.append([unescape(re.sub(r"</?code>", "", each)) for each in found])
+        contents = re.findall(r"<td>(.*?)</td>\n", row)
+        assert not re.search(r"<(?!/?code>)", "".join(contents)), row
+        if contents:
+            rows.append([unescape(re.sub(r"</?code>", "", cell)) for cell in contents])
     return rows
 
 
@@ -233,7 +233,7 @@ def test_table_shows_every_name_and_text_as_it_is(
 
 
 @given(names, names)
-def test_heading_and_meaning_are_text_and_nothing_else(name: str, comment: str) -> None:
+def test_heading_and_meaning_are_only_text(name: str, comment: str) -> None:
     text = page([Entity("x", "public", name, comment, (), (), (), ())])
     html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     after = html.partition("</code></pre>")[2]

@@ -1,4 +1,4 @@
-"""docs/schema.md: written with sql/, kept fresh by what keeps sql/ fresh, in people's own words."""
+"""docs/schema.md: written with sql/, checked with it, with the documentation of the models."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ metadata = sa.MetaData()
 sa.Table(
     "cities",
     metadata,
-    sa.Column("name", sa.Text(), doc="Said | written"),
-    sa.Column("note", sa.Text(), doc="What a model says"),
+    sa.Column("name", sa.Text(), doc="Spoken | written"),
+    sa.Column("note", sa.Text(), doc="From a model"),
     sa.PrimaryKeyConstraint("name", name="pk_cities"),
     info={"doc": "Places with <b>walls</b>."},
 )
@@ -50,29 +50,29 @@ def test_picture_is_written_with_sql(project: Project) -> None:
     assert "fresh" in project.done("sql")
 
 
-def test_without_the_setting_there_is_none(project: Project) -> None:
+def test_picture_is_not_written_without_the_setting(project: Project) -> None:
     project.lay_out(ONE).done("sql")
     assert not (project.root / "docs").exists()
 
 
-def test_history_of_nothing_is_drawn_too(project: Project) -> None:
+def test_picture_of_an_empty_history_has_no_tables(project: Project) -> None:
     with_picture(project.lay_out()).done("sql")
     assert "There are no tables." in picture(project).read_text("utf-8")
 
 
 @pytest.mark.parametrize("verb", [("sql", "--check"), ("check",)])
-def test_picture_that_was_edited_is_stale(verb: tuple[str, ...], drawn: Project) -> None:
+def test_edited_picture_is_stale(verb: tuple[str, ...], drawn: Project) -> None:
     text = picture(drawn).read_text("utf-8")
     picture(drawn).write_text(text.replace("cities", "towns"), "utf-8")
-    said = drawn.refused(*verb, code=1)
-    assert "stale     docs/schema.md" in said
-    assert "-## towns" in said
-    assert "Run `nox -s sql`" in said
+    error = drawn.refused(*verb, code=1)
+    assert "stale     docs/schema.md" in error
+    assert "-## towns" in error
+    assert "Run `nox -s sql`" in error
     drawn.done("sql")
     assert picture(drawn).read_text("utf-8") == text
 
 
-def test_what_is_fresh_is_told_without_reading_any_library(drawn: Project) -> None:
+def test_fresh_picture_is_checked_without_any_library(drawn: Project) -> None:
     code = """
 import sys
 from pybase.cli import main
@@ -82,7 +82,7 @@ assert not {"alembic", "sqlalchemy", "psycopg"} & set(sys.modules)
     assert drawn.python("-c", code).code == 0
 
 
-def test_picture_that_is_missing_is_named(drawn: Project) -> None:
+def test_missing_picture_is_named(drawn: Project) -> None:
     picture(drawn).unlink()
     assert "missing   docs/schema.md" in drawn.refused("sql", "--check", code=1)
     assert "docs/schema.md:1: error: not-fresh" in drawn.run("sql-lint").text
@@ -94,9 +94,9 @@ def test_new_revision_makes_it_stale(drawn: Project) -> None:
     assert "stale     docs/schema.md" in drawn.refused("sql", "--check", code=1)
 
 
-def test_other_words_in_a_model_make_it_stale(project: Project) -> None:
+def test_changed_documentation_of_a_model_makes_it_stale(project: Project) -> None:
     with_picture(project.lay_out(*LINE, models=WITH_MEANING)).done("sql")
-    project.write("models.py", WITH_MEANING.replace("What a model says", "Anything"))
+    project.write("models.py", WITH_MEANING.replace("From a model", "Anything"))
     assert "stale     docs/schema.md" in project.refused("sql", "--check", code=1)
     project.done("sql")
     assert "| Anything |" in picture(project).read_text("utf-8")
@@ -105,11 +105,11 @@ def test_other_words_in_a_model_make_it_stale(project: Project) -> None:
 def test_makemigration_writes_it_with_the_revision(project: Project) -> None:
     with_picture(project.lay_out(ONE, TWO, models=WITH_MEANING)).done("sql")
     assert "docs/schema.md" in project.done("makemigration", "add note")
-    assert "| `note` | `text` | yes |  | What a model says |" in picture(project).read_text("utf-8")
+    assert "| `note` | `text` | yes |  | From a model |" in picture(project).read_text("utf-8")
     project.done("sql", "--check")
 
 
-def test_meaning_comes_from_the_model_unless_the_database_says_it(project: Project) -> None:
+def test_meaning_comes_from_the_model_unless_the_database_has_a_comment(project: Project) -> None:
     comment = Revision(
         "dddddddddddd",
         THREE.id,
@@ -119,5 +119,5 @@ def test_meaning_comes_from_the_model_unless_the_database_says_it(project: Proje
     with_picture(project.lay_out(*LINE, comment, models=WITH_MEANING)).done("sql")
     text = picture(project).read_text("utf-8")
     assert "## cities\n\nPlaces with &#60;b>walls&#60;/b>.\n".replace("b>", "b&#62;") in text
-    assert "| `name` | `text` | no |  | Said &#124; written |" in text
+    assert "| `name` | `text` | no |  | Spoken &#124; written |" in text
     assert "| `note` | `text` | yes |  | What all read |" in text

@@ -1,4 +1,4 @@
-"""The page of review in a real browser: it works in both themes and on a phone, and asks nobody."""
+"""The page of review in a browser: both themes, a narrow window, no request to another address."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ LINE = (
             THREE.id if number == 1 else f"{number - 1:012x}",
             f"op.execute('COMMENT ON TABLE cities IS $$word{number}$$')",
             "op.execute('COMMENT ON TABLE cities IS NULL')",
-            f"Say word {number}.",
+            f"Write word {number}.",
         )
         for number in range(1, 6)
     ),
@@ -37,20 +37,20 @@ LINE = (
 
 
 class Opened:
-    """A page in a browser, with all that it said and asked for."""
+    """A page in a browser, with its messages and requests."""
 
     def __init__(self, page: Page, path: Path) -> None:
         self.page = page
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.messages: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
         page.on("dialog", self._dialog)
-        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("request", lambda request: self.requests.append(request.url))
         page.goto(path.as_uri())
 
     def _dialog(self, dialog: Dialog) -> None:
-        self.said.append(dialog.message)
+        self.messages.append(dialog.message)
         dialog.dismiss()
 
     def shown(self) -> list[str]:
@@ -94,23 +94,23 @@ def opened(browser: Browser, page_file: Path) -> Iterator[Opened]:
         yield Opened(page, page_file)
 
 
-def test_page_opens_without_an_error_and_asks_nobody(opened: Opened) -> None:
-    expect(opened.page.locator(".verdict")).to_contain_text(f"{len(LINE)} revisions: ")
+def test_page_opens_without_an_error_or_a_request(opened: Opened) -> None:
+    expect(opened.page.locator(".headline")).to_contain_text(f"{len(LINE)} revisions: ")
     opened.page.click("#unfold")
-    assert opened.said == []
-    assert opened.asked == [opened.page.url]
+    assert opened.messages == []
+    assert opened.requests == [opened.page.url]
 
 
-def test_search_leaves_what_has_every_word(opened: Opened) -> None:
-    assert opened.shown() == [each.id for each in LINE]
+def test_search_finds_revisions_with_every_word(opened: Opened) -> None:
+    assert opened.shown() == [revision.id for revision in LINE]
     opened.page.fill("#search", "comment $$WORD3$$")
     assert opened.shown() == ["000000000003"]
-    expect(opened.page.locator("#found")).to_have_text(f"1 of {len(LINE)}")
+    expect(opened.page.locator("#matches")).to_have_text(f"1 of {len(LINE)}")
     opened.page.fill("#search", "no such word")
     assert opened.shown() == []
     opened.page.fill("#search", "")
-    assert opened.shown() == [each.id for each in LINE]
-    expect(opened.page.locator("#found")).to_have_text("")
+    assert opened.shown() == [revision.id for revision in LINE]
+    expect(opened.page.locator("#matches")).to_have_text("")
 
 
 def test_revisions_are_folded_and_unfolded(opened: Opened) -> None:
@@ -118,15 +118,15 @@ def test_revisions_are_folded_and_unfolded(opened: Opened) -> None:
     opened.page.locator(f"[id='{TWO.id}'] summary").click()
     assert opened.unfolded() == [TWO.id]
     opened.page.click("#unfold")
-    assert opened.unfolded() == [each.id for each in LINE]
+    assert opened.unfolded() == [revision.id for revision in LINE]
     opened.page.click("#fold")
     assert opened.unfolded() == []
 
 
-def test_revision_in_the_history_leads_to_its_card(opened: Opened) -> None:
+def test_revision_in_the_history_leads_to_its_section(opened: Opened) -> None:
     opened.page.click(f"svg a[href='#{THREE.id}']")
     assert opened.unfolded() == [THREE.id]
-    expect(opened.page.locator(f"[id='{THREE.id}'] .ways")).to_be_in_viewport()
+    expect(opened.page.locator(f"[id='{THREE.id}'] .directions")).to_be_in_viewport()
 
 
 def test_applied_revisions_are_filled_in_the_history(opened: Opened) -> None:
@@ -155,14 +155,14 @@ def test_print_shows_all_and_no_buttons(opened: Opened) -> None:
     opened.page.emulate_media(media="print")
     expect(opened.page.locator("#unfold")).to_be_hidden()
     opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert opened.unfolded() == [each.id for each in LINE]
+    assert opened.unfolded() == [revision.id for revision in LINE]
 
 
 def test_table_in_the_diagram_has_its_columns(opened: Opened) -> None:
     expect(opened.page.locator("svg g", has_text="cities")).to_contain_text("note text")
 
 
-def test_nothing_that_people_wrote_runs(browser: Browser, project: Project) -> None:
+def test_text_that_people_wrote_does_not_run(browser: Browser, project: Project) -> None:
     project.lay_out(ONE, TWO, HOSTILE).write_sql()
     project.done("review")
     with browser.new_page() as page:
@@ -170,8 +170,8 @@ def test_nothing_that_people_wrote_runs(browser: Browser, project: Project) -> N
         page.click("#unfold")
         page.fill("#search", "<script>")
         assert opened.shown() == [HOSTILE.id]
-        assert opened.said == []
-        assert opened.asked == [page.url]
+        assert opened.messages == []
+        assert opened.requests == [page.url]
 
 
 def test_revision_with_a_strange_id_has_a_link_that_leads_to_it(
@@ -187,4 +187,4 @@ def test_revision_with_a_strange_id_has_a_link_that_leads_to_it(
         assert opened.unfolded() == [strange.id]
         page.reload()
         assert opened.unfolded() == [ONE.id, TWO.id, strange.id]
-        assert opened.said == []
+        assert opened.messages == []

@@ -1,5 +1,11 @@
-"""What a reviewer is shown of a history: one page, or one comment of a pull request.
+"""Review of a history: one page, or one comment of a pull request.
 
-It shows what the rehearsal, the committed SQL and the catalog already tell, and computes nothing
-about a revision. It writes no file but the page, and changes no database.
+It shows records, the committed SQL and the state of a database, and analyses no revision itself.
+It writes no file, and changes no database.
 """
+
+from pybase.migrate.review._markdown import as_markdown
+from pybase.migrate.review._page import as_html
+from pybase.migrate.review._review import Review, gather
+
+__all__ = ["Review", "as_html", "as_markdown", "gather"]

@@ -1,9 +1,9 @@
-"""The history as a drawing: a row a revision, its parents above, branches side by side."""
+"""Drawing of the history: a row a revision, its parents above it, branches next to each other."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from pybase.migrate.review._revision_summary import Card
+from pybase.migrate.record import Record
 
 ROW, LANE, EDGE = 30, 20, 16
 """Pixels: between rows, between lanes, and from the edge of the drawing to the first of each."""
@@ -11,9 +11,9 @@ ROW, LANE, EDGE = 30, 20, 16
 
 @dataclass(frozen=True)
 class Node:
-    """A revision and its place. One that is not `is_shown` is only there to be followed."""
+    """A revision and its place; without `is_shown` it is only drawn as a parent."""
 
-    card: Card
+    record: Record
     x: float
     y: float
     is_shown: bool
@@ -29,52 +29,48 @@ class Graph:
     height: float
 
 
-def draw(cards: Sequence[Card], shown: Collection[str]) -> Graph:
-    """Draw the revisions in `shown`, and the parents that these have elsewhere."""
-    outer = {parent for card in cards if card.revision in shown for parent in card.parents}
-    rows = [card for card in cards if card.revision in shown or card.revision in outer]
+def draw_graph(history: Sequence[Record], shown: Collection[str]) -> Graph:
+    """Draw the revisions in `shown`, and their parents that are not among them."""
     edges = [
-        (parent, card.revision)
-        for card in rows
-        if card.revision in shown
-        for parent in card.parents
+        (parent, record.revision.id)
+        for record in history
+        if record.revision.id in shown
+        for parent in record.revision.parents
     ]
-    place = _places([card.revision for card in rows], edges)
-    nodes = tuple(Node(card, *place[card.revision], card.revision in shown) for card in rows)
-    lines = tuple(_line(place, parent, child, edges) for parent, child in edges)
+    drawn = {*shown, *(parent for parent, _ in edges)}
+    rows = [record for record in history if record.revision.id in drawn]
+    places = _places([record.revision.id for record in rows], edges)
+    nodes = tuple(Node(r, *places[r.revision.id], r.revision.id in shown) for r in rows)
+    merges = {r.revision.id for r in rows if len(r.revision.parents) > 1}
+    lines = tuple(_line(places[a], places[b], is_merge=b in merges) for a, b in edges)
     lanes = max((node.x for node in nodes), default=0) + EDGE
     return Graph(nodes, lines, lanes, ROW * max(len(nodes) - 1, 0) + 2 * EDGE)
 
 
 def _places(
-    rows: Sequence[str], edges: Iterable[tuple[str, str]]
+    rows: Sequence[str], edges: Collection[tuple[str, str]]
 ) -> Mapping[str, tuple[float, float]]:
-    """Give each revision a row of its own, and a lane that crosses as few lines as can be."""
-    import igraph
+    """Give each revision a row of its own, and a lane so that few lines cross."""
+    import igraph  # 0.1 s, for this verb only
 
-    number = {revision: row for row, revision in enumerate(rows)}
-    graph = igraph.Graph(
-        n=len(rows), edges=[(number[a], number[b]) for a, b in edges], directed=True
-    )
-    layout = graph.layout_sugiyama(layers=list(range(len(rows)))) if rows else []
-    left = min((x for x, _ in layout), default=0)
+    if not rows:
+        return {}
+    numbers = {revision: row for row, revision in enumerate(rows)}
+    pairs = [(numbers[parent], numbers[child]) for parent, child in edges]
+    graph = igraph.Graph(n=len(rows), edges=pairs, directed=True)
+    layout = graph.layout_sugiyama(layers=list(range(len(rows))))
+    left = min(x for x, _ in layout)
     return {
         revision: (EDGE + (layout[row][0] - left) * LANE, EDGE + row * ROW)
-        for revision, row in number.items()
+        for revision, row in numbers.items()
     }
 
 
-def _line(
-    place: Mapping[str, tuple[float, float]],
-    parent: str,
-    child: str,
-    edges: Collection[tuple[str, str]],
-) -> str:
+def _line(start: tuple[float, float], end: tuple[float, float], *, is_merge: bool) -> str:
     """Return the path from a parent to a child: a fork turns at once, a merge turns at the end."""
-    (x, y), (to_x, to_y) = place[parent], place[child]
+    (x, y), (to_x, to_y) = start, end
     if x == to_x:
         return f"M{x:g} {y:g}V{to_y:g}"
-    is_merge = sum(1 for _, each in edges if each == child) > 1
     if is_merge:
         turn = to_y - ROW
         return f"M{x:g} {y:g}V{turn:g}C{x:g} {to_y:g} {to_x:g} {turn:g} {to_x:g} {to_y:g}"

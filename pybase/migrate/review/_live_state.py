@@ -1,92 +1,104 @@
-"""What a live database adds to a review: what is applied, how large tables are, what is to come.
+"""State of a database, for a review: what is applied, estimates of what is pending, table sizes.
 
-It only reads. A database that is not named rightly, does not answer, may not be read or is ahead
-of this checkout is said to, and no more.
+It only reads, and starts no server. A problem with the database is reported as a sentence.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
 
 from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.core.settings import Settings
-from pybase.migrate.database import _connect as target
-from pybase.migrate.database import _ledger as ledger
-from pybase.migrate.database import _table_sizes as live
-from pybase.migrate.database._table_sizes import Live
-from pybase.migrate.deploy import _apply as apply
-from pybase.migrate.deploy import _plan as plan
-from pybase.migrate.deploy._plan import Meeting, Step
-from pybase.migrate.review._revision_summary import Card, ancestors
-from pybase.migrate.sqlfiles import _headers as headers
-from pybase.migrate.sqlfiles._build import Read
+from pybase.migrate.catalog._entities import Entity
+from pybase.migrate.database import (
+    Ledger,
+    TableSize,
+    connect,
+    find_database,
+    first_line,
+    is_at_hand,
+    measure,
+    read_heads,
+    require_known,
+)
+from pybase.migrate.deploy import Estimate, PlannedStep, Step, estimate
+from pybase.migrate.record import Direction, Record, VersionTable, ancestors
+from pybase.migrate.sql import QualifiedName
 
-NO_DATABASE = "No database answers: what is applied, and sizes, are not known."
+NO_DATABASE = "No database answers: what is applied, and sizes, are unknown."
 
 
 @dataclass(frozen=True)
-class Now:
-    """A database as it is; without a `name` none is at hand.
+class LiveState:
+    """A database at the time of the review; without a `name` none is known, because of `problem`.
 
-    `applied` are all revisions that led to where it is, `marks` when and by whom, as far as its
-    ledger says; `steps` the plan of those among the shown that are pending, `sizes` by the label
-    of a table.
+    `applied_at` has the time and the role of each applied revision that the ledger knows, `steps`
+    the plan of those pending revisions that are shown, `sizes` the tables by their identity.
     """
 
     name: str = ""
+    problem: str = ""
     applied: frozenset[str] = frozenset()
-    marks: Mapping[str, str] = field(default_factory=dict)
-    steps: Mapping[str, Step] = field(default_factory=dict)
-    sizes: Mapping[str, Live] = field(default_factory=dict)
+    applied_at: Mapping[str, str] = field(default_factory=dict)
+    steps: Mapping[str, PlannedStep] = field(default_factory=dict)
+    sizes: Mapping[str, TableSize] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
         """About how long all that is pending takes."""
         return sum(step.seconds or 0 for step in self.steps.values())
 
-    def meeting(self, revision: str, relation: str) -> Meeting | None:
-        """Return what the plan says of one table in a pending revision."""
+    def estimates(self, revision: str) -> dict[QualifiedName, Estimate]:
+        """Return the estimates of a pending revision by table."""
         step = self.steps.get(revision)
-        found = (each for each in step.meetings if each.table.relation == relation) if step else ()
-        return next(iter(found), None)
+        return {each.effect.table: each for each in step.estimates} if step else {}
 
 
-def look(settings: Settings, read: Read, shown: Sequence[Card]) -> tuple[Now, str]:
-    """Return the database at hand, and in one sentence why there is none where that is so."""
+def read_state(
+    settings: Settings,
+    history: Sequence[Record],
+    shown: Sequence[Record],
+    entities: Sequence[Entity],
+) -> LiveState:
+    """Return the state of the configured database, or why it is unknown."""
     try:
-        if not target.is_at_hand(settings):
-            return Now(), NO_DATABASE
-        return _look(settings, read, shown), ""
+        if not is_at_hand(settings):
+            return LiveState(problem=NO_DATABASE)
+        return _read_state(settings, history, shown, entities)
     except CheckFailedError as error:  # it is ahead of this checkout
-        return Now(), error.problem
+        return LiveState(problem=error.problem)
     except (PybaseError, psycopg.Error) as error:
-        said = error.problem if isinstance(error, PybaseError) else str(error).splitlines()[0]
-        return Now(), f"The database cannot be read: {said}"
+        reason = error.problem if isinstance(error, PybaseError) else first_line(error)
+        return LiveState(problem=f"The database cannot be read: {reason}")
 
 
-def _look(settings: Settings, read: Read, shown: Sequence[Card]) -> Now:
-    database = target.find(settings)
-    with target.connect(database, autocommit=True) as connection:
-        at = apply.version(connection, read.version_table)
-        target.require_known(at, {card.revision for card in read.cards})
-        applied = ancestors(read.cards, at)
-        pending = [card for card in shown if card.revision not in applied]
-        table = ledger.beside(read.version_table)
-        entries = ledger.entries(lambda query: connection.execute(query.encode()), table)
-        steps = plan.make(
-            connection, [headers.parse(read.files[card.upgrade.file]) for card in pending]
-        )
-        sizes = live.measure(connection, _labels(read, shown))
-    return Now(
-        "the embedded PostgreSQL" if database.is_embedded else database.name,
-        frozenset(applied),
-        {each.revision: str(each) for each in entries.values() if each.direction == "upgrade"},
-        {step.header.revision: step for step in steps},
-        sizes,
+def _read_state(
+    settings: Settings,
+    history: Sequence[Record],
+    shown: Sequence[Record],
+    entities: Sequence[Entity],
+) -> LiveState:
+    graph = {record.revision.id: record.revision.parents for record in history}
+    version_table = history[-1].version_table if history else VersionTable()
+    tables = {entity.identity: QualifiedName(entity.schema, entity.name) for entity in entities}
+    database = find_database(settings)
+    with connect(database, autocommit=True) as connection:
+        heads = read_heads(connection, version_table)
+        require_known(heads, graph)
+        applied = ancestors(graph, heads)
+        entries = Ledger(version_table).entries(lambda query: connection.execute(query.encode()))
+        pending = [record for record in shown if record.revision.id not in applied]
+        steps = estimate(connection, [Step(record, Direction.UPGRADE) for record in pending])
+        sizes = measure(connection, tables.values())
+    return LiveState(
+        name="the embedded PostgreSQL" if database.is_embedded else database.name,
+        applied=frozenset(applied),
+        applied_at={
+            entry.revision: str(entry)
+            for entry in entries.values()
+            if entry.direction == Direction.UPGRADE.value
+        },
+        steps={step.step.revision.id: step for step in steps},
+        sizes={identity: sizes[name][0] for identity, name in tables.items() if name in sizes},
     )
-
-
-def _labels(read: Read, shown: Sequence[Card]) -> Collection[str]:
-    touched = {each.relation for card in shown for each in card.upgrade.report.touches}
-    return touched | {entity.label for entity in read.entities}

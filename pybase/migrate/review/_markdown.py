@@ -1,24 +1,22 @@
-"""The review as Markdown that a comment of a pull request holds, as GitHub and GitLab read it.
+"""Review as Markdown for a comment of a pull request, on GitHub and GitLab.
 
-The verdict comes first, then what matters, then SQL. What people wrote is text: it becomes no
-markup, no HTML and no mention of anybody.
+The headline comes first, then effects and hazards, then SQL. What people wrote is text: it becomes
+no markup, no HTML and no mention.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import chain
 
 from pybase.core.humanize import counted, duration
-from pybase.migrate.deploy._plan import Meeting, as_it_is_now
+from pybase.migrate.record import Direction, Effects
 from pybase.migrate.review._live_state import NO_DATABASE
 from pybase.migrate.review._review import Review
-from pybase.migrate.review._revision_summary import Card, Way
-from pybase.migrate.review._severity import names, told, unseen, verdict, wait, worst
-from pybase.migrate.sql._lock_modes import LOCKS
-from pybase.migrate.sqlfiles._header import one_line, what_is_done
-from pybase.migrate.sqlfiles._lint import Line
+from pybase.migrate.review._revision_summary import RevisionSummary
+from pybase.migrate.review._severity import direction_line, names, severity, unknown, worst
+from pybase.migrate.sqlfiles import LintFinding, what_is_done
+from pybase.migrate.sqlfiles.markdown import code, plain
 
 MOST_CHARACTERS = 60_000
 """GitHub refuses a comment of more than 65,536 characters."""
@@ -27,7 +25,7 @@ _OPEN_LINES, _OPEN_REVISIONS = 25, 5
 """Statements of up to so many lines are not folded, unless there are more revisions than that."""
 
 _LONGEST_TITLE = 120
-"""Characters: a heading is no place for more, and the overview has many."""
+"""Characters: the overview has many titles, and a comment little room."""
 
 _ROWS = 50
 """The most revisions in the table at the top: those with hazards, and those that block most."""
@@ -35,117 +33,138 @@ _ROWS = 50
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of the comment, and what stands in its place when there is no room for it."""
+    """A piece of the comment, and what replaces it when there is no room for it."""
 
     text: str
     pointer: str | None = None
 
 
-def render(review: Review) -> str:
+def as_markdown(review: Review) -> str:
     """Return the comment, of less than MOST_CHARACTERS characters."""
-    head = f"**{text(verdict(review.cards))}**\n\n{text(review.said)}. {_now(review)}".rstrip()
-    sections = [[Part(f"{head}\n\n"), Part(_overview(review.cards))]]
-    is_folded = len(review.cards) > _OPEN_REVISIONS
-    sections += [list(_section(review, card, is_folded=is_folded)) for card in review.cards]
+    head = f"**{text(review.headline)}**\n\n{text(review.scope)}. {_live(review)}".rstrip()
+    sections = [[Part(f"{head}\n\n"), Part(_overview(review.shown))]]
+    sections += [list(_section(review, summary)) for summary in review.shown]
     return _fitted(sections)
 
 
-def _now(review: Review) -> str:
-    """Tell what the database at hand has to do, or why it is not known; CI has none, as a rule."""
-    if not review.now.name:
-        return "" if review.why_not == NO_DATABASE else text(review.why_not)
-    pending = sum(card.revision not in review.now.applied for card in review.cards)
-    said = f"{pending} of these are pending in the database at hand"
-    if review.now.seconds >= 1:
-        said += f"; what depends on the size of tables takes about {duration(review.now.seconds)}"
-    return f"{said}."
+def text(written: str) -> str:
+    """Return what people wrote, in one line, as text that mentions no user."""
+    # GitHub decodes references before it looks for mentions
+    return plain(written).replace("&#64;", "@\N{ZERO WIDTH SPACE}")
 
 
-def _overview(cards: Sequence[Card]) -> str:
-    if len(cards) < 2:
+def _live(review: Review) -> str:
+    """Return what is pending in the database, or why it is unknown; CI usually has none."""
+    live = review.live
+    if not live.name:
+        return "" if live.problem == NO_DATABASE else text(live.problem)
+    pending = sum(summary.revision.id not in live.applied for summary in review.shown)
+    pending_text = f"{pending} of these are pending in the configured database"
+    if live.seconds >= 1:
+        pending_text += f"; what depends on sizes takes about {duration(live.seconds)}"
+    return f"{pending_text}."
+
+
+def _overview(shown: Sequence[RevisionSummary]) -> str:
+    if len(shown) < 2:
         return ""
-    most = sorted(cards, key=lambda card: (len(card.hazards), worst(card)), reverse=True)[:_ROWS]
-    shown = {card.revision for card in most}
-    left_out = len(cards) - len(shown)
+
+    def importance(summary: RevisionSummary) -> tuple[object, ...]:
+        return len(summary.hazards), worst(summary.record)
+
+    most = {each.revision.id for each in sorted(shown, key=importance, reverse=True)[:_ROWS]}
+    left_out = len(shown) - len(most)
     more = f"\nand {counted(left_out, 'revision')} that do less.\n" if left_out else ""
     rows = [
         (
-            f"{_title(card)} {code(card.revision)}",
-            worst(card).words,
-            names([code(each.relation) for each in card.upgrade.report.touches]),
-            names(sorted({code(line.code) for line in card.hazards})),
+            f"{_title(summary)} {code(summary.revision.id)}",
+            worst(summary.record).words,
+            names([code(effect.table.label) for effect in summary.upgrade.tables]),
+            names(sorted({code(finding.code) for finding in summary.hazards})),
         )
-        for card in cards
-        if card.revision in shown
+        for summary in shown
+        if summary.revision.id in most
     ]
-    return _table(("revision", "others", "tables", "hazards"), rows) + more
+    return _table(("revision", "other sessions", "tables", "hazards"), rows) + more
 
 
-def _section(review: Review, card: Card, *, is_folded: bool) -> Iterator[Part]:
-    yield Part(f"\n### {_title(card)}\n\n{code(card.revision)} in {code(card.path)}\n")
-    if card.why:
-        why = "".join(f"\n{text(each)}\n" for each in card.why.split("\n\n"))
-        yield Part(why, _pointer("Why", card.why, code(card.path)))
-    now = review.now.steps.get(card.revision)
-    yield Part(_effects(card.upgrade, now.meetings if now else ()))
-    yield Part("".join(map(_hazard, card.hazards)))
-    for change in card.schema:
+def _section(review: Review, summary: RevisionSummary) -> Iterator[Part]:
+    revision = summary.revision
+    yield Part(f"\n### {_title(summary)}\n\n{code(revision.id)} in {code(revision.path)}\n")
+    if revision.description:
+        paragraphs = revision.description.split("\n\n")
+        pointer = _pointer("Description", revision.description, code(revision.path))
+        yield Part("".join(f"\n{text(paragraph)}\n" for paragraph in paragraphs), pointer)
+    yield Part(_effects(review, summary))
+    yield Part("".join(map(_hazard, summary.hazards)))
+    for change in summary.record.report.schema:
         name, file = f"Schema of {change.name}", f"schema/{change.name}.sql"
-        where = _in_sql(file if file in review.files else "schema/")
-        yield _folded(name, _fenced(change.diff, "diff"), _pointer(name, change.diff, where))
-    yield _way(review, card.upgrade, f"Upgrade: {card.upgrade.shape}", is_folded=is_folded)
-    yield _way(review, card.downgrade, f"Downgrade: {told(card.downgrade)}", is_folded=True)
+        pointer = _pointer(name, change.diff, _in_sql(file if file in review.files else "schema/"))
+        yield _folded(name, _fenced(change.diff, "diff"), pointer)
+    for direction in Direction:
+        yield _direction(summary, direction, is_folded=len(review.shown) > _OPEN_REVISIONS)
 
 
-def _title(card: Card) -> str:
-    cut = card.title[: _LONGEST_TITLE - 1].rstrip() + "…"
-    return text(card.title if len(card.title) <= _LONGEST_TITLE else cut)
+def _title(summary: RevisionSummary) -> str:
+    title = summary.revision.title
+    if len(title) > _LONGEST_TITLE:
+        title = title[: _LONGEST_TITLE - 1].rstrip() + "…"
+    return text(title)
 
 
-def _way(review: Review, way: Way, title: str, *, is_folded: bool) -> Part:
-    sql = review.statements(way).rstrip()
-    pointer = _pointer(title, sql, _in_sql(way.file))
-    if is_folded or sql.count("\n") >= _OPEN_LINES:
+def _direction(summary: RevisionSummary, direction: Direction, *, is_folded: bool) -> Part:
+    sql = summary.sql(direction)
+    if direction.is_upgrade:
+        title = f"Upgrade: {summary.script(direction).shape}"
+    else:
+        title = f"Downgrade: {direction_line(summary.record, direction)}"
+    pointer = _pointer(title, sql, _in_sql(summary.path(direction)))
+    if is_folded or not direction.is_upgrade or sql.count("\n") >= _OPEN_LINES:
         return _folded(title, _fenced(sql, "sql"), pointer)
     return Part(f"\n{text(title)}\n\n{_fenced(sql, 'sql')}", pointer)
 
 
-def _effects(way: Way, meetings: Iterable[Meeting]) -> str:
-    """Tell what was seen of an upgrade, with the sizes that it meets where it is pending."""
-    sizes = {each.table.relation: ", ".join(as_it_is_now(each)) for each in meetings}
-    has_sizes = any(sizes.values())
+def _effects(review: Review, summary: RevisionSummary) -> str:
+    """Return the effects of an upgrade, with the sizes of its tables where it is pending."""
+    effects = summary.upgrade
+    estimates = review.live.estimates(summary.revision.id)
+    sizes = {table: ", ".join(estimate.words) for table, estimate in estimates.items()}
+    with_sizes = any(sizes.values())
+    head = ["table", "other sessions", "lock", "effect", *(["size"] if with_sizes else ())]
     rows = [
         (
-            code(each.relation),
-            wait(each).words,
-            LOCKS[each.lock][0],
-            ", ".join(what_is_done(each)),
-            *([sizes.get(each.relation, "")] if has_sizes else ()),
+            code(effect.table.label),
+            severity(effect).words,
+            effect.lock,
+            ", ".join(what_is_done(effect)),
+            *([sizes.get(effect.table, "")] if with_sizes else ()),
         )
-        for each in way.report.touches
+        for effect in effects.tables
     ]
-    head = ("table", "others", "lock", "does", *(["now"] if has_sizes else ()))
-    said = f"\n{_table(head, rows)}" if rows else ""
-    if unseen(way):
-        said += f"\n{unseen(way)}\n"
-    if way.report.losses:
-        said += f"\n**Destroys** {', '.join(map(code, way.report.losses))}.\n"
-    if way.report.unfilled:
-        unfilled = ", ".join(map(code, way.report.unfilled))
-        said += f"\nNo sample rows could be made for {unfilled}: effects on rows were not seen.\n"
-    return said
+    parts = [_table(head, rows)] if rows else []
+    parts += [f"{reason}\n" for reason in (unknown(summary.record, Direction.UPGRADE),) if reason]
+    return "".join(f"\n{part}" for part in (*parts, *_notes(effects)))
 
 
-def _hazard(line: Line) -> str:
-    where = f" on {code(line.relation)}" if line.relation else ""
-    outcome = f"Safely: {line.fix}" if line.accepted is None else f"Accepted: {text(line.accepted)}"
-    said = f"**{line.code}**{where} ({line.direction}): {text(line.message)}"
-    return f"\n> {said}\n>\n> {outcome}\n"
+def _notes(effects: Effects) -> Iterator[str]:
+    if effects.losses:
+        yield f"**Destroys** {', '.join(code(loss.label) for loss in effects.losses)}.\n"
+    if effects.unfilled:
+        tables = ", ".join(code(table.label) for table in effects.unfilled)
+        yield f"No sample rows could be made for {tables}: effects on rows are unknown.\n"
 
 
-def _pointer(name: str, content: str, where: str) -> str:
+def _hazard(finding: LintFinding) -> str:
+    place = f" on {code(finding.relation)}" if finding.relation else ""
+    accepted = finding.accepted
+    advice = f"Safely: {finding.fix}" if accepted is None else f"Accepted: {text(accepted)}"
+    sentence = f"**{finding.code}**{place} ({finding.direction}): {text(finding.message)}"
+    return f"\n> {sentence}\n>\n> {advice}\n"
+
+
+def _pointer(name: str, content: str, place: str) -> str:
     lines = counted(content.count("\n") + 1, "line")
-    return f"\n{text(name)}: {lines}, too long for here; see {where}.\n"
+    return f"\n{text(name)}: {lines}, too long for here; see {place}.\n"
 
 
 def _in_sql(path: str) -> str:
@@ -153,8 +172,8 @@ def _in_sql(path: str) -> str:
 
 
 def _folded(summary: str, content: str, pointer: str) -> Part:
-    title = _unmentioned(escape(one_line(summary)))
-    return Part(f"\n<details><summary>{title}</summary>\n\n{content}\n</details>\n", pointer)
+    title = f"<details><summary>{text(summary)}</summary>"
+    return Part(f"\n{title}\n\n{content}\n</details>\n", pointer)
 
 
 def _fenced(content: str, language: str) -> str:
@@ -164,36 +183,11 @@ def _fenced(content: str, language: str) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    cells = ((cell.replace("|", "\\|") for cell in line) for line in lines)
-    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
-
-
-def text(written: str) -> str:
-    """Return what people wrote, in one line, so that it is read as it stands."""
-    line = _MARKUP.sub(r"\\\g<0>", one_line(written))
-    line = re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", line)  # a list, or a line under a heading
-    return _unmentioned(line)
-
-
-def _unmentioned(line: str) -> str:
-    """Return a line that calls nobody by name."""
-    return line.replace("@", "@\N{ZERO WIDTH SPACE}")
-
-
-_MARKUP = re.compile(r"[\\`*\[\]<>&~#$]|(?<!\w)_|_(?!\w)")
-
-
-def code(written: str) -> str:
-    """Return what people wrote as code in a line."""
-    content = one_line(written)
-    fence = "`" * (max(map(len, re.findall("`+", content)), default=0) + 1)
-    pad = " " if content[:1] == "`" or content[-1:] == "`" else ""
-    return f"{fence}{pad}{content}{pad}{fence}"
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, ["---"] * len(head), *rows))
 
 
 def _fitted(sections: Sequence[Sequence[Part]]) -> str:
-    """Return all of it, or as much as there is room for: the longest parts go first."""
+    """Return all of it, or as much as there is room for: the longest parts are cut first."""
     kept = [list(section) for section in sections]
     length = sum(len(part.text) for part in chain(*kept))
     places = [(i, j) for i, section in enumerate(kept) for j in range(len(section))]

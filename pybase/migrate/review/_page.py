@@ -1,7 +1,7 @@
-"""The review as one HTML file that needs nothing else: no network, no other file.
+"""Review as one HTML file that loads nothing from elsewhere.
 
-All that people wrote is escaped by the template's autoescaping, and the page's own policy lets run
-only the script and the style that stand in it.
+The template escapes all that people wrote, and the page's policy allows only its own script and
+style.
 """
 
 import base64
@@ -18,57 +18,43 @@ from pygments.lexers.sql import PostgresLexer
 from pygments.token import Comment, Keyword, Name, Number, String, is_token_subtype
 
 from pybase.core.humanize import counted, duration, size
-from pybase.migrate.database import _table_sizes as live
-from pybase.migrate.deploy._plan import as_it_is_now
-from pybase.migrate.review import _diagram as diagram
-from pybase.migrate.review import _graph as graph
+from pybase.migrate.record import Direction
+from pybase.migrate.review._diagram import draw_diagram
+from pybase.migrate.review._graph import draw_graph
 from pybase.migrate.review._review import Review
-from pybase.migrate.review._revision_summary import Card
-from pybase.migrate.review._severity import unseen, verdict, wait, worst
-from pybase.migrate.sql._lock_modes import LOCKS
-from pybase.migrate.sqlfiles._header import what_is_done
+from pybase.migrate.review._severity import severity, unknown, worst
+from pybase.migrate.sqlfiles import what_is_done
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(review: Review) -> str:
+def as_html(review: Review) -> str:
     """Return the page."""
-    shown = {card.revision for card in review.cards}
     css, js = (
         Markup((_TEMPLATES / name).read_text("utf-8"))  # noqa: S704 - ours
         for name in ("page.css", "page.js")
     )
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            vars(review),
-            statements=review.statements,
-            verdict=verdict(review.cards),
-            total=len(review.all_cards),
-            graph=graph.draw(review.all_cards, shown),
-            diagram=diagram.draw(review.entities, _changed(review)),
-            css=css,
-            js=js,
-        )
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )
+    environment.globals |= _GLOBALS
+    return environment.get_template("page.html.j2").render(
+        review=review,
+        live=review.live,
+        graph=draw_graph(review.history, {summary.revision.id for summary in review.shown}),
+        diagram=draw_diagram(review.entities, _changed(review)),
+        css=css,
+        js=js,
     )
 
 
 def _changed(review: Review) -> dict[str, set[str]]:
-    """Return the columns that are new or altered, by table; none in a whole history."""
-    found: dict[str, set[str]] = {}
-    cards = review.cards if len(review.cards) < len(review.all_cards) else ()
-    for change in (change for card in cards for change in card.schema):
-        found.setdefault(change.name, set()).update(change.columns)
-    return found
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
-    )
-    environment.globals |= _WORDS
-    return environment
+    """Return the columns that are new or altered, by table; none for a complete history."""
+    columns: dict[str, set[str]] = {}
+    summaries = review.shown if len(review.shown) < len(review.history) else ()
+    for change in (change for summary in summaries for change in summary.record.report.schema):
+        columns.setdefault(change.name, set()).update(change.columns)
+    return columns
 
 
 def _highlighted(sql: str) -> Markup:
@@ -90,36 +76,23 @@ def _classed(sql: str) -> Iterator[tuple[str, str]]:
 
 
 _LEXER = PostgresLexer(stripnl=False)
-_CLASSES = (
-    (Comment, "c"),
-    (String, "s"),
-    (Number, "n"),
-    (Keyword, "k"),
-    (Name.Builtin, "k"),
-)
-
-
-def _open_hazards(card: Card) -> int:
-    return sum(line.accepted is None for line in card.hazards)
+_CLASSES = ((Comment, "c"), (String, "s"), (Number, "n"), (Keyword, "k"), (Name.Builtin, "k"))
 
 
 def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-_WORDS: dict[str, Any] = {
-    "as_it_is_now": as_it_is_now,
+_GLOBALS: dict[str, Any] = {
     "counted": counted,
     "digest": _digest,
+    "directions": tuple(Direction),
     "done": what_is_done,
     "duration": duration,
     "highlighted": _highlighted,
-    "locks": LOCKS,
-    "open_hazards": _open_hazards,
-    "rows_text": live.rows_text,
+    "severity": severity,
     "size": size,
-    "unseen": unseen,
-    "wait": wait,
+    "unknown": unknown,
     "worst": worst,
 }
 """What the template calls, by name."""

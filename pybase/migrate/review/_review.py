@@ -1,56 +1,53 @@
-"""Gather what a review shows: the chosen revisions, and what is known of them."""
+"""Data of a review: the chosen revisions, and what is known of them and of a database."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pybase.core.settings import Settings
+from pybase.migrate import sqlfiles
 from pybase.migrate.catalog._entities import Entity
-from pybase.migrate.review import _choose as choose
-from pybase.migrate.review import _live_state as now
-from pybase.migrate.review._live_state import Now
-from pybase.migrate.review._revision_summary import Card, Way
-from pybase.migrate.sqlfiles import _build as build
+from pybase.migrate.record import Record
+from pybase.migrate.review import _severity
+from pybase.migrate.review._live_state import LiveState, read_state
+from pybase.migrate.review._range import choose
+from pybase.migrate.review._revision_summary import RevisionSummary
 
 
 @dataclass(frozen=True)
 class Review:
-    """What is shown.
+    """What is shown of a history, all of which is in `history`.
 
-    `files` are those of `sql/` by path; `said` tells which revisions these are, `why_not` why
-    nothing is known of a database.
+    `scope` describes in half a sentence which revisions are shown; `files` are the paths in `sql/`.
     """
 
-    said: str
-    cards: tuple[Card, ...]
-    all_cards: tuple[Card, ...]
-    files: Mapping[str, str]
+    scope: str
+    shown: tuple[RevisionSummary, ...]
+    history: tuple[Record, ...]
+    files: Collection[str]
     entities: tuple[Entity, ...]
-    now: Now
-    why_not: str
+    live: LiveState
 
-    def statements(self, way: Way) -> str:
-        """Return the SQL of one direction, without the header that tells its effects."""
-        return _HEADER.sub("", self.files.get(way.file, ""))
-
-
-_HEADER = re.compile(r"\A(?:--.*\n)+\n?")
+    @property
+    def headline(self) -> str:
+        """What the revisions do to other users of the database, in one line."""
+        return _severity.headline(self.shown)
 
 
-def gather(settings: Settings, wanted: str | None) -> Review:
-    """Return what is known of the range `A:B`, or of what the branch adds.
+def gather(settings: Settings, rev_range: str | None) -> Review:
+    """Gather what is known of the range `A:B`, or without one of what the branch adds.
 
-    Raises UsageError for a range that is none, and as `build` where `sql/` is not fresh.
+    Raises UsageError for an invalid range, and as `sqlfiles.build` where `sql/` is not fresh.
     """
-    read = build.read(settings)
-    choice = choose.choose(settings, read.cards, wanted)
-    found, why_not = now.look(settings, read, choice.cards)
-    return Review(
-        choice.said,
-        choice.cards,
-        read.cards,
-        read.files,
-        read.entities,
-        found,
-        why_not,
+    reviewed = sqlfiles.review(settings)
+    records = reviewed.records
+    revisions = [record.revision for record in records]
+    ids, scope = choose(settings, revisions, rev_range)
+    stems = sqlfiles.stems(revisions)
+    shown = tuple(
+        RevisionSummary(record, stem, tuple(sqlfiles.hazard_findings(settings, record, stem)))
+        for record in records
+        for stem in (stems[record.revision.id],)
+        if record.revision.id in ids
     )
+    live = read_state(settings, records, [summary.record for summary in shown], reviewed.entities)
+    return Review(scope, shown, records, reviewed.files.keys(), reviewed.entities, live)

@@ -16,7 +16,13 @@ from pybase.migrate.sqlfiles._build import (
 )
 from pybase.migrate.sqlfiles._files import Stale, compare, sql_file, stems
 from pybase.migrate.sqlfiles._files import write as write_files
-from pybase.migrate.sqlfiles._header import NOT_REHEARSED, effect_words, hazard_words, what_is_done
+from pybase.migrate.sqlfiles._header import (
+    NOT_REHEARSED,
+    effect_words,
+    hazard_words,
+    header,
+    what_is_done,
+)
 from pybase.migrate.sqlfiles._lint import LintFinding, LintResult, hazard_findings, lint
 from pybase.migrate.sqlfiles._load import Committed, StaleError, load, revision_files
 from pybase.migrate.sqlfiles._manifest import has_manifest
@@ -39,6 +45,7 @@ __all__ = [
     "has_manifest",
     "hazard_findings",
     "hazard_words",
+    "header",
     "lint",
     "load",
     "review",

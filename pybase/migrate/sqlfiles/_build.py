@@ -136,7 +136,7 @@ def review(settings: Settings) -> Reviewed:
         committed = _load.load(settings)
         if committed is not None:
             present = _files.read(settings.sql)
-            records = tuple(committed.records())
+            records = tuple(committed.records(*Direction))
             entities = msgspec.json.decode(present["schema.json"], type=tuple[Entity, ...])
             return Reviewed(records, present, entities)
     except (_load.StaleError, KeyError, msgspec.DecodeError):

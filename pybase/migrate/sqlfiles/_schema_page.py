@@ -1,7 +1,6 @@
-"""The schema as a picture: a page of Markdown with a Mermaid diagram and a table an entity.
+"""Schema page: a Mermaid diagram of all tables, and for each table its columns in Markdown.
 
-Owns what the page looks like and how names and texts of people are made safe for it; what there is
-to draw comes from `entities`. The same entities give the same bytes.
+Pure text: the same entities give the same bytes.
 """
 
 import re
@@ -9,14 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pybase.migrate.catalog._entities import Column, Entity, ForeignKey
 from pybase.migrate.sql import one_line
+from pybase.migrate.sqlfiles.markdown import code, prose
 
 _HEAD = """\
 # The schema
 
 Written by `nox -s sql` from the schema that the revisions make, and never edited by hand.
 """
-_DRAWN = """
-In the diagram `_` stands for what it cannot draw in a name or a type; the tables have them whole.
+_REPLACED = """
+In the diagram `_` stands for characters that it cannot show; the tables have the exact names.
 """
 _NO_TABLES = "\nThere are no tables.\n"
 _KEYS_ONLY = (
@@ -24,7 +24,7 @@ _KEYS_ONLY = (
 )
 _TOO_LARGE = "\nThere is no diagram: it would be too large to be drawn.\n"
 _MOST_DRAWN = 50_000
-"""Characters: Mermaid refuses a longer diagram, and on GitHub nobody can let it."""
+"""Characters: Mermaid refuses a longer diagram, and on GitHub the limit is fixed."""
 
 _TABLE_HEAD = "| column | type | null | default | meaning |\n| --- | --- | --- | --- | --- |\n"
 
@@ -34,25 +34,25 @@ _SHORTER = (
     (re.compile(r"^character varying"), "varchar"),
     (re.compile(r"^double precision"), "float8"),
 )
-"""PostgreSQL's own other names of types: Mermaid takes no blank in a type."""
+"""PostgreSQL's own other names of types: Mermaid accepts no blank in a type."""
 
 
 def page(entities: Sequence[Entity]) -> str:
-    """Return the whole page, with a last newline."""
+    """Return the page, with a last newline."""
     if not entities:
         return _HEAD + _NO_TABLES
-    sections = "".join(f"\n{_section(each)}" for each in entities)
+    sections = "".join(f"\n{_section(entity)}" for entity in entities)
     return f"{_HEAD}{_drawing(entities)}{sections}"
 
 
 def _drawing(entities: Sequence[Entity]) -> str:
-    """Return the diagram, with as many columns as there is room for, and what to know of it."""
+    """Return the diagram, with as many columns as there is room for, and a note on it."""
     names = _names(entities)
-    note = _DRAWN if _is_changed(entities, names) else ""
-    for with_all, said in ((True, note), (False, _KEYS_ONLY + note)):
-        drawn = "\n".join(_diagram(entities, names, with_all=with_all))
-        if len(drawn) <= _MOST_DRAWN:
-            return f"{said}\n```mermaid\n{drawn}\n```\n"
+    note = _REPLACED if _is_changed(entities, names) else ""
+    for with_all, text in ((True, note), (False, _KEYS_ONLY + note)):
+        diagram = "\n".join(_diagram(entities, names, with_all=with_all))
+        if len(diagram) <= _MOST_DRAWN:
+            return f"{text}\n```mermaid\n{diagram}\n```\n"
     return _TOO_LARGE
 
 
@@ -100,18 +100,16 @@ def _relation(entity: Entity, key: ForeignKey, names: Mapping[str, str]) -> str:
 
 
 def _names(entities: Iterable[Entity]) -> dict[str, str]:
-    """Return the name that each entity is drawn under, by its identity; no two are the same."""
-    found: dict[str, str] = {}
-    taken: set[str] = set()
+    """Return the name in the diagram of each entity, by its identity; no two are the same."""
+    names: dict[str, str] = {}
     for entity in entities:
-        wanted = name = _name(entity.label)
+        first = name = _name(entity.label)
         number = 1
-        while name in taken:
+        while name in names.values():
             number += 1
-            name = f"{wanted}_{number}"
-        taken.add(name)
-        found[entity.identity] = name
-    return found
+            name = f"{first}_{number}"
+        names[entity.identity] = name
+    return names
 
 
 def _name(text: str) -> str:
@@ -119,7 +117,7 @@ def _name(text: str) -> str:
 
 
 def _word(text: str) -> str:
-    """Make a text one word as Mermaid's grammar takes it for a type or a column."""
+    """Return a type or a column as one word of Mermaid's grammar."""
     word = _NOT_IN_WORD.sub("_", text)
     return f"_{word}" if _NOT_FIRST.match(word) else word
 
@@ -134,52 +132,26 @@ def short_type(type_: str) -> str:
 def _is_changed(entities: Iterable[Entity], names: Mapping[str, str]) -> bool:
     """Whether anything is drawn under another name than its own."""
     return any(
-        names[each.identity] != each.label
-        or any(_word(word) != word for c in each.columns for word in (c.name, short_type(c.type)))
-        for each in entities
+        names[entity.identity] != entity.label
+        or any(
+            _word(word) != word
+            for column in entity.columns
+            for word in (column.name, short_type(column.type))
+        )
+        for entity in entities
     )
 
 
 # --- the tables -----------------------------------------------------------------------------------
-# Markdown is read in layers (cells first, then code and HTML), and a backslash means another thing
-# in each of them; a character reference means the same in all.
-
-_ACTIVE = re.compile(
-    r"[&<>`*\[\]|\\~$]"
-    r"|(?<![^\W_])_|_(?![^\W_])"  # inside a word it stands for itself
-    r"|[#:@](?=\S)"  # an issue, an address, an emoji, somebody's name
-    r"|^[-+=#\d]"  # a list or a heading
-)
-_NAME_AS_CODE = re.compile(r"((?<!`)`[\w.]+`(?!`))")
 
 
 def _section(entity: Entity) -> str:
     meaning = f"\n{prose(entity.comment)}\n" if one_line(entity.comment) else ""
-    rows = "".join(f"| {' | '.join(_cells(each))} |\n" for each in entity.columns)
+    rows = "".join(f"| {' | '.join(_cells(column))} |\n" for column in entity.columns)
     return f"## {prose(entity.label)}\n{meaning}\n{_TABLE_HEAD}{rows}"
 
 
-def _cells(column: Column) -> Iterator[str]:
-    yield code(column.name)
-    yield code(column.type)
-    yield "yes" if column.is_nullable else "no"
-    yield code(column.default)
-    yield prose(column.comment)
-
-
-def prose(text: str) -> str:
-    """Write a text of people as one line of Markdown that shows it; a `name` may be code."""
-    parts = _NAME_AS_CODE.split(one_line(text))
-    return "".join(part if place % 2 else _inert(part) for place, part in enumerate(parts))
-
-
-def code(text: str) -> str:
-    """Write SQL as one line of code, in a table or outside of one; nothing for nothing."""
-    line = one_line(text)
-    if not line or not re.search(r"[`|\\]", line):
-        return line and f"`{line}`"
-    return f"<code>{_inert(line)}</code>"
-
-
-def _inert(text: str) -> str:
-    return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", text)
+def _cells(column: Column) -> tuple[str, ...]:
+    null = "yes" if column.is_nullable else "no"
+    texts = (code(column.name), code(column.type), null, code(column.default))
+    return (*texts, prose(column.comment))

@@ -1,8 +1,8 @@
-"""What tables and columns mean, in the words of those who made them.
+"""Documentation of tables and columns, from the database and from the models.
 
-A comment in the database comes first, since every reader of the database sees it; then what the
-models say: `doc=` of a column, and of a table its comment, or `info["doc"]`. The models are seen
-only as the metadata that an env.py gives.
+A comment in the database comes first, since every reader of the database sees it; then that of
+the models: `doc=` of a column, and of a table its comment, or `info["doc"]`. The models are known
+only as the metadata that env.py passes on.
 """
 
 from collections.abc import Iterable
@@ -11,31 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 from pybase.migrate.catalog._entities import Entity
 
-if TYPE_CHECKING:  # importing SQLAlchemy takes longer than what is done here
+if TYPE_CHECKING:  # importing SQLAlchemy takes longer than the work of this module
     import sqlalchemy as sa
 
 
 def described(entities: Iterable[Entity], metadata: Any) -> tuple[Entity, ...]:
-    """Return the entities with what models say where the database says nothing.
+    """Return the entities, with the models' documentation where the database has no comment.
 
     `metadata` is Alembic's `target_metadata`: a MetaData, several, or None.
     """
-    given = metadata if isinstance(metadata, list | tuple) else (metadata,)
+    several = metadata if isinstance(metadata, list | tuple) else (metadata,)
     tables = {
         (table.schema or "public", table.name): table
-        for each in given
-        if each is not None
-        for table in each.tables.values()
+        for metadata in several
+        if metadata is not None
+        for table in metadata.tables.values()
     }
-    return tuple(_described(each, tables.get((each.schema, each.name))) for each in entities)
+    return tuple(_described(e, tables.get((e.schema, e.name))) for e in entities)
 
 
 def _described(entity: Entity, table: "sa.Table | None") -> Entity:
     if table is None:
         return entity
     docs = {column.name: column.doc or column.comment or "" for column in table.columns}
-    columns = tuple(
-        replace(each, comment=each.comment or docs.get(each.name, "")) for each in entity.columns
-    )
-    said = entity.comment or table.comment or str(table.info.get("doc") or "")
-    return replace(entity, comment=said, columns=columns)
+    columns = tuple(replace(c, comment=c.comment or docs.get(c.name, "")) for c in entity.columns)
+    comment = entity.comment or table.comment or str(table.info.get("doc") or "")
+    return replace(entity, comment=comment, columns=columns)

@@ -1,22 +1,21 @@
 "use strict";
 const revisions = [...document.querySelectorAll(".revision")];
 const search = document.querySelector("#search");
-const found = document.querySelector("#found");
-const words = new Map();
+const texts = new Map();
 
 function text(revision) {
-  if (!words.has(revision)) words.set(revision, revision.textContent.toLowerCase());
-  return words.get(revision);
+  if (!texts.has(revision)) texts.set(revision, revision.textContent.toLowerCase());
+  return texts.get(revision);
 }
 
 function filter() {
-  const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   let count = 0;
   for (const revision of revisions) {
-    revision.hidden = !wanted.every((word) => text(revision).includes(word));
+    revision.hidden = !words.every((word) => text(revision).includes(word));
     count += !revision.hidden;
   }
-  found.textContent = wanted.length ? `${count} of ${revisions.length}` : "";
+  document.querySelector("#matches").textContent = words.length ? `${count} of ${revisions.length}` : "";
 }
 
 function fold(isOpen) {
@@ -24,11 +23,11 @@ function fold(isOpen) {
 }
 
 function show() {
-  const wanted = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (!wanted || !revisions.includes(wanted)) return;
-  wanted.hidden = false;
-  wanted.open = true;
-  wanted.scrollIntoView();
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target || !revisions.includes(target)) return;
+  target.hidden = false;
+  target.open = true;
+  target.scrollIntoView();
 }
 
 search.addEventListener("input", filter);

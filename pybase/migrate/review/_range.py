@@ -1,0 +1,47 @@
+"""Revisions that a review shows: those that the branch adds, those of a range, or all."""
+
+from collections.abc import Collection, Sequence
+
+from pybase.core import git
+from pybase.core.errors import UsageError
+from pybase.core.settings import Settings
+from pybase.migrate.record import Revision
+
+
+def choose(
+    settings: Settings, revisions: Sequence[Revision], rev_range: str | None
+) -> tuple[Collection[str], str]:
+    """Return the ids of a range `A:B`, else of what the main branch lacks, and a description.
+
+    If there is no main branch, or nothing is new, these are all. Raises UsageError for an invalid
+    range.
+    """
+    if rev_range is not None:
+        return _between(settings, rev_range), f"The revisions of {rev_range}"
+    branch = settings.options.main_branch
+    paths = {revision.id: settings.root / revision.path for revision in revisions}
+    merged = git.merged(settings, sorted({path.parent for path in paths.values()}))
+    if merged is None:
+        return paths, f"The complete history: git has no branch {branch}"
+    new = {revision for revision, path in paths.items() if path.resolve() not in merged}
+    if not new:
+        return paths, f"The complete history: nothing is missing in the branch {branch}"
+    return new, f"Revisions that are not in the branch {branch}"
+
+
+def _between(settings: Settings, rev_range: str) -> set[str]:
+    """Return what leads from A, which is excluded, to B, which is included."""
+    from pybase.migrate.revisions import explained, read  # Alembic: it resolves A and B
+
+    hint = "Write A:B, as in base:head, where A comes before B; A is excluded."
+    lower, colon, upper = rev_range.partition(":")
+    if not colon:
+        raise UsageError(f"The range {rev_range!r} has no colon.", hint, code="range-without-colon")
+    scripts = read(settings).scripts
+    upper, lower = upper or "heads", lower or "base"
+    with explained():
+        ids = {script.revision for script in scripts.walk_revisions(lower, upper)}
+        ids -= {script.revision for script in scripts.get_revisions(lower) if script}
+    if not ids:
+        raise UsageError(f"No revision is in the range {rev_range!r}.", hint, code="empty-range")
+    return ids
