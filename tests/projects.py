@@ -197,18 +197,19 @@ class Project:
 
     def run(self, *arguments: str, **variables: str) -> Result:
         """Run `python -m pybase ARGUMENTS`; `variables` go into its environment."""
-        return self._checked(Result(*self.start(*arguments, **variables).wait()))
+        return self.ended(self.start(*arguments, **variables))
 
-    def start(self, *arguments: str, **variables: str) -> Command:
-        """Run the same without waiting for its end."""
-        return _WARM.start("pybase", arguments, self.root, self._environment(variables))
+    def start(self, *arguments: str, module: str = "pybase", **variables: str) -> Command:
+        """Start `python -m MODULE ARGUMENTS`; `ended` waits for its end."""
+        return _WARM.start(module, arguments, self.root, self._environment(variables))
+
+    def ended(self, command: Command) -> Result:
+        """Wait for the end of a command."""
+        return self._checked(Result(*command.wait()))
 
     def alembic(self, *arguments: str, **variables: str) -> Result:
         """Run plain `alembic ARGUMENTS`."""
-        environment = self._environment(variables)
-        return self._checked(
-            Result(*_WARM.start("alembic", arguments, self.root, environment).wait())
-        )
+        return self.ended(self.start(*arguments, module="alembic", **variables))
 
     def python(self, *arguments: str, **variables: str) -> Result:
         """Run a Python that has imported nothing yet."""

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from waiting import wait_until
 
 from pybase.postgres import Cluster
 
@@ -43,13 +43,6 @@ def claim_pid(cluster: Cluster, pid: int) -> None:
     for lock_file in (cluster.data / "postmaster.pid", cluster.socket / SOCKET_LOCK):
         _, _, rest = lock_file.read_text().partition("\n")
         lock_file.write_text(f"{pid}\n{rest}")
-
-
-def wait_until(condition: Callable[[], bool], patience_s: float = 10) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def python(script: str, *arguments: str) -> "subprocess.Popen[str]":
