@@ -171,7 +171,7 @@ def _become(module: str, arguments: list[str], cwd: str, env: dict[str, str], fo
 
 
 def _end(code: int) -> None:
-    """End as the interpreter does, but free no memory: that takes 0.1 s of each command."""
+    """End as the interpreter does, but do not free memory, which takes 0.1 s."""
     threading._shutdown()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

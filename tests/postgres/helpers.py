@@ -1,4 +1,4 @@
-"""Ways to look at a server, and to hurt it."""
+"""Helpers that inspect a server, and damage it."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def recorded_pid(cluster: Cluster) -> int:
 
 
 def kill_server(cluster: Cluster) -> None:
-    """End the server as the kernel does when memory is short."""
+    """End the server as the kernel does when memory runs out."""
     pid = recorded_pid(cluster)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not cluster.is_running())
@@ -58,8 +58,8 @@ def python(script: str, *arguments: str) -> "subprocess.Popen[str]":
 
 
 @contextmanager
-def stranger() -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that has nothing to do with us."""
+def unrelated_process() -> Iterator["subprocess.Popen[bytes]"]:
+    """An unrelated process."""
     process = subprocess.Popen(["sleep", "60"])
     try:
         yield process

@@ -42,8 +42,8 @@ def build_slowly(url: str) -> None:
     build(url)
 
 
-def is_swept(server_url: str, name: str) -> bool:
-    """Whether the next user has dropped it: the server must first notice that its owner is gone."""
+def is_dropped(server_url: str, name: str) -> bool:
+    """Whether the next user has dropped it; the server first has to notice its owner's death."""
     with scratch_database(server_url):
         return ask(server_url, DATABASES.format(name)) == 0
 
@@ -83,10 +83,10 @@ def test_what_a_killed_process_left_is_dropped(server18_url: str) -> None:
         assert ask(held, "SELECT 1") == 1, "a live one stays"
     owner.send_signal(signal.SIGKILL)
     owner.communicate()
-    wait_until(lambda: is_swept(server18_url, "held%"))
+    wait_until(lambda: is_dropped(server18_url, "held%"))
 
 
-def test_databases_of_people_are_not_swept(cluster: Cluster) -> None:
+def test_databases_that_are_not_scratch_are_kept(cluster: Cluster) -> None:
     for name in ("scratch", "scratch_pad", "scratch__notes", "pybase"):
         cluster.ensure_database(name)
     with scratch_database(cluster.url()):
@@ -151,7 +151,7 @@ def test_template_killed_while_building_is_built_again(server18_url: str) -> Non
     ensure_template(server18_url, "template_killed", build)
     with scratch_database(server18_url, template="template_killed") as url:
         assert ask(url, "SELECT count(*) FROM things") == 3
-    wait_until(lambda: is_swept(server18_url, left))
+    wait_until(lambda: is_dropped(server18_url, left))
 
 
 def test_connections_that_the_builder_left_open_do_no_harm(server18_url: str) -> None:
@@ -186,13 +186,13 @@ def test_template_cannot_be_named_like_a_scratch_database() -> None:
         ensure_template("postgresql:///unused", "template__0123456789abcdef", build)
 
 
-def test_unreachable_server_is_one_sentence(home: Path) -> None:
+def test_unreachable_server_is_reported_in_one_sentence(home: Path) -> None:
     url = scratch_cluster(home / "c").url()
     with pytest.raises(DatabaseError, match="cannot be reached"), scratch_database(url):
         pass
 
 
-def test_role_without_createdb_is_told_what_to_grant(server18_url: str) -> None:
+def test_role_without_createdb_gets_the_grant_as_a_hint(server18_url: str) -> None:
     with psycopg.connect(server18_url, autocommit=True) as connection:
         connection.execute("CREATE ROLE clerk LOGIN")
     url = server18_url.replace("postgres@", "clerk@")
