@@ -5,7 +5,7 @@
 %>\
 ${"r" if "\\" in title else ""}"""${title}.
 
-TODO: why, and the invariant that this revision makes true.
+TODO: the reason, and the invariant that holds after this revision.
 
 Revision ID: ${up_revision}
 Revises: ${parents}
@@ -25,14 +25,14 @@ branch_labels: str | tuple[str, ...] = ${repr(branch_labels)}
 depends_on: str | tuple[str, ...] = ${repr(depends_on)}
 % endif
 
-# TODO: read what follows as a live server would run it, then delete this list.
-# - One concern. Rows change in a revision of their own, by SQL, never beside the schema.
+# TODO: check these rules for a live server, then delete the list.
+# - One concern. Data changes in a revision of its own, by SQL, never together with the schema.
 # - A table with rows: build an index CONCURRENTLY, alone in op.get_context().autocommit_block(),
 #   after dropping it IF EXISTS; add a check or foreign key NOT VALID, and validate it in the next
-#   revision; make a column NOT NULL last, once a check has proven it.
-# - The release before this one is still running: add now, drop one release later.
-# - Everything has a name, in op.f(...). downgrade() undoes it all, or raises saying why it cannot.
-# migrations/README.md has a worked example of each.
+#   revision; set a column NOT NULL last, after a check has been validated.
+# - The previous release still runs: add now, drop one release later.
+# - Everything has a name, in op.f(...). downgrade() restores the schema, or raises with the reason.
+# migrations/README.md has an example of each.
 
 
 def upgrade() -> None:

@@ -1,4 +1,4 @@
-"""`nox -l` is the help page, and the commands that our documents print are ones that exist."""
+"""`nox -l` as the help page, and the commands that the documents print."""
 
 import ast
 import re
@@ -56,7 +56,7 @@ def listed() -> dict[str, Listed]:
 # --- nox -l ---------------------------------------------------------------------------------------
 
 
-def test_list_begins_with_what_this_is_and_the_everyday_loop() -> None:
+def test_list_begins_with_a_summary_and_everyday_use() -> None:
     lines = nox("-l").splitlines()
     assert lines[0].endswith(".")
     head = "\n".join(lines[:12])
@@ -64,16 +64,16 @@ def test_list_begins_with_what_this_is_and_the_everyday_loop() -> None:
     assert "nox -s migrate" in head
 
 
-def test_sessions_are_listed_in_the_order_in_which_they_are_met() -> None:
+def test_sessions_are_listed_in_the_order_of_the_verbs() -> None:
     assert [name for name in listed() if name in IN_ORDER] == IN_ORDER
 
 
-def test_only_the_environment_is_listed_beside_the_verbs() -> None:
+def test_only_the_environment_is_listed_in_addition_to_the_verbs() -> None:
     assert set(listed()) - set(IN_ORDER) == {"environment"}
 
 
 def test_bare_nox_runs_what_ci_runs() -> None:
-    assert {name for name, each in listed().items() if each.mark == "*"} == BARE
+    assert {name for name, session in listed().items() if session.mark == "*"} == BARE
 
 
 @each_session
@@ -82,22 +82,22 @@ def test_line_of_a_session_is_a_short_imperative_sentence(name: str) -> None:
     assert re.fullmatch(r"[A-Z][a-z]+ .*\.", line)
     assert len(line) <= 72
     assert line.split()[0] in {
-        "Upgrade", "Write", "Put", "Undo", "Show", "Refuse", "Look", "Run", "Check",
+        "Upgrade", "Write", "Move", "Downgrade", "Show", "Manage", "Run", "Check",
     }  # fmt: skip
 
 
-def test_lines_tell_sessions_apart() -> None:
-    lines = [each.line for each in listed().values()]
+def test_lines_of_sessions_differ() -> None:
+    lines = [session.line for session in listed().values()]
     assert len(lines) == len(set(lines))
 
 
 @each_session
-def test_danger_is_marked_where_there_is_danger_and_nowhere_else(name: str) -> None:
+def test_only_dangerous_sessions_are_marked(name: str) -> None:
     assert bool(re.search(r"DESTROYS", listed()[name].line)) == (name in DESTROYERS)
 
 
 @each_session
-def test_usage_of_a_session_says_more_than_its_line(name: str) -> None:
+def test_usage_of_a_session_is_more_than_its_line(name: str) -> None:
     usage = nox("--usage", name)
     line = listed()[name].line
     assert line in usage
@@ -125,7 +125,7 @@ def test_usage_of_a_session_says_more_than_its_line(name: str) -> None:
     ],
 )
 def test_tag_gathers_its_sessions(tag: str, members: set[str]) -> None:
-    assert {name for name, each in listed().items() if tag in each.tags} == members
+    assert {name for name, session in listed().items() if tag in session.tags} == members
 
 
 # --- sessions and verbs ---------------------------------------------------------------------------
@@ -135,17 +135,34 @@ def test_every_session_is_a_verb_of_the_same_name() -> None:
     assert list(VERBS) == IN_ORDER
 
 
-def test_danger_is_marked_in_the_help_of_the_verb_too() -> None:
-    assert "DESTROYS DATA" in VERBS["downgrade"].help
+@each_session
+def test_line_of_a_session_is_that_of_its_verb(name: str) -> None:
+    assert listed()[name].line == VERBS[name].line
+
+
+def test_help_has_the_line_of_each_verb() -> None:
+    text = " ".join(_parser([]).format_help().split())
+    assert [name for name, verb in VERBS.items() if f"{name} {verb.line}" not in text] == []
+
+
+def test_readme_has_the_table_of_verbs() -> None:
+    rows = [f"| `{name}` | {verb.line} | `{verb.example}` |" for name, verb in VERBS.items()]
+    assert "\n".join(["| --- | --- | --- |", *rows, ""]) in (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", [name for name, verb in VERBS.items() if not verb.is_tool])
+def test_example_of_a_verb_is_printed_where_revisions_are_explained(name: str) -> None:
+    example = " ".join(map(shlex.quote, shlex.split(VERBS[name].example)))
+    assert ("migrations/README.md", example) in commands()
 
 
 def test_noxfile_holds_no_logic() -> None:
     code = (ROOT / "noxfile.py").read_text()
     assert not re.search(r"^(from|import) (pybase|alembic|sqlalchemy)", code, re.MULTILINE)
     verbs = [
-        each
-        for each in ast.parse(code).body
-        if isinstance(each, ast.FunctionDef) and each.decorator_list and each.name != "environment"
+        node
+        for node in ast.parse(code).body
+        if isinstance(node, ast.FunctionDef) and node.decorator_list and node.name != "environment"
     ]
     assert len(verbs) == len(IN_ORDER)
     for verb in verbs:
@@ -158,7 +175,7 @@ def test_noxfile_holds_no_logic() -> None:
 
 def commands() -> list[tuple[str, str]]:
     """Every command that a document prints in a bash block: (document, command)."""
-    found = []
+    printed = []
     for document in DOCUMENTS:
         text = (ROOT / document).read_text("utf-8")
         for block in re.findall(r"^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
@@ -166,23 +183,23 @@ def commands() -> list[tuple[str, str]]:
                 words = shlex.split(line, comments=True)
                 for command in " ".join(map(shlex.quote, words)).split(" '&&' "):
                     if command:
-                        found.append((document, command))
-    return found
+                        printed.append((document, command))
+    return printed
 
 
-OURS = [
+SESSIONS = [
     pytest.param(command, id=f"{document}: {command}")
     for document, command in commands()
     if re.match(r"nox\b", command)
 ]
-THEIRS = [
+ALEMBIC = [
     pytest.param(command, id=f"{document}: {command}")
     for document, command in commands()
     if re.match(r"alembic\b", command)
 ]
 
 
-@pytest.mark.parametrize("command", OURS)
+@pytest.mark.parametrize("command", SESSIONS)
 def test_printed_session_exists_and_takes_its_arguments(command: str) -> None:
     words = shlex.split(command)[1:]
     if not words or words == ["-l"]:
@@ -192,11 +209,11 @@ def test_printed_session_exists_and_takes_its_arguments(command: str) -> None:
     assert flag in ("-s", "--usage")
     assert name in listed()
     if arguments:
-        parsed = _parser().parse_args([name, *shlex.split(arguments)])
+        parsed = _parser([name]).parse_args([name, *shlex.split(arguments)])
         assert parsed.verb == name
 
 
-@pytest.mark.parametrize("command", THEIRS)
+@pytest.mark.parametrize("command", ALEMBIC)
 def test_printed_alembic_command_exists_and_takes_its_arguments(command: str) -> None:
     from alembic.config import CommandLine
 
@@ -204,12 +221,12 @@ def test_printed_alembic_command_exists_and_takes_its_arguments(command: str) ->
     assert options.cmd
 
 
-def test_documents_print_commands_at_all() -> None:
-    assert len(OURS) >= 15
-    assert len(THEIRS) >= 10
+def test_documents_print_commands() -> None:
+    assert len(SESSIONS) >= 15
+    assert len(ALEMBIC) >= 10
 
 
-def test_two_commands_of_a_newcomer_are_the_first_that_the_readme_prints() -> None:
+def test_first_commands_of_the_readme_migrate_and_test() -> None:
     first = [command for document, command in commands() if document == "README.md"]
     assert any("nox -s migrate" in command for command in first[:2])
     assert "nox -s tests" in first[:3]
@@ -220,7 +237,7 @@ def test_ci_runs_the_readmes_test_command() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_of_a_document_lead_somewhere(document: str) -> None:
+def test_links_of_a_document_exist(document: str) -> None:
     path = ROOT / document
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text("utf-8"))
     missing = [link for link in links if "://" not in link and not (path.parent / link).exists()]

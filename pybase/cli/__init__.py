@@ -1,110 +1,73 @@
-"""The command line: parses arguments, calls one room, prints, and chooses the exit code.
+"""Command line: arguments, terminal, exit codes, and the wording of results.
 
-No logic of migrations lives here. A module a group of verbs, imported when one of them is wanted;
-each imports what is heavy when it is run. What verbs say is said by `present`.
+It holds no logic of migrations. The module of a verb is imported only when that verb runs.
 """
 
 import argparse
 import logging
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from pybase.cli._verb import Verb
+from pybase.cli import _terminal as terminal
+from pybase.cli._reporter import TerminalReporter
+from pybase.cli._verbs import VERBS, load
 from pybase.core import settings as configuration
-from pybase.core import terminal as present
 from pybase.core.errors import PybaseError
+from pybase.core.style import style
 
-__all__ = ["VERBS", "main"]
+__all__ = ["VERBS", "TerminalReporter", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit code: 0 fine, 1 a check failed, 2 misuse, 3 no database."""
-    logging.basicConfig(level=logging.WARNING, handlers=[_Log()])
+    logging.basicConfig(level=logging.WARNING, handlers=[_TerminalHandler()])
     try:
         words = sys.argv[1:] if arguments is None else arguments
         parsed = _parser(words).parse_args(words)
-        return VERBS[parsed.verb].run(parsed, configuration.load(Path(parsed.config))) or 0
+        return load(parsed.verb).run(parsed, configuration.load(Path(parsed.config))) or 0
     except PybaseError as error:
-        present.error(error.problem, error.hint)
+        terminal.error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        after = "\n" if present.can_draw() else ""  # the terminal has shown ^C
-        present.note(f"{after}Interrupted. What was finished stays; run the same command to go on.")
+        newline = "\n" if terminal.can_draw() else ""  # the terminal has printed ^C
+        terminal.note(f"{newline}Interrupted. {_RESUME}")
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; nothing is left to say
+        sys.stderr.close()  # the reader of the output has exited
         return 0
 
 
-class _Log(logging.Handler):
-    """Takes the warnings of the libraries that we use."""
+class _TerminalHandler(logging.Handler):
+    """Handler that shows the warnings of libraries."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        present.note(f"{record.levelname.lower()}: {self.format(record)}")
+        level = style(f"{record.levelname.lower()}:", "bold yellow")
+        terminal.note(f"{level} {self.format(record)}")
 
 
+_RESUME = "Finished steps are kept; run the same command again to resume."
 _DESCRIPTION = "Write, review and apply the revisions of a PostgreSQL schema."
 
 
-def _parser(words: Collection[str] = ()) -> argparse.ArgumentParser:
-    """Return what parses the verbs that are among the words, or every verb where none is."""
-    session = configuration.nox_session()
+def _parser(words: Collection[str]) -> argparse.ArgumentParser:
+    """Return the parser; of the verbs, only those among `words` have their arguments."""
     parser = argparse.ArgumentParser(prog="python -m pybase", description=_DESCRIPTION)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     parser.add_argument("-c", "--config", default="alembic.ini", help="an alembic.ini")
-    is_any = not any(name in words for name in VERBS)
-    for name in VERBS:
-        if not is_any and name not in words:
-            verbs.add_parser(name, add_help=False)  # to be known; the rest takes its time
-            continue
-        verb = VERBS[name]
-        if verb.is_tool:  # every argument is the tool's own, also one that begins with a dash
-            sub = verbs.add_parser(name, help=verb.help, prefix_chars="\0", add_help=False)
-            verb.arguments(sub)
-            continue
-        prog = f"nox -s {name} --" if session == name else f"python -m pybase {name}"
-        sub = verbs.add_parser(name, prog=prog, help=verb.help, description=verb.help)
-        sub.add_argument("-c", "--config", default=argparse.SUPPRESS, help="an alembic.ini")
-        verb.arguments(sub)
+    for name, verb in VERBS.items():
+        is_session = configuration.nox_session() == name
+        sub = verbs.add_parser(
+            name,
+            prog=f"nox -s {name} --" if is_session else f"python -m pybase {name}",
+            help=verb.line,
+            description=verb.line,
+            epilog=f"Example: {verb.example}",
+            add_help=not verb.is_tool,
+            prefix_chars="\0" if verb.is_tool else "-",  # a tool's arguments are all its own
+        )
+        if name in words:
+            if not verb.is_tool:
+                sub.add_argument("-c", "--config", default=argparse.SUPPRESS, help="an alembic.ini")
+            load(name).add_arguments(sub)
     return parser
-
-
-class _Verbs(Mapping[str, Verb]):
-    """Every verb by its name, in the order of `nox -l`; its module is imported when it is wanted.
-
-    A module holds the verb `sql-lint` as `SQL_LINT`.
-    """
-
-    def __getitem__(self, name: str) -> Verb:
-        module = import_module(f"pybase.cli._{_MODULES[name]}")
-        verb: Verb = getattr(module, name.upper().replace("-", "_"))
-        return verb
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_MODULES)
-
-    def __len__(self) -> int:
-        return len(_MODULES)
-
-
-_MODULES = {
-    "migrate": "upgrade",
-    "makemigration": "write",
-    "rebase": "write",
-    "downgrade": "upgrade",
-    "backfill": "upgrade",
-    "current": "show",
-    "history": "show",
-    "pending": "show",
-    "review": "review",
-    "sql": "guard",
-    "sql-lint": "guard",
-    "check": "guard",
-    "db": "tools",
-    "tests": "tools",
-    "lint": "tools",
-    "typing": "tools",
-}
-VERBS = _Verbs()

@@ -1,69 +1,66 @@
-"""`nox -s db`: look after the developer's embedded PostgreSQL, and no other server."""
+"""The verb db: manage the developer's embedded PostgreSQL, and no other server."""
 
+import argparse
 import subprocess
-from collections.abc import Callable, Sequence
 
-from pybase.core import humanize as words
-from pybase.core import terminal as present
+from pybase.cli import _terminal as terminal
+from pybase.cli._verbs import Command, Commands
+from pybase.core import humanize
 from pybase.core.errors import UsageError
 from pybase.core.settings import Settings
+from pybase.core.style import table
 from pybase.migrate.database import _connect as target
-from pybase.postgres import find_bin
+from pybase.postgres import Cluster, find_bin
 
 
-def status(settings: Settings, _rest: Sequence[str]) -> None:
-    """Print whether the server runs, its version, where its data are and their size."""
-    found = target.embedded(settings).status()
-    state = f"running, pid {found.pid}" if found.running else "not running"
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("status", "url", "psql", "stop", "reset"))
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="for psql: its own arguments")
+
+
+def _db(args: argparse.Namespace, settings: Settings) -> int | None:
+    cluster = target.embedded(settings)
+    match args.action:
+        case "status":
+            _show_status(cluster, settings)
+        case "url":
+            terminal.data(f"{cluster.ensure_database(target.EMBEDDED_DATABASE)}\n")
+        case "psql":
+            psql = find_bin(settings.options.postgres) / "psql"
+            url = cluster.ensure_database(target.EMBEDDED_DATABASE)
+            return subprocess.call([str(psql), url, *args.rest])
+        case "stop":
+            cluster.stop()
+            terminal.result("The embedded server is stopped; its data is kept.")
+        case "reset":
+            _reset(cluster, is_confirmed="--yes" in args.rest)
+    return None
+
+
+def _show_status(cluster: Cluster, settings: Settings) -> None:
+    status = cluster.status()
+    state = f"running, pid {status.pid}" if status.running else "not running"
     rows = (
-        ("server", f"PostgreSQL {found.version or settings.options.postgres}, embedded, {state}"),
-        ("data", f"{found.directory}  ({words.size(found.size_bytes)})"),
+        ("server", f"PostgreSQL {status.version or settings.options.postgres}, embedded, {state}"),
+        ("data", f"{status.directory}  ({humanize.size(status.size_bytes)})"),
         ("reach it", "nox -s db -- psql, or -- url"),
     )
-    present.say("\n".join(present.table(rows)))
+    terminal.result("\n".join(table(rows)))
 
 
-def url(settings: Settings, _rest: Sequence[str]) -> None:
-    """Print the URL of the embedded database, started if need be, for DATABASE_URL or psql."""
-    present.data(f"{_database(settings)}\n")
-
-
-def psql(settings: Settings, rest: Sequence[str]) -> None:
-    """Open psql on the embedded database; further arguments are psql's own."""
-    program = find_bin(settings.options.postgres) / "psql"
-    raise SystemExit(subprocess.call([str(program), _database(settings), *rest]))
-
-
-def stop(settings: Settings, _rest: Sequence[str]) -> None:
-    """Stop the server; its data stay."""
-    target.embedded(settings).stop()
-    present.say("The embedded server is stopped; its data stay.")
-
-
-def reset(settings: Settings, rest: Sequence[str]) -> None:
-    """Delete the embedded server's data. Raises UsageError unless it is confirmed."""
-    cluster = target.embedded(settings)
-    if "--yes" not in rest:
-        if not present.can_ask():
-            raise UsageError(
-                "`reset` deletes the embedded database and nobody is here to confirm it.",
-                "Say it with --yes: nox -s db -- reset --yes",
-            )
-        if not present.ask(f"Delete the embedded database in {cluster.directory}?"):
-            present.say("Nothing was deleted.")
-            return
+def _reset(cluster: Cluster, *, is_confirmed: bool) -> None:
+    if not is_confirmed and not terminal.can_ask():
+        raise UsageError(
+            "`reset` deletes the embedded database, and no terminal can confirm it.",
+            "Confirm it with --yes: nox -s db -- reset --yes",
+            code="unconfirmed-reset",
+        )
+    question = f"Delete the embedded database in {cluster.directory}?"
+    if not is_confirmed and not terminal.ask(question):
+        terminal.result("Nothing was deleted.")
+        return
     cluster.destroy()
-    present.say("The embedded database is gone. Make it anew: nox -s migrate")
+    terminal.result("The embedded database is deleted. Create it again: nox -s migrate")
 
 
-def _database(settings: Settings) -> str:
-    return target.embedded(settings).ensure_database(target.EMBEDDED_DATABASE)
-
-
-ACTIONS: dict[str, Callable[[Settings, Sequence[str]], None]] = {
-    "status": status,
-    "url": url,
-    "psql": psql,
-    "stop": stop,
-    "reset": reset,
-}
+COMMANDS: Commands = {"db": Command(_arguments, _db)}

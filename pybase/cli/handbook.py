@@ -1,42 +1,41 @@
-"""The hazards as a page for people: `python -m pybase.cli.handbook > docs/hazards.md`.
+"""Page of the hazards: `python -m pybase.cli.handbook > docs/hazards.md`.
 
-Owns what that page looks like. A test compares the committed one with it.
+A test compares the committed page with it.
 """
 
 from collections.abc import Iterator
 
-from pybase.core import terminal as present
-from pybase.migrate.rehearsal._hazards import ERROR, HAZARDS, Hazard
+from pybase.cli import _terminal as terminal
+from pybase.migrate.record import ERROR, HAZARDS, Hazard
 
 COMMAND = "python -m pybase.cli.handbook > docs/hazards.md"
-"""What writes the page, in the root of this repository."""
+"""The command that writes the page, in the root of this repository."""
 
 _INTRODUCTION = f"""\
 <!-- Written by `{COMMAND}`, with the Python of .nox/environment. -->
 
 # Hazards
 
-What `nox -s sql-lint` finds in the rehearsal of a revision, and what to do instead. An error fails
-it; a warning does so with `--strict`. A table, type or view that the revision itself makes is
-nobody's problem. How the findings come about, and what they cannot tell:
-[rehearsal.md](rehearsal.md).
+`nox -s sql-lint` reports these hazards of a revision, with the safe alternative. It fails on an
+error; with `--strict` also on a warning. A table, type or view that the revision itself creates has
+no hazards. How they are detected, and what cannot be: [rehearsal.md](rehearsal.md).
 
-A revision that is right all the same says why, above its `upgrade()`; the reason is printed in its
-SQL:
+A revision that is right as it is accepts a hazard with a reason, above its `upgrade()`; its SQL
+shows the reason:
 
 ```python
 accepted_hazards = {{
     "drops-column on records": "no reader since 2026-10, see issue 12",  # in one relation
-    "blocking-index-drop": "we only go down on a quiet night",  # wherever this revision does it
+    "blocking-index-drop": "downgrades run in a maintenance window",  # in the complete revision
 }}
 ```
 
-An acceptance without a reason, of an unknown code, or that nothing needs any more, is an error
-itself. Every table that was there before counts as large. `small_tables = ["plans"]` in
-`[tool.pybase]` of `pyproject.toml` names those that stay small enough to be changed whole, in one
-statement.
+An acceptance is itself an error if it has no reason, an unknown code, or no hazard that needs it.
+Every table that existed before the revision counts as large, except those of
+`small_tables = ["plans"]` in `[tool.pybase]` of `pyproject.toml`: tables that stay small enough to
+be changed in one statement.
 
-| hazard | level | consequence | instead |
+| hazard | level | consequence | safe alternative |
 | --- | --- | --- | --- |
 """
 
@@ -54,9 +53,9 @@ def _rows() -> Iterator[str]:
 
 
 def _consequence(hazard: Hazard) -> str:
-    said = hazard.consequence.format(relation="*relation*", detail="*detail*")
-    return said[0].upper() + said[1:]
+    text = hazard.consequence.format(relation="*relation*", detail="*detail*")
+    return text[0].upper() + text[1:]
 
 
 if __name__ == "__main__":
-    present.data(render())
+    terminal.data(render())

@@ -1,1 +1,1 @@
-"""Ground that every package stands on: errors, settings, files."""
+"""Errors, settings, files and styled text: what every package may import."""

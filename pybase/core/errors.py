@@ -1,23 +1,19 @@
-"""The one family of errors that a user may meet.
+"""Errors that a user may meet: problem, hint, stable code, exit code.
 
-Every error says what is wrong, the value that was seen (never a password) and, in `hint`, the
-command or change that puts it right. `cli` prints it without a traceback and exits with
-`exit_code`: 1 a check failed, 2 misuse, 3 the database could not be reached or would not yield.
+The problem states what is wrong and the value seen, never a password; the hint names the command or
+change that fixes it. `cli` prints both without a traceback.
 """
 
 from typing import ClassVar
 
 
 class PybaseError(Exception):
-    """A user's mistake or an unlucky server; never a bug of ours."""
+    """Base of all errors that are not a bug of PyBase."""
 
     exit_code: ClassVar[int] = 1
 
     def __init__(self, problem: str, hint: str = "", *, code: str = "") -> None:
-        """State `problem` in one sentence; `hint` names the command or change that fixes it.
-
-        `code` is a stable kebab-case name of the kind of error, such as `stale-sql`.
-        """
+        """`code` is the stable kebab-case name of the kind of error, such as `stale-sql`."""
         super().__init__(problem)
         self.problem = problem
         self.hint = hint
@@ -34,12 +30,12 @@ class CheckFailedError(PybaseError):
 
 
 class UsageError(PybaseError):
-    """The command, its arguments or its configuration make no sense."""
+    """The command, its arguments or its configuration are invalid."""
 
     exit_code = 2
 
 
 class DatabaseError(PybaseError):
-    """The database could not be reached, refused us, or would not yield."""
+    """The database is unreachable, refuses the request, or stays locked."""
 
     exit_code = 3

@@ -1,9 +1,7 @@
-"""What the user configured: the only reader of environment variables and of `[tool.pybase]`.
+"""Settings of a project: environment variables, `.env`, and `[tool.pybase]` of pyproject.toml.
 
-What every program at a terminal obeys, such as NO_COLOR, is the business of `present`.
-A `Settings` belongs to one alembic.ini: the folder of that file is the root of the project, its
-`pyproject.toml` may hold a `[tool.pybase]` table, and `sql/` and `.pybase/` lie beside it.
-Nothing here opens a connection or starts a server.
+A `Settings` belongs to one alembic.ini, whose folder is the root of the project. No other module
+reads a variable of PyBase's own; nothing here opens a connection or starts a server.
 """
 
 import os
@@ -22,10 +20,9 @@ REHEARSAL_URL = "PYBASE_REHEARSAL_URL"
 DRIVERS = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+asyncpg")
 """URL schemes that mean psycopg 3 here, whatever else the application does with the same URL."""
 
-_EXAMPLE = "postgresql://user:password@localhost:5432/pybase"
-_ENCODE = (
-    "Write it as " + _EXAMPLE + ", with the characters @ / % # ? : of a password URL-encoded "
-    "(@ is %40, / is %2F, % is %25, # is %23)."
+_URL_HINT = (
+    "Write it as postgresql://user:password@localhost:5432/pybase, with the characters @ / % # ? : "
+    "of a password URL-encoded (@ is %40, / is %2F, % is %25, # is %23)."
 )
 
 
@@ -34,29 +31,28 @@ class MigrateOptions:
     """The table `[tool.pybase.migrate]`: how `migrate` and `downgrade` treat a live server."""
 
     lock_timeout_ms: int = 50
-    """Longest wait for a lock in the first tries: those behind it wait as long."""
+    """Lock timeout of the first tries: sessions queued behind the lock wait as long."""
     lock_timeout_most_ms: int = 500
-    """What the wait grows to, try by try, when nothing else helps."""
+    """Lock timeout of the last tries."""
     deadline_s: int = 600
-    """Longest time to go on trying for a lock, and to wait for another migration."""
+    """Time limit for all tries to get a lock, and for waiting for another migration."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """The table `[tool.pybase]`. Every name may be left out."""
+    """The table `[tool.pybase]`, with defaults."""
 
     sql: str = "sql"
     """Folder of the generated SQL, relative to alembic.ini."""
     picture: str = ""
-    """File for the schema as a picture, in Markdown, relative to alembic.ini; empty for none."""
+    """Markdown file of the schema diagram, relative to alembic.ini; empty for none."""
     postgres: int = 18
     """Major version of the embedded PostgreSQL: 18 or 16."""
     main_branch: str = "main"
-    """The git branch whose revisions are merged, so never edited again."""
+    """The git branch whose revisions are merged, and so never edited."""
     small_tables: list[str] = field(default_factory=list)
-    """Tables that stay small enough to be changed whole, in one statement."""
+    """Tables that stay small enough to be changed in one statement."""
     migrate: MigrateOptions = field(default_factory=MigrateOptions)
-    """How a live server is treated."""
 
 
 _Table = TypeVar("_Table", Options, MigrateOptions)
@@ -64,7 +60,7 @@ _Table = TypeVar("_Table", Options, MigrateOptions)
 
 @dataclass(frozen=True)
 class Settings:
-    """Where a project's files are, and its options."""
+    """Paths and options of a project."""
 
     config_path: Path
     options: Options = field(default_factory=Options)
@@ -81,20 +77,20 @@ class Settings:
 
     @property
     def picture(self) -> Path | None:
-        """The generated, committed picture of the schema, or None."""
+        """The generated, committed diagram of the schema, or None."""
         return self.root / self.options.picture if self.options.picture else None
 
     def written_name(self, path: str) -> str:
-        """Return a path below `sql/` as people are told it: from the root, without detours."""
+        """Return a path below `sql/` relative to the root, as messages show it."""
         return os.path.normpath(Path(self.options.sql, path)).replace(os.sep, "/")
 
     @property
     def state(self) -> Path:
-        """The git-ignored folder of embedded servers and caches; `prepare_state` makes it."""
+        """The git-ignored folder of embedded servers and caches; `prepare_state` creates it."""
         return self.root / ".pybase"
 
     def prepare_state(self) -> Path:
-        """Make the state folder, which tells git by itself that it is nobody's business."""
+        """Create the state folder, with a .gitignore of its own."""
         ignore = self.state / ".gitignore"
         if not ignore.exists():
             self.state.mkdir(parents=True, exist_ok=True)
@@ -105,94 +101,101 @@ class Settings:
 def load(config_path: Path) -> Settings:
     """Read the settings of the project to which `config_path`, an alembic.ini, belongs.
 
-    Raises UsageError when the file is missing or `[tool.pybase]` holds a name or a type that
-    does not exist.
+    Raises UsageError for a missing file, an unknown setting, or a value of the wrong type.
     """
     path = config_path.absolute()
     if not path.is_file():
         raise UsageError(
             f"There is no Alembic configuration at {config_path}.",
             "Run this in the folder that holds alembic.ini, or name one with -c PATH.",
+            code="missing-configuration",
         )
-    return Settings(path, _options(path.parent / "pyproject.toml"))
+    return Settings(path, _read_options(path.parent / "pyproject.toml"))
 
 
-def _options(pyproject: Path) -> Options:
+def _read_options(pyproject: Path) -> Options:
     if not pyproject.is_file():
         return Options()
     try:
         tool = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("tool", {})
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{pyproject.name} is not valid TOML: {error}.") from error
-    return _checked(Options(), tool.get("pybase", {}), "[tool.pybase]")
+        raise UsageError(
+            f"{pyproject.name} is not valid TOML: {error}.", code="invalid-toml"
+        ) from error
+    return _override(Options(), tool.get("pybase", {}), "[tool.pybase]")
 
 
-def _checked(defaults: _Table, table: Mapping[str, Any], place: str) -> _Table:
-    """Return `defaults` with what `table` says instead. Raises UsageError for what is unknown."""
-    known = [each.name for each in fields(defaults)]
-    found: dict[str, Any] = {}
+def _override(defaults: _Table, table: Mapping[str, Any], label: str) -> _Table:
+    """Return `defaults` with the values of `table` in their place."""
+    known = [option.name for option in fields(defaults)]
+    values: dict[str, Any] = {}
     for name, value in table.items():
         if name not in known:
             raise UsageError(
-                f"{place} has no setting called {name!r}.", f"Its settings are {', '.join(known)}."
+                f"{label} has no setting called {name!r}.",
+                f"Its settings are {', '.join(known)}.",
+                code="unknown-setting",
             )
         default = getattr(defaults, name)
         if isinstance(default, MigrateOptions) and isinstance(value, dict):
-            found[name] = _checked(default, value, f"{place[:-1]}.{name}]")
-            continue
+            value = _override(default, value, f"{label[:-1]}.{name}]")
         if type(value) is not type(default):
-            raise UsageError(f"{place} {name} is {value!r}.", f"It takes a value like {default!r}.")
-        found[name] = value
-    return replace(defaults, **found)
+            raise UsageError(
+                f"{label} {name} is {value!r}.",
+                f"It takes a value like {default!r}.",
+                code="invalid-setting",
+            )
+        values[name] = value
+    return replace(defaults, **values)
 
 
 def database_url(settings: Settings) -> str | None:
     """Return the URL of the user's database in libpq's form, or None where none is configured.
 
-    `DATABASE_URL` wins; unset or empty, the file `.env` in the project's root is read.
-    Raises UsageError for another backend or a malformed URL. The message never holds the URL.
+    An unset or empty DATABASE_URL is read from `.env` in the root.
+    Raises UsageError for another backend or a malformed URL; the message never holds the URL.
     """
-    raw = os.environ.get(DATABASE_URL) or _from_dotenv(settings.root / ".env")
+    raw = os.environ.get(DATABASE_URL) or _read_dotenv(settings.root / ".env")
     return parse_url(raw) if raw else None
 
 
 def rehearsal_url() -> str | None:
-    """Return the server to rehearse on instead of the embedded one, or None."""
+    """Return the URL of the server to rehearse on instead of the embedded one, or None."""
     raw = os.environ.get(REHEARSAL_URL)
     return parse_url(raw, REHEARSAL_URL) if raw else None
 
 
 def nox_session() -> str | None:
-    """Return the name of the nox session that runs us, or None."""
+    """Return the name of the nox session that runs this process, or None."""
     return os.environ.get("NOX_CURRENT_SESSION")
 
 
-def _from_dotenv(path: Path) -> str | None:
+def _read_dotenv(path: Path) -> str | None:
     if not path.is_file():
         return None
-    from dotenv import dotenv_values  # costs 40 ms, and most checkouts have no .env
+    from dotenv import dotenv_values  # 40 ms, and most checkouts have no .env
 
     return dotenv_values(path).get(DATABASE_URL)
 
 
 def parse_url(raw: str, variable: str = DATABASE_URL) -> str:
-    """Turn any accepted spelling of a PostgreSQL URL into the one that libpq reads.
+    """Return any accepted spelling of a PostgreSQL URL in libpq's form.
 
-    A wrongly encoded password is found here, because libpq and resolvers would quote the part
-    of it that they took for a host or a port in their error messages.
-    Raises UsageError, whose text never contains any part of the URL behind the scheme.
+    A password that is not URL-encoded is refused here, because libpq would quote the part of it
+    that it reads as host or port. Raises UsageError, whose text holds nothing after the scheme.
     """
     scheme, separator, rest = raw.strip().partition("://")
     if not separator or not re.fullmatch(r"[a-z0-9+]+", scheme):
-        raise UsageError(f"{variable} is not a URL.", _ENCODE)
+        raise UsageError(f"{variable} is not a URL.", _URL_HINT, code="malformed-url")
     if scheme not in DRIVERS:
         raise UsageError(
             f"{variable} names the backend {scheme!r}; PyBase runs on PostgreSQL only.",
             f"Use one of {', '.join(f'{driver}://' for driver in DRIVERS)}.",
+            code="unsupported-backend",
         )
     _require_encoded(rest, variable)
     if scheme == "postgresql+asyncpg":
-        rest = re.sub(r"([?&])ssl=", r"\1sslmode=", rest)  # asyncpg's name for the same thing
+        rest = re.sub(r"([?&])ssl=", r"\1sslmode=", rest)  # asyncpg's name for the same parameter
     return f"postgresql://{rest}"
 
 
@@ -201,10 +204,10 @@ def _require_encoded(rest: str, variable: str) -> None:
     authority = before_query.partition("/")[0]
     stray_at = rest.count("@") - query.count("@") > 1 or "@" in before_query[len(authority) :]
     hidden_at = "@" in query and "@" not in before_query
+    problem = ""
     if stray_at or hidden_at or re.search(r"%(?![0-9A-Fa-f]{2})", before_query):
-        raise UsageError(
-            f"{variable} is malformed: a character of its user or password is not URL-encoded.",
-            _ENCODE,
-        )
-    if not re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?(,.*)?", authority.rpartition("@")[2]):
-        raise UsageError(f"{variable} is malformed: its port is not a number.", _ENCODE)
+        problem = "a character of its user or password is not URL-encoded"
+    elif not re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?(,.*)?", authority.rpartition("@")[2]):
+        problem = "its port is not a number"
+    if problem:
+        raise UsageError(f"{variable} is malformed: {problem}.", _URL_HINT, code="malformed-url")

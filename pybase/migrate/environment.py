@@ -4,8 +4,10 @@ For plain `alembic` as for our own verbs. It knows metadata only as its argument
 """
 
 import logging
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,12 @@ from alembic import context
 from alembic.util import CommandError
 
 from pybase.core import settings
-from pybase.core import terminal as present
 from pybase.core.errors import PybaseError
-from pybase.migrate.database import _connect as target
-from pybase.migrate.database import _ledger as ledger
-from pybase.migrate.database import _migration_lock as mutex
-from pybase.migrate.revisions._run_env import make_faithful, record_in
-from pybase.migrate.sqlfiles import _committed as committed
+from pybase.core.style import clean, unstyled
+from pybase.migrate.database import TABLE, announcement, engine, find_database, migration_lock
+from pybase.migrate.record import Direction
+from pybase.migrate.revisions import DigestOf, make_faithful, record_in
+from pybase.migrate.sqlfiles import Committed, StaleError, load
 
 _OPTIONS: dict[str, Any] = {
     "transaction_per_migration": True,
@@ -28,7 +29,7 @@ _OPTIONS: dict[str, Any] = {
     "compare_server_default": True,
     # check constraints are compared by an opt-in plugin of Alembic 1.20
     "autogenerate_plugins": ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
-    "include_name": lambda name, kind, _parents: (kind, name) != ("table", ledger.TABLE),
+    "include_name": lambda name, kind, _parents: (kind, name) != ("table", TABLE),
 }
 
 
@@ -44,7 +45,7 @@ def run_offline(metadata: sa.MetaData) -> None:
     """Write SQL as the server would be sent it, for plain `alembic upgrade --sql`."""
     named = {"paramstyle": "named"}
     _configure(metadata, dialect_name="postgresql+psycopg", dialect_opts=named, literal_binds=True)
-    make_faithful(context.get_context().dialect)  # as offline_dialect is
+    make_faithful(context.get_context().dialect)
     _migrate()
 
 
@@ -55,16 +56,15 @@ def run_online(metadata: sa.MetaData) -> None:
         _configure(metadata, connection=given)
         _migrate()
         return
-    with _as_alembic_tells():
-        options = _settings()
-        database = target.find(options)
-        present.note(target.announcement(database))
+    with _as_alembic_reports():
+        project = _settings()
+        database = find_database(project)
+        _note(announcement(database))
         with ExitStack() as around:
             if _changes_the_database():
-                around.enter_context(
-                    mutex.only_one(database, present.note, options.options.migrate)
-                )
-            connection = around.enter_context(target.engine(database).connect())
+                lock = migration_lock(database, _note, project.options.migrate)
+                around.enter_context(lock)
+            connection = around.enter_context(engine(database).connect())
             _configure(metadata, connection=connection)
             _migrate()
 
@@ -75,19 +75,39 @@ def _changes_the_database() -> bool:
     return getattr(command, "__name__", "") in ("upgrade", "downgrade", "stamp")
 
 
-def _digests() -> Callable[[str, bool], str | None]:
-    file = context.config.config_file_name
-    has_file = file is not None and Path(file).is_file()
-    return committed.digests(_settings()) if has_file else lambda _revision, _is_upgrade: None
+def _note(line: str) -> None:
+    print(unstyled(clean(line)), file=sys.stderr)
 
 
 def _settings() -> settings.Settings:
     return settings.load(Path(context.config.config_file_name or "alembic.ini"))
 
 
+def _digests() -> DigestOf:
+    """Return what looks up the digest of a revision's committed SQL; it is read when needed."""
+
+    @cache
+    def committed() -> Committed | None:
+        file = context.config.config_file_name
+        try:
+            return load(_settings()) if file is not None and Path(file).is_file() else None
+        except StaleError:
+            return None
+
+    def digest_of(revision: str, direction: Direction) -> str | None:
+        known = committed()
+        try:
+            record = known.record(revision) if known and revision in known.graph else None
+        except StaleError:
+            return None
+        return record.scripts[direction].digest or None if record else None
+
+    return digest_of
+
+
 @contextmanager
-def _as_alembic_tells() -> Iterator[None]:
-    """Let plain `alembic` tell each revision, and an error of ours in a line of its own."""
+def _as_alembic_reports() -> Iterator[None]:
+    """Let plain `alembic` log each revision, and print an error of ours in one line."""
     if context.config.cmd_opts is not None and not logging.root.handlers:
         for name in ("alembic.runtime.migration", "alembic.autogenerate"):
             logger = logging.getLogger(name)

@@ -1,8 +1,7 @@
-"""What PyBase stores: one file per model, on the declarative class `Model`.
+"""Schema of PyBase: one file per model, on the declarative class `Model`.
 
-This room owns the shape of the data and imports nothing else of PyBase. Importing the package
-imports every file in it, so `Model.metadata` is whole, and a model that autogenerate would miss
-because nobody imported it cannot exist. A file that fails to import takes the package with it.
+It imports no other package of PyBase. Importing it imports every file in it, so `Model.metadata` is
+complete, and autogenerate cannot miss a model. A file that cannot be imported fails the package.
 """
 
 from importlib import import_module

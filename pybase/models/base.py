@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 class Base(Model):
     """A spreadsheet-database: tables that belong together, and may refer to each other.
 
-    Its id is part of every key below it, so nothing inside can point into another base, and a
-    cluster can keep all of a base on one node.
+    Its id is part of every key below it, so nothing in it can refer to another base, and a cluster
+    can keep all rows of a base on one node.
 
-    - `fk_bases_workspace_id_workspaces`: it goes when its workspace goes, with all it holds.
-    - `ck_bases_name_not_blank`: its name can be seen and clicked.
+    - `fk_bases_workspace_id_workspaces`: it is deleted with its workspace, and so is its content.
+    - `ck_bases_name_not_blank`: its name is visible.
     """
 
     __tablename__ = "bases"
@@ -30,11 +30,11 @@ class Base(Model):
     workspace_id: Mapped[UUID] = mapped_column(
         sa.ForeignKey("workspaces.id", ondelete="CASCADE"),
         index=True,
-        doc="The workspace that it goes with.",
+        doc="The workspace that contains it.",
     )
 
-    name: Mapped[str] = mapped_column(doc="What people call it.")
-    description: Mapped[str | None] = mapped_column(doc="What it is for, if anybody said.")
+    name: Mapped[str] = mapped_column(doc="Its name, as users see it.")
+    description: Mapped[str | None] = mapped_column(doc="What it is for; null where not given.")
     position: Mapped[Position]
 
     created_at: Mapped[CreatedAt]

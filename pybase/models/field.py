@@ -54,10 +54,10 @@ FieldType = Literal[
 class Field(Model):
     """A column of a user's table: a name, a type, and the options of that type.
 
-    - `fk_fields_base_id_table_id_tables`: it lies in the same base as its table.
-    - `uq_fields_base_id_table_id_name`: a name means one field in its table.
-    - `uq_fields_primary`: at most one field gives its table's records their title.
-    - `ck_fields_type_known`: the type is one that the product has.
+    - `fk_fields_base_id_table_id_tables`: it is in the same base as its table.
+    - `uq_fields_base_id_table_id_name`: its name is unique in its table.
+    - `uq_fields_primary`: at most one field of a table is the title of its records.
+    - `ck_fields_type_known`: its type is one of `FieldType`.
     """
 
     __tablename__ = "fields"
@@ -80,15 +80,15 @@ class Field(Model):
     id: Mapped[UuidPk]
     table_id: Mapped[UUID] = mapped_column(doc="The table that it is a column of.")
 
-    name: Mapped[str] = mapped_column(doc="What people call it, once in its table.")
-    type: Mapped[FieldType] = mapped_column(sa.Text(), doc="What its values are.")
-    options: Mapped[JsonObject] = mapped_column(doc="What its type wants to know besides.")
+    name: Mapped[str] = mapped_column(doc="Its name, unique in its table.")
+    type: Mapped[FieldType] = mapped_column(sa.Text(), doc="The type of its values.")
+    options: Mapped[JsonObject] = mapped_column(doc="Options of its type.")
     position: Mapped[Position]
     is_primary: Mapped[FalseByDefault] = mapped_column(
-        doc="Whether it gives the records of its table their title."
+        doc="Whether it is the title of the records of its table."
     )
     is_required: Mapped[FalseByDefault] = mapped_column(
-        doc="Whether a record has to have a value for it."
+        doc="Whether every record must have a value for it."
     )
 
     created_at: Mapped[CreatedAt]

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 class Record(Model):
     """A row of a user's table: its values by field id, in one document.
 
-    The big table. A record with `deleted_at` is in the trash, and may come back. `created_by` and
-    `updated_by` have no index: every write would pay for the rare deletion of a user.
+    The largest table. A record with `deleted_at` is in the trash, and can be restored. `created_by`
+    and `updated_by` have no index, which would slow every write for the rare deletion of a user.
 
-    - `fk_records_base_id_table_id_tables`: it lies in the same base as its table.
-    - `fk_records_created_by_users`, `fk_records_updated_by_users`: it outlives its writers.
-    - `ck_records_data_is_object`: its values are found by field id, never by place.
+    - `fk_records_base_id_table_id_tables`: it is in the same base as its table.
+    - `fk_records_created_by_users`, `fk_records_updated_by_users`: it outlives these users.
+    - `ck_records_data_is_object`: its values are found by field id, never by position.
     """
 
     __tablename__ = "records"
@@ -31,11 +31,11 @@ class Record(Model):
             ["base_id", "table_id"], ["tables.base_id", "tables.id"], ondelete="CASCADE"
         ),
         sa.CheckConstraint("jsonb_typeof(data) = 'object'", name="data_is_object"),
-        # A page of a table: seek to the last (created_at, id) seen, read on. Never OFFSET.
+        # Paging: continue after the last (created_at, id) of the previous page. Never OFFSET.
         sa.Index(None, "base_id", "table_id", "created_at", "id"),
-        # Any field equals a value: `data @> '{"<field id>": ...}'`, and only that question.
+        # Only for equality of any field: `data @> '{"<field id>": ...}'`.
         sa.Index(None, "data", postgresql_using="gin", postgresql_ops={"data": "jsonb_path_ops"}),
-        # The trash of a table, newest first or oldest: as small as the trash is.
+        # The trash of a table, in either order; as small as the trash.
         sa.Index(
             None,
             "base_id",
@@ -52,14 +52,14 @@ class Record(Model):
     data: Mapped[JsonObject] = mapped_column(doc="Its values by field id.")
     created_by: Mapped[UUID | None] = mapped_column(
         sa.ForeignKey("users.id", ondelete="SET NULL"),
-        doc="Who made it; nobody once that user is deleted.",
+        doc="The user who created it; null after that user is deleted.",
     )
     updated_by: Mapped[UUID | None] = mapped_column(
         sa.ForeignKey("users.id", ondelete="SET NULL"),
-        doc="Who changed it last; nobody once that user is deleted.",
+        doc="The user who last changed it; null after that user is deleted.",
     )
     deleted_at: Mapped[datetime | None] = mapped_column(
-        doc="When it was put into the trash; null for one that is not in it."
+        doc="When it was moved to the trash; null if it is not there."
     )
 
     created_at: Mapped[CreatedAt]

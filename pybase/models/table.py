@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Table(Model):
     """A table inside a base: its fields are the columns that a user sees, its records the rows.
 
-    - `pk_tables`: the key carries `base_id`, which is what fields and records then refer to.
-    - `uq_tables_base_id_name`: a name means one table in its base.
+    - `pk_tables`: the key contains `base_id`, and so do the references of fields and records.
+    - `uq_tables_base_id_name`: its name is unique in its base.
     """
 
     __tablename__ = "tables"
@@ -27,12 +27,12 @@ class Table(Model):
     base_id: Mapped[UUID] = mapped_column(
         sa.ForeignKey("bases.id", ondelete="CASCADE"),
         primary_key=True,
-        doc="The base that it lies in.",
+        doc="The base that contains it.",
     )
     id: Mapped[UuidPk]
 
-    name: Mapped[str] = mapped_column(doc="What people call it, once in its base.")
-    description: Mapped[str | None] = mapped_column(doc="What it is for, if anybody said.")
+    name: Mapped[str] = mapped_column(doc="Its name, unique in its base.")
+    description: Mapped[str | None] = mapped_column(doc="What it is for; null where not given.")
     position: Mapped[Position]
 
     created_at: Mapped[CreatedAt]
@@ -45,7 +45,7 @@ class Table(Model):
         passive_deletes=True,
         order_by="Field.position",
     )
-    # Write-only: a table may hold a million records, and no attribute should load them all.
+    # Write-only: a table may have a million records, and no attribute should load them all.
     records: WriteOnlyMapped["Record"] = relationship(
         back_populates="table", cascade="all, delete-orphan", passive_deletes=True
     )

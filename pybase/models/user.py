@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class User(Model):
     """A person who may sign in.
 
-    A user without a password hash signs in through single sign-on. Who leaves is deactivated, not
-    deleted: deleting is for the right to be forgotten, and may be slow.
+    A user without a password hash signs in through single sign-on. A user who leaves is
+    deactivated, not deleted: deletion is for the right to be forgotten, and may be slow.
 
-    - `uq_users_lower_email`: one user per address, however its letters are cased.
+    - `uq_users_lower_email`: one user per address, regardless of case.
     """
 
     __tablename__ = "users"
@@ -26,15 +26,15 @@ class User(Model):
 
     id: Mapped[UuidPk]
 
-    email: Mapped[str] = mapped_column(doc="The address to sign in with, as they wrote it.")
-    display_name: Mapped[str] = mapped_column(doc="What others see.")
+    email: Mapped[str] = mapped_column(doc="The address to sign in with, as it was entered.")
+    display_name: Mapped[str] = mapped_column(doc="The name that other users see.")
     password_hash: Mapped[str | None] = mapped_column(doc="Null for single sign-on.")
-    is_active: Mapped[TrueByDefault] = mapped_column(doc="Whether they may sign in.")
+    is_active: Mapped[TrueByDefault] = mapped_column(doc="Whether the user may sign in.")
 
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
 
-    # "all": the database refuses to delete an owner, so nothing here may try to orphan workspaces.
+    # "all": the database refuses to delete an owner, so the ORM must not set owner_id to null.
     owned_workspaces: Mapped[list["Workspace"]] = relationship(
         back_populates="owner", passive_deletes="all"
     )

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Workspace(Model):
-    """A team's place: it holds bases, and the people who may work in them.
+    """The workspace of a team: it contains bases, and has members.
 
-    - `fk_workspaces_owner_id_users`: somebody owns it, and cannot be deleted while they do.
-    - `uq_workspaces_slug`: its address is its own.
-    - `ck_workspaces_slug_format`: its address needs no escaping in a URL.
+    - `fk_workspaces_owner_id_users`: it has an owner, who cannot be deleted.
+    - `uq_workspaces_slug`: its slug is unique.
+    - `ck_workspaces_slug_format`: its slug needs no escaping in a URL.
     """
 
     __tablename__ = "workspaces"
@@ -32,11 +32,11 @@ class Workspace(Model):
     owner_id: Mapped[UUID] = mapped_column(
         sa.ForeignKey("users.id", ondelete="RESTRICT"),
         index=True,
-        doc="The user who answers for it.",
+        doc="The user who owns it.",
     )
 
-    name: Mapped[str] = mapped_column(doc="What people call it.")
-    slug: Mapped[str] = mapped_column(doc="Its address, as it stands in a URL.")
+    name: Mapped[str] = mapped_column(doc="Its name, as users see it.")
+    slug: Mapped[str] = mapped_column(doc="Its identifier in URLs.")
 
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

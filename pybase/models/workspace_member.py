@@ -16,10 +16,10 @@ Role = Literal["owner", "editor", "commenter", "viewer"]
 
 
 class WorkspaceMember(Model):
-    """A user's place in a workspace, and what they may do there.
+    """The membership of a user in a workspace, with a role.
 
     - `pk_workspace_members`: a user is in a workspace once, with one role.
-    - `ck_workspace_members_role_known`: the role is one that the product has.
+    - `ck_workspace_members_role_known`: the role is one of `Role`.
     """
 
     __tablename__ = "workspace_members"
@@ -28,17 +28,17 @@ class WorkspaceMember(Model):
     workspace_id: Mapped[UUID] = mapped_column(
         sa.ForeignKey("workspaces.id", ondelete="CASCADE"),
         primary_key=True,
-        doc="The workspace that the user is in.",
+        doc="The workspace.",
     )
     # The primary key finds the members of a workspace, this index the workspaces of a user.
     user_id: Mapped[UUID] = mapped_column(
         sa.ForeignKey("users.id", ondelete="CASCADE"),
         primary_key=True,
         index=True,
-        doc="The user who is in it.",
+        doc="The user.",
     )
 
-    role: Mapped[Role] = mapped_column(sa.Text(), doc="What they may do there.")
+    role: Mapped[Role] = mapped_column(sa.Text(), doc="What the user may do in the workspace.")
 
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]

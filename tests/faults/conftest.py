@@ -12,6 +12,7 @@ import pytest
 from migrations.rows import ROWS
 from projects import OWN_TABLES
 
+from pybase.cli import TerminalReporter
 from pybase.core import settings
 from pybase.core.settings import Settings
 from pybase.migrate import catalog
@@ -48,12 +49,14 @@ class Move:
     def run(self, url: str, options: Settings = SETTINGS) -> int:
         """Run the command under test."""
         database = Database(url, is_embedded=False)
-        job = apply.Job(options, database, self.destination, self.is_upgrade, _ignore, _ignore)
+        job = apply.Job(options, database, self.destination, self.is_upgrade, Silent())
         return apply.run(job)
 
 
-def _ignore(_line: str) -> None:
-    """Print nothing."""
+class Silent(TerminalReporter):
+    """Reporter that shows nothing."""
+
+    result = note = echo = staticmethod(lambda _text: None)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The pages that are made from data, or show a file, are as fresh as these."""
+"""Documents that are generated from data, or show a file, are fresh."""
 
 import re
 from pathlib import Path
@@ -36,16 +36,16 @@ def test_readme_shows_a_file_as_it_is() -> None:
     assert text == actual, f"README.md does not show {path} as it is. Copy it there."
 
 
-def test_readme_draws_what_refers_to_what_as_it_is() -> None:
-    drawn, known = (
+def test_readme_draws_the_relations_of_the_schema() -> None:
+    readme, schema = (
         re.findall(r'^    "\w+" \S+ "\w+" : .*$', (ROOT / name).read_text("utf-8"), re.MULTILINE)
         for name in ("README.md", "docs/schema.md")
     )
-    assert drawn == known != [], "README.md does not draw docs/schema.md: copy its lines."
+    assert readme == schema != [], "README.md differs from docs/schema.md: copy its lines."
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_exist(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
-    missing = [each for each in targets if not (page.parent / each).exists()]
+    missing = [target for target in targets if not (page.parent / target).exists()]
     assert not missing

@@ -7,7 +7,7 @@ from projects import LINE, ONE, Project, Revision
 
 from pybase.migrate.database import _ledger as ledger
 from pybase.migrate.revisions._render import RenderedHistory, Rendering, render
-from pybase.migrate.sql._split import Block
+from pybase.migrate.sql.grammar._split import Block
 
 VERSION_TABLE = (
     "CREATE TABLE IF NOT EXISTS alembic_version (\n"

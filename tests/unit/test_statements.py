@@ -3,8 +3,8 @@
 import pytest
 from pglast import parser
 
-from pybase.migrate.sql._format import WIDTH
-from pybase.migrate.sql._split import split, tidy
+from pybase.migrate.sql.grammar._format import WIDTH
+from pybase.migrate.sql.grammar._split import split, tidy
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every change of models in `model_cases`, on a real server, from the models to the way back."""
+"""Every change of models in `model_cases`, on a real server, from the models to the downgrade."""
 
 import importlib
 import os
@@ -16,6 +16,7 @@ from pybase.core.errors import PybaseError
 from pybase.core.files import digest
 from pybase.migrate import autogenerate, catalog
 from pybase.migrate.autogenerate import _compare as compare
+from pybase.migrate.autogenerate._scope import read_scope
 from pybase.migrate.database._connect import Database
 from pybase.migrate.deploy import _online as online
 from pybase.migrate.revisions import _history as history
@@ -72,7 +73,7 @@ def run_sql(project: Project, sql: str) -> list[tuple[object, ...]]:
 
 
 def start(project: Project, case: ModelCase) -> None:
-    """Bring the project and its database to where the case begins, as an earlier one left it."""
+    """Bring the project and its database to where the case begins, from a cached template."""
     begin = repr((case.before, case.history, case.rows)).encode()
     name = f"started_{os.getpid()}_{digest(begin)}"
     server = project.environment["PYBASE_REHEARSAL_URL"]
@@ -88,13 +89,14 @@ _STARTED: dict[str, dict[str, str]] = {}
 
 
 def _begin(project: Project, case: ModelCase, url: str) -> dict[str, str]:
-    """Make what there is before a case, in an empty database; returns the project's files."""
+    """Create what exists before a case, in an empty database; returns the project's files."""
     project.lay_out(models=case.models(case.before))
     write_models(project, case.models(case.before))
-    autogenerate.make_migration(read(project), request("create all there is", ()))
+    autogenerate.generate(read(project), request("create all there is", ()))
     if case.history:
-        autogenerate.make_migration(
-            read(project), autogenerate.Request("create what no model says", sql_only=case.history)
+        autogenerate.generate(
+            read(project),
+            autogenerate.Request("create what no model declares", sql_only=case.history),
         )
     begun = replace(project, environment=project.environment | {"DATABASE_URL": url})
     migrate(begun)
@@ -103,14 +105,15 @@ def _begin(project: Project, case: ModelCase, url: str) -> dict[str, str]:
     return project.files()
 
 
-def difference(project: Project) -> str:
-    """What the database has and the models do not make, or the other way round."""
+def difference(project: Project) -> list[catalog.Change]:
+    """What the database has and the models do not create, or the other way round."""
     revisions = read(project)
     rendered = render(revisions)
-    wanted = compare.scope(revisions)
+    scope = read_scope(revisions)
     end = compare.read_url(project.environment["DATABASE_URL"], rendered)
-    new = compare.models_side(revisions, rendered, wanted, end)
-    return catalog.describe(compare.gap(end, new, wanted), "database", "models")
+    with compare.models_database(revisions, rendered, scope, end) as url:
+        new = compare.read_url(url, rendered)
+    return compare.gap(end, new, scope)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -122,33 +125,35 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
     write_models(here, case.models(case.after))
     files["models.py"] = case.models(case.after)
     try:
-        outcome = autogenerate.make_migration(read(here), request("follow the models", case.flags))
+        outcome = autogenerate.generate(read(here), request("follow the models", case.flags))
     except PybaseError as error:
         assert case.result == "refused", str(error)
-        assert case.says in str(error)
+        assert error.code == case.code
+        assert case.message in str(error)
         assert here.files() == files
         return
     assert case.result != "refused"
     assert outcome is not None, "nothing to do"
-    if case.result == "told":
-        assert case.says in outcome.gap
-        return
-    assert outcome.gap == "", outcome.gap
+    is_complete = case.result == "equal"
+    assert outcome.is_complete == is_complete, outcome.gap
+    assert case.message in outcome.gap
     if case.steps:
         assert len(outcome.revisions) == case.steps, outcome.revisions
     bring_up(here, case)
-    assert difference(here) == ""
+    unnamed = [change for change in difference(here) if change.identity not in outcome.gap]
+    assert not unnamed, catalog.describe(unnamed, "database", "models")
     if case.kept:
         assert run_sql(here, case.kept_after or case.kept) == kept
-    assert autogenerate.make_migration(read(here), request("follow no further", ())) is None
+    if is_complete:
+        assert autogenerate.generate(read(here), request("follow no further", ())) is None
     go_back(here, count)
     assert catalog.describe(catalog.difference(before, snapshot(here))) == ""
     since = read(here).revisions[count - 1].revision if count else None
-    found = lint.lint(settings.load(here.root / "alembic.ini"), since)
-    layout = [line for line in found.lines if not line.revision]
-    told = [f"{line.code} {line.message}: {_text(here, line)}" for line in layout]
-    assert not told, "\n".join(told)
-    codes = {line.code for line in found.lines if line.level == "error" and not line.accepted}
+    result = lint.lint(settings.load(here.root / "alembic.ini"), since)
+    layout = [line for line in result.lines if not line.revision]
+    layout_errors = [f"{line.code} {line.message}: {_text(here, line)}" for line in layout]
+    assert not layout_errors, "\n".join(layout_errors)
+    codes = {line.code for line in result.lines if line.level == "error" and not line.accepted}
     assert codes == set(case.hazards), f"HAZARDS {sorted(codes)!r} {case.hazards!r}"
 
 
@@ -157,11 +162,11 @@ def _text(project: Project, line: lint.Line) -> str:
 
 
 def bring_up(project: Project, case: ModelCase) -> None:
-    """Migrate; where rows are in the way, find and mend them on the way."""
-    if case.mends:
+    """Migrate; where rows violate the change, fix them after the failure."""
+    if case.fix:
         with pytest.raises(PybaseError):
             migrate(project)
-        run_sql(project, case.mends)
+        run_sql(project, case.fix)
     migrate(project)
 
 

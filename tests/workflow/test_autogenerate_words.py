@@ -1,6 +1,7 @@
-"""What makemigration says, refuses and leaves behind: messages, flags, files, interruptions."""
+"""The text of makemigration: messages, flags, files, and what an interruption leaves."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,34 +22,34 @@ RENAMED = CITIES_MODEL.replace("'name', sa.Text()", "'title', sa.Text()").replac
 
 @pytest.fixture
 def cities(project: Project) -> Project:
-    """One revision that makes what the model says, and its SQL."""
+    """One revision that creates what the model declares, and its SQL."""
     project.lay_out(ONE, models=CITIES_MODEL)
     project.done("sql")
     return project
 
 
 @pytest.mark.parametrize("message", ["update", "Changes", "fix.", "new migration", "the fix"])
-def test_message_that_says_nothing_is_refused(message: str, cities: Project) -> None:
+def test_message_without_content_is_refused(message: str, cities: Project) -> None:
     cities.write("models.py", WITH_NOTE)
     before = cities.files()
-    said = cities.refused("makemigration", message, code=2)
-    assert "does not say what changes" in said
+    error = cities.refused("makemigration", message, code=2)
+    assert "does not say what changes" in error
     assert cities.files() == before
 
 
 def test_second_revision_of_the_same_name_is_refused(cities: Project) -> None:
     before = cities.files()
-    said = cities.refused("makemigration", "--empty", "create CITIES", code=2)
-    assert ONE.name in said
+    error = cities.refused("makemigration", "--empty", "create CITIES", code=2)
+    assert ONE.name in error
     assert cities.files() == before
 
 
-def test_rename_is_refused_with_the_flag_that_says_it(cities: Project) -> None:
+def test_ambiguous_rename_is_refused_with_its_flag(cities: Project) -> None:
     cities.write("models.py", RENAMED)
     before = cities.files()
-    said = cities.refused("makemigration", "call it title", code=1)
-    assert "\n  --rename cities.name:title\n" in said
-    assert "--no-rename" in said
+    error = cities.refused("makemigration", "call it title", code=1)
+    assert "\n  --rename cities.name:title\n" in error
+    assert "--no-rename" in error
     assert cities.files() == before
     out = cities.done("makemigration", "--rename", "cities.name:title", "call it title")
     assert "Rename cities.name to title" in out
@@ -56,10 +57,10 @@ def test_rename_is_refused_with_the_flag_that_says_it(cities: Project) -> None:
     assert "Nothing to do" in cities.done("makemigration", "call it title again")
 
 
-def test_dropped_data_is_pointed_out(cities: Project) -> None:
+def test_lost_data_is_reported(cities: Project) -> None:
     cities.write("models.py", "import sqlalchemy as sa\n\nmetadata = sa.MetaData()\n")
     out = cities.done("makemigration", "drop cities")
-    assert "DATA THAT GO:\n  cities and all of its rows" in out
+    assert "DATA LOST:\n  cities and all of its rows" in out
     assert "drops-table on cities" in out
 
 
@@ -74,8 +75,8 @@ def test_sql_of_a_file_becomes_a_revision(cities: Project) -> None:
 def test_sql_that_fails_writes_nothing(cities: Project) -> None:
     cities.write("found.sql", "INSERT INTO towns (name) VALUES ('Troy')")
     before = cities.files()
-    said = cities.refused("makemigration", "--sql-only", "found.sql", "found a city", code=1)
-    assert "towns" in said
+    error = cities.refused("makemigration", "--sql-only", "found.sql", "found a city", code=1)
+    assert "towns" in error
     assert cities.files() == before
 
 
@@ -83,23 +84,92 @@ def test_missing_file_of_sql_is_a_usage_error(cities: Project) -> None:
     assert "nope.sql" in cities.refused("makemigration", "--sql-only", "nope.sql", "say it", code=2)
 
 
-def test_backfill_skeleton_has_sql_and_a_marked_place(cities: Project) -> None:
-    before = cities.files()
-    cities.done("makemigration", "--data", "fill in notes")
-    (path,) = (p for p in cities.files() if "/versions/" in p and p not in before)
-    text = (cities.root / path).read_text()
-    assert "autocommit_block" in text
+STOCK_ENV = """\
+import os
+
+import sqlalchemy as sa
+from alembic import context
+from models import metadata
+
+options = {"target_metadata": metadata, "transaction_per_migration": True}
+if context.is_offline_mode():
+    context.configure(dialect_name="postgresql", literal_binds=True, **options)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://")
+    with sa.create_engine(url).connect() as connection:
+        context.configure(connection=connection, **options)
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+"""An env.py that imports nothing of ours, so that `op` has no `backfill`."""
+
+
+@pytest.fixture(params=["our env.py", "stock env.py"])
+def any_env(request: pytest.FixtureRequest, cities: Project) -> Project:
+    if request.param == "stock env.py":
+        cities.write("migrations/env.py", STOCK_ENV)
+        cities.done("sql")
+    return cities
+
+
+def has_operation(project: Project) -> bool:
+    return "pybase" in (project.root / "migrations/env.py").read_text()
+
+
+def test_backfill_skeleton_has_sql_and_a_marked_place(any_env: Project) -> None:
+    before = any_env.files()
+    any_env.done("makemigration", "--data", "fill in notes")
+    (path,) = (p for p in any_env.files() if "/versions/" in p and p not in before)
+    text = (any_env.root / path).read_text()
+    assert ("op.backfill(" in text) == has_operation(any_env)
+    assert ("autocommit_block" in text) == ("COMMIT;" in text) == (not has_operation(any_env))
     assert "TODO" in text
-    assert "COMMIT;" in text
-    cities.done("sql-lint")
-    cities.done("migrate")
+    any_env.done("sql-lint")
+    any_env.done("migrate")
+
+
+def test_edited_backfill_skeleton_fills_rows(any_env: Project) -> None:
+    any_env.write("models.py", WITH_NOTE)
+    any_env.done("makemigration", "add note")
+    before = any_env.files()
+    any_env.done("makemigration", "--data", "fill in notes")
+    (path,) = (p for p in any_env.files() if "/versions/" in p and p not in before)
+    text = (any_env.root / path).read_text()
+    for name, value in {"TABLE": "cities", "KEY": "name", "COLUMN": "note", "RULE": "name"}.items():
+        text, count = re.subn(f"^{name} = .*$", f'{name} = "{value}"', text, flags=re.MULTILINE)
+        assert count == 1
+    any_env.write(path, text)
+    any_env.done("sql")
+    any_env.done("migrate", "+2")
+    with psycopg.connect(any_env.environment["DATABASE_URL"]) as connection:
+        connection.execute("INSERT INTO cities (name) VALUES ('Troy')")
+    any_env.done("migrate")
+    with psycopg.connect(any_env.environment["DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT note FROM cities").fetchall() == [("Troy",)]
+
+
+def test_backfill_runs_by_plain_alembic(any_env: Project) -> None:
+    default = "sa.Column('key', sa.Uuid(), server_default=sa.text('gen_random_uuid()'))"
+    any_env.write("models.py", WITH_NOTE.replace("sa.Column('note', sa.Text())", default))
+    any_env.done("makemigration", "add key")
+    assert any_env.alembic("upgrade", "+2").code == 0
+    with psycopg.connect(any_env.environment["DATABASE_URL"]) as connection:
+        connection.execute(
+            "INSERT INTO cities (name, key) SELECT i::text, NULL FROM generate_series(1, 3000) AS i"
+        )
+    assert any_env.alembic("upgrade", "head").code == 0
+    with psycopg.connect(any_env.environment["DATABASE_URL"]) as connection:
+        count = connection.execute("SELECT count(*) FROM cities WHERE key IS NULL").fetchone()
+    assert count == (0,)
 
 
 def test_broken_model_is_named_and_writes_nothing(cities: Project) -> None:
     cities.write("models.py", CITIES_MODEL.replace("sa.Text()", "sa.Text(collation='nowhere')"))
     before = cities.files()
-    said = cities.refused("makemigration", "break it", code=1)
-    assert "nowhere" in said
+    error = cities.refused("makemigration", "break it", code=1)
+    assert "nowhere" in error
     assert cities.files() == before
 
 

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from projects import Project, Revision
 
+from pybase.cli import TerminalReporter
 from pybase.core.errors import DatabaseError
 from pybase.migrate.database._connect import Database
 from pybase.migrate.deploy import _backfill_runner as filling
@@ -319,10 +320,12 @@ def test_progress_is_told_in_lines_where_there_is_no_terminal(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pybase.migrate.bars.LINE_EVERY_S", 0.2)
-    monkeypatch.setattr("pybase.migrate.progress.PATIENCE_S", 0)
+    monkeypatch.setattr("pybase.cli._progress_bar.LINE_EVERY_S", 0.2)
+    monkeypatch.setattr("pybase.migrate.deploy._progress.PATIENCE_S", 0)
     ours = filling.Declared("b", "Fill.", "shops", statement(pause_s=0.02).decode())
-    assert filling.run(Database(shops.info.dsn, is_embedded=False), ours) == ROWS
+    assert (
+        filling.run(Database(shops.info.dsn, is_embedded=False), ours, TerminalReporter()) == ROWS
+    )
     line = capsys.readouterr().err.splitlines()[-1]
     assert re.fullmatch(r"shops: [\d,]+ of about 5,000 rows, [\d,]+ a second, \d+ s left", line)
 
@@ -333,7 +336,7 @@ def test_rows_that_stay_locked_stop_it_in_the_end(shops: psycopg.Connection[Any]
     with psycopg.connect(shops.info.dsn) as holder:
         holder.execute("SELECT FROM shops WHERE region = 3 ORDER BY id LIMIT 1 FOR UPDATE")
         with pytest.raises(DatabaseError, match="Other sessions hold the rows that are next"):
-            filling.run(Database(shops.info.dsn, is_embedded=False), ours)
+            filling.run(Database(shops.info.dsn, is_embedded=False), ours, TerminalReporter())
     assert one(shops, CHANGED) > 1400
-    assert filling.run(Database(shops.info.dsn, is_embedded=False), ours) > 0
+    assert filling.run(Database(shops.info.dsn, is_embedded=False), ours, TerminalReporter()) > 0
     assert one(shops, LEFT) == 0

@@ -1,4 +1,4 @@
-"""makemigration: what it writes, when it writes nothing, and messages that mean harm."""
+"""makemigration: what it writes, when it writes nothing, and hostile messages."""
 
 import ast
 import re
@@ -37,7 +37,7 @@ HOSTILE = {
 
 @pytest.fixture
 def cities(project: Project) -> Project:
-    """One revision that makes what the model says."""
+    """One revision that creates what the model declares."""
     return project.lay_out(ONE, models=CITIES_MODEL)
 
 
@@ -63,7 +63,7 @@ def test_changed_model_becomes_a_revision_and_its_sql(cities: Project) -> None:
     assert all(f"wrote  {path}\n" in out for path in new)
 
 
-def test_written_revision_closes_the_gap_and_leads_back(cities: Project) -> None:
+def test_written_revision_closes_the_gap_and_is_undone(cities: Project) -> None:
     cities.write("models.py", WITH_NOTE)
     cities.done("makemigration", "add note to cities")
     cities.done("check")
@@ -93,12 +93,39 @@ def test_revision_is_formatted_named_and_dated_in_utc(cities: Project) -> None:
     assert subprocess.run(command, check=False).returncode == 0
 
 
+def test_unique_constraint_follows_the_documented_recipe(cities: Project) -> None:
+    unique = "sa.UniqueConstraint('note', name='uq_note'), sa.PrimaryKeyConstraint"
+    cities.write("models.py", WITH_NOTE)
+    cities.done("makemigration", "add note")
+    before = cities.files()
+    cities.write("models.py", WITH_NOTE.replace("sa.PrimaryKeyConstraint", unique))
+    cities.done("makemigration", "make note unique")
+    new = sorted(path for path in cities.files() if "/versions/" in path and path not in before)
+    build, add = ((cities.root / path).read_text().partition("def downgrade") for path in new)
+    assert "postgresql_concurrently=True" in build[0]
+    assert "ADD CONSTRAINT" not in build[0]
+    assert "ADD CONSTRAINT uq_note UNIQUE USING INDEX uq_note" in add[0]
+    assert "autocommit_block" not in add[0]
+    assert "postgresql_concurrently=True" in add[2]
+    cities.done("check")
+    cities.done("sql-lint")
+    cities.done("migrate")
+    for left in (["uq_note"], []):
+        cities.done("downgrade", "-1")
+        with psycopg.connect(cities.environment["DATABASE_URL"]) as connection:
+            rows = connection.execute(
+                "SELECT relname FROM pg_class WHERE relname = 'uq_note'"
+            ).fetchall()
+        assert [name for (name,) in rows] == left
+    cities.done("migrate")
+
+
 def test_message_may_be_several_words_without_quotes(cities: Project) -> None:
     cities.done("makemigration", "--empty", "found", "the", "city")
     assert cities.history().get("head").doc == "found the city."
 
 
-def test_nothing_to_do_writes_nothing_and_is_fine(cities: Project) -> None:
+def test_nothing_to_do_writes_nothing_and_exits_with_0(cities: Project) -> None:
     cities.done("sql")
     before = cities.files()
     assert "Nothing to do" in cities.done("makemigration", "add nothing")
@@ -118,14 +145,14 @@ def test_empty_revision_ignores_changed_models(cities: Project) -> None:
     assert "add_column" not in new_revision(cities, before).read_text()
 
 
-def test_state_of_the_own_database_does_not_matter(cities: Project) -> None:
+def test_developers_database_is_not_read(cities: Project) -> None:
     with psycopg.connect(cities.environment["DATABASE_URL"]) as connection:
         connection.execute("CREATE TABLE mine ()")
         connection.execute("CREATE TABLE cities ()")
     assert "Nothing to do" in cities.done("makemigration", "add nothing")
 
 
-def test_no_database_of_the_own_is_needed(cities: Project) -> None:
+def test_no_developers_database_is_needed(cities: Project) -> None:
     out = cities.done("makemigration", "add nothing", DATABASE_URL="postgresql://127.0.0.1:1/none")
     assert "Nothing to do" in out
 
@@ -136,18 +163,18 @@ def test_no_message_is_a_usage_error_and_writes_nothing(
 ) -> None:
     cities.write("models.py", WITH_NOTE)
     before = cities.files()
-    said = cities.refused("makemigration", *arguments, code=2)
-    assert "A revision needs a message." in said
-    assert 'nox -s makemigration -- "' in said
+    error = cities.refused("makemigration", *arguments, code=2)
+    assert "A revision needs a message." in error
+    assert 'nox -s makemigration -- "' in error
     assert cities.files() == before
 
 
 def test_two_heads_are_refused_by_name(project: Project) -> None:
     project.lay_out(*LINE, FORK)
-    said = project.refused("makemigration", "add more", code=1)
-    assert THREE.name in said
-    assert FORK.name in said
-    assert "merge" in said
+    error = project.refused("makemigration", "add more", code=1)
+    assert THREE.name in error
+    assert FORK.name in error
+    assert "merge" in error
 
 
 def test_revision_that_fails_on_a_server_is_named_and_nothing_is_written(project: Project) -> None:
@@ -156,9 +183,9 @@ def test_revision_that_fails_on_a_server_is_named_and_nothing_is_written(project
         f"migrations/versions/{TWO.name}.py", TWO.text.replace("INTO cities", "INTO towns")
     )
     before = project.files()
-    said = project.refused("makemigration", "drop cities", code=1)
-    assert TWO.id in said
-    assert '"towns" does not exist' in said
+    error = project.refused("makemigration", "drop cities", code=1)
+    assert TWO.id in error
+    assert '"towns" does not exist' in error
     assert project.files() == before
 
 

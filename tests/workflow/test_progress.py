@@ -5,6 +5,7 @@ import re
 import psycopg
 import pytest
 
+from pybase.cli import TerminalReporter
 from pybase.migrate.database._connect import Database
 from pybase.migrate.deploy._progress import Progress
 
@@ -18,15 +19,16 @@ CREATE FUNCTION slow(n integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pybase.migrate.bars.LINE_EVERY_S", 0.2)
-    monkeypatch.setattr("pybase.migrate.progress.PATIENCE_S", 0)
+    monkeypatch.setattr("pybase.cli._progress_bar.LINE_EVERY_S", 0.2)
+    monkeypatch.setattr("pybase.migrate.deploy._progress.PATIENCE_S", 0)
 
 
 def told(url: str, statement: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """Run a statement and return what is shown meanwhile."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(SLOW)
-        with Progress(Database(url, is_embedded=False), connection.info.backend_pid) as progress:
+        database, pid = Database(url, is_embedded=False), connection.info.backend_pid
+        with Progress(database, pid, TerminalReporter()) as progress:
             with progress.of(statement):
                 connection.execute(statement.encode())
     return capsys.readouterr().err.splitlines()

@@ -25,7 +25,7 @@ def git(project: Project, *arguments: str) -> str:
 
 @pytest.fixture
 def branched(project: Project) -> Project:
-    """Main has three revisions; the branch that is checked out has one beside the last."""
+    """Main has three revisions; a branch of it is checked out."""
     project.lay_out(*LINE)
     project.done("sql")
     git(project, "init", "--quiet", "--initial-branch=main")
@@ -39,10 +39,10 @@ def test_two_heads_are_named_with_their_authors(branched: Project) -> None:
     branched.add(FORK)
     git(branched, "add", "--all")
     git(branched, "commit", "--quiet", "--message=fork")
-    said = branched.refused("check", code=1)
-    assert f"{THREE.name}.py, by Ada" in said
-    assert f"{FORK.name}.py, by Ada" in said
-    assert "nox -s rebase" in said
+    error = branched.refused("check", code=1)
+    assert f"{THREE.name}.py, by Ada" in error
+    assert f"{FORK.name}.py, by Ada" in error
+    assert "nox -s rebase" in error
 
 
 def test_ours_go_after_theirs_and_nothing_else_is_touched(branched: Project) -> None:
@@ -60,9 +60,9 @@ def test_ours_go_after_theirs_and_nothing_else_is_touched(branched: Project) -> 
         "sql/manifest.txt",
         "sql/schema/cities.sql",
         *(
-            f"sql/{way}/{each.name}.sql"
+            f"sql/{way}/{revision.name}.sql"
             for way in ("upgrade", "downgrade")
-            for each in (FORK, FORK_2)
+            for revision in (FORK, FORK_2)
         ),
     }
     branched.done("check")
@@ -70,37 +70,37 @@ def test_ours_go_after_theirs_and_nothing_else_is_touched(branched: Project) -> 
     assert "Nothing to do" in branched.done("rebase")
 
 
-def test_what_is_applied_already_is_not_moved(branched: Project) -> None:
+def test_applied_revision_is_not_moved(branched: Project) -> None:
     (branched.versions / f"{THREE.name}.py").unlink()
     branched.add(FORK)
     branched.done("sql")
     branched.done("migrate")
     branched.add(THREE)
     before = branched.files()
-    said = branched.refused("rebase", code=1)
-    assert FORK.name in said
-    assert f"nox -s downgrade -- {TWO.id}" in said
+    error = branched.refused("rebase", code=1)
+    assert FORK.name in error
+    assert f"nox -s downgrade -- {TWO.id}" in error
     assert branched.files() == before
 
 
-def test_what_is_on_the_main_branch_is_not_moved(project: Project) -> None:
+def test_merged_revision_is_not_moved(project: Project) -> None:
     project.lay_out(*LINE, FORK)
     git(project, "init", "--quiet", "--initial-branch=main")
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message=all")
-    said = project.refused("rebase", code=1)
-    assert "heads" in said or "main branch already" in said
+    error = project.refused("rebase", code=1)
+    assert "heads" in error or "main branch already" in error
 
 
-def test_order_that_does_not_hold_changes_nothing(branched: Project) -> None:
+def test_order_that_fails_changes_nothing(branched: Project) -> None:
     branched.add(BROKEN)
     before = branched.files()
-    said = branched.refused("rebase", code=1)
-    assert BROKEN.name in said
+    error = branched.refused("rebase", code=1)
+    assert BROKEN.name in error
     assert branched.files() == before
 
 
-def test_without_git_it_says_what_to_do(project: Project) -> None:
+def test_without_git_the_error_names_down_revision(project: Project) -> None:
     project.lay_out(ONE, TWO, THREE, FORK)
-    said = project.refused("rebase", code=2)
-    assert "down_revision" in said
+    error = project.refused("rebase", code=2)
+    assert "down_revision" in error

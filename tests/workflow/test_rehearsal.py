@@ -13,7 +13,7 @@ import pytest
 from projects import LINE, ONE, Project, Revision
 
 from pybase.migrate import catalog
-from pybase.migrate.sql._split import split
+from pybase.migrate.sql.grammar._split import split
 from pybase.migrate.sqlfiles import _build as build
 from pybase.migrate.sqlfiles import _files as sqlfiles
 from pybase.postgres import find_bin, scratch_cluster

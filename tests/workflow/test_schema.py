@@ -10,7 +10,7 @@ from sqlfluff.core import FluffConfig, Linter
 
 from pybase.migrate.catalog import describe, difference, objects, snapshot
 from pybase.migrate.catalog._schema_files import file_changes, render_schema
-from pybase.migrate.sql._format import lay_out
+from pybase.migrate.sql.grammar._format import lay_out
 from pybase.postgres import scratch_database
 
 SCHEMA = r"""

@@ -1,4 +1,4 @@
-"""Verbs at a real terminal, 80 and 200 columns wide, and away from one."""
+"""Verbs at a real terminal, 80 and 200 columns wide, and without one."""
 
 import fcntl
 import os
@@ -25,15 +25,15 @@ _SETTINGS = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "CI")
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a person saw."""
+class Shown:
+    """Exit code and output of a verb at a terminal."""
 
     code: int
     written: str
 
     @property
     def lines(self) -> list[str]:
-        """Without its colours."""
+        """The output without its colours."""
         return re.sub(r"\x1b\[[\d;]*m", "", self.written).splitlines()
 
     @property
@@ -43,14 +43,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Screen:
-    """A terminal of some width at which verbs are run."""
+    """A terminal of a given width."""
 
     project: Project
     width: int
 
-    def see(
+    def show(
         self, *arguments: str, answer: str = "", until: str = "[y/N] ", **variables: str
-    ) -> Seen:
+    ) -> Shown:
         """Run a verb; `answer` is typed when `until` has been shown."""
         kept = plain_environment().items()
         plain = {name: value for name, value in kept if name not in _SETTINGS}
@@ -69,13 +69,13 @@ class Screen:
                 answer = ""
         os.close(terminal)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        return Seen(code, written.decode().replace("\r\n", "\n"))
+        return Shown(code, written.decode().replace("\r\n", "\n"))
 
 
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
-    except OSError:  # nobody is there any more
+    except OSError:  # the process has exited
         return b""
 
 
@@ -90,79 +90,81 @@ def screen(three: Project, request: pytest.FixtureRequest) -> Screen:
     return Screen(three, request.param)
 
 
-def test_migrate_is_told_in_colour(screen: Screen) -> None:
-    seen = screen.see("migrate")
-    assert seen.code == 0
-    *_, one, two, three, last = seen.lines
+def test_migrate_is_shown_in_colour(screen: Screen) -> None:
+    shown = screen.show("migrate")
+    assert shown.code == 0
+    *_, one, two, three, last = shown.lines
     assert [line.split()[:2] for line in (one, two, three)] == [
-        ["applied", each.id] for each in LINE
+        ["applied", revision.id] for revision in LINE
     ]
     assert last == "3 applied."
-    assert f"\x1b[32mapplied\x1b[0m  \x1b[35m{ONE.id}\x1b[0m  Create cities" in seen.written
-    assert screen.see("migrate").lines[-1] == "Nothing to do: the database is up to date."
+    assert f"\x1b[32mapplied\x1b[0m  \x1b[35m{ONE.id}\x1b[0m  Create cities" in shown.written
+    assert screen.show("migrate").lines[-1] == "Nothing to do: the database is up to date."
 
 
 @pytest.mark.parametrize("verb", ["history", "pending", "sql-lint", "check", "current"])
 def test_no_line_is_wider_than_the_terminal(verb: str, screen: Screen) -> None:
     screen.project.add(HURTING)
     screen.project.done("sql")
-    seen = screen.see(verb)
-    assert "Traceback" not in seen.written
-    broken = [line for line in seen.lines if len(line) > screen.width]
-    assert [line for line in broken if f"{HURTING.name}.sql:" not in line] == []  # a path is whole
+    shown = screen.show(verb)
+    assert "Traceback" not in shown.written
+    broken = [line for line in shown.lines if len(line) > screen.width]
+    assert [
+        line for line in broken if f"{HURTING.name}.sql:" not in line
+    ] == []  # a path is never broken
 
 
-def test_colours_go_where_they_are_not_wanted(screen: Screen) -> None:
+def test_colours_are_omitted_on_request(screen: Screen) -> None:
     for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        seen = screen.see("pending", **variables)
-        assert seen.colours == set()
-        assert seen.lines == screen.see("pending").lines
+        shown = screen.show("pending", **variables)
+        assert shown.colours == set()
+        assert shown.lines == screen.show("pending").lines
 
 
 def test_piped_text_is_what_a_wide_terminal_shows(three: Project) -> None:
     piped = three.run("pending")
     assert piped.text.count("\x1b") == 0
-    assert Screen(three, 500).see("pending").lines == [
+    assert Screen(three, 500).show("pending").lines == [
         *piped.err.splitlines(),
         *piped.out.splitlines(),
     ]
     forced = three.run("pending", FORCE_COLOR="1", NO_COLOR="")
-    assert Seen(0, forced.out).lines == piped.out.splitlines()
-    assert Seen(0, forced.out).colours
+    assert Shown(0, forced.out).lines == piped.out.splitlines()
+    assert Shown(0, forced.out).colours
 
 
-def test_machines_get_no_colour_and_no_wrapping_at_a_terminal_either(three: Project) -> None:
-    at_terminal = Screen(three, 80).see("sql-lint", "--format", "json", FORCE_COLOR="1")
+def test_output_for_programs_has_no_colour_and_no_wrapping_at_a_terminal(three: Project) -> None:
+    at_terminal = Screen(three, 80).show("sql-lint", "--format", "json", FORCE_COLOR="1")
     assert at_terminal.written == three.done("sql-lint", "--format", "json")
-    at_terminal = Screen(three, 80).see("migrate", "--sql")
+    at_terminal = Screen(three, 80).show("migrate", "--sql")
     assert at_terminal.written == three.done("migrate", "--sql")
 
 
-def test_title_is_text_and_no_markup(screen: Screen) -> None:
+def test_title_is_not_markup(screen: Screen) -> None:
     screen.project.add(HURTING)
-    told = " ".join(" ".join(screen.see("history").lines).split())
-    assert HURTING.title.removesuffix(".") in told
+    text = " ".join(" ".join(screen.show("history").lines).split())
+    assert HURTING.title.removesuffix(".") in text
 
 
-def test_error_names_its_mend_below_it(screen: Screen) -> None:
-    seen = screen.see("migrate", "nosuch")
-    assert seen.code == 2
-    assert seen.lines[-2:] == [
+def test_error_has_its_hint_below_it(screen: Screen) -> None:
+    shown = screen.show("migrate", "nosuch")
+    assert shown.code == 2
+    assert shown.lines[-2:] == [
         "error: Can't locate revision identified by 'nosuch'.",
         "hint: See what there is: nox -s history",
     ]
-    assert "\x1b[1;36mnox -s history\x1b[0m" in seen.written
+    assert "\x1b[1;36mnox -s history\x1b[0m" in shown.written
 
 
 def test_question_is_asked_at_a_terminal_and_no_is_no(three: Project) -> None:
     three.done("migrate")
     with psycopg.connect(three.environment["DATABASE_URL"]) as connection:
         connection.execute("UPDATE cities SET note = 'burnt'")
-    seen = Screen(three, 80).see("downgrade", "-1", answer="n\n")
-    assert seen.code == 1
-    assert any(line.startswith("Go on? [y/N] ") for line in seen.lines)
-    assert "Nothing was undone." in seen.lines
-    assert Screen(three, 80).see("downgrade", "-1", answer="y\n").lines[-1] == "1 undone."
+    shown = Screen(three, 80).show("downgrade", "-1", answer="n\n")
+    assert shown.code == 1
+    assert any(line.startswith("Go on? [y/N] ") for line in shown.lines)
+    assert "Nothing was undone." in shown.lines
+    assert Screen(three, 80).show("downgrade", "-1", answer="y\n").lines[-1] == "1 undone."
 
 
 def test_interruption_is_one_line(three: Project) -> None:
@@ -170,13 +172,13 @@ def test_interruption_is_one_line(three: Project) -> None:
     three.add(Revision("eeeeeeeeeeee", THREE.id, slow, "pass", "Wait."))
     three.done("migrate", THREE.id, "--force", "fresh")
     screen = Screen(three, 200)
-    seen = screen.see("migrate", "--force", "fresh", answer="\x03", until="Alembic runs")
-    assert seen.code == 130
-    assert seen.lines[-1].startswith("Interrupted. What was finished stays;")
-    assert "Traceback" not in seen.written
+    shown = screen.show("migrate", "--force", "fresh", answer="\x03", until="Alembic runs")
+    assert shown.code == 130
+    assert shown.lines[-1].startswith("Interrupted. Finished steps are kept;")
+    assert "Traceback" not in shown.written
 
 
-def test_history_stands_in_columns(three: Project) -> None:
+def test_history_is_aligned_in_columns(three: Project) -> None:
     three.done("migrate", TWO.id)
-    lines = Screen(three, 200).see("history").lines
+    lines = Screen(three, 200).show("history").lines
     assert len({line.index("(") for line in lines}) == 1

@@ -1,77 +1,98 @@
-"""The way of a makemigration: compare, settle renames, plan, write, try, and put in place."""
+"""Makemigration: compare, resolve renames, plan, write, validate, and put in place."""
+
+import ast
+from pathlib import Path
 
 from pybase.core.errors import CheckFailedError, UsageError
-from pybase.migrate.autogenerate import _backfills as backfill
 from pybase.migrate.autogenerate import _compare as compare
 from pybase.migrate.autogenerate import _source as source
+from pybase.migrate.autogenerate._atomic import terminable
+from pybase.migrate.autogenerate._draft import draft, draft_folder
 from pybase.migrate.autogenerate._operations import Part, Stage, Step
-from pybase.migrate.autogenerate._plan import Planner
+from pybase.migrate.autogenerate._plan import Context, plan_changes, skeleton
+from pybase.migrate.autogenerate._renames import resolve_renames
 from pybase.migrate.autogenerate._request import Outcome, Request
-from pybase.migrate.autogenerate._resolve_renames import renamed
-from pybase.migrate.autogenerate._server_checks import probing
-from pybase.migrate.autogenerate._validate import Attempt, failure, finished
-from pybase.migrate.autogenerate._write import draft, workshop
+from pybase.migrate.autogenerate._scope import read_scope
+from pybase.migrate.autogenerate._server_checks import server_checks
+from pybase.migrate.autogenerate._titles import checked_title
+from pybase.migrate.autogenerate._validate import finish, first_failure, write_validated
+from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.revisions._history import History
-from pybase.migrate.revisions._render import RenderedHistory, render
-from pybase.migrate.sql._names import shown
-from pybase.migrate.sql._split import split
-from pybase.migrate.sqlfiles import _build as build
+from pybase.migrate.revisions._render import render
+from pybase.migrate.sql.grammar._split import split
+from pybase.migrate.sqlfiles import build
 
 
-def make(history: History, request: Request, title: str) -> Outcome | None:
-    """Write what leads from revisions to models; None when they agree."""
+def generate(history: History, request: Request) -> Outcome | None:
+    """Write the revisions that lead from the history to the models, and their SQL.
+
+    None when there is nothing to write. Raises UsageError for a message that does not say what
+    changes, CheckFailedError with two heads, where only the user can tell a rename from a drop, or
+    where the models or an earlier revision fail on a server; nothing is written then.
+    """
+    title = checked_title(history, request.message)
+    if len(history.heads) > 1:
+        history.require_one_head()
+    with terminable():
+        if request.empty or request.data or request.sql_only is not None:
+            return _by_hand(history, request, title)
+        return _from_models(history, request, title)
+
+
+def _from_models(history: History, request: Request, title: str) -> Outcome | None:
     rendered = render(history)
-    wanted = compare.scope(history)
-    with _at_head(history, rendered) as url:
-        first = compare.read_url(url, rendered)
-        with compare.models_database(history, rendered, wanted, first) as models_url:
-            models = compare.read_url(models_url, rendered)
-            found = renamed(url, rendered, wanted, first, models, request)
-            if not found.changes and not found.renamed:
-                return None
-            with probing(url, models_url) as probe:
-                plan = Planner(found.old, found.new, found.changes, probe, request.single).run()
-    plan.parts[:0] = found.renamed
-    with workshop(history) as folder:
-        return Attempt(history, wanted, models, title, request.single, folder).run(plan)
-
-
-def _at_head(history: History, rendered: RenderedHistory):  # type: ignore[no-untyped-def]
-    """Return a database at head, by the rehearsal where a revision has no SQL."""
+    scope = read_scope(history)
     if rendered.problems:
-        build.build(history)
-    return compare.revisions_database(history, rendered)
+        build(history)  # a revision without SQL needs the database of the rehearsal
+    with scratch.at_head(history.settings, rendered) as url:
+        head = compare.read_url(url, rendered)
+        with compare.models_database(history, rendered, scope, head) as models_url:
+            models = compare.read_url(models_url, rendered)
+            resolved = resolve_renames(url, rendered, scope, head, models, request)
+            if not resolved.changes and not resolved.parts:
+                return None
+            with server_checks(url, models_url) as checks:
+                has_backfill = _has_backfill(history)
+                context = Context(resolved.old, models, checks, request.single, has_backfill)
+                plan = plan_changes(context, resolved.changes)
+    plan.parts[:0] = resolved.parts
+    return write_validated(history, scope, models, plan, title, single=request.single)
+
+
+def _has_backfill(history: History) -> bool:
+    """Whether env.py brings in `op.backfill`, which it does by what it imports."""
+    tree = ast.parse(Path(history.scripts.env_py_location).read_text("utf-8"))
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [alias.name for node in imported for alias in node.names]
+    modules = [node.module or "" for node in imported if isinstance(node, ast.ImportFrom)]
+    return any(name.startswith("pybase.migrate") for name in (*names, *modules))
 
 
 # --- by hand ----------------------------------------------------------------------------------
 
 
-def make_by_hand(history: History, request: Request, title: str) -> Outcome:
-    """Write one revision that somebody fills in, or that runs SQL they wrote."""
+def _by_hand(history: History, request: Request, title: str) -> Outcome:
+    """Write one revision that the developer fills in, or that runs given SQL."""
+    step = Step(())
     if request.sql_only is not None:
         step = _sql_step(request.sql_only)
     elif request.data:
-        step = _data_step(render(history).version_table)
-    else:
-        step = Step(())
-    with workshop(history) as folder:
+        table = render(history).own_tables[0]
+        step = Step((skeleton(table, has_backfill=_has_backfill(history)),))
+    with draft_folder(history) as folder:
         written = draft(history, folder, title, [step])
-        built = build.build(written.history)
-        refused = failure(written, built)
-        if refused is not None and request.sql_only is not None:
-            raise CheckFailedError(f"The SQL fails: {refused[1]}", "Nothing was written.")
-        return finished(written, built, [step] if step.parts else [], "", ())
+        built = build(written.history)
+        failure = first_failure(written, built)
+        if failure is not None and request.sql_only is not None:
+            problem = f"The SQL fails: {failure[1]}"
+            raise CheckFailedError(problem, "Nothing was written.", code="sql-fails")
+        return finish(written, built, [step] if step.parts else [], "", ())
 
 
 def _sql_step(sql: str) -> Step:
     statements = split(sql)
     if not statements:
-        raise UsageError("The file holds no SQL.", "Write a statement into it.")
-    up = tuple(source.execute(each) for each in statements)
-    down = ('raise NotImplementedError("TODO: undo it, or say why the way back does not exist.")',)
+        raise UsageError("The file holds no SQL.", "Write a statement into it.", code="no-sql")
+    up = tuple(source.execute(statement) for statement in statements)
+    down = ('raise NotImplementedError("TODO: undo it, or say why it cannot be undone.")',)
     return Step((Part(Stage.OTHER, "Run SQL", up, down),))
-
-
-def _data_step(version_table: str) -> Step:
-    """Return a backfill that changes nothing until its three constants are filled in."""
-    return Step((backfill.skeleton(shown(version_table)),))

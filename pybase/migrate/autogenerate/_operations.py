@@ -1,9 +1,5 @@
-"""The pieces that revisions are made of: one step of one change, both ways.
+"""Operations of a change, upgrade and downgrade, and how they are divided into revisions."""
 
-Owns the order in which steps of many changes may follow each other, and what belongs together.
-"""
-
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -12,7 +8,7 @@ MOST_TABLES = 3
 
 
 class Stage(IntEnum):
-    """When a step may run. What is new comes first, what goes comes last."""
+    """When a part may run. What is added comes first, what is dropped comes last."""
 
     RENAME = 0
     SCHEMA = 1
@@ -40,12 +36,13 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True)
 class Part:
-    """One step: Python statements up and down.
+    """One operation: Python statements of the upgrade and of the downgrade.
 
-    `tables` are those that it locks. `alone` keeps other steps out of its revision, `autocommit`
-    and `autocommit_down` run it outside a transaction. `why` goes into the docstring; `owes` says
-    what a person has to decide, `loses` what data goes; `find` is a query for rows in the way.
-    `constants` stand above upgrade(), as a place to fill in.
+    `tables` are those that it locks. `alone` keeps other parts out of its revision, unless they
+    have the same `group`. `autocommit` and `autocommit_down` run it outside a transaction. `why`
+    goes into the docstring; `owes` is a decision that the developer has to make, `loses` the data
+    that is lost; `find` is a query for rows that violate it. `constants` precede upgrade() and are
+    to be filled in.
     """
 
     stage: Stage
@@ -62,7 +59,6 @@ class Part:
     find: str = ""
     constants: tuple[str, ...] = ()
     group: str = ""
-    """Steps of the same group may share a revision though they are alone."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ class Step:
 
     @property
     def title(self) -> str:
-        """What it does, when nobody has said it better."""
+        """The title of the revision, where the user gave none."""
         titles = list(dict.fromkeys(part.title for part in self.parts))
         return titles[0] if len(titles) == 1 else f"{titles[0]} and {len(titles) - 1} more"
 
@@ -84,7 +80,7 @@ class Step:
 
     @property
     def down(self) -> list[str]:
-        """The statements of downgrade(): the last change is undone first."""
+        """The statements of downgrade(), the last change first."""
         return [line for part in reversed(self.parts) for line in part.down]
 
     @property
@@ -94,31 +90,23 @@ class Step:
 
     @property
     def autocommit_down(self) -> bool:
-        """Whether downgrade() does."""
+        """Whether downgrade() runs outside a transaction."""
         return any(part.autocommit_down for part in self.parts)
 
 
 @dataclass
 class Plan:
-    """All steps of a change, what is left to a person, and what nobody touches."""
+    """All parts of a change, and what could not be planned."""
 
     parts: list[Part] = field(default_factory=list)
     unsolved: list[str] = field(default_factory=list)
 
-    def add(
-        self, stage: Stage, title: str, up: Iterable[str], down: Iterable[str], **more: object
-    ) -> None:
-        """Add a step."""
-        self.parts.append(Part(stage, title, tuple(up), tuple(down), **more))  # type: ignore[arg-type]
-
     def steps(self, *, single: bool = False) -> list[Step]:
-        """Cut the plan into revisions."""
+        """Divide the plan into revisions."""
         ordered = sorted(self.parts, key=lambda part: part.stage)
         if single:
-            plain = tuple(
-                replace(part, autocommit=False, autocommit_down=False) for part in ordered
-            )
-            return [Step(plain)] if plain else []
+            parts = (replace(part, autocommit=False, autocommit_down=False) for part in ordered)
+            return [Step(tuple(parts))] if ordered else []
         steps: list[Step] = []
         for part in ordered:
             if steps and _fits(steps[-1], part):
@@ -135,5 +123,5 @@ def _fits(step: Step, part: Part) -> bool:
         return bool(part.group) and part.group == last.group
     if step.autocommit or step.autocommit_down:
         return False
-    locked = frozenset[str]().union(*(each.tables for each in step.parts)) | part.tables
+    locked = part.tables.union(*(other.tables for other in step.parts))
     return len(locked) <= MOST_TABLES

@@ -1,4 +1,4 @@
-"""What somebody asks of makemigration, and what they get to read about it."""
+"""Request and outcome of makemigration."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from pybase.migrate.autogenerate._operations import Step
 class Request:
     """The arguments of makemigration.
 
-    `ask` puts a yes-or-no question to whoever sits at the terminal; None where nobody does.
-    `sql_only` is the SQL of a file whose statements the revision runs.
+    `ask` puts a yes-or-no question to the user; None where there is no terminal. `sql_only` is the
+    SQL of a file whose statements the revision runs.
     """
 
     message: str
@@ -27,32 +27,32 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was written, in the words of its revisions.
+    """What was written.
 
-    `gap` tells what the revisions do not bring about, with both definitions; empty is well.
+    `gap` is what still differs from the models, with both definitions. `downgrade_only` are the
+    hazards that only the downgrades have, and that were accepted for them.
     """
 
     revisions: tuple[Path, ...] = ()
     sql: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
-    effects: tuple[str, ...] = ()
+    effects: tuple[tuple[str, str], ...] = ()
     hazards: tuple[str, ...] = ()
     left_alone: tuple[str, ...] = ()
     gap: str = ""
-    way_back: tuple[str, ...] = ()
-    """Hazards that only the downgrades have, and that were accepted for them."""
+    downgrade_only: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
-        """Whether the revisions lead to what the models say."""
+        """Whether a database at the revisions equals the models."""
         return not self.gap
 
     @property
     def losses(self) -> list[str]:
-        """The data that go."""
+        """The data that is lost."""
         return [part.loses for step in self.steps for part in step.parts if part.loses]
 
     @property
     def decisions(self) -> list[str]:
-        """What a person has to decide before it is merged."""
+        """What the developer has to decide before it is merged."""
         return [part.owes for step in self.steps for part in step.parts if part.owes]

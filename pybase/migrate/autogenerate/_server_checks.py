@@ -1,57 +1,66 @@
-"""Questions that only a server can answer, asked on a scratch database and rolled back."""
+"""Server checks: questions that only a server can answer, asked on a scratch database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 
 import psycopg
 
-from pybase.migrate.autogenerate._columns import Probe
+
+@dataclass(frozen=True)
+class ServerChecks:
+    """The questions, and the server's `server_version_num`."""
+
+    version: int
+    rewrites: Callable[[str], bool]
+    """Whether adding a column, given as SQL, rewrites a table."""
+    retypes: Callable[[str, str], bool]
+    """Whether a change of type rewrites a table, or may refuse a row."""
+    casts: Callable[[str, str], str]
+    """How to cast one type to another: '' by itself, else an expression with {} in it."""
 
 
 @contextmanager
-def probing(old_url: str, new_url: str) -> Iterator[Probe]:
-    """Yield a probe of the two databases, which are as they were afterwards."""
+def server_checks(old_url: str, new_url: str) -> Iterator[ServerChecks]:
+    """Yield the checks of two databases, which do not change either."""
     with (
         psycopg.connect(old_url, autocommit=True) as old,
         psycopg.connect(new_url, autocommit=True) as new,
     ):
 
         @cache
-        def rewrites(column: str) -> bool:
-            return _rewrites(new, column)
-
-        @cache
         def casts(before: str, after: str) -> str:
-            found = (_cast(connection, before, after) for connection in (old, new))
-            return next((each for each in found if each is not None), f"{{}}::text::{after}")
+            known = (_cast(connection, before, after) for connection in (old, new))
+            return next((cast for cast in known if cast is not None), f"{{}}::text::{after}")
 
-        @cache
-        def retypes(before: str, after: str) -> bool:
-            return _retypes(old, before, after)
-
-        yield Probe(rewrites, retypes, new.info.server_version, casts)
+        yield ServerChecks(
+            new.info.server_version,
+            cache(partial(_rewrites, new)),
+            cache(partial(_retypes, old)),
+            casts,
+        )
 
 
 def _rewrites(connection: psycopg.Connection, column: str) -> bool:
-    """Whether a new column makes PostgreSQL write the table anew, as it does even with no rows."""
+    """Whether a new column makes PostgreSQL rewrite the table, as it does even without rows."""
     try:
         with connection.transaction(force_rollback=True):
-            connection.execute("CREATE TEMPORARY TABLE probe ()")
+            connection.execute("CREATE TEMPORARY TABLE sample ()")
             before = _file(connection)
-            connection.execute(f"ALTER TABLE probe ADD COLUMN {column}".encode())
+            connection.execute(f"ALTER TABLE sample ADD COLUMN {column}".encode())
             return _file(connection) != before
     except psycopg.Error:
-        return True  # it leans on something that is not there yet: take the careful way
+        return True  # it depends on something that does not exist yet: assume the worse
 
 
 def _retypes(connection: psycopg.Connection, before: str, after: str) -> bool:
-    """Whether a change of type is more than a word in the catalog."""
+    """Whether a change of type is more than a change of the catalog."""
     try:
         with connection.transaction(force_rollback=True):
-            connection.execute(f"CREATE TEMPORARY TABLE probe (value {before})".encode())
+            connection.execute(f"CREATE TEMPORARY TABLE sample (value {before})".encode())
             file = _file(connection)
-            statement = f"ALTER TABLE probe ALTER COLUMN value TYPE {after}"
+            statement = f"ALTER TABLE sample ALTER COLUMN value TYPE {after}"
             connection.execute(statement.encode())
             return _file(connection) != file or before.startswith("timestamp")
     except psycopg.Error:
@@ -59,23 +68,17 @@ def _retypes(connection: psycopg.Connection, before: str, after: str) -> bool:
 
 
 def _file(connection: psycopg.Connection) -> object:
-    return connection.execute("SELECT pg_relation_filenode('pg_temp.probe')").fetchone()
+    return connection.execute("SELECT pg_relation_filenode('pg_temp.sample')").fetchone()
 
 
 def _cast(connection: psycopg.Connection, before: str, after: str) -> str | None:
-    """How a value gets from one type to the other; None where it does not, or is not known."""
-    attempts = (
-        ("", f"ALTER TABLE probe ALTER COLUMN value TYPE {after}"),
-        (
-            f"{{}}::{after}",
-            f"ALTER TABLE probe ALTER COLUMN value TYPE {after} USING value::{after}",
-        ),
-    )
-    for expression, statement in attempts:
+    """Return how to cast one type to the other; None where it is impossible or unknown."""
+    for expression, using in (("", ""), (f"{{}}::{after}", f" USING value::{after}")):
         try:
             with connection.transaction(force_rollback=True):
-                connection.execute(f"CREATE TEMPORARY TABLE probe (value {before})".encode())
-                connection.execute(statement.encode())
+                connection.execute(f"CREATE TEMPORARY TABLE sample (value {before})".encode())
+                alter = f"ALTER TABLE sample ALTER COLUMN value TYPE {after}{using}"
+                connection.execute(alter.encode())
                 return expression
         except psycopg.Error:
             continue

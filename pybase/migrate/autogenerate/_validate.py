@@ -1,96 +1,33 @@
-"""What was planned is written, rehearsed and compared; only then does it count.
+"""Validation: what was planned is written, rehearsed and compared before it is put in place.
 
-Owns the proof. A step that a server refuses is taken out and named, never hidden.
+A step that a server refuses is removed and named, never hidden.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from pybase.core.errors import CheckFailedError
 from pybase.migrate import catalog
 from pybase.migrate.autogenerate import _compare as compare
-from pybase.migrate.autogenerate._compare import Scope
+from pybase.migrate.autogenerate._draft import (
+    Draft,
+    accept_hazards,
+    draft,
+    draft_folder,
+    put_in_place,
+)
 from pybase.migrate.autogenerate._operations import Plan, Step
 from pybase.migrate.autogenerate._request import Outcome
 from pybase.migrate.autogenerate._schema_snapshot import Side
-from pybase.migrate.autogenerate._write import Draft, accepting, draft, put_in_place
+from pybase.migrate.autogenerate._scope import Scope
 from pybase.migrate.catalog import Change
+from pybase.migrate.record import Record
 from pybase.migrate.rehearsal import _scratch as scratch
-from pybase.migrate.rehearsal._effects import RevisionReport
 from pybase.migrate.revisions._history import History
-from pybase.migrate.sqlfiles import _build as build
-from pybase.migrate.sqlfiles._build import Built
-from pybase.migrate.sqlfiles._header import report_rows
-from pybase.migrate.sqlfiles._lint import hazard_lines
+from pybase.migrate.sqlfiles import Built, build, effect_words, files, hazard_findings
 
 _MOST = 30
 """Attempts, each without one more step that a server refused."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """Everything that an attempt needs again."""
-
-    history: History
-    wanted: Scope
-    models: Side
-    title: str
-    single: bool
-    folder: Path
-
-    def run(self, plan: Plan) -> Outcome:
-        """Write, rehearse, and take out what a server refuses, until the rest stands."""
-        unsolved = list(plan.unsolved)
-        for _ in range(_MOST):
-            steps = plan.steps(single=self.single) or [Step(())]
-            written = draft(self.history, self.folder, self.title, steps)
-            built = build.build(written.history)
-            refused = failure(written, built)
-            if refused is None:
-                break
-            _take_out(plan, steps[refused[0]], refused[1], unsolved)
-        with scratch.at_head(self.history.settings, built.rendered) as url:
-            end = compare.read_url(url, built.rendered)
-        rest = compare.gap(end, self.models, self.wanted)
-        if steps == [Step(())] and not rest:
-            raise CheckFailedError("\n".join(unsolved), "Nothing was written.")
-        unsolved += _wrong_ways_back(written, built)
-        alone = compare.left_alone(end, self.models, self.wanted)
-        return finished(written, built, steps, _told(rest, unsolved), alone)
-
-
-def _take_out(plan: Plan, step: Step, said: str, unsolved: list[str]) -> None:
-    """Take a refused step out of the plan; of several together, find out which it is."""
-    if not step.parts:
-        raise CheckFailedError(said, "Nothing was written.")
-    if len(step.parts) == 1:
-        unsolved.append(f"{step.parts[0].title}: {said}")
-        plan.parts = [each for each in plan.parts if each is not step.parts[0]]
-        return
-    apart = {id(each) for each in step.parts}
-    plan.parts = [replace(each, alone=True) if id(each) in apart else each for each in plan.parts]
-
-
-def _new(written: Draft, built: Built) -> Iterator[tuple[str, RevisionReport]]:
-    """Yield the new revisions, in order, each with its report."""
-    new = set(written.ids)
-    for each, report in zip(built.rendered.revisions, built.reports, strict=True):
-        if each.script.revision in new:
-            yield each.script.revision, report
-
-
-def failure(written: Draft, built: Built) -> tuple[int, str] | None:
-    """Return the first new revision that a server refused, by its place, and its words."""
-    errors = {each.script.revision: each.upgrade.error for each in built.rendered.revisions}
-    for place, (revision, report) in enumerate(_new(written, built)):
-        if errors[revision]:
-            return place, errors[revision]
-        for finding in (*report.upgrade.findings, *report.downgrade.findings):
-            if finding.code in _REFUSED:
-                return place, finding.message
-    return None
-
 
 _REFUSED = frozenset(
     {
@@ -102,14 +39,70 @@ _REFUSED = frozenset(
 )
 
 
-def _wrong_ways_back(written: Draft, built: Built) -> Iterator[str]:
-    for revision, report in _new(written, built):
-        for finding in report.downgrade.findings:
+def write_validated(
+    history: History, scope: Scope, models: Side, plan: Plan, title: str, *, single: bool
+) -> Outcome:
+    """Write, rehearse, and remove what a server refuses, until it accepts the rest."""
+    unsolved = list(plan.unsolved)
+    with draft_folder(history) as folder:
+        for _ in range(_MOST):
+            steps = plan.steps(single=single) or [Step(())]
+            written = draft(history, folder, title, steps)
+            built = build(written.history)
+            failure = first_failure(written, built)
+            if failure is None:
+                break
+            _remove(plan, steps[failure[0]], failure[1], unsolved)
+        with scratch.at_head(history.settings, built.rendered) as url:
+            end = compare.read_url(url, built.rendered)
+        rest = compare.gap(end, models, scope)
+        if steps == [Step(())] and not rest:
+            problem = "\n".join(unsolved)
+            raise CheckFailedError(problem, "Nothing was written.", code="nothing-possible")
+        unsolved += _wrong_downgrades(written, built)
+        alone = compare.left_alone(end, models, scope)
+        return finish(written, built, steps, _gap_text(rest, unsolved), alone)
+
+
+def _remove(plan: Plan, step: Step, message: str, unsolved: list[str]) -> None:
+    """Remove a refused step from the plan; divide one of several parts, to find which it is."""
+    if not step.parts:
+        raise CheckFailedError(message, "Nothing was written.", code="revision-fails")
+    refused = {id(part) for part in step.parts}
+    if len(step.parts) == 1:
+        unsolved.append(f"{step.parts[0].title}: {message}")
+        plan.parts = [part for part in plan.parts if id(part) not in refused]
+        return
+    plan.parts = [
+        replace(part, alone=True, group="") if id(part) in refused else part for part in plan.parts
+    ]
+
+
+def _records(written: Draft, built: Built) -> Iterator[Record]:
+    """Yield the record of each new revision."""
+    return (record for record in built.records if record.revision.id in written.ids)
+
+
+def first_failure(written: Draft, built: Built) -> tuple[int, str] | None:
+    """Return the place of the first new revision that a server refused, and the message."""
+    for place, record in enumerate(_records(written, built)):
+        script = record.scripts.upgrade
+        findings = (f for _, effects in record.report.effects for f in effects.findings)
+        refused = (finding.message for finding in findings if finding.code in _REFUSED)
+        message = script.reason if not script.has_sql else next(refused, None)
+        if message:
+            return place, message
+    return None
+
+
+def _wrong_downgrades(written: Draft, built: Built) -> Iterator[str]:
+    for record in _records(written, built):
+        for finding in record.report.effects.downgrade.findings:
             if finding.code in ("downgrade-wrong", "downgrade-empty"):
-                yield f"Revision {revision}: {finding.message}"
+                yield f"Revision {record.revision.id}: {finding.message}"
 
 
-def _told(rest: Sequence[Change], unsolved: Sequence[str]) -> str:
+def _gap_text(rest: Sequence[Change], unsolved: Sequence[str]) -> str:
     lines = [*unsolved]
     if rest:
         lines.append(catalog.describe(rest, before="revisions", after="models"))
@@ -120,9 +113,9 @@ def _told(rest: Sequence[Change], unsolved: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-# --- what is told -----------------------------------------------------------------------------
+# --- the outcome ------------------------------------------------------------------------------
 
-_ON_THE_WAY_BACK = frozenset(
+_DOWNGRADE_ONLY = frozenset(
     {
         "rewrites-table",
         "sets-not-null",
@@ -135,40 +128,44 @@ _ON_THE_WAY_BACK = frozenset(
         "many-blocking-locks",
     }
 )
-"""Hazards that make others wait: a downgrade may have them, as nobody is made to run it."""
+"""Hazards that make other sessions wait: a downgrade may have them, as its hour can be chosen."""
 
-REASON = "on the way back only, which is taken by hand and at a chosen hour"
+_REASON = "downgrade only, which is run by hand and at a chosen hour"
 
 
-def _accepted(report: RevisionReport) -> dict[str, str]:
-    """Return what the way back needs accepted, and the way there does not."""
-    forward = {each.code for each in report.upgrade.findings}
+def _accepted(record: Record) -> dict[str, str]:
+    """Return the hazards that the downgrade has and the upgrade has not, to be accepted."""
+    effects = record.report.effects
+    forward = {finding.code for finding in effects.upgrade.findings}
     return {
-        f"{each.code} on {each.relation}" if each.relation else each.code: REASON
-        for each in report.downgrade.findings
-        if each.code in _ON_THE_WAY_BACK and each.code not in forward
+        f"{finding.code} on {finding.label}" if finding.relation else finding.code: _REASON
+        for finding in effects.downgrade.findings
+        if finding.code in _DOWNGRADE_ONLY and finding.code not in forward
     }
 
 
-def finished(
+def finish(
     written: Draft, built: Built, steps: Sequence[Step], gap: str, alone: Iterable[str]
 ) -> Outcome:
-    """Accept what only the way back needs, put everything in place, and tell what it is."""
+    """Accept what only the downgrade needs, put everything in place, and return the outcome."""
     settings = written.history.settings
-    accepted = {revision: _accepted(report) for revision, report in _new(written, built)}
+    accepted = {r.revision.id: _accepted(r) for r in _records(written, built)}
     if any(accepted.values()):
-        written = accepting(written, accepted)
-        built = build.build(written.history)
-    sql = build.files(settings, built)
-    new = set(written.ids)
+        written = accept_hazards(written, accepted)
+        built = build(written.history)
+    records = list(_records(written, built))
     hazards = [
         f"{line.code} on {line.relation}: {line.message}".replace(" on :", ":")
-        for lines in hazard_lines(settings, built, sql)
-        for line in lines
-        if line.revision in new and line.accepted is None
+        for record in records
+        for line in hazard_findings(settings, record, record.revision.stem)
+        if line.accepted is None
     ]
-    effects = [row for _, report in _new(written, built) for row in _effects(report)]
-    revisions, changed = put_in_place(written, sql)
+    effects = [
+        (effect.table.label, "; ".join(effect_words(effect)))
+        for record in records
+        for effect in record.report.effects.upgrade.tables
+    ]
+    revisions, changed = put_in_place(written, files(settings, built))
     return Outcome(
         revisions=tuple(revisions),
         sql=tuple(changed),
@@ -177,11 +174,5 @@ def finished(
         hazards=tuple(dict.fromkeys(hazards)),
         left_alone=tuple(alone),
         gap=gap,
-        way_back=tuple(sorted({key for keys in accepted.values() for key in keys})),
+        downgrade_only=tuple(sorted({key for keys in accepted.values() for key in keys})),
     )
-
-
-def _effects(report: RevisionReport) -> Iterator[str]:
-    upgrade = replace(report.upgrade, findings=(), losses=())
-    for name, text in report_rows(upgrade, {}):
-        yield f"{name}  {text}"

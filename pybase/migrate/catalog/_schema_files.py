@@ -7,12 +7,12 @@ it out; what there is to tell, and how PostgreSQL puts it, comes from `catalog`.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from difflib import unified_diff
 from hashlib import sha256
 
 from pybase.migrate.catalog import CatalogObject
-from pybase.migrate.sql._format import lay_out
+from pybase.migrate.record import FileChange
+from pybase.migrate.sql.grammar._format import lay_out
 
 # What may be needed by a table comes before it; what is about others, last.
 _ORDER = {
@@ -40,19 +40,6 @@ _SEQUENCE_DEFAULTS = re.compile(
     r" (INCREMENT BY 1|MINVALUE 1|MAXVALUE (32767|2147483647|9223372036854775807)"
     r"|START WITH 1|CACHE 1)(?= |$)"
 )
-
-
-@dataclass(frozen=True)
-class FileChange:
-    """What changes in one file of the schema.
-
-    `name` is the table as its file says it, or the object; `columns` those of its columns that are
-    new or not as they were; `diff` the lines of a unified diff, without the names of the files.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    diff: str
 
 
 def render_schema(objects: Iterable[CatalogObject]) -> dict[str, str]:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from pybase.migrate.sql._names import QualifiedName
+
 FIRST_USER_OID = 16384
 """PostgreSQL's FirstNormalObjectId: objects below it belong to the server itself."""
 
@@ -58,9 +60,14 @@ class Relation(NamedTuple):
     triggers: Mapping[int, str]
 
     @property
+    def qualified_name(self) -> QualifiedName:
+        """Its name and its schema's."""
+        return QualifiedName(self.schema, self.name)
+
+    @property
     def label(self) -> str:
-        """The name as people say it: unquoted, the schema only when it is not public."""
-        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+        """The name as people write it."""
+        return self.qualified_name.label
 
     @property
     def is_table(self) -> bool:
@@ -78,9 +85,14 @@ class Type(NamedTuple):
     constraints: Mapping[int, bool]
 
     @property
+    def qualified_name(self) -> QualifiedName:
+        """Its name and its schema's."""
+        return QualifiedName(self.schema, self.name)
+
+    @property
     def label(self) -> str:
-        """The name as people say it."""
-        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+        """The name as people write it."""
+        return self.qualified_name.label
 
 
 class Function(NamedTuple):
@@ -92,9 +104,14 @@ class Function(NamedTuple):
     is_trigger: bool
 
     @property
+    def qualified_name(self) -> QualifiedName:
+        """Its name and its schema's."""
+        return QualifiedName(self.schema, self.name)
+
+    @property
     def label(self) -> str:
-        """The name as people say it."""
-        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+        """The name as people write it."""
+        return self.qualified_name.label
 
 
 @dataclass(frozen=True)

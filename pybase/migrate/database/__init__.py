@@ -1,1 +1,39 @@
-"""A PostgreSQL database at hand: connections, the migration lock, the ledger, table sizes."""
+"""A PostgreSQL database: connections, the migration lock, version table, ledger, table sizes."""
+
+from pybase.migrate.database._connect import (
+    Database,
+    announcement,
+    connect,
+    embedded,
+    engine,
+    find_database,
+    is_at_hand,
+    require_known,
+)
+from pybase.migrate.database._ledger import TABLE, Ledger, LedgerEntry, read_heads
+from pybase.migrate.database._migration_lock import migration_lock, require_own_session
+from pybase.migrate.database._server_errors import first_line, server_error
+from pybase.migrate.database._table_sizes import TableSize, ask, limits, measure
+
+__all__ = [
+    "TABLE",
+    "Database",
+    "Ledger",
+    "LedgerEntry",
+    "TableSize",
+    "announcement",
+    "ask",
+    "connect",
+    "embedded",
+    "engine",
+    "find_database",
+    "first_line",
+    "is_at_hand",
+    "limits",
+    "measure",
+    "migration_lock",
+    "read_heads",
+    "require_known",
+    "require_own_session",
+    "server_error",
+]

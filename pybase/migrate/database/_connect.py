@@ -1,7 +1,4 @@
-"""The database at hand: the one that DATABASE_URL names, or the embedded one.
-
-Owns connecting, and saying in one sentence why it did not work. It never changes a database.
-"""
+"""The database at hand, which DATABASE_URL names, or the embedded one; connections to it."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -16,7 +13,7 @@ from pybase.core.settings import Settings, database_url
 from pybase.postgres import Cluster, locate
 
 CONNECT_TIMEOUT_S = 10
-"""Seconds to wait for a server, per host, unless the URL says `connect_timeout`."""
+"""Seconds to wait for a server, per host, unless the URL has `connect_timeout`."""
 
 EMBEDDED_DATABASE = "pybase"
 
@@ -38,7 +35,7 @@ class Database:
         return f"{user}{host}{port}/{parts.get('dbname') or parts.get('user') or ''}"
 
 
-def find(settings: Settings) -> Database:
+def find_database(settings: Settings) -> Database:
     """Return the user's database; starts the embedded server when none is configured.
 
     Raises UsageError for a malformed DATABASE_URL, DatabaseError when the embedded server
@@ -51,7 +48,7 @@ def find(settings: Settings) -> Database:
 
 
 def announcement(database: Database) -> str:
-    """One line that tells which database is used and how to reach it."""
+    """Return one line: which database is used, and how to reach it."""
     if database.is_embedded:
         return "Using the embedded PostgreSQL (reach it: nox -s db -- psql, or -- url)."
     return f"Using {database.name}, from DATABASE_URL."
@@ -83,6 +80,7 @@ def require_known(current: Iterable[str], known: Collection[str]) -> None:
                 f"The database is at revision {revision}, which this checkout does not have.",
                 "Check out the branch that has it (git fetch && git log --all -- "
                 f"'*{revision}*'), or point DATABASE_URL at another database.",
+                code="database-ahead",
             )
 
 
@@ -107,7 +105,7 @@ def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
 
 
 def engine(database: Database) -> Any:
-    """Return a SQLAlchemy engine whose URL is empty: no traceback of it can tell a password."""
+    """Return a SQLAlchemy engine whose URL is empty: no traceback of it can show a password."""
     import sqlalchemy as sa
 
     return sa.create_engine(
@@ -116,32 +114,39 @@ def engine(database: Database) -> Any:
 
 
 def unreachable(database: Database, error: psycopg.Error) -> DatabaseError:
-    """Return the DatabaseError for a failed connection, by what libpq or the server said."""
-    said = str(error)
+    """Return the DatabaseError for a failed connection, by what libpq or the server reports."""
+    message = str(error)
     for pattern, problem, hint in _REASONS:
-        found = re.search(pattern, said, re.IGNORECASE)
+        found = re.search(pattern, message, re.IGNORECASE)
         if found:
             detail = found.groupdict()
             return DatabaseError(
-                f"{problem.format(**detail)} ({database.name}).", hint.format(**detail)
+                f"{problem.format(**detail)} ({database.name}).",
+                hint.format(**detail),
+                code="unreachable",
             )
-    last_line = said.strip().splitlines()[-1] if said.strip() else type(error).__name__
-    return DatabaseError(f"The server cannot be used ({database.name}): {last_line}", _MEND_ADDRESS)
+    last_line = message.strip().splitlines()[-1] if message.strip() else type(error).__name__
+    return DatabaseError(
+        f"The server cannot be used ({database.name}): {last_line}",
+        _HINT_ADDRESS,
+        code="unreachable",
+    )
 
 
 def _parts(url: str) -> dict[str, Any]:
     try:
         return conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        # libpq's own words may quote the password when a character of it was not encoded
+        # libpq's message may quote the password when a character of it was not encoded
         raise UsageError(
             "DATABASE_URL is malformed.",
             "Write it as postgresql://user:password@localhost:5432/pybase, with the password "
             "URL-encoded.",
+            code="malformed-url",
         ) from None
 
 
-_MEND_ADDRESS = "Check DATABASE_URL, or unset it to use the embedded server (nox -s db -- status)."
+_HINT_ADDRESS = "Check DATABASE_URL, or unset it to use the embedded server (nox -s db -- status)."
 
 _REASONS: tuple[tuple[str, str, str], ...] = (
     (
@@ -172,14 +177,14 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
     (
         r"connection refused|no such file or directory",
         "No server listens at that address",
-        "Start it. " + _MEND_ADDRESS,
+        "Start it. " + _HINT_ADDRESS,
     ),
     (
         r"translate host name|name or service not known|resolve",
         "The server's host name is unknown",
-        _MEND_ADDRESS,
+        _HINT_ADDRESS,
     ),
-    (r"timeout expired|timed out", "The server did not answer in time", _MEND_ADDRESS),
+    (r"timeout expired|timed out", "The server did not answer in time", _HINT_ADDRESS),
     (
         r"the database system is (?P<state>starting up|shutting down|in recovery mode)",
         "The server is {state}",
@@ -196,4 +201,4 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         "Remove it from DATABASE_URL.",
     ),
 )
-"""(what libpq or the server says, our sentence, the hint), tried in order."""
+"""(what libpq or the server reports, our sentence, the hint), tried in order."""

@@ -1,6 +1,6 @@
-"""The sentences for what a server refuses while revisions run: what, where, what stays, what mends.
+"""Errors of a server while revisions run, as ours: what, where, what remains applied, what to do.
 
-Values that a statement met are never quoted: they may be somebody's secret.
+Values that a statement met are never quoted: they may be secrets.
 """
 
 import re
@@ -12,46 +12,46 @@ from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
 from pybase.migrate.database._connect import Database
 
 
-def refused(
+def first_line(error: BaseException | None) -> str:
+    """Return the first line of an error's message, or its type where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def server_error(
     database: Database,
     error: BaseException | None,
-    at: str,
-    state: str,
     *,
+    place: str = "",
+    state: str = "",
     statement: str = "",
     queries: Sequence[str] = (),
 ) -> PybaseError:
     """Return the error to raise for `error` of the server.
 
-    `at` names the revision and `state` says what is applied; both may be empty. `queries` find
-    the rows that a revision cannot bear.
+    `place` names the revision (" in revision ..."), `state` is the sentence about what is
+    applied. `queries` find the rows that a revision cannot be applied to.
     """
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    for kind, pattern, hint in _MENDS:
-        found = re.search(pattern, said) if isinstance(error, kind) else None
-        if found:
+    message = first_line(error)
+    state = f" {state}" if state else ""
+    for kind, pattern, hint in _HINTS:
+        match = re.search(pattern, message) if isinstance(error, kind) else None
+        if match:
             return DatabaseError(
-                f"The server refuses{at}: {said} ({database.name}). {state}",
-                hint.format(**found.groupdict()),
+                f"The server refuses{place}: {message} ({database.name}).{state}",
+                hint.format(**match.groupdict()),
+                code="server-refuses",
             )
-    hint = "Mend the revision or the data that it met, and run the same command again."
+    hint = "Correct the revision or the data that it met, and run the same command again."
     if queries and isinstance(error, psycopg.IntegrityError | psycopg.DataError):
-        hint = "Find the rows, hint them, and run the same command again:"
+        hint = "Find the rows, correct them, and run the same command again:"
         hint += "".join(f"\n  {query}" for query in queries)
     code = " ".join(line for line in statement.splitlines() if not line.startswith("--"))
     shown = " ".join(code.split())[:300]
-    return CheckFailedError(f"PostgreSQL reports an error{at}: {said}. {state}\n  {shown}", hint)
-
-
-def in_revision(revision: str, title: str) -> str:
-    """Name the revision that was running."""
-    return f" in revision {revision} ({title})"
-
-
-def state(done: int, to_come: Sequence[str] = ()) -> str:
-    """Tell what is applied, and of what follows what is not."""
-    told = "Nothing was applied." if not done else f"{done} before it stay applied."
-    return f"{told} Not applied: {', '.join(to_come)}." if to_come else told
+    return CheckFailedError(
+        f"PostgreSQL reports an error{place}: {message}.{state}\n  {shown}",
+        hint,
+        code="revision-failed",
+    )
 
 
 _MISSING = (
@@ -59,7 +59,7 @@ _MISSING = (
     "Install {name} on the machine of the server, and run the same command again.",
 )
 
-_MENDS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
+_HINTS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
     (psycopg.errors.FeatureNotSupported, *_MISSING),
     (psycopg.errors.UndefinedFile, *_MISSING),
     (
@@ -87,8 +87,8 @@ _MENDS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
     (
         psycopg.OperationalError,
         "",
-        "The connection broke. Run the same command again: each revision is applied whole or "
+        "The connection broke. Run the same command again: each revision is applied completely or "
         "not at all.",
     ),
 )
-"""(what psycopg raises, what it says, the hint), the more special first."""
+"""(what psycopg raises, what the message holds, the hint), the more special first."""

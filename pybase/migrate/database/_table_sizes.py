@@ -1,7 +1,7 @@
-"""How large the tables of a live database are: what a plan and a downgrade put beside their names.
+"""Sizes of the tables of a live database.
 
-Reads, never writes, and waits for nobody: a table that somebody has locked is told by what the
-catalog knows of it.
+Reads, never writes, and waits for no lock: of a table that another session has locked, only what
+the catalog holds is known.
 """
 
 from collections.abc import Collection, Iterator
@@ -12,26 +12,25 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from pybase.core import humanize as words
-from pybase.migrate.sql._names import LABEL
+from pybase.core import humanize
+from pybase.migrate.sql import QualifiedName
 
 COUNTED_BYTES = 20_000_000
-"""A table is counted up to this size; of a larger one the planner's estimate is told."""
+"""Rows are counted up to this size; above it the planner's estimate is used."""
 
 LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS = 200, 5_000
 
 
 @dataclass(frozen=True)
-class Live:
+class TableSize:
     """A table as it is now, with its partitions.
 
-    `rows` is None where nobody knows, and an estimate unless `is_exact`. `table_bytes` is the
-    rows, `total_bytes` their indexes too.
+    `rows` is None where it is unknown, and an estimate unless `is_exact`. `table_bytes` is the
+    size of the rows, `total_bytes` that of their indexes too.
     """
 
     oid: int
-    schema: str
-    name: str
+    name: QualifiedName
     rows: int | None
     is_exact: bool
     table_bytes: int
@@ -40,22 +39,37 @@ class Live:
     @property
     def identifier(self) -> sql.Identifier:
         """Its name for a query."""
-        return sql.Identifier(self.schema, self.name)
+        return sql.Identifier(self.name.schema, self.name.name)
+
+    @property
+    def rows_text(self) -> str:
+        """How many rows it has, as far as that is known."""
+        if self.rows is None:
+            return "unknown number of rows"
+        return humanize.rows(self.rows, is_exact=self.is_exact)
 
 
-def measure(connection: psycopg.Connection[Any], labels: Collection[str]) -> dict[str, Live]:
-    """Return the tables that are there, by their label: `name`, or `schema.name` out of public.
+def measure(
+    connection: psycopg.Connection[Any], names: Collection[QualifiedName]
+) -> dict[QualifiedName, tuple[TableSize, ...]]:
+    """Return the tables that each name of a record may mean on this database.
 
-    The connection has to be in autocommit. Raises psycopg.Error only for a broken connection.
+    A record's `public` is what an unqualified name resolved to on the scratch server: here the
+    search path decides, so a name may stand for two tables, first the one that the path finds.
+    The connection is in autocommit. Raises psycopg.Error only for a broken connection.
     """
+    sizes: dict[QualifiedName, list[TableSize]] = {name: [] for name in names}
     with limits(connection):
-        rows = connection.execute(_FIND, [list(labels)]).fetchall()
-        return {label: _live(connection, *row) for label, *row in rows}
+        query = [[name.schema for name in names], [name.name for name in names]]
+        for recorded_schema, recorded, *row in connection.execute(_FIND, query).fetchall():
+            size = _size(connection, *row)
+            sizes[QualifiedName(recorded_schema, recorded)].append(size)
+    return {name: tuple(tables) for name, tables in sizes.items() if tables}
 
 
 @contextmanager
 def limits(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Let nothing that only looks wait for long; the session is as before afterwards."""
+    """Let no query inside wait for long; the session is as before afterwards."""
     connection.execute(
         f"SET lock_timeout = {LOCK_TIMEOUT_MS}; "
         f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}".encode()
@@ -64,26 +78,24 @@ def limits(connection: psycopg.Connection[Any]) -> Iterator[None]:
     connection.execute("RESET lock_timeout; RESET statement_timeout")
 
 
-def _live(
+def _size(
     connection: psycopg.Connection[Any],
     oid: int,
     schema: str,
     name: str,
     estimate: float | None,
     pages: int,
-) -> Live:
-    table_bytes = total_bytes = pages * 8192
-    found = ask(connection, _SIZES, [oid])
-    if found is not None:
-        table_bytes, total_bytes = found
+) -> TableSize:
+    qualified = QualifiedName(schema, name)
+    sizes = ask(connection, _SIZES, [oid])
+    table_bytes, total_bytes = sizes or (pages * 8192, pages * 8192)
     rows = None if estimate is None else round(estimate)
-    live = Live(oid, schema, name, rows, False, table_bytes, total_bytes)
-    if found is None or table_bytes > COUNTED_BYTES:
-        return live
-    counted = ask(connection, sql.SQL("SELECT count(*) FROM {}").format(live.identifier))
-    if counted is None:
-        return live
-    return Live(oid, schema, name, counted[0], True, table_bytes, total_bytes)
+    if sizes is not None and table_bytes <= COUNTED_BYTES:
+        count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, name))
+        counted = ask(connection, count)
+        if counted is not None:
+            return TableSize(oid, qualified, counted[0], True, table_bytes, total_bytes)
+    return TableSize(oid, qualified, rows, False, table_bytes, total_bytes)
 
 
 def ask(
@@ -100,13 +112,6 @@ def ask(
         return None
 
 
-def rows_text(live: Live) -> str:
-    """Say how many rows it has, as far as that is known."""
-    if live.rows is None:
-        return "nobody knows how many rows"
-    return words.rows(live.rows, is_exact=live.is_exact)
-
-
 _TREE = """
     WITH RECURSIVE tree AS (
         SELECT {start}::oid AS oid
@@ -116,18 +121,23 @@ _TREE = """
 """
 
 _FIND = f"""
+WITH recorded AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS r (schema, name))
 SELECT
-    {LABEL} AS label,
+    recorded.schema, recorded.name,
     c.oid::bigint, n.nspname, c.relname, parts.rows, parts.pages
-FROM pg_class AS c
+FROM recorded
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN recorded.schema = 'public' THEN to_regclass(quote_ident(recorded.name)) END
+) AS path (oid)
+JOIN pg_class AS c ON c.relname = recorded.name AND c.relkind IN ('r', 'p', 'm', 'f')
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (
     {_TREE.format(start="c.oid")}
     SELECT sum(p.reltuples) FILTER (WHERE p.reltuples >= 0) AS rows, sum(p.relpages) AS pages
     FROM tree JOIN pg_class AS p ON p.oid = tree.oid
 ) AS parts
-WHERE c.relkind IN ('r', 'p', 'm', 'f')
-AND {LABEL} = ANY(%s)
+WHERE n.nspname = recorded.schema OR c.oid = path.oid
+ORDER BY recorded.schema, recorded.name, c.oid IS DISTINCT FROM path.oid
 """
 
 _SIZES = f"""

@@ -1,265 +1,255 @@
-"""Upgrade and downgrade a real database: what was reviewed is what runs.
-
-Owns every change to a database that is not scratch, and the choice of the way: the committed SQL
-where it is fresh, else Alembic's online mode. A database with nothing to do is left without
-importing Alembic.
-"""
+"""A plan applied to a real database: checked, then run step by step, each reported when done."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
 import psycopg
 
-from pybase.core import humanize as words
+from pybase.core import humanize
 from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
+from pybase.core.reporter import Reporter
 from pybase.core.settings import Settings
-from pybase.migrate.database import _migration_lock as mutex
-from pybase.migrate.database import _server_errors as refusals
-from pybase.migrate.database._connect import Database, connect
-from pybase.migrate.sqlfiles import _committed as committed
-from pybase.migrate.sqlfiles._committed import Committed, Step
+from pybase.core.style import style
+from pybase.migrate.database import (
+    Database,
+    Ledger,
+    LedgerEntry,
+    connect,
+    migration_lock,
+    require_own_session,
+    server_error,
+)
+from pybase.migrate.deploy import _blocking_sessions, _privileges
+from pybase.migrate.deploy import _check as checks
+from pybase.migrate.deploy._check import Check, Checked, CheckResult
+from pybase.migrate.deploy._data_loss import (
+    Confirmation,
+    find_losses,
+    require_allowed,
+    require_named,
+)
+from pybase.migrate.deploy._lock_retry import LockRetry, OutOfTimeError
+from pybase.migrate.deploy._plan import Plan, Source, Step, committed_source, plan, rendered_source
+from pybase.migrate.deploy._progress import ProgressThread
+from pybase.migrate.deploy._session import Session, is_blocking
+from pybase.migrate.record import Direction, ScriptStatus, ancestors
+from pybase.migrate.sqlfiles import StaleError
 
-if TYPE_CHECKING:
-    from pybase.migrate.deploy._guards import Guard
-    from pybase.migrate.deploy._lock_retry import OutOfTimeError
-    from pybase.migrate.deploy._runner import Runner
+DRIFT = "drift"
+"""The check that takes seconds, and is made only on request."""
 
-Report: TypeAlias = Callable[[str], None]
-"""Takes one line of progress."""
+CHECKS: dict[str, Check] = {
+    "writable": checks.writable,
+    "version": checks.version,
+    "fresh": checks.fresh,
+    "hazards": checks.hazards,
+    "privileges": _privileges.privileges,
+    "locks": _blocking_sessions.locks,
+    "long-transactions": _blocking_sessions.long_transactions,
+}
+"""Every check by the name that `--force` takes, in the order in which they are reported."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """What is looked at under the mutex, before the first statement; it raises to stop the run."""
+class Locked:
+    """A database under the migration lock: the session of the lock, and one for the work."""
 
-    guard: "Callable[[], Guard]"
-    """Makes what looks: it takes its time, so only where there is something to do."""
-    always: bool = False
-    """Look where nothing is to do, too."""
-    is_stale_fine: bool = False
-    """Somebody wants what is not fresh to run."""
+    source: Source
+    connection: psycopg.Connection[Any]
+    lock: psycopg.Connection[Any]
 
-
-def _keep_quiet(_line: str) -> None:
-    """Take a line and tell nobody."""
+    def plan(self, destination: str, direction: Direction) -> Plan:
+        """Plan the way to a destination. Raises as `plan`."""
+        return plan(self.connection, self.source, destination, direction)
 
 
-@dataclass(frozen=True)
-class Job:
-    """What to do with which database, and who is told."""
+@contextmanager
+def locked(
+    settings: Settings, database: Database, reporter: Reporter, *, run_stale: bool = False
+) -> Iterator[Locked]:
+    """Take the migration lock of a database, and yield what is needed to plan and apply.
 
-    settings: Settings
-    database: Database
-    destination: str
-    is_upgrade: bool
-    report: Report
-    """Takes a line a revision: the result."""
-    note: Report
-    """Takes what is only to be watched."""
-    look: Look | None = None
-    echo: Report = _keep_quiet
-    """Takes each statement before it runs."""
-
-
-def run(job: Job) -> int:
-    """Upgrade or downgrade to the destination, as Alembic understands it; counts the revisions.
-
-    Raises CheckFailedError for stale SQL, two heads, a database that is ahead, or a revision that
-    fails; DatabaseError for what the server refuses, and when it does not yield in time.
+    Raises StaleError and what cannot be loaded before anything is connected to; DatabaseError for
+    a server that refuses, and a lock that is held for too long.
     """
-    reviewed = _reviewed(job)
-    if reviewed is None:
-        from pybase.migrate.revisions import _history as history
-
-        history.read(job.settings)  # what cannot be loaded is told before anybody connects
-    try:
-        with mutex.only_one(job.database, job.note, job.settings.options.migrate) as guard:
-            done = None if reviewed is None else _by_files(job, reviewed, guard)
-            return _by_alembic(job) if done is None else done
-    except psycopg.Error as error:
-        raise refusals.refused(job.database, error, "", refusals.state(0)) from None
-
-
-def _by_files(job: Job, reviewed: Committed, guard: psycopg.Connection[Any]) -> int | None:
-    """Run the committed SQL; None where only Alembic can."""
+    source = committed_source(settings, database, reporter, run_stale=run_stale)
     # the files are UTF-8, whatever the locale; and no prepared statement outlives DISCARD ALL
     options = {"autocommit": True, "prepare_threshold": None, "client_encoding": "UTF8"}
-    with connect(job.database, **options) as connection:
-        mutex.require_own_session(guard, connection, job.database)
-        at = version(connection, reviewed.version_table or "")
-        steps = _steps(job, reviewed, at)
-        if steps is None:
-            return None
-        if job.look and (steps or job.look.always):
-            job.look.guard()(connection, steps, at)
-            _tell_changed(job, reviewed, connection)
-        return _apply(job, reviewed, steps, connection, guard) if steps else 0
+    try:
+        with migration_lock(database, reporter.note, settings.options.migrate) as lock:
+            with connect(database, **options) as connection:
+                require_own_session(lock, connection, database)
+                yield Locked(source, connection, lock)
+    except psycopg.Error as error:
+        raise server_error(database, error) from None
 
 
-def _tell_changed(job: Job, reviewed: Committed, connection: psycopg.Connection[Any]) -> None:
-    """Name what was applied from other SQL than is committed now: it does not run again."""
-    for entry in committed.changed(reviewed, connection):
-        job.note(f"Revision {entry.revision} was applied from other SQL than is committed now.")
+def check(
+    locked: Locked, plan: Plan, forced: Collection[str] = (), *, with_drift: bool = False
+) -> list[CheckResult]:
+    """Return the results of all checks that are not forced. Raises UsageError, psycopg.Error."""
+    checks.require_names(forced, (*CHECKS, DRIFT))
+    checked = Checked(locked.connection, plan)
+    results = checks.run_checks(checked, CHECKS, forced) if plan.steps else []
+    if with_drift and DRIFT not in forced:
+        from pybase.migrate.deploy._drift import drift  # Alembic and a scratch server
+
+        results += drift(checked)
+    return results
 
 
-def _by_alembic(job: Job) -> int:
-    from pybase.migrate.deploy import _online as online
-    from pybase.migrate.revisions import _history as history
+def confirm(locked: Locked, plan: Plan, confirmation: Confirmation) -> None:
+    """Refuse a downgrade that destroys data, or undoes everything, without a confirmation.
 
-    revisions = history.read(job.settings)
-    if job.look:
-        at, _ = online.look(revisions, job.database)
-        with connect(job.database, autocommit=True) as connection:
-            job.look.guard().before(connection, revisions, at)
-    return online.run(
-        revisions, job.database, job.destination, job.report, is_upgrade=job.is_upgrade
+    Raises UsageError and CheckFailedError.
+    """
+    require_named(plan, locked.connection.info.dbname, confirmation)
+    losses = find_losses(locked.connection, _observed(locked, plan))
+    require_allowed(losses, plan.destination, confirmation)
+
+
+def _observed(locked: Locked, plan: Plan) -> Sequence[Step]:
+    """Return the steps with what they were observed to do: rehearsed now, where it is unknown."""
+    if all(step.effects.is_rehearsed or _refuses(step) for step in plan.steps):
+        return plan.steps
+    source = rendered_source(locked.source.settings, locked.source.database)
+    return [
+        replace(step, record=source.record(step.revision.id, step.direction)) for step in plan.steps
+    ]
+
+
+def _refuses(step: Step) -> bool:
+    return step.script.status is ScriptStatus.IRREVERSIBLE
+
+
+def read_status(source: Source) -> tuple[tuple[str, ...], dict[str, LedgerEntry]]:
+    """Return the revisions that the database is at, and the ledger's last entry of each."""
+    try:
+        with connect(source.database, autocommit=True) as connection:
+            return source.heads(connection), _entries(connection, source)
+    except psycopg.Error as error:
+        raise server_error(source.database, error) from None
+
+
+def _entries(connection: psycopg.Connection[Any], source: Source) -> dict[str, LedgerEntry]:
+    ledger = Ledger(source.version_table)
+    return ledger.entries(lambda query: connection.execute(query.encode()))
+
+
+def changed_entries(
+    connection: psycopg.Connection[Any], source: Source, heads: Sequence[str]
+) -> list[LedgerEntry]:
+    """Return the ledger's entries of applied revisions whose SQL has changed since."""
+    entries, applied = _entries(connection, source), ancestors(source.graph, heads)
+    return [
+        entry
+        for revision, entry in entries.items()
+        if revision in applied
+        and entry.direction == Direction.UPGRADE.value
+        and entry.digest is not None
+        and (digest := _digest(source, revision)) is not None
+        and entry.digest != digest
+    ]
+
+
+def _digest(source: Source, revision: str) -> str | None:
+    try:
+        return source.record(revision).scripts.upgrade.digest or None
+    except StaleError:
+        return None
+
+
+def apply(locked: Locked, plan: Plan, reporter: Reporter) -> int:
+    """Run the steps of a plan, each with its version and ledger; returns how many.
+
+    Raises CheckFailedError for a revision that fails, DatabaseError for a server that refuses, or
+    does not yield its locks in time.
+    """
+    pid = locked.connection.info.backend_pid
+    retry = LockRetry(locked.lock, pid, locked.source.settings.options.migrate, reporter.note)
+    progress = ProgressThread(locked.source.database, pid, reporter)
+    session = Session(locked.connection, plan.source, plan.heads, retry, progress, reporter)
+    with retry, progress:
+        for done, step in enumerate(plan.steps):
+            started = time.monotonic()
+            try:
+                tries = _run(session, plan, step, retry)
+            except psycopg.Error as error:
+                raise _refused(plan, error, step, done, session.statement) from None
+            except OutOfTimeError as error:
+                raise _out_of_time(locked, plan, error, done) from None
+            except PybaseError as error:
+                raise _with_state(error, _state(plan, done)) from error.__cause__
+            reporter.result(_done(step, time.monotonic() - started, tries))
+    return len(plan.steps)
+
+
+def _run(session: Session, plan: Plan, step: Step, retry: LockRetry) -> int:
+    if step.script.status is ScriptStatus.IRREVERSIBLE:
+        raise CheckFailedError(
+            f"Revision {step.revision.id} ({step.revision.title}) cannot be undone: "
+            f"{step.script.reason}",
+            "Restore a backup, or write a new revision.",
+            code="irreversible",
+        )
+    if step.script.has_sql:
+        return session.run(step)
+    from pybase.migrate.deploy._python_step import run_python  # SQLAlchemy and Alembic
+
+    def attempt(lock_timeout_ms: int) -> None:
+        with session.lock_timeout(lock_timeout_ms):
+            run_python(session.connection, plan.source, step)
+
+    tries = retry.run(attempt, is_blocking=is_blocking(step))
+    session.moved_by(step)
+    return tries
+
+
+def _done(step: Step, seconds: float, tries: int) -> str:
+    is_upgrade = step.direction.is_upgrade
+    word = style("applied", "green") if is_upgrade else style("undone ", "yellow")
+    took = humanize.took(seconds) + (f", {tries} tries" if tries > 1 else "")
+    revision = step.revision
+    return f"{word}  {style(revision.id, 'magenta')}  {revision.title}  {style(f'({took})', 'dim')}"
+
+
+def _state(plan: Plan, done: int, left: Sequence[str] = ()) -> str:
+    """Return the sentence about what was done before an error, and what is left."""
+    word = "applied" if plan.direction.is_upgrade else "undone"
+    state = f"{done} before it stay {word}." if done else f"Nothing was {word}."
+    return f"{state} Not {word}: {', '.join(left)}." if left else state
+
+
+def _with_state(error: PybaseError, state: str) -> PybaseError:
+    return type(error)(f"{error.problem} {state}", error.hint, code=error.code)
+
+
+def _refused(
+    plan: Plan, error: psycopg.Error, step: Step, done: int, statement: str
+) -> PybaseError:
+    revision = step.revision
+    return server_error(
+        plan.source.database,
+        error,
+        place=f" in revision {revision.id} ({revision.title})",
+        state=_state(plan, done),
+        statement=statement if step.script.has_sql else "",
+        queries=revision.queries,
     )
 
 
-def _reviewed(job: Job) -> Committed | None:
-    """Return the committed SQL, or None, said in a line, where Alembic has to run the revisions.
-
-    On the embedded server, which is its developer's own, stale SQL is written afresh; on any other
-    it raises CheckFailedError.
-    """
-    folder = f"{job.settings.options.sql}/"
-    found = committed.read(job.settings, way_back=not job.is_upgrade)
-    if found is None:
-        job.note(f"There is no {folder}: Alembic runs the revisions.")
-        return None
-    if found.stale and job.look and job.look.is_stale_fine:
-        job.note(f"{folder} is stale: {found.stale}. Alembic runs the revisions.")
-        return None
-    if found.stale and not job.database.is_embedded:
-        raise CheckFailedError(
-            f"{folder} is stale: {found.stale}. Nothing was applied, since nobody could review it.",
-            f"Run `nox -s sql`, have it reviewed, and commit {folder}.",
-        )
-    if found.stale:
-        found = _written_afresh(job, found.stale)
-    if found is None or not found.is_linear:
-        job.note("The history is not one line: Alembic runs the revisions.")
-        return None
-    return found
-
-
-def _written_afresh(job: Job, stale: str) -> Committed | None:
-    from pybase.migrate.revisions import _history as history
-    from pybase.migrate.sqlfiles import _build as build
-
-    history.read(job.settings).require_one_head()
-    try:
-        changes = build.write(job.settings)
-    except CheckFailedError as error:  # a revision without SQL; the others are written
-        job.note(error.problem)
-        changes = []
-    count = f": {words.counted(len(changes), 'file')}" if changes else ""
-    job.note(f"{job.settings.options.sql}/ was stale ({stale}) and is written afresh{count}.")
-    found = committed.read(job.settings, way_back=not job.is_upgrade)
-    return found if found and not found.stale else None
-
-
-def _steps(job: Job, reviewed: Committed, at: tuple[str, ...]) -> list[Step] | None:
-    """Return the steps to run, or None, said in a line, where only Alembic can run them."""
-    here = at[0] if at else None
-    if len(at) > 1:
-        job.note("The database is at several revisions: Alembic runs the revisions.")
-        return None
-    steps = reviewed.path(here, job.destination, is_upgrade=job.is_upgrade)
-    if steps is None:
-        steps = _as_alembic_means(job, reviewed, at)
-    missing = [step.revision for step in steps if not step.is_runnable]
-    if missing:
-        job.note(f"There is no SQL for {', '.join(missing)}: Alembic runs the revisions.")
-        return None
-    return steps
-
-
-def _as_alembic_means(job: Job, reviewed: Committed, at: tuple[str, ...]) -> list[Step]:
-    """Let Alembic find a destination that is not plain, and say what is wrong with it."""
-    from pybase.migrate.revisions import _history as history
-
-    revisions = history.read(job.settings)
-    revisions.require_known(at)
-    with history.explained():
-        path = revisions.steps(at, job.destination, is_upgrade=job.is_upgrade)
-    found = [reviewed.get(each.revision.revision, is_upgrade=each.is_upgrade) for each in path]
-    return [step for step in found if step is not None]
-
-
-def version(connection: psycopg.Connection[Any], table: str) -> tuple[str, ...]:
-    """Return the revisions that a database is at, by its version table; none where it has none."""
-    row = connection.execute("SELECT to_regclass(%s) IS NULL", [table]).fetchone()
-    if not table or row == (True,):
-        return ()
-    rows = connection.execute(f"SELECT version_num FROM {table}".encode()).fetchall()
-    return tuple(version for (version,) in rows)
-
-
-def _apply(
-    job: Job,
-    reviewed: Committed,
-    steps: Sequence[Step],
-    connection: psycopg.Connection[Any],
-    guard: psycopg.Connection[Any],
-) -> int:
-    """Run steps one after the other, and report each as it is done."""
-    from pybase.migrate.deploy._lock_retry import Ladder
-    from pybase.migrate.deploy._progress import Progress
-    from pybase.migrate.deploy._runner import Runner
-
-    ladder = Ladder(guard, connection.info.backend_pid, job.settings.options.migrate, job.note)
-    progress = Progress(job.database, connection.info.backend_pid)
-    runner = Runner(connection, ladder, reviewed.version_table or "", job.note, progress, job.echo)
-    with ladder, progress:
-        return _run_all(job, steps, runner)
-
-
-def _run_all(job: Job, steps: Sequence[Step], runner: "Runner") -> int:
-    from pybase.migrate.deploy._lock_retry import OutOfTimeError
-
-    for done, step in enumerate(steps):
-        started = time.monotonic()
-        try:
-            tries = runner.run(step)
-        except psycopg.Error as error:
-            raise _refused(job, error, step, done, runner.statement) from None
-        except OutOfTimeError as error:
-            raise _out_of_time(job, error, steps, done) from None
-        job.report(_progress(step, time.monotonic() - started, tries))
-    return len(steps)
-
-
-def _progress(step: Step, seconds: float, tries: int) -> str:
-    verb = "applied" if step.is_upgrade else "undone "
-    took = words.took(seconds) + (f", {tries} tries" if tries > 1 else "")
-    return f"{verb}  {step.revision}  {step.title}  ({took})"
-
-
-def _refused(job: Job, error: psycopg.Error, step: Step, done: int, statement: str) -> PybaseError:
-    from pybase.migrate.revisions import _history as history
-    from pybase.migrate.revisions import _violation_queries as obstacles
-
-    queries: list[str] = []
-    if isinstance(error, psycopg.IntegrityError | psycopg.DataError):
-        queries = obstacles.queries(history.read(job.settings).get(step.revision))
-    at = refusals.in_revision(step.revision, step.title)
-    state = refusals.state(done)
-    return refusals.refused(job.database, error, at, state, statement=statement, queries=queries)
-
-
-def _out_of_time(
-    job: Job, error: "OutOfTimeError", steps: Sequence[Step], done: int
-) -> DatabaseError:
-    step = steps[done]
-    told = "".join(f"\n  {blocker}" for blocker in error.blockers)
+def _out_of_time(locked: Locked, plan: Plan, error: OutOfTimeError, done: int) -> DatabaseError:
+    revision = plan.steps[done].revision
+    left = [step.revision.id for step in plan.steps[done:]]
+    blockers = "".join(f"\n  {blocker}" for blocker in error.blockers)
     return DatabaseError(
-        f"Revision {step.revision} ({step.title}) did not get its locks within "
-        f"{job.settings.options.migrate.deadline_s} s, in {error.tries} tries. "
-        f"{refusals.state(done, [each.revision for each in steps[done:]])}"
-        + (f"\nIn the way:{told}" if told else ""),
+        f"Revision {revision.id} ({revision.title}) did not get its locks within "
+        f"{locked.source.settings.options.migrate.deadline_s} s, in {error.tries} tries. "
+        f"{_state(plan, done, left)}" + (f"\nIn the way:{blockers}" if blockers else ""),
         "Wait for them, or end one with SELECT pg_terminate_backend(PID); then run the same "
         "command again.",
+        code="lock-timeout",
     )

@@ -1,17 +1,17 @@
-"""Something that looks at the server in a thread of its own, while the work goes on."""
+"""A background thread that reads the server's state while the work goes on."""
 
 import threading
 from types import TracebackType
 from typing import Self
 
 
-class Looker:
-    """Runs `_watch` in a thread while in a `with`; that ends when `_is_over` is set."""
+class BackgroundThread:
+    """Runs `_poll` in a thread while in a `with`; that ends when `_is_over` is set."""
 
     def __init__(self) -> None:
-        """Nothing is looked at before the `with`."""
+        """Nothing runs before the `with`."""
         self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread = threading.Thread(target=self._poll, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -23,5 +23,5 @@ class Looker:
         self._is_over.set()
         self._thread.join()
 
-    def _watch(self) -> None:
+    def _poll(self) -> None:
         raise NotImplementedError

@@ -1,52 +1,53 @@
-"""Whom a run would have to wait for: who holds locks, or a transaction, for long."""
+"""Blocking sessions: what a run would have to wait for, a lock or a transaction held for long."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pybase.core.humanize import duration
-from pybase.migrate.deploy._check_result import Colour, Concern, Situation
+from pybase.migrate.deploy._check import Checked, CheckResult, Severity
+from pybase.migrate.sql import QualifiedName
 from pybase.migrate.sql._lock_modes import MODES
-from pybase.migrate.sql._names import LABEL
 
 HELD_S = 1
-"""A lock that is held for less is traffic."""
+"""A lock that is held for less is ordinary traffic."""
 
 LONG_TRANSACTION_S = 60
-"""A transaction that is older is worth a word before CREATE INDEX CONCURRENTLY waits for it."""
+"""A transaction that is older is reported before CREATE INDEX CONCURRENTLY waits for it."""
 
 
-def locks(now: Situation) -> Iterator[Concern]:
-    """Look who holds a lock that a run would have to wait for."""
-    needed = {name: MODES[table.lock] for name, table in now.tables.items()}
-    pairs = [(held, wanted) for wanted, others in CONFLICTS.items() for held in others]
+def locks(checked: Checked) -> Iterator[CheckResult]:
+    """Check for sessions that hold a lock which a run would have to wait for."""
+    pairs = [(held, needed) for needed, others in CONFLICTS.items() for held in others]
     parameters = {
-        "labels": list(needed),
-        "wanted": list(needed.values()),
+        "schemas": [name.schema for name in checked.tables],
+        "names": [name.name for name in checked.tables],
+        "modes": [MODES[effect.rank] for effect in checked.tables.values()],
         "held_pairs": [held for held, _ in pairs],
-        "wanted_pairs": [wanted for _, wanted in pairs],
+        "needed_pairs": [needed for _, needed in pairs],
         "held_s": HELD_S,
-        "own": now.connection.info.backend_pid,
+        "own": checked.connection.info.backend_pid,
     }
-    for label, mode, *culprit in now.connection.execute(_HOLDERS, parameters):
-        yield Concern(
-            "locks", Colour.YELLOW, f"{_culprit(culprit)} holds {mode} on {label}.",
+    for schema, name, mode, *session in checked.connection.execute(_HOLDERS, parameters):
+        label = QualifiedName(schema, name).label
+        yield CheckResult(
+            "locks", Severity.WARNING, f"{_session(session)} holds {mode} on {label}.",
             "The revision waits for it, in turns that let others through.",
         )  # fmt: skip
 
 
-def long_transactions(now: Situation) -> Iterator[Concern]:
-    """Look for old transactions, where something waits for the end of all of them."""
-    if not any(header.shape != "one transaction" for header in now.path):
+def long_transactions(checked: Checked) -> Iterator[CheckResult]:
+    """Check for old transactions, where a statement waits for the end of all of them."""
+    if all(step.script.is_transactional for step in checked.plan.steps):
         return
-    for culprit in now.connection.execute(_LONG, {"seconds": LONG_TRANSACTION_S}):
-        yield Concern(
-            "long-transactions", Colour.YELLOW, f"{_culprit(culprit)} has a transaction open.",
+    for session in checked.connection.execute(_LONG, {"seconds": LONG_TRANSACTION_S}):
+        yield CheckResult(
+            "long-transactions", Severity.WARNING, f"{_session(session)} has a transaction open.",
             "CREATE INDEX CONCURRENTLY waits for its end.",
         )  # fmt: skip
 
 
-def _culprit(values: Sequence[Any]) -> str:
-    """Name a session; its query is not told, because it may hold somebody's data."""
+def _session(values: Sequence[Any]) -> str:
+    """Name a session; its query is not shown, because it may hold data."""
     pid, application, state, age_s = values
     if pid is None:
         return "A prepared transaction (see pg_prepared_xacts)"
@@ -64,29 +65,33 @@ CONFLICTS = {
     MODES[6]: MODES[1:],
     MODES[7]: MODES,
 }
-"""Which held locks each lock waits for (PostgreSQL's manual, table 13.2)."""
+"""The held locks that each lock waits for (PostgreSQL's manual, table 13.2)."""
 
-_HOLDERS = f"""
-WITH needed AS (SELECT unnest(%(labels)s::text[]) AS label, unnest(%(wanted)s::text[]) AS mode),
+_HOLDERS = """
+WITH needed AS (
+    SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[], %(modes)s::text[])
+    AS n (schema, name, mode)
+),
 conflicts AS (
-    SELECT unnest(%(held_pairs)s::text[]) AS held, unnest(%(wanted_pairs)s::text[]) AS wanted
+    SELECT * FROM unnest(%(held_pairs)s::text[], %(needed_pairs)s::text[]) AS c (held, needed)
 )
 SELECT
-    needed.label, min(l.mode), l.pid, a.application_name, coalesce(a.state, a.backend_type),
+    needed.schema, needed.name, min(l.mode), l.pid, a.application_name,
+    coalesce(a.state, a.backend_type),
     extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::float8
 FROM pg_locks AS l
 JOIN pg_class AS c ON c.oid = l.relation
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-JOIN needed ON needed.label = {LABEL}
-JOIN conflicts ON conflicts.held = l.mode AND conflicts.wanted = needed.mode
+JOIN needed ON needed.schema = n.nspname AND needed.name = c.relname
+JOIN conflicts ON conflicts.held = l.mode AND conflicts.needed = needed.mode
 LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM %(own)s
 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-GROUP BY needed.label, l.pid, a.application_name, a.state, a.backend_type, a.xact_start,
-    a.backend_start
+GROUP BY needed.schema, needed.name, l.pid, a.application_name, a.state, a.backend_type,
+    a.xact_start, a.backend_start
 HAVING extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))
     >= %(held_s)s OR l.pid IS NULL
-ORDER BY 6 DESC
+ORDER BY 7 DESC
 LIMIT 10
 """
 

@@ -1,114 +1,39 @@
-"""What a downgrade would destroy of a live database, and that somebody has to say yes to it.
+"""Data loss: what a downgrade would destroy of a live database, and the confirmation of that.
 
-What goes is told by the headers of the downgrades' SQL files, how much is in it by the database
-itself. It only reads; `migrate` calls it before the first statement.
+The records hold the tables and columns that go; the database itself how much is in them. What
+cannot be determined counts as a loss.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from pybase.core import humanize as words
-from pybase.core import terminal as present
+from pybase.core import humanize
 from pybase.core.errors import CheckFailedError, UsageError
-from pybase.migrate.database import _table_sizes as live
-from pybase.migrate.database._connect import Database
-from pybase.migrate.database._table_sizes import Live
-from pybase.migrate.sqlfiles._header import NOT_REHEARSED
-from pybase.migrate.sqlfiles._headers import Header
+from pybase.core.style import style, table
+from pybase.migrate.database import TableSize, ask, limits, measure
+from pybase.migrate.deploy._plan import Plan, Step
+from pybase.migrate.record import ScriptStatus, TableColumn
+from pybase.migrate.sql import QualifiedName
 
-_MOST_TOLD = 20
+_MOST_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A table or column that a downgrade drops, and holds data now, as far as can be told."""
+    """A table or column that a downgrade drops while it holds data, as far as is known."""
 
     name: str
     revision: str
-    text: str
-
-
-def find(connection: psycopg.Connection[Any], path: Sequence[Header]) -> list[Loss]:
-    """Return what a path of downgrades would destroy, over an autocommit connection.
-
-    What is surely empty is left out. What cannot be told is a loss. Raises psycopg.Error for a
-    broken connection.
-    """
-    names = {name for header in path for name in header.losses}
-    found = live.measure(connection, names | {name.rpartition(".")[0] for name in names})
-    told: dict[str, Loss] = {}
-    is_renamed = False
-    with live.limits(connection):
-        for header in path:
-            if _is_unknown(header):
-                name = f"what {header.revision} drops"
-                told[name] = Loss(name, header.revision, "nobody knows: it was not rehearsed")
-            for name in header.losses:
-                text = _text(connection, name, found, is_renamed=is_renamed)
-                if text and name.rpartition(".")[0] not in names:  # else it goes with its table
-                    told.setdefault(name, Loss(name, header.revision, text))
-            is_renamed = is_renamed or any(each.startswith("renames-") for each in header.hazards)
-    return list(told.values())
-
-
-def _is_unknown(header: Header) -> bool:
-    """Whether nobody has seen what it does; what cannot be undone will do nothing."""
-    return header.shape != "cannot be undone" and (
-        header.shape == "cannot be rendered"
-        or any(NOT_REHEARSED in each for each in header.unseen)
-        or any(each.startswith(("cannot-render", "rehearsal-failed")) for each in header.hazards)
-    )
-
-
-def _text(
-    connection: psycopg.Connection[Any], name: str, found: dict[str, Live], *, is_renamed: bool
-) -> str:
-    """Say what is in a table or column; an empty text where it is empty.
-
-    What has no such name now was made on the way, and is empty, unless something is renamed there.
-    """
-    if name in found:
-        table = found[name]
-        return "" if table.is_exact and not table.rows else live.rows_text(table)
-    label, _, column = name.rpartition(".")
-    attribute = _attribute(connection, found[label], column) if label in found else None
-    if attribute is not None:
-        return _values(connection, found[label], attribute)
-    return "nobody knows: it has another name now" if is_renamed else ""
-
-
-def _attribute(connection: psycopg.Connection[Any], table: Live, column: str) -> str | None:
-    row = connection.execute(
-        "SELECT attname FROM pg_attribute WHERE attrelid = %s AND attname = %s AND attnum > 0"
-        " AND NOT attisdropped",
-        [table.oid, column],
-    ).fetchone()
-    return row and row[0]
-
-
-def _values(connection: psycopg.Connection[Any], table: Live, column: str) -> str:
-    """Say how many rows hold a value in a column; of a large table, only whether any does."""
-    names = {"column": sql.Identifier(column), "table": table.identifier}
-    if table.is_exact:
-        counted = live.ask(
-            connection, sql.SQL("SELECT count({column}) FROM {table}").format(**names)
-        )
-        if counted is not None:
-            return words.rows(counted[0]) if counted[0] else ""
-    any_row = sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {column} IS NOT NULL)")
-    found = live.ask(connection, any_row.format(**names))
-    if found is not None and not found[0]:
-        return ""
-    return f"some of {live.rows_text(table)}" if found else f"up to {live.rows_text(table)}"
+    content: str
 
 
 @dataclass(frozen=True)
-class Consent:
-    """What the command says to its dangers, and how to ask a person; None where nobody is there."""
+class Confirmation:
+    """What the command line confirms, and how to ask a person; None where there is none."""
 
     data_loss: bool = False
     database: str | None = None
@@ -116,54 +41,130 @@ class Consent:
     ask_name: Callable[[str], str] | None = None
 
 
-def require_consent(
-    connection: psycopg.Connection[Any],
-    database: Database,
-    path: Sequence[Header],
-    destination: str,
-    consent: Consent,
-) -> None:
-    """Refuse a path of downgrades to `destination` that nobody has agreed to.
+def find_losses(connection: psycopg.Connection[Any], steps: Sequence[Step]) -> list[Loss]:
+    """Return what a path of downgrades would destroy, over an autocommit connection.
 
-    Over an autocommit connection. Raises UsageError for going back to base on a real server whose
-    name was not given, CheckFailedError for data that would be destroyed.
+    What is known to be empty is left out: a table without rows, a column without values, and what
+    an earlier downgrade of the path creates. Raises psycopg.Error for a broken connection.
     """
-    require_named(database, connection.info.dbname, path, consent)
-    require_allowed(find(connection, path), destination, consent)
+    dropped = {loss for step in steps for loss in step.effects.losses}
+    sizes = measure(connection, {loss.table for loss in dropped})
+    losses: dict[str, Loss] = {}
+    created: set[TableColumn] = set()
+    is_renamed = False
+    with limits(connection):
+        for step in steps:
+            revision = step.revision.id
+            if _is_unknown(step):
+                name = f"what {revision} drops"
+                losses[name] = Loss(name, revision, "unknown: it was not rehearsed")
+            for loss in step.effects.losses:
+                with_table = loss.column and TableColumn(loss.table) in dropped
+                if with_table or {loss, TableColumn(loss.table)} & created:
+                    continue
+                content = _content(connection, loss, sizes, is_renamed=is_renamed)
+                if content:
+                    losses.setdefault(loss.label, Loss(loss.label, revision, content))
+            created |= set(step.effects.created)
+            codes = [finding.code for finding in step.effects.findings]
+            is_renamed = is_renamed or any(code.startswith("renames-") for code in codes)
+    return list(losses.values())
 
 
-def require_named(database: Database, name: str, path: Sequence[Header], consent: Consent) -> None:
-    """Refuse to undo everything on a real server unless its database's `name` was given."""
-    if database.is_embedded or not path or path[-1].place != "back to base":
+def _is_unknown(step: Step) -> bool:
+    """Whether it has not been observed; what cannot be undone will do nothing."""
+    if step.script.status is ScriptStatus.IRREVERSIBLE:
+        return False
+    failed = {"cannot-render", "rehearsal-failed"}
+    return (
+        not step.script.has_sql
+        or not step.effects.is_rehearsed
+        or any(finding.code in failed for finding in step.effects.findings)
+    )
+
+
+def _content(
+    connection: psycopg.Connection[Any],
+    loss: TableColumn,
+    sizes: Mapping[QualifiedName, tuple[TableSize, ...]],
+    *,
+    is_renamed: bool,
+) -> str:
+    """Return what is in a table or column; an empty text where it is known to be empty."""
+    tables = sizes.get(loss.table, ())
+    contents = []
+    for size in tables:
+        if not loss.column:
+            contents.append("" if size.is_exact and not size.rows else size.rows_text)
+        elif _has_column(connection, size, loss.column):
+            contents.append(_values(connection, size, loss.column))
+    if contents:
+        return next(filter(None, contents), "")
+    return "unknown: it has another name now" if is_renamed else "unknown: it is not there"
+
+
+def _has_column(connection: psycopg.Connection[Any], size: TableSize, column: str) -> bool:
+    query = (
+        "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = %s AND attname = %s"
+        " AND attnum > 0 AND NOT attisdropped)"
+    )
+    return connection.execute(query, [size.oid, column]).fetchone() == (True,)
+
+
+def _values(connection: psycopg.Connection[Any], size: TableSize, column: str) -> str:
+    """Return how many rows hold a value in a column; of a large table, only whether any does."""
+    names = {"column": sql.Identifier(column), "table": size.identifier}
+    if size.is_exact:
+        counted = ask(connection, sql.SQL("SELECT count({column}) FROM {table}").format(**names))
+        if counted is not None:
+            return humanize.rows(counted[0]) if counted[0] else ""
+    any_row = sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {column} IS NOT NULL)")
+    exists = ask(connection, any_row.format(**names))
+    if exists is not None and not exists[0]:
+        return ""
+    return f"some of {size.rows_text}" if exists else f"up to {size.rows_text}"
+
+
+def require_named(plan: Plan, name: str, confirmation: Confirmation) -> None:
+    """Refuse to undo everything on a real server unless its database's `name` was given.
+
+    Raises UsageError.
+    """
+    if plan.source.database.is_embedded or not plan.leads_to_base:
         return
-    given = consent.database
-    if given is None and consent.ask_name is not None:
-        given = consent.ask_name(
-            f"This undoes every revision of {database.name}. Its name, to go on:"
+    given = confirmation.database
+    if given is None and confirmation.ask_name is not None:
+        given = confirmation.ask_name(
+            f"This undoes every revision of {plan.source.database.name}. Its name, to go on:"
         )
     if given is None:
         raise UsageError(
-            f"To go back to base undoes every revision of {database.name}.",
-            f"Say that it is this database: --database {name}",
+            f"A downgrade to base undoes every revision of {plan.source.database.name}.",
+            f"Confirm that it is this database: --database {name}",
+            code="unconfirmed-database",
         )
     if given != name:
         raise UsageError(
             f"The database is called {name!r}, not {given!r}. Nothing was undone.",
-            "Point DATABASE_URL at the one that is meant.",
+            "Point DATABASE_URL at the right one.",
+            code="wrong-database",
         )
 
 
-def require_allowed(found: Sequence[Loss], destination: str, consent: Consent) -> None:
-    """Refuse to destroy what was found, and list it, unless it is allowed or somebody says yes."""
-    if not found or consent.data_loss:
+def require_allowed(losses: Sequence[Loss], destination: str, confirmation: Confirmation) -> None:
+    """Refuse to destroy data, and list it, unless it is allowed or a person says yes.
+
+    Raises CheckFailedError.
+    """
+    if not losses or confirmation.data_loss:
         return
-    rows = [(each.name, each.text) for each in found[:_MOST_TOLD]]
-    lines = present.table(rows, indent="  ")
-    lines += [f"  and {len(found) - _MOST_TOLD} more"] if len(found) > _MOST_TOLD else []
-    problem = "The downgrade destroys data:\n" + "\n".join(lines)
-    if consent.ask is not None and consent.ask(f"{problem}\nGo on?"):
+    lines = table([(loss.name, loss.content) for loss in losses[:_MOST_SHOWN]], indent="  ")
+    lines += [f"  and {len(losses) - _MOST_SHOWN} more"] if len(losses) > _MOST_SHOWN else []
+    problem = f"The downgrade {style('destroys data', 'bold red')}:\n" + "\n".join(lines)
+    if confirmation.ask is not None and confirmation.ask(f"{problem}\nGo on?"):
         return
     raise CheckFailedError(
         f"{problem}\nNothing was undone.",
-        f"If that is meant: nox -s downgrade -- {destination} --allow-data-loss",
+        f"If that is intended: nox -s downgrade -- {destination} --allow-data-loss",
+        code="data-loss",
     )

@@ -1,63 +1,47 @@
-"""Whether a database is what the revisions up to its own have made, or somebody changed it.
+"""Drift: whether a database is what the revisions up to its own make.
 
-Compares its catalog with that of a scratch database at the same revision. Takes seconds, and a
-scratch server: only made when it is asked for.
+Compares its catalog with that of a scratch database at the same revision. It takes seconds, and a
+scratch server: only done on request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from pybase.migrate.deploy._check_result import Colour, Concern, Situation
-from pybase.migrate.sql import _backfill as backfill
+import psycopg
 
-if TYPE_CHECKING:
-    from pybase.migrate.revisions._history import History
+from pybase.migrate import catalog
+from pybase.migrate.deploy._check import Checked, CheckResult, Severity
+from pybase.migrate.record import ancestors
+from pybase.migrate.rehearsal import scratch_at_head
+from pybase.migrate.revisions import render
+from pybase.migrate.sql import BACKFILL_PREFIX
 
 _NOT_OF_REVISIONS = ("grants on ", "owner of ", "default privileges ")
-"""Who may do what differs from server to server; revisions seldom say anything of it."""
+"""Privileges differ from server to server; revisions seldom define them."""
 
 
-def concerns(now: Situation, history: "History", at: Sequence[str]) -> list[Concern]:
-    """Return at most one concern: all in which the database differs from its revision.
-
-    Raises DatabaseError when there is no scratch server.
-    """
-    import psycopg
-
-    from pybase.migrate import catalog
-    from pybase.migrate.rehearsal import _scratch as scratch
-    from pybase.migrate.revisions import _render as render
-
-    rendered = render.render(history)
-    passed = _ancestry(history, at)
-    below = tuple(each for each in rendered.revisions if each.script.revision in passed)
-    with scratch.at_head(history.settings, replace(rendered, revisions=below)) as url:
+def drift(checked: Checked) -> Iterator[CheckResult]:
+    """Check that the database equals its revision. Raises DatabaseError without a server."""
+    plan = checked.plan
+    rendered = render(plan.source.history)
+    applied = ancestors(plan.source.graph, plan.heads)
+    revisions = tuple(sql for sql in rendered.revisions if sql.revision.id in applied)
+    own = rendered.own_tables
+    with scratch_at_head(plan.source.settings, replace(rendered, revisions=revisions)) as url:
         with psycopg.connect(url, autocommit=True) as connection:
-            wanted = catalog.snapshot(connection, ignore_tables=rendered.own_tables)
+            expected = catalog.snapshot(connection, ignore_tables=own)
+    present = catalog.snapshot(checked.connection, ignore_tables=own)
     changes = [
         change
-        for change in catalog.difference(
-            wanted, catalog.snapshot(now.connection, ignore_tables=rendered.own_tables)
-        )
+        for change in catalog.difference(expected, present)
         if not change.identity.startswith(_NOT_OF_REVISIONS)
-        and backfill.PREFIX not in change.identity
+        and BACKFILL_PREFIX not in change.identity
     ]
-    if not changes:
-        return []
-    place = ", ".join(at) or "base"
-    return [
-        Concern(
+    if changes:
+        yield CheckResult(
             "drift",
-            Colour.RED,
-            f"The database is not what revision {place} makes:\n"
+            Severity.ERROR,
+            f"The database is not what revision {', '.join(plan.heads) or 'base'} makes:\n"
             f"{catalog.describe(changes, 'revisions', 'database')}",
-            "Undo by hand what somebody did there, or write it into a revision.",
+            "Undo by hand what was changed there, or write it into a revision.",
         )
-    ]
-
-
-def _ancestry(history: "History", at: Sequence[str]) -> set[str]:
-    if not at:
-        return set()
-    return {each.revision for each in history.scripts.iterate_revisions(tuple(at), "base")}

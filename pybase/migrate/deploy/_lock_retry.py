@@ -1,8 +1,9 @@
-"""Short waits for a lock, many tries, pauses in between.
+"""Lock retry: short waits for a lock, many tries, pauses in between.
 
-Whoever queues for a lock makes all others queue behind: the longest stall of a writer is our
-`lock_timeout`. So the first waits are short, and pauses let the queue drain. Only what the server
-has undone as a whole is tried again: lock_not_available (55P03) and deadlock_detected (40P01).
+A session that queues for a lock makes all others queue behind it: the longest stall of a writer is
+our `lock_timeout`. So the first waits are short, and pauses let the queue drain. Only what the
+server has rolled back completely is tried again: lock_not_available (55P03) and deadlock_detected
+(40P01).
 """
 
 import random
@@ -16,7 +17,8 @@ import psycopg
 
 from pybase.core.humanize import duration
 from pybase.core.settings import MigrateOptions
-from pybase.migrate.deploy._background import Looker
+from pybase.core.style import style
+from pybase.migrate.deploy._background import BackgroundThread
 
 RETRIED = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
@@ -28,12 +30,12 @@ _PAUSE_FACTOR = 8
 """A pause is this long at least, and this often the wait before it: others run in between."""
 
 _JITTER = (0.5, 1.5)
-_LOOK_S = 0.02
+_READ_S = 0.02
 _QUERY_LENGTH = 80
 
 
 class OutOfTimeError(Exception):
-    """The deadline is over; `blockers` held the locks when they were last seen."""
+    """The deadline is over; `blockers` held the locks last."""
 
     def __init__(self, tries: int, blockers: "list[Blocker]") -> None:
         super().__init__(f"no lock after {tries} tries")
@@ -43,7 +45,7 @@ class OutOfTimeError(Exception):
 
 @dataclass(frozen=True)
 class Blocker:
-    """A session that stood in the way."""
+    """A session that held a lock that we waited for."""
 
     pid: int
     application: str
@@ -55,16 +57,16 @@ class Blocker:
         """One line; a query that may hold a password is not shown."""
         query = " ".join(self.query.split())
         if "password" in query.lower():
-            query = "(not shown: it speaks of a password)"
+            query = "(not shown: it mentions a password)"
         shown = query if len(query) <= _QUERY_LENGTH else f"{query[:_QUERY_LENGTH]} ..."
         who = f"pid {self.pid} ({self.application or 'no application name'}, {self.state})"
         return f"{who}, for {duration(self.age_s)}: {shown}"
 
 
-class Ladder(Looker):
-    """Tries something on one session; `observer` is another, which looks who is in the way.
+class LockRetry(BackgroundThread):
+    """Tries something on one session; `observer` is another, which reads who blocks it.
 
-    It looks while in a `with`, and only at what has waited for a moment.
+    It reads while in a `with`, and only of what has waited for a moment.
     """
 
     def __init__(
@@ -72,19 +74,19 @@ class Ladder(Looker):
         observer: psycopg.Connection[Any],
         pid: int,
         options: MigrateOptions,
-        tell: Callable[[str], None],
+        note: Callable[[str], None],
     ) -> None:
         self._observer, self._pid = observer, pid
-        self._options, self._tell = options, tell
+        self._options, self._note = options, note
         self._blockers: list[Blocker] = []
         self._trying_since: float | None = None
         super().__init__()
 
-    def climb(self, attempt: Callable[[int], None], *, is_blocking: bool) -> int:
+    def run(self, attempt: Callable[[int], None], *, is_blocking: bool) -> int:
         """Call `attempt(lock_timeout_ms)` until it gets its locks; returns how many tries it took.
 
-        What blocks nobody may wait as long as it likes, up to the deadline. Raises OutOfTimeError,
-        and what `attempt` raises beside RETRIED.
+        What blocks no other session may wait up to the deadline. Raises OutOfTimeError, and what
+        `attempt` raises other than RETRIED.
         """
         deadline = time.monotonic() + self._options.deadline_s
         wait_ms = float(self._options.lock_timeout_ms)
@@ -94,13 +96,13 @@ class Ladder(Looker):
             tries += 1
             left_ms = max(1, round((deadline - time.monotonic()) * 1000))
             try:
-                with self._looking():
+                with self._reading():
                     attempt(min(round(wait_ms), left_ms) if is_blocking else left_ms)
             except RETRIED:
                 if time.monotonic() >= deadline:
                     raise OutOfTimeError(tries, self._blockers) from None
                 if tries == 2 and self._blockers:
-                    self._tell(f"Waiting for a lock: {self._blockers[0]}")
+                    self._note(f"{style('Waiting for a lock:', 'bold yellow')} {self._blockers[0]}")
             else:
                 return tries
             pause = max(_PAUSE_S, wait_ms / 1000 * _PAUSE_FACTOR) * random.uniform(*_JITTER)  # noqa: S311
@@ -108,23 +110,23 @@ class Ladder(Looker):
             wait_ms = min(wait_ms * _GROWTH, float(self._options.lock_timeout_most_ms))
 
     @contextmanager
-    def _looking(self) -> Iterator[None]:
-        """Let the thread look who is in the way while inside."""
+    def _reading(self) -> Iterator[None]:
+        """Let the thread read who blocks us while inside."""
         self._trying_since = time.monotonic()
         try:
             yield
         finally:
             self._trying_since = None
 
-    def _watch(self) -> None:
-        """Keep `_blockers` as those that were last seen in the way."""
-        while not self._is_over.wait(_LOOK_S):
+    def _poll(self) -> None:
+        """Keep `_blockers` as those that blocked us last."""
+        while not self._is_over.wait(_READ_S):
             since = self._trying_since
-            if since is None or time.monotonic() - since < _LOOK_S:
+            if since is None or time.monotonic() - since < _READ_S:
                 continue
             try:
                 rows = self._observer.execute(_BLOCKERS, [self._pid]).fetchall()
-            except psycopg.Error:  # whoever uses the session itself will say what is wrong
+            except psycopg.Error:  # the user of the session itself reports what is wrong
                 continue
             if rows and self._trying_since == since:
                 self._blockers = [Blocker(*row) for row in rows]
@@ -141,4 +143,4 @@ WHERE pid = ANY(
 )
 ORDER BY xact_start
 """
-"""pg_blocking_pids stops the lock manager while it looks, so it is asked only about who waits."""
+"""pg_blocking_pids stops the lock manager for a moment: so it is asked only about a waiting one."""

@@ -1,175 +1,264 @@
-"""What `migrate` would do to this very database: each pending revision and the sizes it meets.
+"""The plan: which revisions lead a database to a destination, and how each is run.
 
-What a revision locks, reads and destroys is told by its SQL file, which a rehearsal has written;
-how much that is, by the live catalog. It changes nothing.
+Steps come from the records of `sql/`; where these are stale or missing, from records made now, or
+from Alembic. It changes nothing.
 """
 
-import json
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from pybase.core import terminal as present
-from pybase.core.humanize import duration, size
-from pybase.migrate.database import _table_sizes as live
-from pybase.migrate.database._table_sizes import Live
-from pybase.migrate.sql._lock_modes import LOCKS
-from pybase.migrate.sqlfiles._headers import Header, Table
+from pybase.core.errors import CheckFailedError
+from pybase.core.humanize import counted
+from pybase.core.reporter import Reporter
+from pybase.core.settings import Settings
+from pybase.migrate import sqlfiles
+from pybase.migrate.database import Database, read_heads, require_known
+from pybase.migrate.record import (
+    Direction,
+    Directions,
+    Effects,
+    Graph,
+    Record,
+    Revision,
+    RevisionReport,
+    Script,
+    ScriptStatus,
+    Statement,
+    StatementKind,
+    VersionTable,
+)
 
-RATES_MB_S = {"scan": 500, "rewrite": 40, "change": 30, "index": 50, "gin": 9}
-"""Measured on 2 cores with 1,000,000 records, 286 MB, all of it in memory."""
-
-ASSUMPTION = (
-    "Assumed, a second: {scan} MB scanned, {rewrite} MB rewritten, {change} MB of rows changed, "
-    "{index} MB indexed ({gin} by GIN), as measured on 2 cores with everything in memory. A slow "
-    "disk or much traffic takes several times as long."
-).format(**RATES_MB_S)
-
-
-@dataclass(frozen=True)
-class Meeting:
-    """A revision and a table: what it does to it, how large that is, and about how long it takes.
-
-    `now` is None for a table that is not there yet; `seconds` where nothing depends on its size.
-    """
-
-    table: Table
-    now: Live | None
-    seconds: float | None
+if TYPE_CHECKING:
+    from pybase.migrate.revisions import History
 
 
 @dataclass(frozen=True)
 class Step:
-    """A pending revision with all that it meets."""
+    """One direction of one revision; it is fresh unless its committed SQL is another."""
 
-    header: Header
-    meetings: tuple[Meeting, ...]
+    record: Record
+    direction: Direction
+    is_fresh: bool = True
 
     @property
-    def seconds(self) -> float | None:
-        """About how long its scans and rewrites take; None where nothing is to be estimated."""
-        known = [each.seconds for each in self.meetings if each.seconds is not None]
-        return sum(known) if known else None
+    def revision(self) -> Revision:
+        """The revision."""
+        return self.record.revision
+
+    @property
+    def script(self) -> Script:
+        """Its statements, or why there are none."""
+        return self.record.scripts[self.direction]
+
+    @property
+    def effects(self) -> Effects:
+        """What it was observed to do."""
+        return self.record.effects(self.direction)
 
 
-def make(connection: psycopg.Connection[Any], pending: Sequence[Header]) -> list[Step]:
-    """Join what pending revisions do with the tables of a database, over an autocommit connection.
+@dataclass(frozen=True)
+class Source:
+    """The records that a plan is made from, and Alembic where these do not suffice."""
 
-    Raises psycopg.Error for a broken connection.
-    """
-    found = live.measure(
-        connection, {each.relation for header in pending for each in header.tables}
-    )
-    return [
-        Step(
-            header,
-            tuple(_meeting(header, each, found.get(each.relation)) for each in header.tables),
+    settings: Settings
+    database: Database
+    graph: Graph
+    version_table: VersionTable
+    record: Callable[..., Record]
+    """Returns the record of a revision, with the statements of the directions that follow it."""
+    find: Callable[[Sequence[str], str, Direction], list[str] | None]
+    stale: frozenset[str] = frozenset()
+    history_read: "list[History]" = field(default_factory=list)
+    heads_by_env: Callable[[], tuple[str, ...]] | None = None
+
+    def heads(self, connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+        """Return the revisions that a database is at."""
+        if self.heads_by_env is not None:
+            return self.heads_by_env()
+        return read_heads(connection, self.version_table)
+
+    @cached_property
+    def history(self) -> "History":
+        """The history as Alembic reads it."""
+        from pybase.migrate.revisions import read  # Alembic: a fresh history is run without it
+
+        return self.history_read[0] if self.history_read else read(self.settings)
+
+    @property
+    def setup(self) -> tuple[Statement, ...]:
+        """The statements that create the version table and the ledger."""
+        roots = [revision for revision, parents in self.graph.items() if not parents]
+        scripts = (self.record(root, Direction.UPGRADE).scripts.upgrade for root in roots[:1])
+        return tuple(
+            statement
+            for script in scripts
+            for statement in script.statements
+            if statement.kind is StatementKind.SETUP
         )
-        for header in pending
-    ]
 
 
-def _meeting(header: Header, table: Table, now: Live | None) -> Meeting:
-    return Meeting(table, now, None if now is None else _seconds(header, table, now))
+@dataclass(frozen=True)
+class Plan:
+    """What leads a database from `heads` to `destination`."""
+
+    source: Source
+    heads: tuple[str, ...]
+    destination: str
+    direction: Direction
+    steps: tuple[Step, ...]
+
+    @property
+    def leads_to_base(self) -> bool:
+        """Whether nothing is applied at its end."""
+        return bool(self.steps) and not (
+            self.direction.is_upgrade or self.steps[-1].revision.parents
+        )
 
 
-def _seconds(header: Header, table: Table, now: Live) -> float | None:
-    times = []
-    if table.is_rewritten:
-        times.append(now.total_bytes / RATES_MB_S["rewrite"])
-    elif table.is_scanned:
-        times += [now.table_bytes / rate for rate in _reading(header, table)]
-    if table.is_changed:
-        times.append(now.table_bytes / RATES_MB_S["change"])
-    return sum(times) / 1_000_000 if times else None
+def plan(
+    connection: psycopg.Connection[Any],
+    source: Source,
+    destination: str,
+    direction: Direction,
+) -> Plan:
+    """Plan the way of a database to a destination, as Alembic understands it.
+
+    Raises UsageError for an unknown destination, CheckFailedError for two heads, or a database
+    that is at a revision which this checkout does not have.
+    """
+    heads = source.heads(connection)
+    require_known(heads, source.graph)
+    path = source.find(heads, destination, direction)
+    if path is None:
+        scripts = source.history.path_to(heads, destination, direction)
+        path = [script.revision for script in scripts]
+    steps = tuple(
+        Step(source.record(revision, direction), direction, revision not in source.stale)
+        for revision in path
+    )
+    return Plan(source, heads, destination, direction, steps)
 
 
-def _reading(header: Header, table: Table) -> list[int]:
-    """Return the rates at which a table is gone through: one an index, else a mere scan."""
-    name = re.escape(table.relation)
-    methods = re.findall(rf"^CREATE .*\bINDEX\b.*\bON (?:ONLY )?{name}(?: USING (\w+))?",
-                         header.sql, re.MULTILINE | re.IGNORECASE)  # fmt: skip
-    rates = [RATES_MB_S["gin" if method.lower() == "gin" else "index"] for method in methods]
-    return rates or [RATES_MB_S["scan"]]
+def committed_source(
+    settings: Settings, database: Database, reporter: Reporter, *, run_stale: bool = False
+) -> Source:
+    """Return the source to run from.
+
+    On the embedded server, which is its developer's own, stale SQL is written again. Raises
+    StaleError on any other, unless `run_stale`: then Alembic runs the revisions.
+    """
+    folder = f"{settings.options.sql}/"
+    try:
+        committed = sqlfiles.load(settings)
+    except sqlfiles.StaleError as error:
+        if run_stale:
+            reporter.note(f"{folder} is stale: {error.reason}. Alembic runs the revisions.")
+            return unrendered_source(settings, database)
+        if not database.is_embedded:
+            raise
+        committed = _written_again(settings, reporter, error.reason)
+    if committed is None:
+        reporter.note(f"There is no {folder}: Alembic runs the revisions.")
+        return unrendered_source(settings, database)
+    return record_source(settings, database, committed)
 
 
-def text(steps: Sequence[Step]) -> str:
-    """Tell a plan to a person."""
-    lines = [line for step in steps for line in _step_lines(step)]
-    if not steps:
-        return "Nothing to do: the database is up to date."
-    seconds = sum(step.seconds or 0 for step in steps)
-    total = ""
-    if seconds >= 1:  # less is not worth a word
-        lines += ["", ASSUMPTION]
-        total = f"; what depends on sizes takes about {duration(seconds)}"
-    return "\n".join([*lines, f"{len(steps)} pending{total}."])
+def record_source(settings: Settings, database: Database, committed: sqlfiles.Committed) -> Source:
+    """Return the source of committed records."""
+    return Source(
+        settings,
+        database,
+        committed.graph,
+        committed.version_table,
+        committed.record,
+        committed.path,
+    )
 
 
-def _step_lines(step: Step) -> Iterator[str]:
-    header = step.header
-    yield f"{header.revision}  {header.title}"
-    rows = [(each.table.relation, _meeting_text(each)) for each in step.meetings]
-    rows += [("loses", ", ".join(header.losses))] if header.losses else []
-    rows += [("hazards", each) for each in header.hazards]
-    rows += [("unseen", each) for each in header.unseen]
-    if not header.is_fresh:
-        rows.append(("stale", "its SQL file is not what the revision says: nox -s sql"))
-    yield from present.table(rows, indent="    ")
+def _written_again(
+    settings: Settings, reporter: Reporter, reason: str
+) -> sqlfiles.Committed | None:
+    from pybase.migrate.revisions import read  # Alembic: for stale SQL only
+
+    read(settings).require_one_head()
+    try:
+        changes = sqlfiles.write(settings)
+    except CheckFailedError as error:  # a revision without SQL; the others are written
+        reporter.note(error.problem)
+        changes = []
+    count = f": {counted(len(changes), 'file')}" if changes else ""
+    reporter.note(f"{settings.options.sql}/ was stale ({reason}) and is written again{count}.")
+    return sqlfiles.load(settings)
 
 
-def _meeting_text(each: Meeting) -> str:
-    return "; ".join((each.table.text, *(as_it_is_now(each) or ["not there yet"])))
+def rendered_source(settings: Settings, database: Database) -> Source:
+    """Return the source to show a plan from: rendered and rehearsed where `sql/` is not fresh.
+
+    Raises as sqlfiles.build.
+    """
+    try:
+        committed = sqlfiles.load(settings)
+        if committed is not None:
+            return record_source(settings, database, committed)
+    except sqlfiles.StaleError:
+        pass
+    from pybase.migrate.revisions import read  # Alembic: for stale SQL only
+
+    history = read(settings)
+    built = sqlfiles.build(history)
+    records = {record.revision.id: record for record in built.records}
+    return Source(
+        settings,
+        database,
+        {revision: record.revision.parents for revision, record in records.items()},
+        built.rendered.version_table,
+        lambda revision, *_: records[revision],
+        lambda *_: None,
+        sqlfiles.stale_revisions(settings, built),
+        [history],
+    )
 
 
-def as_it_is_now(each: Meeting) -> list[str]:
-    """Say how large a table is, and about how long what depends on that takes."""
-    if each.now is None:
-        return []
-    parts = [live.rows_text(each.now), size(each.now.total_bytes)]
-    if each.seconds is not None:
-        parts.append(f"about {duration(each.seconds)}" if each.seconds >= 1 else "under a second")
-    return parts
+def unrendered_source(settings: Settings, database: Database) -> Source:
+    """Return the source of a history whose revisions only Alembic runs."""
+    from pybase.migrate.revisions import (  # Alembic runs it
+        configured_version_table,
+        heads_by_env,
+        read,
+    )
+
+    history = read(settings)
+    table = configured_version_table(history)
+    script = Script(status=ScriptStatus.PYTHON, reason="there is no SQL")
+    revisions = {script.revision: history.describe(script) for script in history.revisions}
+
+    def record(revision: str, *_directions: Direction) -> Record:
+        return Record(revisions[revision], table, Directions(script, script), RevisionReport())
+
+    has_sql = sqlfiles.has_manifest(settings)
+    return Source(
+        settings,
+        database,
+        {revision: described.parents for revision, described in revisions.items()},
+        table,
+        record,
+        lambda *_: None,
+        frozenset(revisions) if has_sql else frozenset(),
+        [history],
+        lambda: heads_by_env(history, database),
+    )
 
 
-def as_json(steps: Sequence[Step]) -> str:
-    """Tell a plan to a program."""
-    plan = {
-        "assumed_mb_per_second": RATES_MB_S,
-        "pending": [
-            {
-                "revision": step.header.revision,
-                "title": step.header.title,
-                "runs_in": step.header.shape,
-                "is_fresh": step.header.is_fresh,
-                "tables": [_meeting_values(each) for each in step.meetings],
-                "loses": list(step.header.losses),
-                "hazards": list(step.header.hazards),
-                "unseen": list(step.header.unseen),
-                "seconds": step.seconds,
-            }
-            for step in steps
-        ],
-    }
-    return json.dumps(plan, indent=2)
-
-
-def _meeting_values(each: Meeting) -> dict[str, Any]:
-    mode, blocks = LOCKS[each.table.lock]
-    now = each.now
-    return {
-        "table": each.table.relation,
-        "lock": mode,
-        "blocks": blocks.removeprefix("blocks "),
-        "is_rewritten": each.table.is_rewritten,
-        "is_scanned": each.table.is_scanned,
-        "is_changed": each.table.is_changed,
-        "rows": now and now.rows,
-        "rows_are_exact": now and now.is_exact,
-        "table_bytes": now and now.table_bytes,
-        "total_bytes": now and now.total_bytes,
-        "seconds": each.seconds,
-    }
+def status_source(settings: Settings, database: Database) -> Source:
+    """Return the source to look at a database with; nothing is rendered."""
+    try:
+        committed = sqlfiles.load(settings)
+    except sqlfiles.StaleError:
+        committed = None
+    if committed is None:
+        return unrendered_source(settings, database)
+    return record_source(settings, database, committed)

@@ -1,59 +1,68 @@
-"""Whether the role may do what the rehearsal saw done."""
+"""Privileges: whether the role may do what the rehearsal observed."""
 
 from collections.abc import Iterator
 
-from pybase.migrate.deploy._check_result import Colour, Concern, Situation
+from pybase.migrate.deploy._check import Checked, CheckResult, Severity
+from pybase.migrate.record import StatementKind
+from pybase.migrate.sql import QualifiedName
 from pybase.migrate.sql._lock_modes import ROW_EXCLUSIVE, SHARE_ROW_EXCLUSIVE
-from pybase.migrate.sql._names import LABEL
 
 
-def rights(now: Situation) -> Iterator[Concern]:
-    """Look whether the role may do what was seen done, and keep the version table."""
-    tables = now.tables
-    role = now.row("SELECT current_user::text")[0]
-    for label, is_owner, may_refer, may_write, owner in now.connection.execute(
-        _RIGHTS, [[*tables, now.version_table]]
+def privileges(checked: Checked) -> Iterator[CheckResult]:
+    """Check that the role may do what was observed, and write the version table."""
+    table = checked.plan.source.version_table
+    version = QualifiedName(table.schema or "public", table.name)
+    names = [*checked.tables, version]
+    role = checked.row("SELECT current_user::text")[0]
+    query = [[name.schema for name in names], [name.name for name in names]]
+    for schema, name, is_owner, may_refer, may_write, owner in checked.connection.execute(
+        _PRIVILEGES, query
     ):
-        lock = tables[label].lock if label in tables else ROW_EXCLUSIVE
-        if is_owner or (lock <= ROW_EXCLUSIVE and may_write):
+        relation = QualifiedName(schema, name)
+        effect = checked.tables.get(relation)
+        rank = effect.rank if effect else ROW_EXCLUSIVE
+        if is_owner or (rank <= ROW_EXCLUSIVE and may_write):
             continue
-        if lock == SHARE_ROW_EXCLUSIVE and may_refer:
+        if rank == SHARE_ROW_EXCLUSIVE and may_refer:
             continue
-        yield Concern(
-            "rights", Colour.RED,
-            f"The role {role} may not change {label}, which belongs to {owner}.",
+        yield CheckResult(
+            "privileges", Severity.ERROR,
+            f"The role {role} may not change {relation.label}, which belongs to {owner}.",
             f"Connect as {owner}, or GRANT {owner} TO {role}.", True,
         )  # fmt: skip
-    if any(_creates(header.sql) for header in now.path):
-        yield from _may_create(now, role)
+    creates = (
+        line.lstrip().startswith("CREATE ")
+        for step in checked.plan.steps
+        for statement in step.script.statements
+        if statement.kind in (StatementKind.OWN, StatementKind.SETUP)
+        for line in statement.sql.splitlines()
+    )
+    if any(creates):
+        yield from _may_create(checked, role)
 
 
-def _may_create(now: Situation, role: str) -> Iterator[Concern]:
-    schema, is_allowed = now.row(
+def _may_create(checked: Checked, role: str) -> Iterator[CheckResult]:
+    schema, is_allowed = checked.row(
         "SELECT coalesce(current_schema(), 'public'), "
         "coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)",
     )
     if not is_allowed:
-        yield Concern(
-            "rights", Colour.RED,
+        yield CheckResult(
+            "privileges", Severity.ERROR,
             f"The role {role} may not create anything in the schema {schema}.",
             f"As its owner: GRANT CREATE ON SCHEMA {schema} TO {role}.", True,
         )  # fmt: skip
 
 
-def _creates(sql: str) -> bool:
-    """Whether a file makes something in the schema; what it makes for itself counts too."""
-    return any(line.lstrip().startswith("CREATE ") for line in sql.splitlines())
-
-
-_RIGHTS = f"""
+_PRIVILEGES = """
 SELECT
-    {LABEL}, pg_has_role(c.relowner, 'USAGE'),
+    recorded.schema, recorded.name, pg_has_role(c.relowner, 'USAGE'),
     has_table_privilege(c.oid, 'REFERENCES') AND has_table_privilege(c.oid, 'TRIGGER'),
     has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
     AND has_table_privilege(c.oid, 'DELETE'),
     pg_get_userbyid(c.relowner)::text
-FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm', 'f') AND {LABEL} = ANY(%s)
-ORDER BY 1
+FROM unnest(%s::text[], %s::text[]) AS recorded (schema, name)
+JOIN pg_class AS c ON c.relname = recorded.name AND c.relkind IN ('r', 'p', 'm', 'f')
+JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = recorded.schema
+ORDER BY 1, 2
 """

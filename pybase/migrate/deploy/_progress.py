@@ -1,6 +1,6 @@
-"""How far a long statement is: by PostgreSQL's own progress views, or the time that it has taken.
+"""Progress of a long statement: by PostgreSQL's progress views, or the time that it has taken.
 
-Looks over a connection of its own, and only when a statement has run for a second.
+Read over a connection of its own, and only when a statement has run for a second.
 """
 
 import time
@@ -11,59 +11,63 @@ from typing import Any
 import psycopg
 
 from pybase.core.errors import DatabaseError
-from pybase.migrate.database._connect import Database, connect
-from pybase.migrate.deploy._background import Looker
-from pybase.migrate.deploy._progress_bar import Bar
-from pybase.migrate.sql import _backfill as backfill
+from pybase.core.reporter import Reporter
+from pybase.migrate.database import Database, connect
+from pybase.migrate.deploy._background import BackgroundThread
+from pybase.migrate.sql import parse_backfill
 
 PATIENCE_S = 1.0
 _POLL_S = 0.2
 _LONGEST_NAME = 60
 
 
-class Progress(Looker):
-    """Shows on standard error what the server process `pid` is at, while in a `with`."""
+class ProgressThread(BackgroundThread):
+    """Shows what the server process `pid` is doing, while in a `with`."""
 
-    def __init__(self, database: Database, pid: int) -> None:
-        """Nothing is looked at before `of` is entered."""
-        self._database = database
-        self._pid = pid
+    def __init__(self, database: Database, pid: int, reporter: Reporter) -> None:
+        """Nothing is read before `of` is entered."""
+        self._database, self._pid, self._reporter = database, pid, reporter
         self._statement: tuple[str, float] | None = None
         super().__init__()
 
     @contextmanager
     def of(self, statement: str) -> Iterator[None]:
-        """Take it that `statement` runs while inside."""
+        """Let `statement` be the one that runs while inside."""
         self._statement = (statement, time.monotonic())
         try:
             yield
         finally:
             self._statement = None
 
-    def _watch(self) -> None:
+    def _poll(self) -> None:
         while not self._is_over.wait(_POLL_S):
-            now = self._statement
-            if now is not None and time.monotonic() - now[1] > PATIENCE_S:
+            current = self._statement
+            if current is not None and time.monotonic() - current[1] > PATIENCE_S:
                 with suppress(psycopg.Error, DatabaseError):
-                    self._show(now)
+                    self._show(current)
 
-    def _show(self, now: tuple[str, float]) -> None:
+    def _show(self, current: tuple[str, float]) -> None:
         """Show one statement until it is over."""
-        with connect(self._database, autocommit=True) as looker, Bar(_name(now[0])) as bar:
-            while self._statement is now and not self._is_over.wait(_POLL_S):
-                bar.show(*self._look(looker, now[0]))
+        with (
+            connect(self._database, autocommit=True) as connection,
+            self._reporter.progress(_name(current[0])) as display,
+        ):
+            while self._statement is current and not self._is_over.wait(_POLL_S):
+                display.show(*self._read(connection, current[0]))
 
-    def _look(self, looker: psycopg.Connection[Any], statement: str) -> tuple[int, int, str]:
-        """Return what is done, of how much, in which unit; 0 of 0 where nobody can tell."""
-        found = backfill.parse(statement)
-        if found is not None:
-            return (*look(looker, *found), "rows")
-        done, total = looker.execute(_VIEWS, {"pid": self._pid}).fetchone() or (0, 0)
+    def _read(self, connection: psycopg.Connection[Any], statement: str) -> tuple[int, int, str]:
+        """Return what is done, of how much, in which unit; 0 of 0 where it is unknown."""
+        backfill = parse_backfill(statement)
+        if backfill is not None:
+            return (*backfill_progress(connection, *backfill), "rows")
+        done, total = connection.execute(_VIEWS, {"pid": self._pid}).fetchone() or (0, 0)
         return done, total, "blocks"
 
 
-def look(connection: psycopg.Connection[Any], table: str, cursor: str) -> tuple[int, int]:
-    """Return how many rows a backfill has passed, by the table that it keeps, of about how many.
+def backfill_progress(
+    connection: psycopg.Connection[Any], table: str, cursor: str
+) -> tuple[int, int]:
+    """Return how many rows a backfill has passed, by its cursor table, of about how many.
 
     From any session, also of another backfill; 0 of 0 before it begins and after its end.
     """
@@ -80,9 +84,9 @@ _SIZE = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regc
 
 
 def _name(statement: str) -> str:
-    found = backfill.parse(statement)
-    if found is not None:
-        return found[0]
+    backfill = parse_backfill(statement)
+    if backfill is not None:
+        return backfill[0]
     name = " ".join(line for line in statement.split("\n") if not line.startswith("--"))
     name = " ".join(name.split())
     return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]} ..."

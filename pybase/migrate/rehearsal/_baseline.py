@@ -1,8 +1,8 @@
-"""A database as the revisions alone make it, without sample rows.
+"""The baseline database: as the revisions alone make it, without sample rows.
 
-Where sample rows stand in the way of an upgrade, only they may go: rows that earlier revisions
-inserted are what later ones lean on. Nobody can tell them apart in one database, so there is a
-second one, made when it is first wanted, which follows from then on.
+Where sample rows prevent an upgrade, only they may be removed: later revisions depend on rows that
+earlier ones inserted. In one database they cannot be told apart, so there is a second one, made
+when it is first needed, which follows from then on.
 """
 
 from contextlib import ExitStack
@@ -10,20 +10,19 @@ from typing import Any
 
 import psycopg
 
-from pybase.migrate.rehearsal import _scratch as scratch
-from pybase.migrate.revisions._history import History
-from pybase.migrate.revisions._render import RenderedHistory, RenderedRevision
+from pybase.migrate.rehearsal import _scratch
+from pybase.migrate.revisions import History, RenderedHistory, RevisionSql
 from pybase.postgres import copy_over, scratch_database
 
 
-class Plain:
+class Baseline:
     """Databases before any revision, without sample rows; close it when done."""
 
     def __init__(self, history: History, rendered: RenderedHistory) -> None:
-        """Prepare; nothing is made yet."""
+        """Prepare; nothing is created yet."""
         self._history = history
         self._revisions = rendered.revisions
-        self._places = {each.script.revision: i for i, each in enumerate(rendered.revisions)}
+        self._places = {sql.revision.id: i for i, sql in enumerate(rendered.revisions)}
         self._at = 0
         self._url = ""
         self._around = ExitStack()
@@ -35,24 +34,24 @@ class Plain:
             self._connection.close()
         self._around.close()
 
-    def before(self, revision: RenderedRevision) -> psycopg.Connection[Any]:
-        """Bring the database before a revision; returns a connection to it."""
-        return self._to(self._places[revision.script.revision])
+    def before(self, sql: RevisionSql) -> psycopg.Connection[Any]:
+        """Bring the database to the state before a revision; returns a connection to it."""
+        return self._to(self._places[sql.revision.id])
 
-    def copy_after(self, revision: RenderedRevision, url: str) -> None:
-        """Make the database at `url`, to which nobody is connected, a copy after a revision."""
-        self._to(self._places[revision.script.revision] + 1)
+    def copy_after(self, sql: RevisionSql, url: str) -> None:
+        """Make the database at `url`, which no session uses, a copy after a revision."""
+        self._to(self._places[sql.revision.id] + 1)
         self._to(self._at).close()
         copy_over(self._url, url)
 
     def _to(self, place: int) -> psycopg.Connection[Any]:
         if not self._url:
-            server = scratch.server(self._history.settings)
+            server = _scratch.server(self._history.settings)
             self._url = self._around.enter_context(scratch_database(server))
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._url, autocommit=True)
-        for each in self._revisions[self._at : place]:
-            scratch.lead_over(self._history, self._url, self._connection, each)
+        for sql in self._revisions[self._at : place]:
+            _scratch.lead_over(self._history, self._url, self._connection, sql)
         if self._at < place:
             self._connection.execute("RESET SESSION AUTHORIZATION")
             self._connection.execute("RESET ALL")

@@ -21,9 +21,9 @@ from psycopg import sql
 
 from pybase.migrate.catalog import _state as state
 from pybase.migrate.catalog._state import FIRST_USER_OID, Relation, State
-from pybase.migrate.revisions._render import Rendering
-from pybase.migrate.sql._grammar import is_kind
+from pybase.migrate.record import Script
 from pybase.migrate.sql._lock_modes import MODES, ROW_EXCLUSIVE, SHARE
+from pybase.migrate.sql.grammar._parse import is_kind
 
 STATEMENT_TIMEOUT = "60s"
 """Nothing in a rehearsal has many rows; what takes longer waits for something that never comes."""
@@ -122,7 +122,7 @@ class Watcher:
 
     def run(
         self,
-        rendering: Rendering,
+        script: Script,
         *,
         keep: bool = True,
         at_start: Callable[[], None] | None = None,
@@ -137,8 +137,8 @@ class Watcher:
         self._settle()
         start = self.state
         seen: list[Observation] = []
-        for block in rendering.blocks:
-            is_last = block is rendering.blocks[-1]
+        for block in script.blocks:
+            is_last = block is script.blocks[-1]
             if block.transactional:
                 hook = at_end if is_last else None
                 seen += self._transaction(

@@ -1,7 +1,6 @@
-"""Rehearse revisions on a scratch database, up and down, and say what they were seen to do.
+"""The rehearsal: revisions run on a scratch database, up and down, and observed.
 
-Each is run for real; its downgrade is rolled back afterwards, or runs on a copy where it refuses
-a transaction. What was seen becomes a `Report`, which says all that a reviewer is told.
+The downgrade is rolled back afterwards, or runs on a copy where it refuses a transaction.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,18 +13,25 @@ from pybase.migrate import catalog
 from pybase.migrate.catalog import _entities as entities
 from pybase.migrate.catalog._entities import Entity
 from pybase.migrate.catalog._schema_files import file_changes, render_schema
-from pybase.migrate.database import _ledger as ledger
+from pybase.migrate.catalog._state import State
+from pybase.migrate.record import (
+    Directions,
+    Effects,
+    Finding,
+    RevisionReport,
+    Script,
+    TableColumn,
+    TableEffect,
+)
 from pybase.migrate.rehearsal import _scratch as scratch
-from pybase.migrate.rehearsal._baseline import Plain
-from pybase.migrate.rehearsal._effects import Report, RevisionReport, Touch
-from pybase.migrate.rehearsal._hazards import Finding
+from pybase.migrate.rehearsal._baseline import Baseline
 from pybase.migrate.rehearsal._observer import Observation, Run, Watcher
 from pybase.migrate.rehearsal._rules import Case, judge
 from pybase.migrate.rehearsal._rules._case import is_rewritten, is_scanned
 from pybase.migrate.rehearsal._rules._shape import is_transaction_control
 from pybase.migrate.rehearsal._samples import Samples
-from pybase.migrate.revisions._render import RenderedRevision, Rendering, repeatable
-from pybase.migrate.revisions._sandbox import TimeLimitError
+from pybase.migrate.revisions import RevisionSql, TimeLimitError, repeatable
+from pybase.migrate.sql import LOCKS, RANKS, QualifiedName
 from pybase.migrate.sql._lock_modes import ROW_EXCLUSIVE
 
 
@@ -35,22 +41,22 @@ class Rehearsal:
     def __init__(
         self,
         url: str,
-        version_table: str,
+        ignored: tuple[str, str],
         small_tables: frozenset[str],
-        run_online: Callable[[RenderedRevision], None],
+        run_online: Callable[[RevisionSql], None],
         *,
         failed: Iterable[str] | None = None,
-        plain: Plain | None = None,
+        baseline: Baseline | None = None,
     ) -> None:
-        """Begin on the database at `url`, wherever in the history it stands.
+        """Begin on the database at `url`, at any revision.
 
-        `run_online` brings it over a revision that has no SQL. `failed` are the revisions that did
-        not lead on in the rehearsal that has left it; None where none has. `plain` knows the rows
-        that the revisions make. Raises psycopg.Error.
+        `ignored` are the workflow's own tables, `run_online` applies a revision that has no SQL.
+        `failed` are the revisions that did not lead on in the rehearsal that left the database;
+        None for a new one. `baseline` has the rows that the revisions insert. Raises psycopg.Error.
         """
         self._url = url
-        self._plain = plain
-        self._ignored = (version_table, ledger.beside(version_table))
+        self._baseline = baseline
+        self._ignored = ignored
         self._small_tables = small_tables
         self._run_online = run_online
         self._failed = set(failed or ())
@@ -78,16 +84,16 @@ class Rehearsal:
         """Return the tables as they are now, and how they refer to each other."""
         return entities.read(self._watcher.connection, ignore_tables=self._ignored)
 
-    def rehearse(self, revision: RenderedRevision) -> RevisionReport:
+    def rehearse(self, revision: RevisionSql) -> RevisionReport:
         """Run one revision up and down, and leave the database as the upgrade does."""
         before = self._objects
         report = self._rehearsed(revision)
         return replace(report, schema=file_changes(before, self._objects))
 
-    def _rehearsed(self, revision: RenderedRevision) -> RevisionReport:
+    def _rehearsed(self, revision: RevisionSql) -> RevisionReport:
         run = self._upgraded(revision)
-        case = Case(run, revision.upgrade, run.start, small_tables=self._small_tables)
-        if run.error is not None or revision.upgrade.error:
+        case = Case(run, revision.scripts.upgrade, run.start, small_tables=self._small_tables)
+        if run.error is not None or not revision.scripts.upgrade.has_sql:
             report = self._led_over(revision, case)
         else:
             before = self._catalog
@@ -95,26 +101,27 @@ class Rehearsal:
                 self._look()
             trace = _trace(before, self._catalog)
             upgrade = self._report(case)
-            report = RevisionReport(upgrade, self._downgraded(revision, case, before, trace))
+            downgrade = self._downgraded(revision, case, before, trace)
+            report = RevisionReport(Directions(upgrade, downgrade))
             self._fill()
         if not report.leads_on or self._is_behind_failure(revision):
-            self._failed.add(revision.script.revision)
+            self._failed.add(revision.revision.id)
             return replace(report, leads_on=False)
         return report
 
-    def _is_behind_failure(self, revision: RenderedRevision) -> bool:
-        return bool(self._failed & set(revision.script._normalized_down_revisions))
+    def _is_behind_failure(self, revision: RevisionSql) -> bool:
+        return bool(self._failed & set(revision.revision.parents))
 
-    def _upgraded(self, revision: RenderedRevision) -> Run:
+    def _upgraded(self, revision: RevisionSql) -> Run:
         """Run the upgrade; where only sample rows were in its way, again without them."""
-        rendering = scratch.runnable(revision.upgrade)
-        if rendering.error:
+        script = scratch.runnable(revision.scripts.upgrade)
+        if not script.has_sql:
             return Run(self._watcher.state, self._watcher.state, ())
-        run = self._run(rendering, at_end=self._look_for_changes)
+        run = self._run(script, at_end=self._look_for_changes)
         if _is_about_rows(run.error):
             self._take_samples_away(revision)
-            run = self._run(rendering, at_end=self._look_for_changes)
-        self._is_changed = self._is_changed or not rendering.is_transactional
+            run = self._run(script, at_end=self._look_for_changes)
+        self._is_changed = self._is_changed or not script.is_transactional
         return run
 
     def _look_for_changes(self) -> None:
@@ -122,65 +129,65 @@ class Rehearsal:
         self._is_changed = self._watcher.has_changed_catalog()
 
     def _downgraded(
-        self, revision: RenderedRevision, upgrade: Case, before: catalog.Snapshot, changes: str
-    ) -> Report:
-        rendering = scratch.runnable(revision.downgrade)
+        self, revision: RevisionSql, upgrade: Case, before: catalog.Snapshot, changes: str
+    ) -> Effects:
+        script = scratch.runnable(revision.scripts.downgrade)
         empty = Run(upgrade.run.end, upgrade.run.end, ())
-        case = replace(upgrade, run=empty, rendering=revision.downgrade, upgrade=upgrade.run)
-        if rendering.error or rendering.refusal:
+        case = replace(upgrade, run=empty, script=revision.scripts.downgrade, upgrade=upgrade.run)
+        if not script.has_sql:
             return replace(self._report(case), is_rehearsed=False)
-        if any(map(is_transaction_control, upgrade.rendering.statements)):
+        if any(map(is_transaction_control, upgrade.script.texts)):
             changes = ""  # nobody can tell what such a revision leaves
-        if all(map(rendering.is_bookkeeping, rendering.blocks)):
+        if not script.own_blocks:
             return self._report(replace(case, trace=changes))
-        run, trace = self._way_back(revision, upgrade, rendering, before)
+        run, trace = self._run_downgrade(revision, upgrade, script, before)
         return self._report(replace(case, run=run, trace=trace))
 
-    def _way_back(
+    def _run_downgrade(
         self,
-        revision: RenderedRevision,
+        revision: RevisionSql,
         upgrade: Case,
-        rendering: Rendering,
+        script: Script,
         before: catalog.Snapshot,
     ) -> tuple[Run, str]:
         """Run a downgrade and undo it; tells what it did not restore."""
         traces: list[str] = []
 
         def look() -> None:
-            is_same = rendering.is_transactional and not self._watcher.has_changed_catalog()
+            is_same = script.is_transactional and not self._watcher.has_changed_catalog()
             traces.append(_trace(before, self._catalog if is_same else self._snapshot()))
 
         def delete() -> None:
             self._samples.delete(self._watcher.state)
 
-        keep = not rendering.is_transactional
-        run = self._run(rendering, keep=keep, at_end=look)
+        keep = not script.is_transactional
+        run = self._run(script, keep=keep, at_end=look)
         if keep:
             found = (*traces[:1], self._up_again(revision, upgrade, run))
             return run, ", ".join(filter(None, found))
         if _is_about_rows(run.error):
-            run = self._run(rendering, keep=False, at_start=delete, at_end=look)
+            run = self._run(script, keep=False, at_start=delete, at_end=look)
         return run, "".join(traces[:1])
 
-    def _up_again(self, revision: RenderedRevision, upgrade: Case, run: Run) -> str:
+    def _up_again(self, revision: RevisionSql, upgrade: Case, run: Run) -> str:
         """Upgrade once more after a downgrade that could not be rolled back."""
         error: BaseException | None = run.error
         if error is None:
-            rendering = scratch.runnable(revision.upgrade)
+            script = scratch.runnable(revision.scripts.upgrade)
             run_it = scratch.execute_apart if upgrade.run.error else scratch.execute_whole
-            error = run_it(self._watcher.connection, rendering)
-        if error is not None and self._plain is not None:  # it stands anywhere, half undone
+            error = run_it(self._watcher.connection, script)
+        if error is not None and self._baseline is not None:  # it stands anywhere, half undone
             self._watcher.close()
-            self._plain.copy_after(revision, self._url)
+            self._baseline.copy_after(revision, self._url)
             self._open()
         else:
             self._watcher.look_again()
             self._look()
         if run.error is not None or error is None or _is_about_rows(error):
             return ""
-        return f"the upgrade fails after it: {_said(error)}"
+        return f"the upgrade fails after it: {_message(error)}"
 
-    def _led_over(self, revision: RenderedRevision, case: Case) -> RevisionReport:
+    def _led_over(self, revision: RevisionSql, case: Case) -> RevisionReport:
         """Go on after a revision that has no SQL, or failed."""
         before, refused = self._catalog, case.run.error
         is_behind = self._is_behind_failure(revision)
@@ -189,7 +196,7 @@ class Rehearsal:
         unseen = replace(case, run=Run(case.known, case.known, ()))
         upgrade = replace(self._report(unseen if is_moot else case), is_rehearsed=False)
         if error is not None and refused is None and not is_moot:
-            failure = Finding(-1, "rehearsal-failed", "", _said(error))
+            failure = Finding(-1, "rehearsal-failed", detail=_message(error))
             upgrade = replace(upgrade, findings=(*upgrade.findings, failure))
         self._watcher.close()
         self._open()
@@ -199,39 +206,40 @@ class Rehearsal:
                 revision, replace(case, run=run), before, _trace(before, self._catalog)
             )
         else:
-            case = replace(unseen, rendering=revision.downgrade, upgrade=run)
+            case = replace(unseen, script=revision.scripts.downgrade, upgrade=run)
             downgrade = replace(self._report(case), is_rehearsed=False)
         self._fill()
-        return RevisionReport(upgrade, downgrade, leads_on=error is None)
+        return RevisionReport(Directions(upgrade, downgrade), leads_on=error is None)
 
-    def _lead_over(self, revision: RenderedRevision) -> BaseException | None:
+    def _lead_over(self, revision: RevisionSql) -> BaseException | None:
         """Bring the database over a revision in another way than its own; returns what failed."""
         error = self._tried(revision)
-        if error is not None and revision.upgrade.error:  # it may have read a sample row
+        if error is not None and not revision.scripts.upgrade.has_sql:  # sample rows?
             self._take_samples_away(revision)
             error = self._tried(revision)
-        if error is not None and revision.upgrade.error:
-            scratch.keep_version(self._watcher.connection, revision.upgrade)
+        if error is not None and not revision.scripts.upgrade.has_sql:
+            scratch.keep_version(self._watcher.connection, revision.scripts.upgrade)
         return error
 
-    def _tried(self, revision: RenderedRevision) -> BaseException | None:
-        if not revision.upgrade.error:
-            rendering = scratch.runnable(revision.upgrade)
-            return scratch.execute_apart(self._watcher.connection, rendering)
+    def _tried(self, revision: RevisionSql) -> BaseException | None:
+        if revision.scripts.upgrade.has_sql:
+            script = scratch.runnable(revision.scripts.upgrade)
+            return scratch.execute_apart(self._watcher.connection, script)
         try:
             self._run_online(revision)
         except (Exception, SystemExit, TimeLimitError) as error:  # the others are rehearsed
             return getattr(error, "orig", None) or error
         return None
 
-    def _report(self, case: Case) -> Report:
-        touches = _touches(case)
-        touched = {touch.relation for touch in touches if touch.is_changed or touch.is_scanned}
-        return Report(
-            touches,
-            _losses(case.run),
-            tuple(judge(case)),
-            tuple(sorted(touched & self._unfilled())),
+    def _report(self, case: Case) -> Effects:
+        tables = _table_effects(case)
+        used = {effect.table for effect in tables if effect.is_changed or effect.is_scanned}
+        return Effects(
+            tables,
+            losses=_differing(case.run.start, case.run.end),
+            created=_differing(case.run.end, case.run.start),
+            findings=tuple(judge(case)),
+            unfilled=tuple(sorted(used & self._unfilled())),
             is_rehearsed=True,
         )
 
@@ -241,9 +249,9 @@ class Rehearsal:
         self._samples = Samples(watcher.connection, watcher.state, self._ignored)
         self._look()
 
-    def _run(self, rendering: Rendering, **options: Any) -> Run:
+    def _run(self, script: Script, **options: Any) -> Run:
         """Run and watch, and remember which tables may be empty now."""
-        run = self._watcher.run(rendering, **options)
+        run = self._watcher.run(script, **options)
         for seen in run.observations:
             self._emptied |= {oid for oid, rows in seen.rows.items() if rows.deleted}
         return run
@@ -260,9 +268,9 @@ class Rehearsal:
         connection = self._watcher.connection
         return catalog.objects(connection, self._ignored, keep_prepared=True)
 
-    def _take_samples_away(self, revision: RenderedRevision) -> None:
+    def _take_samples_away(self, revision: RevisionSql) -> None:
         """Leave no rows but those that the revisions have made."""
-        source = None if self._plain is None else self._plain.before(revision)
+        source = None if self._baseline is None else self._baseline.before(revision)
         self._samples.clear(self._watcher.state, source)
         self._watcher.look_again()
 
@@ -271,9 +279,9 @@ class Rehearsal:
         self._samples.fill(self._watcher.state, self._emptied)
         self._emptied.clear()
 
-    def _unfilled(self) -> set[str]:
+    def _unfilled(self) -> set[QualifiedName]:
         relations = self._watcher.state.relations
-        return {relations[oid].label for oid in self._samples.unfilled if oid in relations}
+        return {relations[oid].qualified_name for oid in self._samples.unfilled if oid in relations}
 
 
 def _is_about_rows(error: BaseException | None) -> bool:
@@ -290,7 +298,7 @@ def _is_about_what_is_missing(error: BaseException) -> bool:
 _SYNTAX_ERROR = "42601"
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     if isinstance(error, psycopg.Error):
         return error.diag.message_primary or str(error)
     return f"{type(error).__name__}: {repeatable(str(error))}"
@@ -320,49 +328,58 @@ def _holds(outer: str, inner: str) -> bool:
     return kind in ("table", "schema", "type") and inner.partition(" ")[2].startswith(f"{name}.")
 
 
-def _touches(case: Case) -> tuple[Touch, ...]:
-    """Tell what was done to each known table, the strongest lock first."""
-    found: dict[str, Touch] = {}
-    for seen in case.observations:
-        for oid, rank in seen.locks.items():
-            if not case.is_known(oid) or not case.known.relations[oid].is_table:
-                continue
-            name = case.named(oid, seen)
-            touch = _touch(seen, oid, name, rank)
-            found[name] = _merged(found.get(name, touch), touch)
-    worth = [each for each in found.values() if each.lock > ROW_EXCLUSIVE or each.is_changed]
-    return tuple(sorted(worth, key=lambda each: (-each.lock, each.relation)))
+def _table_effects(case: Case) -> tuple[TableEffect, ...]:
+    """Return what was done to each known table, the strongest lock first."""
+    effects: dict[QualifiedName, TableEffect] = {}
+    for observation in case.observations:
+        for oid, rank in observation.locks.items():
+            if case.is_known(oid) and case.known.relations[oid].is_table:
+                name = case.named(oid, observation)
+                effect = _table_effect(observation, oid, name, rank)
+                effects[name] = _merged(effects.get(name, effect), effect)
+    kept = [each for each in effects.values() if each.rank > ROW_EXCLUSIVE or each.is_changed]
+    return tuple(sorted(kept, key=lambda effect: (-effect.rank, effect.table.label)))
 
 
-def _touch(seen: Observation, oid: int, name: str, rank: int) -> Touch:
-    writes = seen.gained.get(oid) == ROW_EXCLUSIVE or oid in seen.rows
-    return Touch(name, rank, is_rewritten(seen, oid), is_scanned(seen, oid), writes)
+def _table_effect(
+    observation: Observation, oid: int, name: QualifiedName, rank: int
+) -> TableEffect:
+    return TableEffect(
+        name,
+        LOCKS[rank][0],
+        is_rewritten(observation, oid),
+        is_scanned(observation, oid),
+        observation.gained.get(oid) == ROW_EXCLUSIVE or oid in observation.rows,
+    )
 
 
-def _merged(one: Touch, other: Touch) -> Touch:
-    return Touch(
-        one.relation,
-        max(one.lock, other.lock),
+def _merged(one: TableEffect, other: TableEffect) -> TableEffect:
+    return TableEffect(
+        one.table,
+        max(one.lock, other.lock, key=RANKS.__getitem__),
         one.is_rewritten or other.is_rewritten,
         one.is_scanned or other.is_scanned,
         one.is_changed or other.is_changed,
     )
 
 
-def _losses(run: Run) -> tuple[str, ...]:
-    """Tables, and columns of tables that stay, which hold data before and are gone after."""
-    lost = set()
-    for oid, before in run.start.relations.items():
-        after = run.end.relations.get(oid)
-        if before.kind not in "rpf" or before.parent in run.start.relations:
+def _differing(here: State, there: State) -> tuple[TableColumn, ...]:
+    """Return the tables, and the columns of common tables, that only `here` has.
+
+    Only what holds rows of its own counts: no view, and no partition of a table that is there.
+    """
+    missing = set()
+    for oid, table in here.relations.items():
+        other = there.relations.get(oid)
+        if table.kind not in "rpf" or table.parent in here.relations:
             continue
-        if after is None:
-            lost.add(before.label)
-        elif after is not before:
-            lost |= {
-                f"{before.label}.{column.name}"
-                for number, column in before.columns.items()
+        if other is None:
+            missing.add(TableColumn(table.qualified_name))
+        elif other is not table:
+            missing |= {
+                TableColumn(table.qualified_name, column.name)
+                for number, column in table.columns.items()
                 if not column.is_dropped
-                and (number not in after.columns or after.columns[number].is_dropped)
+                and (number not in other.columns or other.columns[number].is_dropped)
             }
-    return tuple(sorted(lost))
+    return tuple(sorted(missing))

@@ -1,30 +1,26 @@
-"""The reports of a whole history: rehearsed once, then kept by what they depend on.
+"""The reports of a history: each revision rehearsed once, then kept by what it depends on.
 
-A report's key is a digest of all SQL up to its revision, of its downgrade, and of the tools that
-rehearse. Deleting the cache costs only time; it is written whole, so concurrent runs cannot hurt.
+The key of a report is a digest of all SQL up to its revision, of its downgrade, and of the
+packages that rehearse.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-from msgspec import convert, to_builtins
-
-import pybase
-from pybase.core.files import digest, digest_files, write_file
+from pybase.core import cache
+from pybase.core.files import digest
+from pybase.core.inputs import package_digest
 from pybase.core.settings import Settings, rehearsal_url
 from pybase.migrate.catalog._entities import Entity
+from pybase.migrate.record import RevisionReport
 from pybase.migrate.rehearsal import _scratch as scratch
-from pybase.migrate.rehearsal._baseline import Plain
-from pybase.migrate.rehearsal._effects import RevisionReport
+from pybase.migrate.rehearsal._baseline import Baseline
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
-from pybase.migrate.revisions._history import History
-from pybase.migrate.revisions._render import RenderedHistory
-from pybase.migrate.sqlfiles._files import sql_text
+from pybase.migrate.revisions import History, RenderedHistory
+
+_PACKAGES = ("migrate/rehearsal", "migrate/catalog", "migrate/sql")
 
 
 @dataclass(frozen=True)
@@ -36,89 +32,90 @@ class Rehearsed:
     entities: tuple[Entity, ...]
 
 
-def rehearse_history(history: History, rendered: RenderedHistory) -> Rehearsed:
-    """Rehearse what was not rehearsed before, after exactly the same SQL.
+@dataclass(frozen=True)
+class _Head:
+    """The schema after the last revision, as files and as tables."""
+
+    schema: dict[str, str]
+    entities: tuple[Entity, ...]
+
+
+def rehearse(history: History, rendered: RenderedHistory) -> Rehearsed:
+    """Rehearse every revision that was not rehearsed after exactly the same SQL.
 
     Raises DatabaseError when there is no scratch server.
     """
     settings = history.settings
     keys = list(_keys(settings, rendered))
-    path = (
-        settings.state / "cache" / f"rehearsals-{digest(str(settings.config_path).encode())}.json"
-    )
-    known = _read(path)
-    done = next((place for place, key in enumerate(keys) if key not in known), len(keys))
-    head = _schema_key(keys)
-    if done < len(keys) or head not in known:
-        known |= _rehearse(history, rendered, keys, [known[key] for key in keys[:done]])
-        settings.prepare_state()
-        write_file(path, json.dumps({key: known[key] for key in (*keys, head)}))
-    reports = tuple(convert(known[key], RevisionReport) for key in keys)
-    tables = convert(known[head]["entities"], tuple[Entity, ...])
-    return Rehearsed(reports, known[head]["schema"], tables)
+    heads: list[_Head] = []
+
+    def make(missing: list[int], known: dict[int, RevisionReport]) -> list[RevisionReport]:
+        # the keys are a chain: what follows a missing one is missing too
+        reports, head = _rehearse(history, rendered, keys, [known[i] for i in range(missing[0])])
+        heads.append(head)
+        return [reports[place] for place in missing]
+
+    reports = cache.cached(settings, "rehearsed", keys, make, RevisionReport)
+    last = keys[-1] if keys else "base"
+    head = heads[0] if heads else cache.recall(settings, "head", last, _Head)
+    if head is None:
+        _, head = _rehearse(history, rendered, keys, reports)
+    if cache.recall(settings, "head", last, _Head) is None:
+        cache.remember(settings, "head", last, head)
+    return Rehearsed(tuple(reports), head.schema, head.entities)
 
 
 def _rehearse(
-    history: History, rendered: RenderedHistory, keys: Sequence[str], done: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Rehearse the revisions behind those that are done, and read the schema at their end.
+    history: History,
+    rendered: RenderedHistory,
+    keys: Sequence[str],
+    known: Sequence[RevisionReport],
+) -> tuple[list[RevisionReport], _Head]:
+    """Rehearse the revisions after those that are known, and read the schema at their end.
 
-    It begins at the last one that has left a database, because sample rows depend on all that
-    befell them: plain SQL would make others, and the same revision get another report. The last
+    It begins at the last one that left a database, because sample rows depend on all that came
+    before: plain SQL would make others, and the same revision would get another report. The last
     revision goes by itself, so that there is a database before it: it is the one that changes.
     """
     settings = history.settings
     templates = [f"rehearsed_{key}" for key in keys]
-    start = scratch.furthest(settings, templates[: len(done)])
-    found = [*done[:start]]
+    start = scratch.furthest(settings, templates[: len(known)])
+    reports = list(known[:start])
     ends = [end for end in (len(keys) - 1, len(keys)) if end > start] or [start]
-    head: dict[str, Any] = {}
-    with closing(Plain(history, rendered)) as plain:
+    head = _Head({}, ())
+    with closing(Baseline(history, rendered)) as baseline:
         for end in ends:
             with scratch.clone(settings, templates[start - 1] if start else None) as database:
                 rehearsal = Rehearsal(
                     database,
-                    rendered.version_table,
+                    rendered.own_tables,
                     frozenset(settings.options.small_tables),
                     partial(scratch.run_online, history, database),
-                    failed=_failed(rendered, found) if start else None,
-                    plain=plain,
+                    failed=_failed(rendered, reports) if start else None,
+                    baseline=baseline,
                 )
-                for revision in rendered.revisions[start:end]:
-                    found.append(to_builtins(rehearsal.rehearse(revision)))
+                reports += map(rehearsal.rehearse, rendered.revisions[start:end])
                 if end == len(keys):
-                    tables = to_builtins(rehearsal.entities())
-                    head = {"schema": rehearsal.schema(), "entities": tables}
+                    head = _Head(rehearsal.schema(), rehearsal.entities())
                 rehearsal.close()
                 if end > start:
                     scratch.keep(settings, database, templates[end - 1])
             start = end
-    return dict(zip(keys, found, strict=True)) | {_schema_key(keys): head}
+    return reports, head
 
 
-def _failed(rendered: RenderedHistory, found: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the revisions among those that are done which did not lead on."""
-    pairs = zip(rendered.revisions, found, strict=False)
-    return [each.script.revision for each, report in pairs if not report["leads_on"]]
+def _failed(rendered: RenderedHistory, reports: Sequence[RevisionReport]) -> list[str]:
+    """Return the revisions among those that are done which did not lead on."""
+    pairs = zip(rendered.revisions, reports, strict=False)
+    return [sql.revision.id for sql, report in pairs if not report.leads_on]
 
 
 def _keys(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:
-    sources = sorted(Path(pybase.__file__).parent.joinpath("migrate").rglob("*.py"))
     small = ",".join(sorted(settings.options.small_tables))
-    tools = f"{digest_files(sources)} {settings.options.postgres} {rehearsal_url()} {small}"
-    chain = digest(tools.encode())
-    for each in rendered.revisions:
-        texts = (sql_text(each.upgrade), scratch.source_digest(each), sql_text(each.downgrade))
-        chain = digest("".join((chain, *texts)).encode())
+    tools = [*map(package_digest, _PACKAGES), str(settings.options.postgres), str(rehearsal_url())]
+    chain = digest("\0".join((*tools, small)).encode())
+    for sql in rendered.revisions:
+        down = sql.scripts.downgrade
+        texts = (scratch.upgrade_text(sql), down.status.value, down.reason, *down.texts)
+        chain = digest("\0".join((chain, *texts)).encode())
         yield chain
-
-
-def _schema_key(keys: Sequence[str]) -> str:
-    return f"schema {keys[-1] if keys else 'of nothing'}"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}

@@ -6,7 +6,7 @@ from typing import Any
 from pglast import ast
 
 from pybase.migrate.catalog._state import Relation, State
-from pybase.migrate.sql._grammar import WRITES, parsed
+from pybase.migrate.sql.grammar._parse import WRITES, parsed
 
 
 def find(state: State, name: Any) -> int | None:

@@ -1,13 +1,12 @@
-"""Scratch databases at a revision, for everything that has to be tried before it is believed.
+"""Scratch databases at a revision, for everything that is tried on a real server.
 
 Owns the choice of the scratch server, and the templates: one a chain of upgrades, named by a
-digest of its SQL. The developer's own data lie in another cluster, which nothing here can reach.
+digest of its SQL. The developer's own data are in another cluster.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,15 +15,20 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest
 from pybase.core.settings import Settings, rehearsal_url
-from pybase.migrate.database._connect import Database, engine
+from pybase.migrate.database import Database, engine
+from pybase.migrate.record import Direction, Script, Statement, StatementKind
 from pybase.migrate.rehearsal._rules._shape import is_transaction_control
-from pybase.migrate.revisions._history import History
-from pybase.migrate.revisions._history import read as read_history
-from pybase.migrate.revisions._render import RenderedHistory, RenderedRevision, Rendering
-from pybase.migrate.revisions._run_env import run_env
-from pybase.migrate.revisions._sandbox import TimeLimitError, time_limit, without_terminal
-from pybase.migrate.sql._split import Block
-from pybase.migrate.sqlfiles._files import sql_text
+from pybase.migrate.revisions import (
+    History,
+    RenderedHistory,
+    RevisionSql,
+    TimeLimitError,
+    read,
+    revision_step,
+    run_env,
+    time_limit,
+    without_terminal,
+)
 from pybase.postgres import (
     ensure_template,
     has_template,
@@ -37,7 +41,7 @@ from pybase.postgres import (
 )
 
 ONLINE_LIMIT_S = 60
-"""A revision that is not through an empty database by then waits for what does not come."""
+"""A revision that is not done on an empty database by then waits for what does not happen."""
 
 
 def server(settings: Settings) -> str:
@@ -88,14 +92,14 @@ def clone(settings: Settings, template: str | None) -> Iterator[str]:
 
 
 def keep(settings: Settings, database: str, template: str) -> None:
-    """Make the scratch database, to which nobody is connected now, a template."""
+    """Make the scratch database, which no session uses now, a template."""
     url = server(settings)
     keep_as_template(url, database, template)
     prune_templates(url)
 
 
 def furthest(settings: Settings, templates: Sequence[str]) -> int:
-    """Count up to the last of `templates` that is there; 0 when none is."""
+    """Return the place, from 1, of the last of `templates` that exists; 0 for none."""
     url = server(settings)
     known = template_names(url) if templates else set()
     for place in range(len(templates), 0, -1):
@@ -104,28 +108,27 @@ def furthest(settings: Settings, templates: Sequence[str]) -> int:
     return 0
 
 
-def template_name(revisions: Sequence[RenderedRevision]) -> str:
+def template_name(revisions: Sequence[RevisionSql]) -> str:
     """Return the name of the template after a chain of upgrades and nothing else."""
-    return f"head_{digest(''.join(map(_upgrade_text, revisions)).encode())}"
+    return f"head_{digest(''.join(map(upgrade_text, revisions)).encode())}"
 
 
-def _upgrade_text(revision: RenderedRevision) -> str:
-    return sql_text(revision.upgrade) + source_digest(revision)
+def upgrade_text(sql: RevisionSql) -> str:
+    """Return all that identifies an upgrade: its statements, or the code that has none."""
+    script = sql.scripts.upgrade
+    texts = [f"{statement.transaction} {statement.sql}" for statement in script.statements]
+    return "\0".join((*texts, script.reason, _source_digest(sql)))
 
 
-def source_digest(revision: RenderedRevision) -> str:
-    """Tell what stands for the SQL of a revision that has none."""
-    if not revision.upgrade.error:
-        return ""
-    return digest(Path(revision.script.path).read_bytes())
+def _source_digest(sql: RevisionSql) -> str:
+    return "" if sql.scripts.upgrade.has_sql else digest(sql.path.read_bytes())
 
 
-def run_online(history: History, database: str, revision: RenderedRevision) -> None:
-    """Apply one revision as Alembic does online, for one that has no SQL. Raises what it raises."""
+def run_online(history: History, database: str, sql: RevisionSql) -> None:
+    """Apply one revision as Alembic does online, for one without SQL. Raises what it raises."""
 
     def work(_heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
-        assert context.script is not None
-        yield RevisionStep(context.script.revision_map, revision.script, True)
+        yield revision_step(history, sql.revision.id, Direction.UPGRADE)
 
     with engine(Database(database, is_embedded=True)).connect() as connection:
         with without_terminal(), time_limit(ONLINE_LIMIT_S):
@@ -133,41 +136,34 @@ def run_online(history: History, database: str, revision: RenderedRevision) -> N
 
 
 def lead_over(
-    history: History,
-    database: str,
-    connection: psycopg.Connection[Any],
-    revision: RenderedRevision,
+    history: History, database: str, connection: psycopg.Connection[Any], sql: RevisionSql
 ) -> None:
-    """Bring a database over one revision, whatever it takes, as far as it goes."""
-    rendering = revision.upgrade
+    """Bring a database to the other side of one revision, as far as possible."""
+    script = sql.scripts.upgrade
     try:
-        if rendering.error:
-            run_online(history, database, revision)
+        if not script.has_sql:
+            run_online(history, database, sql)
         else:
-            execute(connection, runnable(rendering))
+            execute(connection, runnable(script))
     except psycopg.Error:
-        execute_apart(connection, runnable(rendering))
-    except (Exception, SystemExit, TimeLimitError):  # the others are to follow all the same
-        keep_version(connection, rendering)
+        execute_apart(connection, runnable(script))
+    except (Exception, SystemExit, TimeLimitError):  # the others follow all the same
+        keep_version(connection, script)
 
 
-def execute_whole(
-    connection: psycopg.Connection[Any], rendering: Rendering
-) -> psycopg.Error | None:
-    """Run a rendering as it is meant; returns the error that stopped it."""
+def execute_whole(connection: psycopg.Connection[Any], script: Script) -> psycopg.Error | None:
+    """Run a script in its transactions; returns the error that stopped it."""
     try:
-        execute(connection, rendering)
+        execute(connection, script)
     except psycopg.Error as error:
         return error
     return None
 
 
-def execute_apart(
-    connection: psycopg.Connection[Any], rendering: Rendering
-) -> psycopg.Error | None:
-    """Run each statement by itself, so that as much is there as can be; returns the first error."""
+def execute_apart(connection: psycopg.Connection[Any], script: Script) -> psycopg.Error | None:
+    """Run each statement by itself, so that as much as possible is there; the first error."""
     first = None
-    for text in rendering.statements:
+    for text in script.texts:
         try:
             connection.execute(text.encode())
         except psycopg.Error as error:
@@ -175,42 +171,43 @@ def execute_apart(
     return first
 
 
-def keep_version(connection: psycopg.Connection[Any], rendering: Rendering) -> None:
+def keep_version(connection: psycopg.Connection[Any], script: Script) -> None:
     """Move the version table only, for a revision that could not be run."""
-    own = [text for text in rendering.statements if text in rendering.bookkeeping]
-    execute_apart(connection, Rendering((Block(tuple(own), transactional=False),)))
-
-
-def runnable(rendering: Rendering) -> Rendering:
-    """Take BEGIN and COMMIT by hand out of a rendering: they would end what is watched."""
-    blocks = tuple(
-        replace(block, statements=kept)
-        for block in rendering.blocks
-        if (kept := tuple(s for s in block.statements if not is_transaction_control(s)))
+    own = tuple(
+        Statement(statement.sql, None)
+        for statement in script.statements
+        if statement.kind is not StatementKind.OWN
     )
-    return replace(rendering, blocks=blocks)
+    execute_apart(connection, Script(own))
 
 
-def _apply(settings: Settings, database: str, revisions: Sequence[RenderedRevision]) -> None:
+def runnable(script: Script) -> Script:
+    """Return a script without BEGIN and COMMIT by hand: they would end what is observed."""
+    kept = tuple(s for s in script.statements if not is_transaction_control(s.sql))
+    return replace(script, statements=kept)
+
+
+def _apply(settings: Settings, database: str, revisions: Sequence[RevisionSql]) -> None:
     history: History | None = None
     with psycopg.connect(database, autocommit=True) as connection:
-        for each in revisions:
+        for sql in revisions:
             try:
-                if each.upgrade.error:
-                    history = history or read_history(settings)
-                    run_online(history, database, each)
+                if not sql.scripts.upgrade.has_sql:
+                    history = history or read(settings)
+                    run_online(history, database, sql)
                 else:
-                    execute(connection, each.upgrade)
+                    execute(connection, sql.scripts.upgrade)
             except (Exception, SystemExit, TimeLimitError) as error:
-                name = f"Revision {each.script.revision} ({each.script.doc})"
                 raise CheckFailedError(
-                    f"{name} fails: {error}", "Mend its upgrade(); nothing was changed."
+                    f"Revision {sql.revision.id} ({sql.revision.title}) fails: {error}",
+                    "Correct its upgrade(); nothing was changed.",
+                    code="rehearsal-failed",
                 ) from error
 
 
-def execute(connection: psycopg.Connection[Any], rendering: Rendering) -> None:
-    """Run a rendering over an autocommit connection, a transaction a block."""
-    for block in rendering.blocks:
+def execute(connection: psycopg.Connection[Any], script: Script) -> None:
+    """Run a script over an autocommit connection, a transaction a block."""
+    for block in script.blocks:
         if block.transactional:
             # one round trip, and PostgreSQL makes one transaction of a multi-statement query
             connection.execute(";\n".join(block.statements).encode())

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pybase.migrate.catalog._schema_files import FileChange
-from pybase.migrate.rehearsal._effects import Report, RevisionReport
+from pybase.migrate.record import FileChange, Report, RevisionReport
 from pybase.migrate.sqlfiles._header import FIELDS, one_line, title
 from pybase.migrate.sqlfiles._lint import Line
 

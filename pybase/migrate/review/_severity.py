@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pybase.core.humanize import counted
-from pybase.migrate.rehearsal._effects import Report, Touch
-from pybase.migrate.rehearsal._hazards import ERROR
+from pybase.migrate.record import ERROR, Report, Touch
 from pybase.migrate.review._revision_summary import Card, Way
 from pybase.migrate.sql._lock_modes import ACCESS_EXCLUSIVE, SHARE
 from pybase.migrate.sqlfiles._header import NOT_REHEARSED

@@ -1,9 +1,9 @@
-"""The revisions of one Alembic configuration: read once, asked often.
+"""The revisions of one Alembic configuration, read once: order, heads, ancestry, docstrings.
 
-Owns the ScriptDirectory: order, heads, ancestry, and what stands in a revision file. It opens no
-database and renders nothing.
+No database is opened and nothing is rendered.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,14 +11,27 @@ from functools import cached_property
 from pathlib import Path
 
 from alembic.config import Config
-from alembic.runtime.migration import RevisionStep
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
+from pybase.core import git
 from pybase.core.errors import CheckFailedError, PybaseError, UsageError
 from pybase.core.settings import Settings
-from pybase.migrate.revisions import _git as branch
-from pybase.migrate.revisions import _sandbox as leash
+from pybase.migrate.database import require_known
+from pybase.migrate.record import Direction, Revision
+from pybase.migrate.revisions import _alembic, _sandbox
+from pybase.migrate.sql import one_line
+
+_FIELDS = re.compile(r"^[ \t]*(?:Revision ID|Revises|Create Date|Branch Labels):.*$", re.MULTILINE)
+"""What Alembic writes into a docstring; not every author leaves a blank line above."""
+
+_CREATED = re.compile(r"^[ \t]*Create Date:[ \t]*(.*)$", re.MULTILINE)
+
+ROWS_IN_THE_WAY = "Rows in the way: "
+"""Introduces, at the start of a paragraph of the docstring, a query for rows that would make the
+revision fail. makemigration writes it; whoever reports the failure shows it."""
+
+_QUERY = re.compile(rf"^{ROWS_IN_THE_WAY}(.+?)(?=\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -32,87 +45,91 @@ class History:
     @cached_property
     def revisions(self) -> tuple[Script, ...]:
         """Every revision, ancestors first, in the order in which `upgrade heads` runs them."""
-        with explained(self):
-            found = list(self.scripts.iterate_revisions("heads", "base"))
-        return tuple(reversed(found))
+        with explained():
+            newest_first = list(self.scripts.iterate_revisions("heads", "base"))
+        return tuple(reversed(newest_first))
 
     @cached_property
     def heads(self) -> tuple[str, ...]:
-        """The ids of the heads; one, in a healthy history, and none in an empty one."""
+        """The ids of the heads: one in a healthy history, none in an empty one."""
         return tuple(self.scripts.get_heads())
 
     def get(self, identifier: str) -> Script:
         """Return the revision that a full or partial id, `head` or a label names.
 
-        Raises UsageError when there is none, or more than one.
+        Raises UsageError when it names none, or more than one.
         """
-        with explained(self):
-            found = self.scripts.get_revision(identifier)
-        if found is None:
-            raise unknown_revision(self, identifier)
-        return found
+        with explained():
+            script = self.scripts.get_revision(identifier)
+        if script is None:
+            raise UsageError(
+                f"No revision is called {identifier!r}.",
+                "List the revisions: nox -s history",
+                code="unknown-revision",
+            )
+        return script
+
+    def describe(self, script: Script) -> Revision:
+        """Return what a revision file says of itself."""
+        text = script.longdoc
+        body = _FIELDS.sub("", text.removeprefix(script.doc))
+        created = _CREATED.search(text)
+        return Revision(
+            script.revision,
+            parents(script),
+            title(script.doc),
+            self.path(script).as_posix(),
+            "\n\n".join(filter(None, map(one_line, re.split(r"\n[ \t]*\n", body)))),
+            one_line(created[1]) if created else "",
+            accepted(script),
+            tuple(" ".join(query.split()) for query in _QUERY.findall(text)),
+        )
 
     def require_one_head(self) -> str:
         """Return the id of the only head. Raises CheckFailedError that names all of them."""
         if len(self.heads) > 1:
-            files = "\n".join(f"  {self._told(self.get(head))}" for head in self.heads)
+            files = "\n".join(f"  {self._with_author(self.get(head))}" for head in self.heads)
             raise CheckFailedError(
                 f"The history has {len(self.heads)} heads:\n{files}",
                 "Put yours after the other with `nox -s rebase`, or join them with "
                 '`alembic merge heads -m "join ..."`.',
+                code="two-heads",
             )
         if not self.heads:
             raise CheckFailedError(
-                "There are no revisions yet.", 'Write the first: nox -s makemigration -- "msg"'
+                "There are no revisions yet.",
+                'Write the first: nox -s makemigration -- "msg"',
+                code="no-revisions",
             )
         return self.heads[0]
 
-    def upgrade_path(self, current: tuple[str, ...], destination: str) -> tuple[Script, ...]:
-        """Return what an upgrade to `destination` would run on a database at `current`, in order.
-
-        Raises UsageError for a destination that is none, CheckFailedError for `head` where there
-        are two, and when the database is at a revision that is not in this checkout.
-        """
-        if destination == "head":
-            self.require_one_head()
-        return self._path(current, destination, is_upgrade=True)
-
-    def downgrade_path(self, current: tuple[str, ...], destination: str) -> tuple[Script, ...]:
-        """Return what a downgrade to `destination` would undo, in order. Raises as upgrade_path."""
-        return self._path(current, destination, is_upgrade=False)
-
-    def _path(
-        self, current: tuple[str, ...], destination: str, *, is_upgrade: bool
+    def path_to(
+        self, current: tuple[str, ...], destination: str, direction: Direction
     ) -> tuple[Script, ...]:
-        self.require_known(current)
-        with explained(self):
-            steps = self.steps(current, destination, is_upgrade=is_upgrade)
-        return tuple(step.revision for step in steps)
+        """Return the revisions to run on a database at `current`, in order.
 
-    def steps(
-        self, current: tuple[str, ...], destination: str, *, is_upgrade: bool
-    ) -> list[RevisionStep]:
-        """Return Alembic's own steps from `current` to `destination`; raises what Alembic does."""
-        find = self.scripts._upgrade_revs if is_upgrade else self.scripts._downgrade_revs
-        with complete():
-            found: list[RevisionStep] = find(destination, current)  # type: ignore[arg-type]
-        return found
+        Raises UsageError for an unknown destination, CheckFailedError for `head` where there are
+        two, and when the database is at a revision that is not in this checkout.
+        """
+        if destination == "head" and direction.is_upgrade:
+            self.require_one_head()
+        require_known(current, {script.revision for script in self.revisions})
+        with explained(), complete():
+            return self.path_from(current, destination, direction)
 
-    def require_known(self, current: tuple[str, ...]) -> None:
-        """Refuse a database that is ahead of this checkout, with CheckFailedError."""
-        from pybase.migrate.database import (
-            _connect as target,  # psycopg: to read a history takes no database
-        )
+    def path_from(
+        self, current: tuple[str, ...], destination: str, direction: Direction
+    ) -> tuple[Script, ...]:
+        """Return the same unchecked; raises what Alembic raises."""
+        return _alembic.path(self.scripts, current, destination, direction)
 
-        target.require_known(current, {script.revision for script in self.revisions})
-
-    def _told(self, script: Script) -> str:
-        """Name a revision's file, and who wrote it where git knows."""
-        name = branch.author(self.settings, Path(script.path))
-        return f"{self.path(script)}, by {name}" if name else str(self.path(script))
+    def _with_author(self, script: Script) -> str:
+        """Return a revision's file, and its author where git knows one."""
+        author = git.author(self.settings, Path(script.path))
+        return f"{self.path(script)}, by {author}" if author else str(self.path(script))
 
     def path(self, script: Script) -> Path:
-        """Return the revision's file, relative to the project's root where it lies inside."""
+        """Return the revision's file, relative to the project's root where it is inside."""
         path, root = Path(script.path), self.settings.root
         for file, folder in ((path, root), (path.resolve(), root.resolve())):
             if file.is_relative_to(folder):
@@ -120,33 +137,42 @@ class History:
         return path
 
 
-def read(settings: Settings) -> History:
-    """Load alembic.ini and index its revisions. No revision is rendered, no database opened.
+def parents(script: Script) -> tuple[str, ...]:
+    """Return the ids that a revision follows or depends on, as Alembic normalizes them."""
+    return _alembic.parents(script)
 
-    Raises UsageError for a configuration or a revision file that cannot be loaded.
-    """
+
+def title(doc: str) -> str:
+    """Return the title of a revision: the first paragraph of its docstring in one line."""
+    return one_line(_FIELDS.sub("", doc)).removesuffix(".") or "(no message)"
+
+
+def accepted(script: Script) -> dict[str, str]:
+    """Return the hazards that a revision accepts, each with its reason."""
+    return dict(getattr(script.module, "accepted_hazards", {}))
+
+
+def read(settings: Settings) -> History:
+    """Load alembic.ini and index its revisions. Raises UsageError for what cannot be loaded."""
     config = Config(str(settings.config_path))
-    with explained():
-        scripts = ScriptDirectory.from_config(config)
-    history = History(settings, config, scripts)
-    with explained(history), leash.without_terminal(), leash.connections(leash.nowhere):
+    with explained(), _sandbox.without_terminal(), _sandbox.connections(_sandbox.refuse):
         try:
-            _ = scripts.revision_map.heads
+            scripts = _alembic.load(config, settings)
         except (CommandError, PybaseError):
             raise
         except Exception as error:  # the module of some revision, with any error at all
             raise _broken_revision(error) from error
-    return history
+    return History(settings, config, scripts)
 
 
 @contextmanager
-def explained(history: History | None = None) -> Iterator[None]:
-    """Turn Alembic's CommandError into a UsageError with the same sentence and a mend."""
+def explained() -> Iterator[None]:
+    """Turn Alembic's CommandError into a UsageError with the same sentence and a hint."""
     try:
         yield
     except CommandError as error:
         text = str(error).rstrip(".") + "."
-        raise UsageError(text, "See what there is: nox -s history") from error
+        raise UsageError(text, "List the revisions: nox -s history", code="alembic") from error
 
 
 @contextmanager
@@ -156,13 +182,10 @@ def complete() -> Iterator[None]:
         yield
     except AttributeError as error:
         raise CheckFailedError(
-            f"A revision on the way is not complete: {error}.", "Nothing was run."
+            f"A revision on the path is incomplete: {error}.",
+            "Write its upgrade() and downgrade(); nothing was run.",
+            code="incomplete-revision",
         ) from error
-
-
-def unknown_revision(history: History, identifier: str) -> UsageError:
-    """Return the error for an identifier that names no revision."""
-    return UsageError(f"No revision is called {identifier!r}.", "See what there is: nox -s history")
 
 
 def _broken_revision(error: Exception) -> UsageError:
@@ -177,5 +200,6 @@ def _broken_revision(error: Exception) -> UsageError:
         place = f" in {Path(error.filename).name}, line {error.lineno}"
     return UsageError(
         f"A revision cannot be loaded: {type(error).__name__}: {error}{place}.",
-        "Mend that file; nothing was changed.",
+        "Correct that file; nothing was changed.",
+        code="broken-revision",
     )

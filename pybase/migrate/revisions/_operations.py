@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.operations import MigrateOperation, Operations
 
-from pybase.migrate.sql._backfill import Backfill, render
+from pybase.migrate.sql import Backfill, render_backfill
 
 
 @Operations.register_operation("backfill")
@@ -34,13 +34,14 @@ class BackfillOp(MigrateOperation):
         """Run `UPDATE table_name SET set WHERE where`, batch by batch along the columns of `key`.
 
         It has to stand alone in its revision, since it cannot be in a transaction. `where` must
-        not hold any more for a row that `set` has changed. Raises ValueError as render does.
+        not hold any more for a row that `set` has changed. Raises ValueError as
+        render_backfill.
         """
         return operations.invoke(cls(Backfill(table_name, set, where, key, schema)))
 
 
 @Operations.implementation_for(BackfillOp)
 def _run(operations: Operations, operation: BackfillOp) -> None:
-    text = render(operation.declared).replace(":", "\\:")  # there are no parameters in it
+    text = render_backfill(operation.declared).replace(":", "\\:")  # there are no parameters in it
     with operations.get_context().autocommit_block():
         operations.execute(sa.text(text))

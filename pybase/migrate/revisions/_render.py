@@ -1,96 +1,67 @@
-"""Revisions as SQL: what Alembic would run, statement by statement, both ways, without a server.
+"""Revisions as SQL: what Alembic would run, statement by statement, in both directions.
 
-`env.py` is run once, in Alembic's offline mode, only to learn how the project configures Alembic
-(version table, naming convention, hooks). The revisions are then run one by one against a
-dialect and a recorder of our own, because Alembic's `--sql` text is not what its online mode
-executes: it doubles `%` and backslashes, turns tabs into blanks, and opens transactions that
-hold nothing.
-
-Must never connect, and never judge: it reports what was written.
+`env.py` is run once, in Alembic's offline mode, to learn how the project configures Alembic
+(version table, naming convention, hooks); the revisions are then run one by one against a
+recorder. No database is connected to.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from alembic.operations import Operations
-from alembic.runtime.migration import HeadMaintainer, MigrationContext, RevisionStep
-from alembic.script import Script
-from sqlalchemy.engine.mock import MockConnection
-from sqlalchemy.exc import CompileError
-from sqlalchemy.schema import CreateTable, DDLElement
-from sqlalchemy.sql import visitors
-from sqlalchemy.types import NullType
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import Script as AlembicScript
+from sqlalchemy.schema import CreateTable
 
-from pybase.migrate.database import _ledger as ledger
+from pybase.core import cache
+from pybase.core.files import digest
+from pybase.core.inputs import inputs_digest, record_inputs
+from pybase.migrate.database import Ledger
+from pybase.migrate.record import (
+    Direction,
+    Directions,
+    Revision,
+    Script,
+    ScriptStatus,
+    Statement,
+    StatementKind,
+    VersionTable,
+    moved,
+    version_moves,
+)
+from pybase.migrate.revisions import _alembic
 from pybase.migrate.revisions._history import History, complete
-from pybase.migrate.revisions._run_env import offline_dialect, run_env
+from pybase.migrate.revisions._recorder import Recorder, recording_context
+from pybase.migrate.revisions._run_env import run_env, version_table_of
 from pybase.migrate.revisions._sandbox import TimeLimitError, time_limit
-from pybase.migrate.sql._split import Block, split, tidy
+from pybase.migrate.sql.grammar import tidy, words
 
 TIME_LIMIT_S = 10
-"""A revision that is not SQL by then waits for something, or somebody, that does not come."""
+"""A revision that is not rendered by then waits for something that does not happen."""
+
+_KIND = "rendered"
+_PACKAGES = ("migrate/revisions", "migrate/sql", "migrate/database")
 
 
 @dataclass(frozen=True)
-class Rendering:
-    """One direction of one revision.
+class RevisionSql:
+    """A revision, its file, and its SQL in both directions."""
 
-    `error` says why the revision cannot be rendered, `refusal` in the revision's own words why
-    it cannot be undone; `blocks` then only moves the version and must not be run.
-    """
-
-    blocks: tuple[Block, ...]
-    error: str = ""
-    refusal: str = ""
-    is_missing: bool = False
-    bookkeeping: frozenset[str] = frozenset()
-    """Those of the statements that keep the version table and the ledger."""
-
-    def is_bookkeeping(self, block: Block) -> bool:
-        """Whether a block holds nothing of the revision's own."""
-        return self.bookkeeping.issuperset(block.statements)
-
-    @property
-    def is_transactional(self) -> bool:
-        """Whether all of it is one transaction."""
-        return all(block.transactional for block in self.blocks)
-
-    @property
-    def statements(self) -> tuple[str, ...]:
-        """All statements in order, the bookkeeping too."""
-        return tuple(text for block in self.blocks for text in block.statements)
-
-
-@dataclass(frozen=True)
-class RenderedRevision:
-    """A revision and its SQL in both directions."""
-
-    script: Script
-    upgrade: Rendering
-    downgrade: Rendering
-
-    @property
-    def file_stem(self) -> str:
-        """Name of the revision's file, which its SQL files share."""
-        return Path(self.script.path).stem
-
-    @property
-    def accepted(self) -> Mapping[str, str]:
-        """The hazards that the revision accepts, each with its reason."""
-        return dict(getattr(self.script.module, "accepted_hazards", {}))
+    revision: Revision
+    path: Path
+    scripts: Directions[Script]
 
 
 @dataclass(frozen=True)
 class RenderedHistory:
-    """Every revision's SQL, ancestors first, and what env.py said of the project."""
+    """Every revision's SQL, ancestors first, and what env.py configures."""
 
-    revisions: tuple[RenderedRevision, ...]
-    version_table: str
-    """Qualified as in a catalog snapshot: `public.alembic_version`."""
+    revisions: tuple[RevisionSql, ...]
+    version_table: VersionTable
     metadata: sa.MetaData | None
     """What autogenerate compares with, or None for a project without models."""
     folders: tuple[Path, ...]
@@ -98,348 +69,231 @@ class RenderedHistory:
 
     @property
     def own_tables(self) -> tuple[str, str]:
-        """The tables of the workflow itself, which no comparison counts."""
-        return (self.version_table, ledger.beside(self.version_table))
+        """The workflow's own tables, by their identity in a catalog: no comparison counts them."""
+        table = replace(self.version_table, schema=self.version_table.schema or "public")
+        return table.quoted, Ledger(table).quoted
 
     @property
     def problems(self) -> tuple[str, ...]:
         """A sentence for every revision and direction that cannot be rendered."""
         return tuple(
-            f"The {direction} of revision {each.script.revision} "
-            f"({Path(each.script.path).name}) cannot be rendered: {rendering.error}."
-            for each in self.revisions
-            for direction, rendering in (("upgrade", each.upgrade), ("downgrade", each.downgrade))
-            if rendering.error and (direction == "upgrade" or not rendering.is_missing)
+            f"The {direction.value} of revision {sql.revision.id} "
+            f"({Path(sql.revision.path).name}) cannot be rendered: {script.reason}."
+            for sql in self.revisions
+            for direction, script in sql.scripts
+            if script.status is ScriptStatus.PYTHON
+            or (script.status is ScriptStatus.MISSING and direction.is_upgrade)
         )
 
 
 def render(history: History) -> RenderedHistory:
-    """Render every revision both ways.
+    """Render every revision in both directions; those that have not changed are kept.
 
-    A revision that cannot be rendered carries its error and does not stop the others.
+    A revision that cannot be rendered carries the reason and does not stop the others.
     Raises UsageError when env.py itself fails.
     """
-    found: list[RenderedHistory] = []
+    rendered: list[RenderedHistory] = []
 
     def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
-        ups = render_steps(configured, [(each, True) for each in history.revisions])
-        # a head that another branch depends on is not in the version table
-        stored = history.scripts.revision_map._real_heads
-        downs = render_steps(
-            configured, [(each, False) for each in reversed(history.revisions)], stored
-        )
-        pairs = zip(history.revisions, ups, reversed(downs), strict=True)
-        revisions = tuple(RenderedRevision(*pair) for pair in pairs)
-        metadata = configured.opts.get("target_metadata")
         folders = (Path(history.scripts.dir), *map(Path, history.scripts.version_locations or ()))
-        found.append(RenderedHistory(revisions, _version_table(configured), metadata, folders))
+        renderer = _Renderer(history, configured)
+        own = _own_scripts(history, renderer, folders)
+        ups = renderer.with_bookkeeping([(s, Direction.UPGRADE) for s in history.revisions], own)
+        newest_first = [(s, Direction.DOWNGRADE) for s in reversed(history.revisions)]
+        stored = _alembic.real_heads(history.scripts)
+        downs = renderer.with_bookkeeping(newest_first, own, stored)
+        revisions = tuple(
+            RevisionSql(history.describe(script), Path(script.path), Directions(up, down))
+            for script, up, down in zip(history.revisions, ups, reversed(downs), strict=True)
+        )
+        metadata = configured.opts.get("target_metadata")
+        rendered.append(RenderedHistory(revisions, renderer.table, metadata, folders))
         return ()
 
     run_env(history, work)
-    return found[0]
+    return rendered[0]
 
 
 def render_path(
-    history: History, path: Callable[[], list[RevisionStep]], start: tuple[str, ...]
-) -> list[tuple[RevisionStep, Rendering]]:
-    """Render the steps of `path`, as Alembic would run them on a database at `start`."""
-    found: list[tuple[RevisionStep, Rendering]] = []
+    history: History,
+    path: Callable[[], Sequence[AlembicScript]],
+    start: Sequence[str],
+    direction: Direction,
+) -> list[RevisionSql]:
+    """Render a path of revisions as Alembic would run it on a database at `start`."""
+    rendered: list[RevisionSql] = []
 
     def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
         with complete():
-            steps = path()
-        pairs = [(step.revision, step.is_upgrade) for step in steps]
-        found.extend(zip(steps, render_steps(configured, pairs, start), strict=True))
+            steps = [(script, direction) for script in path()]
+        renderer = _Renderer(history, configured)
+        own = {step: renderer.own(*step) for step in steps}
+        scripts = renderer.with_bookkeeping(steps, own, start)
+        for (alembic_script, _), script in zip(steps, scripts, strict=True):
+            revision, both = history.describe(alembic_script), Directions(script, script)
+            rendered.append(RevisionSql(revision, Path(alembic_script.path), both))
         return ()
 
     run_env(history, work)
-    return found
+    return rendered
 
 
-def render_steps(
-    configured: MigrationContext, steps: Sequence[tuple[Script, bool]], heads: Iterable[str] = ()
-) -> list[Rendering]:
-    """Render each (revision, is it an upgrade) in turn, on a database that starts at `heads`."""
-    assert configured.script is not None
-    revision_map = configured.script.revision_map
-    recorder = _Recorder()
-    context = _offline_context(configured, recorder)
-    bookkeeper = _Bookkeeper(context, heads)
-    with Operations.context(context):
-        return [_render_step(_Step(revision_map, *step), recorder, bookkeeper) for step in steps]
+_Step = tuple[AlembicScript, Direction]
 
 
-def _version_table(context: MigrationContext) -> str:
-    schema = context.version_table_schema or "public"
-    quote = offline_dialect().identifier_preparer.quote
-    return f"{quote(schema)}.{quote(context.version_table)}"
+def _own_scripts(
+    history: History, renderer: "_Renderer", folders: Sequence[Path]
+) -> dict[_Step, Script]:
+    """Return each direction's own statements, rendered again only where something changed."""
+    steps = [(script, direction) for script in history.revisions for direction in Direction]
+    files = {Path(script.path) for script in history.revisions}
 
+    def make(missing: Iterable[int], _known: object = None) -> list[Script]:
+        return [renderer.own(*steps[place]) for place in missing]
 
-def _render_step(step: "_Step", recorder: "_Recorder", bookkeeper: "_Bookkeeper") -> Rendering:
-    prologue = bookkeeper.tables() if step.is_upgrade and not bookkeeper.heads else ()
-    # what an earlier revision made, Alembic would not make again: here each stands for itself
-    bookkeeper.context.impl.memo.clear()
-    failure: dict[str, Any] = {}
-    try:
-        with bookkeeper.context.begin_transaction(_per_migration=True):
-            with time_limit(TIME_LIMIT_S):
-                step.run()
-    except (
-        Exception,
-        SystemExit,
-        TimeLimitError,
-    ) as problem:  # the others are rendered all the same
-        failure = _failure(step, problem)
-    blocks = recorder.take()
-    bookkeeper.update_to_step(step)
-    bookkeeper.record(step, None if failure else _digest(blocks))
-    versions = [text for block in recorder.take() for text in block.statements]
-    joined = _joined(prologue, () if failure else blocks, versions)
-    return Rendering(joined, **failure, bookkeeping=frozenset((*prologue, *versions)))
-
-
-def _digest(blocks: Sequence[Block]) -> str:
-    """Tell the revision's own statements apart from others, and how they are to be run."""
-    own = (
-        ("BEGIN", *each.statements) if each.transactional else each.statements for each in blocks
+    shared = inputs_digest(history.settings, _PACKAGES, skipped=files)
+    first = make(range(len(steps))) if shared is None else None
+    record_inputs(history.settings, folders)
+    shared = shared or inputs_digest(history.settings, _PACKAGES, skipped=files) or ""
+    sources = {path: digest(path.read_bytes()) for path in files}
+    keys = [
+        digest(f"{shared} {script.revision} {sources[Path(script.path)]} {direction}".encode())
+        for script, direction in steps
+    ]
+    scripts = cache.cached(
+        history.settings, _KIND, keys, make if first is None else lambda *_: first, Script
     )
-    return ledger.statements_digest([text for texts in own for text in texts])
+    return dict(zip(steps, scripts, strict=True))
 
 
-def _failure(step: "_Step", problem: BaseException) -> dict[str, Any]:
-    """Tell a downgrade that says why there is none from a revision that has no SQL."""
-    said = repeatable(str(problem))
+class _Renderer:
+    """Renders steps of a history under the configuration of its env.py."""
+
+    def __init__(self, history: History, configured: MigrationContext) -> None:
+        self._history = history
+        self._recorder = Recorder()
+        self._context = recording_context(configured, self._recorder)
+        self.table = version_table_of(configured)
+        self._ledger = Ledger(self.table)
+        self._graph = {s.revision: _alembic.parents(s) for s in history.revisions}
+
+    def own(self, script: AlembicScript, direction: Direction) -> Script:
+        """Return the statements of one direction of a revision, without bookkeeping."""
+        # what an earlier revision created, Alembic would not create again: each starts from none
+        self._context.impl.memo.clear()
+        self._recorder.take()
+        try:
+            with Operations.context(self._context):
+                with self._context.begin_transaction(_per_migration=True):
+                    with time_limit(TIME_LIMIT_S):
+                        _run(script, direction)
+        except (Exception, SystemExit, TimeLimitError) as problem:  # the others are still rendered
+            return _failed(direction, problem)
+        statements = _joined(self._recorder.take())
+        return Script(statements, digest=_digest(statements))
+
+    def with_bookkeeping(
+        self, steps: Sequence[_Step], own: dict[_Step, Script], heads: Iterable[str] = ()
+    ) -> list[Script]:
+        """Add version table and ledger to steps that run in turn on a database at `heads`."""
+        current = set(heads)
+        scripts = []
+        for step in steps:
+            script, direction = step
+            setup = self._setup() if direction.is_upgrade and not current else []
+            moves = version_moves(self._graph, current, script.revision, direction)
+            current = moved(current, moves)
+            closing = [
+                Statement(self.table.move_sql(move), 0, StatementKind.VERSION) for move in moves
+            ]
+            closing += self._hooks(step, current)
+            entry = self._ledger.file_sql(script.revision, direction, own[step].digest or None)
+            closing.append(Statement(entry, 0, StatementKind.LEDGER))
+            scripts.append(_closed(own[step], setup, closing))
+        return scripts
+
+    def _setup(self) -> list[Statement]:
+        """`IF NOT EXISTS` is what Alembic's online mode does: a downgrade to base leaves them."""
+        create = CreateTable(_alembic.version_table(self._context), if_not_exists=True)
+        text = tidy(str(create.compile(dialect=self._context.dialect)).strip())
+        return [
+            Statement(text, None, StatementKind.SETUP),
+            Statement(self._ledger.create_sql, None, StatementKind.SETUP),
+        ]
+
+    def _hooks(self, step: _Step, heads: set[str]) -> list[Statement]:
+        info = _alembic.step_info(self._history.scripts, *step)
+        for callback in self._context.on_version_apply_callbacks:
+            callback(ctx=self._context, step=info, heads=set(heads), run_args={})
+        return [replace(s, transaction=0, kind=StatementKind.HOOK) for s in self._recorder.take()]
+
+
+def _run(script: AlembicScript, direction: Direction) -> None:
+    function = getattr(script.module, direction.value, None)
+    if function is None:
+        raise NotImplementedError
+    function()
+
+
+def _joined(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """Put all into one transaction, unless something is outside of any."""
+    if any(statement.transaction is None for statement in statements):
+        return tuple(statements)
+    return tuple(replace(statement, transaction=1) for statement in statements)
+
+
+def _closed(own: Script, setup: list[Statement], closing: list[Statement]) -> Script:
+    """Add the bookkeeping.
+
+    One transaction holds everything, so that a crash undoes both; after an autocommit block the
+    version is moved last and in a transaction of its own.
+    """
+    last = own.statements[-1].transaction if own.statements else 1
+    if own.is_transactional:
+        setup = [replace(statement, transaction=last) for statement in setup]
+    if last is None:
+        last = max((s.transaction or 0 for s in own.statements), default=0) + 1
+    end = [replace(statement, transaction=last) for statement in closing]
+    return replace(own, statements=(*setup, *own.statements, *end))
+
+
+def _digest(statements: Iterable[Statement]) -> str:
+    """Digest what PostgreSQL sees of a revision's own statements, and how they are to be run."""
+    texts: list[str] = []
+    transaction: int | None = None
+    for statement in statements:
+        if statement.transaction is not None and statement.transaction != transaction:
+            texts.append("BEGIN")
+        transaction = statement.transaction
+        texts.append(statement.sql)
+    return digest("\0".join(" ".join(words(text)) for text in texts).encode())
+
+
+def _failed(direction: Direction, problem: BaseException) -> Script:
+    """Tell a downgrade that gives its reason for refusing from a revision that has no SQL."""
+    message = repeatable(str(problem))
     is_word = isinstance(problem, NotImplementedError | RuntimeError) or type(problem) is Exception
-    if not step.is_upgrade and is_word and said:
-        return {"refusal": said}
-    is_missing = isinstance(problem, NotImplementedError) and (not step.is_upgrade or not said)
-    return {"error": f"{type(problem).__name__}: {said}".rstrip(": "), "is_missing": is_missing}
+    if not direction.is_upgrade and is_word and message:
+        return Script(status=ScriptStatus.IRREVERSIBLE, reason=message)
+    is_missing = isinstance(problem, NotImplementedError) and (
+        not direction.is_upgrade or not message
+    )
+    status = ScriptStatus.MISSING if is_missing else ScriptStatus.PYTHON
+    return Script(status=status, reason=f"{type(problem).__name__}: {message}".rstrip(": "))
 
 
-def repeatable(said: str) -> str:
-    """Tell what was said, without what differs from machine to machine: it will be committed."""
+def repeatable(message: str) -> str:
+    """Return a message without what differs from machine to machine: it will be committed."""
     for pattern, instead in _MACHINE:
-        said = pattern.sub(instead, said)
-    said = said.strip()
-    return said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID].rstrip()} ..."
+        message = pattern.sub(instead, message)
+    message = message.strip()
+    return message if len(message) <= _LONGEST else f"{message[:_LONGEST].rstrip()} ..."
 
 
-_MACHINE = (
+_MACHINE: tuple[tuple[Any, str], ...] = (
     (re.compile(r"\(Background on this error at: .*\)"), ""),
     (re.compile(r" at 0x[0-9a-f]+\b"), ""),
     (re.compile(r"(?<![\w:/.])/(?:[^\s'\"():,]+/)+"), ""),  # folders of an absolute path
 )
 
-_MOST_SAID = 300
-
-
-def _joined(
-    prologue: Sequence[str], blocks: Sequence[Block], versions: Sequence[str]
-) -> tuple[Block, ...]:
-    """Put the version table's statements where they belong.
-
-    One transaction holds everything, so that a crash undoes both; behind an autocommit block
-    the version moves last and by itself.
-    """
-    if all(block.transactional for block in blocks):
-        body = [text for block in blocks for text in block.statements]
-        return (Block((*prologue, *body, *versions), True),)
-    if blocks[-1].transactional:
-        last = Block((*blocks[-1].statements, *versions), True)
-        joined = (*blocks[:-1], last)
-    else:
-        joined = (*blocks, Block(tuple(versions), len(versions) > 1))
-    return (Block(tuple(prologue), False), *joined) if prologue else joined
-
-
-class _Step(RevisionStep):
-    """One revision in one direction; a missing function is found when it is run, not before."""
-
-    def __init__(self, revision_map: Any, revision: Script, is_upgrade: bool) -> None:
-        self.revision_map = revision_map
-        self.revision = revision
-        self.is_upgrade = is_upgrade
-        self.migration_fn = self.run
-
-    def run(self) -> None:
-        name = "upgrade" if self.is_upgrade else "downgrade"
-        function = getattr(self.revision.module, name, None)
-        if function is None:
-            raise NotImplementedError
-        function()
-
-    # Alembic takes these from sets: at a merge, each run would write another SQL for the same.
-
-    def merge_branch_idents(self, heads: Any) -> tuple[list[str], str, str]:
-        deleted, moved, to = super().merge_branch_idents(heads)
-        *deleted, moved = sorted((*deleted, moved))
-        return deleted, moved, to
-
-    def _unmerge_to_revisions(self, heads: Any) -> tuple[str, ...]:
-        return tuple(sorted(super()._unmerge_to_revisions(heads)))
-
-
-class _Bookkeeper(HeadMaintainer):
-    """Keeps the heads as Alembic does, and writes the statements in our layout."""
-
-    def tables(self) -> tuple[str, ...]:
-        """`IF NOT EXISTS` is what Alembic's online mode does: a downgrade to base leaves them."""
-        create = CreateTable(self.context._version, if_not_exists=True)
-        version_table = tidy(str(create.compile(dialect=self.context.dialect)).strip())
-        return (version_table, ledger.create_sql(ledger.alembic_table(self.context)))
-
-    def record(self, step: "_Step", digest: str | None) -> None:
-        """Write the ledger's line, behind the version."""
-        table, revision = ledger.alembic_table(self.context), step.revision.revision
-        self._emit(ledger.file_sql(table, revision, digest, is_upgrade=step.is_upgrade))
-
-    def update_to_step(self, step: Any) -> None:
-        down = step.revision._normalized_down_revisions
-        if not step.is_upgrade and len(down) == 1 and self.heads == {step.revision.revision}:
-            # Alembic walks all ancestors to find this out: quadratic over a long history
-            self._update_version(step.revision.revision, down[0])
-        else:
-            super().update_to_step(step)
-        for callback in self.context.on_version_apply_callbacks:
-            callback(ctx=self.context, step=step.info, heads=set(self.heads), run_args={})
-
-    def _insert_version(self, version: str) -> None:
-        self.heads.add(version)
-        self._emit(f"INSERT INTO {self._table} (version_num)\nVALUES ('{version}')")
-
-    def _delete_version(self, version: str) -> None:
-        self.heads.remove(version)
-        self._emit(f"DELETE FROM {self._table}\nWHERE {self._table}.version_num = '{version}'")
-
-    def _update_version(self, from_: str, to_: str) -> None:
-        self.heads.remove(from_)
-        self.heads.add(to_)
-        self._emit(
-            f"UPDATE {self._table}\nSET version_num = '{to_}'\n"
-            f"WHERE {self._table}.version_num = '{from_}'"
-        )
-
-    @property
-    def _table(self) -> str:
-        return self.context.dialect.identifier_preparer.format_table(self.context._version)
-
-    def _emit(self, sql: str) -> None:
-        self.context.impl.static_output(sql)
-
-
-class _Recorder:
-    """Stands where Alembic's `impl` writes text, and keeps statements instead."""
-
-    def __init__(self) -> None:
-        self._blocks: list[Block] = []
-        self._statements: list[str] = []
-        self._transactional = False
-
-    def begin(self) -> None:
-        self._close()
-        self._transactional = True
-
-    def commit(self) -> None:
-        self._close()
-        self._transactional = False
-
-    def add(self, sql: str) -> None:
-        self._statements.extend(tidy(text) for text in split(sql))
-
-    def take(self) -> tuple[Block, ...]:
-        self._close()
-        self._transactional = False
-        taken, self._blocks = tuple(self._blocks), []
-        return taken
-
-    def _close(self) -> None:
-        if self._statements:
-            self._blocks.append(Block(tuple(self._statements), self._transactional))
-        self._statements = []
-
-
-def _offline_context(configured: MigrationContext, recorder: _Recorder) -> MigrationContext:
-    """Return a context with env.py's options, and the dialect and output that make SQL faithful."""
-    dialect = offline_dialect()
-    options = configured.opts | {
-        "as_sql": True,
-        "literal_binds": True,
-        "transaction_per_migration": True,
-        "transactional_ddl": None,
-        "starting_rev": None,
-    }
-    environment = configured.environment_context
-    context = MigrationContext(dialect, None, options, environment)
-    if environment is not None:
-        environment._migration_context = context
-    impl: Any = context.impl
-    impl.emit_begin, impl.emit_commit = recorder.begin, recorder.commit
-    impl.static_output = recorder.add
-    impl._exec = lambda construct, *args, **kw: recorder.add(
-        _compiled(construct, dialect, *args, **kw)
-    )
-    impl.connection = MockConnection(  # what `op.get_bind()` gives
-        dialect, lambda construct, rows=None: _all_executed(impl, construct, rows)
-    )
-    impl.bulk_insert = lambda table, rows, multiinsert=True: [
-        impl._exec(_insert(table, row)) for row in rows
-    ]
-    return context
-
-
-def _all_executed(impl: Any, construct: Any, rows: Any) -> None:
-    """Write what `connection.execute(statement, parameters)` would send: a statement a row."""
-    for row in [rows or {}] if isinstance(rows or {}, Mapping) else rows:
-        impl._exec(_with_values(construct, row) if row else construct)
-
-
-def _with_values(construct: Any, row: Mapping[str, Any]) -> Any:
-    if isinstance(construct, sa.TextClause):
-        return construct.bindparams(**row)
-    if isinstance(construct, sa.Insert):
-        return construct.values(row)
-    if isinstance(construct, sa.Update):
-        columns = {name: value for name, value in row.items() if name in construct.table.c}
-        construct = construct.values(columns) if columns else construct
-    return construct.params(row)
-
-
-def _compiled(
-    construct: Any,
-    dialect: sa.Dialect,
-    execution_options: object = None,
-    multiparams: Sequence[Mapping[str, Any]] | None = None,
-    params: Mapping[str, Any] | None = None,
-) -> str:
-    """Return the text that the driver would send, with every value written as a literal."""
-    if multiparams or params:
-        raise TypeError("parameters given beside the statement have no offline form")
-    if isinstance(construct, str):
-        construct = sa.text(construct)
-    literal = {} if isinstance(construct, DDLElement) else {"literal_binds": True}
-    compiled = construct.compile(dialect=dialect, compile_kwargs=literal)
-    unbound = sorted({*getattr(compiled, "binds", {}), *_without_value(construct)})
-    if unbound:
-        raise CompileError(f"the value of {', '.join(unbound)} has no literal form")
-    return str(compiled)
-
-
-def _without_value(construct: sa.ClauseElement) -> Iterable[str]:
-    """Find parameters without a value: online they fail, as literals they would be NULL."""
-    for element in visitors.iterate(construct):
-        if isinstance(element, sa.BindParameter) and element.required:
-            yield element.key
-
-
-def _insert(table: Any, row: Mapping[str, Any]) -> sa.Insert:
-    """Return an INSERT of one row, each value typed by its column, else by itself."""
-    types = {name: table.c[name].type for name in row}
-    insert: sa.Insert = table.insert().inline()
-    return insert.values(
-        {
-            name: sa.literal(value, None if isinstance(types[name], NullType) else types[name])
-            if not isinstance(value, sa.ClauseElement)
-            else value
-            for name, value in row.items()
-        }
-    )
+_LONGEST = 300

@@ -5,6 +5,7 @@ It knows an env.py only as a file, so that of another project serves as well.
 
 import io
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,63 +15,117 @@ import sqlalchemy as sa
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.util import CommandError
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from pybase.core.errors import PybaseError, UsageError
-from pybase.migrate.database import _ledger as ledger
-from pybase.migrate.revisions import _operations as operations
-from pybase.migrate.revisions import _sandbox as leash
+from pybase.migrate.database import Database, Ledger, engine, server_error
+from pybase.migrate.record import Direction, VersionTable
+from pybase.migrate.revisions import _alembic, _operations, _sandbox
 from pybase.migrate.revisions._history import History, explained
 
 Work: TypeAlias = Callable[[Any, MigrationContext], Iterable[RevisionStep]]
 """Given the current heads and the configured context, yields the revisions to run."""
 
+DigestOf: TypeAlias = Callable[[str, Direction], str | None]
+"""Given a revision and a direction, returns the digest of its committed SQL."""
+
 _PLACEHOLDER = "driver://"
-"""How the URL begins that `alembic init` writes, for somebody to replace."""
+"""The start of the URL that `alembic init` writes as an example."""
 
-OPERATIONS = (operations.BackfillOp,)
-"""What `op` can do beside Alembic's own: importing them is what makes it so."""
+OPERATIONS = (_operations.BackfillOp,)
+"""What `op` can do in addition to Alembic's own: importing them registers them."""
 
 
-def offline_dialect() -> sa.Dialect:
-    """Return a dialect whose literals reach psql as the server would see them.
+class LedgerRecorder:
+    """Alembic's `on_version_apply`: writes the ledger for revisions that Alembic runs.
 
-    Any other paramstyle than `named` doubles every `%`; backslashes are doubled unless a server
-    has said that standard_conforming_strings is on, as it is in every supported one.
+    `digest_of(revision, direction)` returns the digest of the committed SQL, or None.
     """
-    dialect: sa.Dialect = PGDialect_psycopg(paramstyle="named")  # type: ignore[no-untyped-call]
-    make_faithful(dialect)
-    return dialect
+
+    def __init__(self, digest_of: DigestOf) -> None:
+        """Start the clock of the first revision."""
+        self._digest_of = digest_of
+        self._since = time.monotonic()
+
+    def __call__(self, ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
+        """Record a step; a stamp ran nothing."""
+        if step.is_stamp or ctx.as_sql:
+            return
+        now, since = time.monotonic(), self._since
+        direction = Direction.UPGRADE if step.is_upgrade else Direction.DOWNGRADE
+        digest = self._digest_of(step.up_revision_id, direction)
+        execute = ctx.connection.exec_driver_sql
+        ledger = Ledger(version_table_of(ctx))
+        ledger.ensure(execute)
+        execute(ledger.entry_sql(step.up_revision_id, direction, digest, now - since))
+        self._since = now
 
 
-class _Bytes(sa.LargeBinary):
-    """Bytes in hexadecimal: SQLAlchemy writes them as text, where a backslash is an escape."""
-
-    def literal_processor(self, dialect: sa.Dialect) -> Callable[[bytes], str]:
-        return lambda value: f"'\\x{value.hex()}'"
-
-
-def make_faithful(dialect: sa.Dialect) -> None:
-    """Let literals be written as the server would be sent them."""
-    vars(dialect)["_backslash_escapes"] = False
-    dialect.colspecs = {**dialect.colspecs, sa.LargeBinary: _Bytes}
-
-
-def record_in(configured: MigrationContext, digest_of: Callable[[str, bool], str | None]) -> None:
+def record_in(configured: MigrationContext, digest_of: DigestOf) -> None:
     """Let every revision that `configured` runs be written into the ledger, once."""
     callbacks = configured.on_version_apply_callbacks
-    if not any(isinstance(each, ledger.Recorder) for each in callbacks):
-        recorder = ledger.Recorder(digest_of)
-        configured.on_version_apply_callbacks = (*callbacks, recorder)
+    if not any(isinstance(callback, LedgerRecorder) for callback in callbacks):
+        configured.on_version_apply_callbacks = (*callbacks, LedgerRecorder(digest_of))
+
+
+def configured_version_table(history: History) -> VersionTable:
+    """Return the version table that a project's env.py configures."""
+    tables: list[VersionTable] = []
+
+    def work(_heads: Any, configured: MigrationContext) -> Iterable[RevisionStep]:
+        tables.append(version_table_of(configured))
+        return ()
+
+    run_env(history, work)
+    return tables[0]
+
+
+def heads_by_env(history: History, database: Database) -> tuple[str, ...]:
+    """Return the revisions that a database is at, over the connection that env.py configures."""
+    current: list[str] = []
+
+    def work(heads: Any, _configured: MigrationContext) -> Iterable[RevisionStep]:
+        current.extend(heads)
+        return ()
+
+    try:
+        with engine(database).connect() as connection:
+            run_env(history, work, connection, dont_mutate=True)
+    except sa.exc.DBAPIError as error:
+        raise server_error(database, error.orig) from None
+    return tuple(current)
+
+
+def revision_step(history: History, revision: str, direction: Direction) -> RevisionStep:
+    """Return Alembic's step for one direction of a revision."""
+    return _alembic.step(history.scripts, history.get(revision), direction)
+
+
+def steps_to(
+    history: History, heads: tuple[str, ...], destination: str, direction: Direction
+) -> list[RevisionStep]:
+    """Return Alembic's steps from `heads` to a destination; raises what Alembic raises."""
+    path = history.path_from(tuple(heads), destination, direction)
+    return [_alembic.step(history.scripts, script, direction) for script in path]
+
+
+def version_table_of(configured: MigrationContext) -> VersionTable:
+    """Return the version table that env.py configures."""
+    return VersionTable(configured.version_table, configured.version_table_schema)
 
 
 def run_env(
-    history: History, work: Work, connection: sa.Connection | None = None, **options: Any
+    history: History,
+    work: Work,
+    connection: sa.Connection | None = None,
+    *,
+    connect: Callable[[sa.Dialect], Any] | None = None,
+    **options: Any,
 ) -> None:
     """Run a project's env.py, with `work` where Alembic would choose the revisions.
 
     Offline without a connection, and then without a terminal. An env.py that connects by itself
-    meets the database of `connection`. Raises UsageError when it fails or runs no migrations.
+    gets what `connect(dialect)` returns, by default a connection to the database of `connection`.
+    Raises UsageError when it fails or runs no migrations.
     """
     reached: list[bool] = []
 
@@ -88,9 +143,11 @@ def run_env(
     with ExitStack() as around:
         around.enter_context(_quietly())
         if connection is None:
-            around.enter_context(leash.without_terminal())
-        lead = leash.nowhere if connection is None else leash.same_as(connection)
-        around.enter_context(leash.connections(lead))
+            connect = _sandbox.refuse
+            around.enter_context(_sandbox.without_terminal())
+        elif connect is None:
+            connect = _sandbox.same_as(connection)
+        around.enter_context(_sandbox.connections(connect))
         around.enter_context(EnvironmentContext(config, history.scripts, **options))
         around.enter_context(explained())
         around.enter_context(env_errors(reached))
@@ -98,13 +155,14 @@ def run_env(
     if not reached:
         raise UsageError(
             "env.py ends without running migrations.",
-            "It has to call context.configure() and context.run_migrations().",
+            "Let it call context.configure() and context.run_migrations().",
+            code="env-without-migrations",
         )
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep what is no warning out of the terminal, however an env.py has set up its logging."""
+    """Keep what is below a warning out of the terminal, whatever logging env.py configures."""
     before = logging.root.manager.disable
     logging.disable(logging.INFO)
     try:
@@ -117,23 +175,24 @@ def _quietly() -> Iterator[None]:
 def env_errors(reached: list[bool]) -> Iterator[None]:
     """Turn what an env.py raises before it runs migrations into a UsageError.
 
-    What comes later is the revisions' and passes through.
+    Later errors come from the revisions and pass through.
     """
     try:
         yield
     except (CommandError, PybaseError, sa.exc.DBAPIError):
-        raise  # the last is the server's: whoever connected knows what to say of it
+        raise  # the last is the server's: the caller knows the connection
     except Exception as error:
         if reached:
             raise
         raise UsageError(
             f"env.py cannot be run: {type(error).__name__}: {error}{_place(error)}.",
-            "Mend that; a model that fails to import shows here too. Nothing was changed.",
+            "Correct that; it may be a model that fails to import. Nothing was changed.",
+            code="env-failed",
         ) from error
 
 
 def _place(error: Exception) -> str:
-    """Return the last file of the user's own that the error passed through."""
+    """Return the last file of the project that the error passed through."""
     trace, place = error.__traceback__, ""
     while trace is not None:
         path = Path(trace.tb_frame.f_code.co_filename)

@@ -1,7 +1,7 @@
-"""Code of others, revisions and env.py, kept on a leash while we run it.
+"""A sandbox for the code of revisions and env.py.
 
-Owns what such code may do to our process and to databases: it gets no terminal, its time is
-limited, and a connection that it opens by itself leads where we say, or nowhere.
+Such code gets no terminal, its time is limited, and a connection that it opens by itself is made
+to a database of our choice, or refused.
 """
 
 import os
@@ -21,11 +21,11 @@ NOWHERE = "postgresql+psycopg://nowhere.invalid/pybase"
 """A DATABASE_URL for code that will not be imported without one."""
 
 _AGAIN_S = 1.0
-"""The limit strikes again after this time: code that catches everything is told once more."""
+"""The error is raised again after this time, for code that catches everything."""
 
 
 class TimeLimitError(BaseException):
-    """The time is up. No Exception, so that a revision's `except Exception` lets it pass."""
+    """The time limit is over. No Exception, so that `except Exception` does not catch it."""
 
 
 @contextmanager
@@ -38,10 +38,10 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
 
-    def strike(_signal: int, _frame: FrameType | None) -> None:
+    def expire(_signal: int, _frame: FrameType | None) -> None:
         raise TimeLimitError(f"it takes longer than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, strike)
+    before = signal.signal(signal.SIGALRM, expire)
     signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_S)
     try:
         yield
@@ -52,7 +52,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def without_terminal() -> Iterator[None]:
-    """Let the code inside read nothing, and print to standard error: our output is for others."""
+    """Let the code inside read nothing, and print to standard error: our output is parsed."""
     with Path(os.devnull).open(encoding="utf-8") as nothing, redirect_stdout(sys.stderr):
         stdin, sys.stdin = sys.stdin, nothing
         try:
@@ -70,7 +70,7 @@ def _descriptor(number: int, other: int) -> Iterator[None]:
             stream.flush()  # type: ignore[union-attr]
     try:
         kept = os.dup(number)
-    except OSError:  # closed: nothing can be read or spoilt
+    except OSError:  # closed: nothing can be read or written
         yield
         return
     try:
@@ -83,39 +83,39 @@ def _descriptor(number: int, other: int) -> Iterator[None]:
 
 
 @contextmanager
-def connections(lead: Callable[[Dialect], Any]) -> Iterator[None]:
-    """Let `lead(dialect)` make every PostgreSQL connection that SQLAlchemy would open inside.
+def connections(connect: Callable[[Dialect], Any]) -> Iterator[None]:
+    """Let `connect(dialect)` open every PostgreSQL connection that SQLAlchemy opens inside.
 
-    The engines of an application, and of an env.py that takes no connection from us, know an
+    The engines of an application, and of an env.py that takes no connection from us, have an
     address of their own, which a rehearsal must not reach. An engine with a creator, like ours, is
-    left alone. An env.py that cannot do without DATABASE_URL gets one, which leads nowhere.
+    not affected. An env.py that requires DATABASE_URL gets one that resolves to no host.
     """
-    connect, url = DefaultDialect.connect, os.environ.get("DATABASE_URL")
+    original, url = DefaultDialect.connect, os.environ.get("DATABASE_URL")
 
-    def led(dialect: DefaultDialect, *address: Any, **options: Any) -> Any:
-        return (
-            lead(dialect) if dialect.name == "postgresql" else connect(dialect, *address, **options)
-        )
+    def redirected(dialect: DefaultDialect, *address: Any, **options: Any) -> Any:
+        if dialect.name == "postgresql":
+            return connect(dialect)
+        return original(dialect, *address, **options)
 
-    setattr(DefaultDialect, "connect", led)  # noqa: B010  mypy takes no assignment to a method
+    setattr(DefaultDialect, "connect", redirected)  # noqa: B010  mypy: a method
     os.environ.setdefault("DATABASE_URL", NOWHERE)
     try:
         yield
     finally:
-        setattr(DefaultDialect, "connect", connect)  # noqa: B010
+        setattr(DefaultDialect, "connect", original)  # noqa: B010
         if url is None:
             os.environ.pop("DATABASE_URL", None)
 
 
 def same_as(connection: Connection) -> Callable[[Dialect], Any]:
-    """Lead every connection to the database of `connection`, whatever driver asks."""
+    """Return what connects to the database of `connection`, whatever the driver."""
 
-    def lead(dialect: Dialect) -> Any:
+    def connect(dialect: Dialect) -> Any:
         raw: Any = connection.connection.driver_connection
         info = raw.info
         address = {"user": info.user, "host": info.host, "port": info.port}
         if dialect.driver.startswith("psycopg"):
-            address |= info.get_parameters()  # what libpq knows beside, such as sslmode
+            address |= info.get_parameters()  # what libpq knows in addition, such as sslmode
         else:
             address["database"] = info.dbname
         if info.password:
@@ -123,9 +123,20 @@ def same_as(connection: Connection) -> Callable[[Dialect], Any]:
         dbapi: Any = dialect.loaded_dbapi
         return dbapi.connect(**address)
 
-    return lead
+    return connect
 
 
-def nowhere(_dialect: Dialect) -> Any:
-    """Refuse every connection: SQL is written without any."""
+def same_session(session: Any) -> Callable[[Dialect], Any]:
+    """Return what gives psycopg engines the very session, and connects no other driver."""
+
+    def connect(dialect: Dialect) -> Any:
+        if dialect.driver != "psycopg":
+            raise ConnectionRefusedError(f"the driver {dialect.driver} cannot use our session")
+        return session
+
+    return connect
+
+
+def refuse(_dialect: Dialect) -> Any:
+    """Refuse every connection: SQL is rendered without any."""
     raise ConnectionRefusedError("it opens a connection of its own while it is turned into SQL")

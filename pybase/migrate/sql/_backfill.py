@@ -59,7 +59,7 @@ class Backfill:
         return head.decode(errors="ignore") + tail
 
 
-def render(backfill: Backfill) -> str:
+def render_backfill(backfill: Backfill) -> str:
     """Return the statement that does it, without a semicolon; it must not run in a transaction.
 
     Raises ValueError for a `set` or `where` that is empty, or cannot be quoted.
@@ -211,7 +211,7 @@ STATEMENT = re.compile(
 """The loop, found again in a SQL file: the table that it fills, and that of its cursor."""
 
 
-def parse(statement: str) -> tuple[str, str] | None:
+def parse_backfill(statement: str) -> tuple[str, str] | None:
     """Return the table that a loop fills, and that of its cursor; None for another statement."""
     if _QUOTE not in statement:
         return None

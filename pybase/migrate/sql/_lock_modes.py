@@ -27,3 +27,6 @@ LOCKS = (
     ("ACCESS EXCLUSIVE", "blocks reads and writes"),
 )
 """By rank in MODES: the manual's name, and who has to wait."""
+
+RANKS = {mode: rank for rank, (mode, _) in enumerate(LOCKS)}
+"""The rank of each mode, by the manual's name."""

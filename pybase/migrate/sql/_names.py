@@ -4,6 +4,7 @@ Knows the rules of identifiers and nothing of schemas or revisions.
 """
 
 import re
+from dataclasses import dataclass
 from hashlib import sha256
 
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^."\s()]+)')
@@ -12,6 +13,24 @@ LONGEST = 63
 
 LABEL = "CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END"
 """What `plain` returns, as SQL for a table `c` in a schema `n`."""
+
+
+@dataclass(frozen=True, order=True)
+class QualifiedName:
+    """The name of a relation, a type or a function in a schema, unquoted."""
+
+    schema: str
+    name: str
+
+    @property
+    def label(self) -> str:
+        """The name as people write it: unquoted, the schema only when it is not public."""
+        return self.name if self.schema in ("public", "") else f"{self.schema}.{self.name}"
+
+    @property
+    def quoted(self) -> str:
+        """The name for SQL text."""
+        return f"{quote(self.schema)}.{quote(self.name)}" if self.schema else quote(self.name)
 
 
 def parts(name: str) -> tuple[str, ...]:

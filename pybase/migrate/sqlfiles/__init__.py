@@ -1,1 +1,52 @@
-"""The folder `sql/`: records, SQL files, manifest, freshness, lint."""
+"""The folder `sql/`: records, SQL files, manifest, freshness, lint.
+
+Quick to import: what renders, rehearses or lints is imported when something has to be done.
+"""
+
+from pybase.migrate.sqlfiles._build import (
+    PACKAGES,
+    Built,
+    Reviewed,
+    build,
+    check,
+    files,
+    review,
+    stale_revisions,
+    write,
+)
+from pybase.migrate.sqlfiles._files import Stale, compare, sql_file, stems
+from pybase.migrate.sqlfiles._files import write as write_files
+from pybase.migrate.sqlfiles._header import NOT_REHEARSED, effect_words, hazard_words, what_is_done
+from pybase.migrate.sqlfiles._lint import LintFinding, LintResult, hazard_findings, lint
+from pybase.migrate.sqlfiles._load import Committed, StaleError, load, revision_files
+from pybase.migrate.sqlfiles._manifest import has_manifest
+
+__all__ = [
+    "NOT_REHEARSED",
+    "PACKAGES",
+    "Built",
+    "Committed",
+    "LintFinding",
+    "LintResult",
+    "Reviewed",
+    "Stale",
+    "StaleError",
+    "build",
+    "check",
+    "compare",
+    "effect_words",
+    "files",
+    "has_manifest",
+    "hazard_findings",
+    "hazard_words",
+    "lint",
+    "load",
+    "review",
+    "revision_files",
+    "sql_file",
+    "stale_revisions",
+    "stems",
+    "what_is_done",
+    "write",
+    "write_files",
+]

@@ -1,68 +1,97 @@
-"""From revisions to the folder `sql/` and the picture: render, rehearse, then write or compare.
-
-Owns the order of these steps, and what need not be done again.
-"""
+"""From revisions to `sql/` and the drawing: render, rehearse, compose, then write or compare."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
+import msgspec
+
+from pybase.core import cache
 from pybase.core.errors import CheckFailedError
+from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
-from pybase.migrate.sqlfiles import _files as sqlfiles
-from pybase.migrate.sqlfiles import _freshness as freshness
+from pybase.migrate.record import Direction, Record
+from pybase.migrate.sqlfiles import _files, _load, _manifest
 from pybase.migrate.sqlfiles._files import Stale
+from pybase.migrate.sqlfiles._records import to_json
 
 if TYPE_CHECKING:
     from pybase.migrate.catalog._entities import Entity
-    from pybase.migrate.rehearsal._effects import RevisionReport
-    from pybase.migrate.review._revision_summary import Card
-    from pybase.migrate.revisions._history import History
-    from pybase.migrate.revisions._render import RenderedHistory
+    from pybase.migrate.revisions import History, RenderedHistory
 
-_NOTE = "sql"
+PACKAGES = ("migrate", "core")
+"""What the result of a check depends on, in addition to the project's files."""
 
-_Act: TypeAlias = Callable[[Path, Mapping[str, str]], list[Stale]]
+_KIND = "sql"
 
 
 @dataclass(frozen=True)
 class Built:
-    """A history, rendered and rehearsed: a report for each of its revisions.
+    """A history, rendered and rehearsed: a record for each of its revisions, ancestors first.
 
-    `entities` are the tables at head with what they mean.
+    `entities` are the tables at head with their documentation.
     """
 
     rendered: "RenderedHistory"
-    reports: "tuple[RevisionReport, ...]"
+    records: tuple[Record, ...]
     schema: dict[str, str]
+    entities: "tuple[Entity, ...]"
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """What a reviewer is shown: records, every file of `sql/`, and the tables at head."""
+
+    records: tuple[Record, ...]
+    files: Mapping[str, str]
     entities: "tuple[Entity, ...]"
 
 
 def build(history: "History") -> Built:
     """Render and rehearse a history. Raises UsageError, DatabaseError."""
-    from pybase.migrate.rehearsal import _reports as reports
-    from pybase.migrate.revisions import _render as render
-    from pybase.migrate.sqlfiles import _table_docs as meanings
+    # Alembic and psycopg: what is fresh needs neither
+    from pybase.migrate.rehearsal import rehearse
+    from pybase.migrate.revisions import render
+    from pybase.migrate.sqlfiles._table_docs import described
 
-    rendered = render.render(history)
-    rehearsed = reports.rehearse_history(history, rendered)
-    entities = meanings.described(rehearsed.entities, rendered.metadata)
-    return Built(rendered, rehearsed.revisions, rehearsed.schema, entities)
+    rendered = render(history)
+    rehearsed = rehearse(history, rendered)
+    records = tuple(
+        Record(sql.revision, rendered.version_table, sql.scripts, report)
+        for sql, report in zip(rendered.revisions, rehearsed.revisions, strict=True)
+    )
+    entities = described(rehearsed.entities, rendered.metadata)
+    return Built(rendered, records, rehearsed.schema, entities)
 
 
 def files(settings: Settings, built: Built) -> dict[str, str]:
-    """Return every file that is generated, by its path below `sql/`; the picture lies outside."""
-    from pybase.migrate.sqlfiles import (
-        _schema_page as picture,  # what is fresh needs none of psycopg
-    )
-
-    found = sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
+    """Return every generated file, by its path below `sql/`; the drawing is outside."""
+    sources = [sql.path.read_bytes() for sql in built.rendered.revisions]
+    pairs = list(zip(built.records, sources, strict=True))
+    composed = _files.compose(pairs, built.schema, to_json(built.entities))
     if settings.picture is not None:
+        from pybase.migrate.sqlfiles._schema_page import page  # what is fresh draws nothing
+
         path = os.path.relpath(settings.picture, settings.sql).replace(os.sep, "/")
-        found[path] = picture.page(built.entities)
-    return found
+        composed[path] = page(built.entities)
+    return composed
+
+
+def stale_revisions(settings: Settings, built: Built) -> frozenset[str]:
+    """Return the revisions whose committed SQL is another; none in a project without `sql/`."""
+    if not _manifest.has_manifest(settings):
+        return frozenset()
+    present = _files.read(settings.sql)
+    names = _files.stems([record.revision for record in built.records])
+    return frozenset(
+        record.revision.id
+        for record in built.records
+        for direction in Direction
+        if present.get(f"{direction.value}/{names[record.revision.id]}.sql")
+        != _files.sql_file(record, direction).text
+    )
 
 
 def write(settings: Settings) -> list[Stale]:
@@ -71,96 +100,76 @@ def write(settings: Settings) -> list[Stale]:
     Raises CheckFailedError when a revision cannot be rendered: the files of the others are
     written all the same.
     """
-    noted = freshness.recall(settings, _NOTE)
-    if noted is None:
-        return _apply(settings, sqlfiles.write)
-    _require_rendered(noted["problems"])
+    problems = _known_problems(settings)
+    if problems is None:
+        return _apply(settings, _files.write)
+    _require_rendered(problems)
     return []
 
 
 def check(settings: Settings) -> None:
-    """Refuse a `sql/` or a picture that the revisions do not render to. Writes nothing.
+    """Refuse a `sql/` or a drawing that the revisions do not render to. Writes nothing.
 
     Raises CheckFailedError with the stale, missing and orphaned files and a short diff.
     """
-    if freshness.recall(settings, _NOTE):
+    if _known_problems(settings) is not None:
         return
-    stale = _apply(settings, sqlfiles.compare)
+    stale = _apply(settings, _files.compare)
     if stale:
+        named = (replace(each, path=settings.written_name(each.path)) for each in stale)
         raise CheckFailedError(
             f"{settings.options.sql}/ is not what the revisions render to:\n"
-            + sqlfiles.describe(
-                replace(each, path=settings.written_name(each.path)) for each in stale
-            ),
+            + _files.describe(named),
             "Run `nox -s sql` and commit what it writes.",
+            code="stale-sql",
         )
 
 
-@dataclass(frozen=True)
-class Read:
-    """A history to be shown: a card a revision, ancestors first, and every file of `sql/`.
-
-    `entities` are the tables at head with what they mean; `version_table` is Alembic's, as SQL
-    names it.
-    """
-
-    cards: "tuple[Card, ...]"
-    files: dict[str, str]
-    entities: "tuple[Entity, ...]"
-    version_table: str
-
-
-def read(settings: Settings) -> Read:
-    """Return what is known of every revision; nothing is rendered where `sql/` is fresh.
+def review(settings: Settings) -> Reviewed:
+    """Return all that is known of a history; nothing is rendered where `sql/` is fresh.
 
     Raises as `build`. Writes nothing in `sql/`.
     """
-    from msgspec import convert
+    from pybase.migrate.catalog._entities import Entity  # psycopg
 
-    from pybase.migrate.catalog._entities import Entity
-    from pybase.migrate.review._revision_summary import Card
+    try:
+        committed = _load.load(settings)
+        if committed is not None:
+            present = _files.read(settings.sql)
+            records = tuple(committed.records())
+            entities = msgspec.json.decode(present["schema.json"], type=tuple[Entity, ...])
+            return Reviewed(records, present, entities)
+    except (_load.StaleError, KeyError, msgspec.DecodeError):
+        pass
+    from pybase.migrate.revisions import read  # Alembic, where nothing is fresh
 
-    noted, found = freshness.recall(settings, _NOTE), sqlfiles.read(settings.sql)
-    if noted is None:
-        from pybase.migrate.revisions import _history as history
-
-        revisions = history.read(settings)
-        built = build(revisions)
-        found = files(settings, built)
-        noted = _noted(revisions, built, found)
-    return Read(
-        convert(noted["cards"], tuple[Card, ...]),
-        found,
-        convert(noted["entities"], tuple[Entity, ...]),
-        noted["version_table"],
-    )
+    built = build(read(settings))
+    return Reviewed(built.records, files(settings, built), built.entities)
 
 
-def _noted(history: "History", built: Built, files: dict[str, str]) -> dict[str, Any]:
-    from msgspec import to_builtins
-
-    from pybase.migrate.review import _revision_summary as cards
-
-    return {
-        "version_table": built.rendered.version_table,
-        "cards": to_builtins(cards.of(history, built, files)),
-        "entities": to_builtins(built.entities),
-        "problems": list(built.rendered.problems),
-    }
+def _known_problems(settings: Settings) -> list[str] | None:
+    """Return what could not be rendered, if `sql/` was compared with the files as they are."""
+    key = inputs_digest(settings, PACKAGES, folders=_folders(settings))
+    return None if key is None else cache.recall(settings, _KIND, key, list[str])
 
 
-def _apply(settings: Settings, act: _Act) -> list[Stale]:
-    """Compose the files and let `act` write or compare them; a clean result is noted."""
-    from pybase.migrate.revisions import _history as history  # what is fresh needs none of Alembic
+def _folders(settings: Settings) -> list[Path]:
+    return [settings.sql, *([settings.picture.parent] if settings.picture else [])]
 
-    revisions = history.read(settings)
-    built = build(revisions)
-    found = files(settings, built)
-    changes = act(settings.sql, found)
-    if act is sqlfiles.write or not changes:
-        folders = [*built.rendered.folders, settings.sql]
-        freshness.take_note(settings, _NOTE, folders, _noted(revisions, built, found))
-    if act is sqlfiles.write:
+
+def _apply(
+    settings: Settings, act: Callable[[Path, Mapping[str, str]], list[Stale]]
+) -> list[Stale]:
+    """Compose the files and let `act` write or compare them; a clean result is remembered."""
+    from pybase.migrate.revisions import read  # Alembic: what is fresh does not need it
+
+    built = build(read(settings))
+    changes = act(settings.sql, files(settings, built))
+    if act is _files.write or not changes:
+        key = inputs_digest(settings, PACKAGES, folders=_folders(settings))
+        if key is not None:
+            cache.remember(settings, _KIND, key, list(built.rendered.problems))
+    if act is _files.write:
         _require_rendered(built.rendered.problems)
     return changes
 
@@ -168,5 +177,7 @@ def _apply(settings: Settings, act: _Act) -> list[Stale]:
 def _require_rendered(problems: Sequence[str]) -> None:
     if problems:
         raise CheckFailedError(
-            "\n".join(problems), "Mend these revisions; the files of all others are in order."
+            "\n".join(problems),
+            "Correct these revisions; the files of all others are in order.",
+            code="cannot-render",
         )

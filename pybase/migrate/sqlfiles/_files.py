@@ -1,52 +1,33 @@
-"""The folder `sql/`: the only reader and writer of what reviewers read.
+"""The files of `sql/` as text: composed from records, compared with the folder, written to it.
 
-    sql/README.md           how to read it, how to write it anew
-    sql/upgrade/<stem>.sql  one file a revision and direction, named after the revision's file
+    sql/README.md            how to read it, how to write it again
+    sql/upgrade/<stem>.sql   one file a revision and direction, named after the revision's file
     sql/downgrade/<stem>.sql
-    sql/schema/<name>.sql   the schema at head
-    sql/manifest.txt        a line a revision: id, parents, digests of its three files
-    ../docs/schema.md       the schema as a picture, where the settings want one
+    sql/records/<stem>.json  the record of a revision, for programs
+    sql/schema/<name>.sql    the schema at head
+    sql/schema.json          the tables at head, for drawings
+    sql/manifest.txt         see `_manifest`
+    ../docs/schema.md        the schema as a drawing, where the settings name a file
 
 The same revisions give the same bytes on every machine: no times, versions, hosts or users.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from pybase.core.files import digest, write_file
-from pybase.migrate.sqlfiles._header import (
-    NOT_REHEARSED,
-    one_line,
-    report_rows,
-    statement_comments,
-    title,
-)
-
-if TYPE_CHECKING:  # comparing digests needs nothing of Alembic, which costs half a second
-    from alembic.script import Script
-
-    from pybase.migrate.rehearsal._effects import Report, RevisionReport
-    from pybase.migrate.revisions._render import RenderedRevision, Rendering
-
-LOCK_TIMEOUT_S = 2
-"""Seconds that a statement piped into psql waits for a lock before it gives up."""
-
-_WIDEST_NAME = 30
-"""Longest name that the texts of a header are lined up behind; a longer one stands out."""
+from pybase.migrate.record import Direction, Directions, Record, Revision, Script, ScriptStatus
+from pybase.migrate.sql import one_line
+from pybase.migrate.sqlfiles import _manifest
+from pybase.migrate.sqlfiles._header import header, statement_comments
+from pybase.migrate.sqlfiles._records import BEGIN, COMMIT, ENCODING, encode
 
 _SHOWN_FILES = 20
 _SHOWN_LINES = 20
-
-_MANIFEST_HEADER = (
-    "# Written by `nox -s sql`, one line a revision, parents first:\n"
-    "# id, parents, digests of the revision file, of its upgrade SQL and of its downgrade SQL.\n"
-    "# A conflict here means that two branches each added a revision: settle their order first.\n"
-)
 
 _README = """\
 # The SQL of every revision
@@ -55,13 +36,14 @@ Written by `nox -s sql` from `migrations/versions/`, and never edited by hand. `
 fails when a file is stale, missing or not clean.
 
 - `upgrade/` and `downgrade/`: what runs, one file a revision and direction. Each file runs as it
-  is: `psql -v ON_ERROR_STOP=1 -f FILE`. The comment at its top says what it is, how it runs, and
-  what was seen when it was run on a database that was thrown away: for each table that was there
-  before, the strongest lock and what that blocks; what it `loses`; what is `unseen`, because no
-  rows could be made or nothing could be run; its `hazards`, each told above its statement. No such
-  line: nothing was locked against writers, rewritten or lost.
+  is: `psql -v ON_ERROR_STOP=1 -f FILE`. The comment at its top tells how it runs, and what was
+  observed when it ran on a scratch database: for each table that existed before, the strongest
+  lock and what that blocks; what it `loses`; what is `unseen`, because no rows could be made or
+  nothing could be run; its `hazards`, each explained above its statement. No such line: nothing
+  was locked against writers, rewritten or lost.
 - `schema/`: the schema at head, one file a table or other object.
-- `manifest.txt`: the order of the revisions, and digests that tie each SQL file to its revision.
+- `records/`, `schema.json`: the same for programs. `migrate`, `pending` and `review` load them.
+- `manifest.txt`: the order of the revisions, and digests that tie each file to its revision.
 
 Reviewing a pull request: read the new files in `upgrade/`, then `downgrade/`, then what changed
 in `schema/`.
@@ -77,105 +59,92 @@ class Stale:
     diff: str = ""
 
 
+@dataclass(frozen=True)
+class SqlFile:
+    """A SQL file: its text, and the lines, from 1, of its statements and of their comments."""
+
+    text: str
+    statements: tuple[tuple[int, int], ...] = ()
+    comments: Mapping[int, int] | None = None
+
+
 def compose(
-    rendered: "Iterable[RenderedRevision]",
-    reports: "Iterable[RevisionReport]",
-    schema: Mapping[str, str],
+    records: Sequence[tuple[Record, bytes]], schema: Mapping[str, str], tables: str
 ) -> dict[str, str]:
-    """Every file of `sql/`, by its path below that folder."""
-    files = {"README.md": _README}
-    manifest = [_MANIFEST_HEADER]
-    for each, report in zip(rendered, reports, strict=True):
-        path = Path(each.script.path)
-        upgrade = file_text(each, each.upgrade, report.upgrade)
-        downgrade = file_text(each, each.downgrade, report.downgrade)
-        files[f"upgrade/{each.file_stem}.sql"] = upgrade
-        files[f"downgrade/{each.file_stem}.sql"] = downgrade
-        parents = ",".join(each.script._normalized_down_revisions) or "-"
-        digests = (digest(path.read_bytes()), digest(upgrade.encode()), digest(downgrade.encode()))
-        manifest.append(f"{' '.join((each.script.revision, parents, *digests))}\n")
-    files["manifest.txt"] = "".join(manifest)
+    """Return every file of `sql/`, by its path in that folder.
+
+    Each record goes with the content of its revision's file; `tables` is the text of schema.json.
+    """
+    files = {"README.md": _README, "schema.json": tables}
+    names = stems([record.revision for record, _ in records])
+    lines = []
+    for record, source in records:
+        revision = record.revision
+        both = Directions(*(sql_file(record, direction) for direction in Direction))
+        places = Directions(both.upgrade.statements, both.downgrade.statements)
+        texts = (encode(record, places), both.upgrade.text, both.downgrade.text)
+        line = _manifest.line(revision.id, revision.parents, names[revision.id], source, *texts)
+        lines.append(line)
+        paths = (line.record_path, *(line.path(direction) for direction in Direction))
+        files.update(zip(paths, texts, strict=True))
+    files[_manifest.NAME] = _manifest.to_text(lines)
     return files | {f"schema/{name}.sql": text for name, text in schema.items()}
 
 
-def file_text(revision: "RenderedRevision", rendering: "Rendering", report: "Report") -> str:
-    """One SQL file: a header of comments, then the statements as they will run."""
-    accepted = revision.accepted
-    is_upgrade = rendering is revision.upgrade
-    rows = report_rows(report, accepted)
-    has_sql = not (rendering.error or rendering.refusal)
-    if has_sql and not report.is_rehearsed and not report.findings:
-        rows.append(("unseen", NOT_REHEARSED))
-    header = header_text(revision.script, rendering, rows, is_upgrade=is_upgrade)
-    return f"{header}\n{sql_text(rendering, statement_comments(report, accepted))}"
+def stems(revisions: Sequence[Revision]) -> dict[str, str]:
+    """Return the name of each revision's files: that of its own, made unique where two share it."""
+    counts = Counter(revision.stem.casefold() for revision in revisions)
+    return {
+        revision.id: revision.stem
+        if counts[revision.stem.casefold()] == 1
+        else f"{revision.stem}_{digest(revision.id.encode())[:8]}"
+        for revision in revisions
+    }
 
 
-def header_text(
-    script: "Script",
-    rendering: "Rendering",
-    rows: Sequence[tuple[str, str]] = (),
-    *,
-    is_upgrade: bool,
-) -> str:
-    """Tell what a reviewer has to know before the first statement, as comment lines."""
-    named = title(script.doc)
-    parents = " and ".join(script._normalized_down_revisions)
-    if is_upgrade:
-        place = f"after {parents}" if parents else "the first"
-    else:
-        named, place = f"Undo: {named}", f"back to {parents or 'base'}"
-    shape = ("revision", f"{script.revision}, {place}; {transaction_shape(rendering)}")
-    width = max(len(name) for name, _ in (shape, *rows) if len(name) <= _WIDEST_NAME)
-    lines = [named, "", *(f"{name:<{width}}  {text}" for name, text in (shape, *rows))]
-    return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
+def sql_file(record: Record, direction: Direction) -> SqlFile:
+    """Return one SQL file: a header of comments, then the statements as they will run."""
+    comments = statement_comments(record, direction)
+    return script_file(header(record, direction), record.scripts[direction], comments)
 
 
-def sql_text(rendering: "Rendering", comments: Mapping[int, str] = MappingProxyType({})) -> str:
-    """Return the statements of one rendering, each terminated, ready for psql.
-
-    `comments` stand above the statements that they count, from 0.
-    """
-    if rendering.error:
-        return _refusal(f"This revision has no SQL: {rendering.error}")
-    if rendering.refusal:
-        return _refusal(f"This revision cannot be undone: {rendering.refusal}")
-    parts = []
-    count = 0
-    for block in rendering.blocks:
-        texts = [f"{comments.get(count + i, '')}{s};\n" for i, s in enumerate(block.statements)]
-        count += len(texts)
-        parts += [*_BEGIN, *texts, "COMMIT;\n"] if block.transactional else texts
-    if any(not text.isascii() for text in parts):
-        # psql takes its encoding from the locale; these bytes are UTF-8 wherever it runs
-        parts.insert(0, "SET client_encoding = 'UTF8';\n")
-    return "\n".join(parts)
-
-
-_BEGIN = ("BEGIN;\n", f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s';\n")
-
-
-def transaction_shape(rendering: "Rendering") -> str:
-    """Say how it runs, as a header says it."""
-    if rendering.error:
-        return "cannot be rendered"
-    if rendering.refusal:
-        return "cannot be undone"
-    if rendering.is_transactional:
-        return "one transaction"
-    own = [block for block in rendering.blocks if not rendering.is_bookkeeping(block)]
-    if not any(block.transactional for block in own):
-        return "no transaction"
-    return "partly outside a transaction"
+def script_file(
+    top: str, script: Script, comments: Mapping[int, Sequence[str]] | None = None
+) -> SqlFile:
+    """Return the file of one script; `comments` are lines above statements, by number from 0."""
+    lines = [*top.split("\n")]
+    if not script.has_sql:
+        return SqlFile("\n".join((*lines, _refusal(script), "")))
+    comments = comments or {}
+    places: list[tuple[int, int]] = []
+    commented: dict[int, int] = {}
+    if not all(map(str.isascii, (*script.texts, *(c for each in comments.values() for c in each)))):
+        lines += [ENCODING, ""]
+    for block in script.blocks:
+        lines += [line for frame in BEGIN for line in (frame, "")] if block.transactional else []
+        for statement in block.parts:
+            number = len(places)
+            commented[number] = len(lines) + 1
+            lines += comments.get(number, ())
+            first = len(lines) + 1
+            lines += f"{statement.sql};".split("\n")
+            places.append((first, len(lines)))
+            lines.append("")
+        lines += [COMMIT, ""] if block.transactional else []
+    return SqlFile("\n".join(lines), tuple(places), commented)
 
 
-def _refusal(reason: str) -> str:
-    """Write SQL that stops psql: a file that cannot be run must not look as if it had been."""
-    literal = one_line(reason).replace("'", "''").replace("%", "%%").replace("$", "")
-    return f"DO $$ BEGIN RAISE '{literal}'; END $$;\n"
+def _refusal(script: Script) -> str:
+    """Return SQL that stops psql: a file that cannot be run must not look as if it had been."""
+    is_irreversible = script.status is ScriptStatus.IRREVERSIBLE
+    what = "cannot be undone" if is_irreversible else "has no SQL"
+    reason = one_line(f"This revision {what}: {script.reason}")
+    literal = reason.replace("'", "''").replace("%", "%%").replace("$", "")
+    return f"DO $$ BEGIN RAISE '{literal}'; END $$;"
 
 
 def read(folder: Path, others: Iterable[str] = ()) -> dict[str, str]:
-    """Tell what lies in `folder` now, by path below it; of `others`, those that lead out of it."""
+    """Return the files in `folder` by path below it; of `others`, those that are outside of it."""
     inside = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     outside = {path: _place(folder, path) for path in others if path.startswith("../")}
     return {
@@ -186,46 +155,41 @@ def read(folder: Path, others: Iterable[str] = ()) -> dict[str, str]:
 
 
 def _place(folder: Path, path: str) -> Path:
-    """Say where a file lies, also one outside of a folder that is not there yet."""
+    """Return where a file is, also one outside of a folder that does not exist yet."""
     return Path(os.path.normpath(folder / path))
 
 
 def compare(folder: Path, files: Mapping[str, str]) -> list[Stale]:
-    """Which files of `folder` are stale, missing or orphaned, in the order of their paths.
+    """Return which files of `folder` are stale, missing or orphaned, in the order of their paths.
 
-    A path in `files` may lead out of the folder; nothing outside is ever orphaned.
+    A path in `files` may lead out of the folder; no file outside is ever orphaned.
     """
     present = read(folder, files)
-    found = []
+    stale = []
     for path in sorted({*files, *present}):
         if path not in present:
-            found.append(Stale(path, "missing"))
+            stale.append(Stale(path, "missing"))
         elif path not in files:
-            found.append(Stale(path, "orphaned"))
+            stale.append(Stale(path, "orphaned"))
         elif present[path] != files[path]:
-            found.append(Stale(path, "stale", _diff(path, present[path], files[path])))
-    return found
+            stale.append(Stale(path, "stale", _diff(path, present[path], files[path])))
+    return stale
 
 
 def _diff(path: str, old: str, new: str) -> str:
-    lines = unified_diff(
-        old.splitlines(),
-        new.splitlines(),
-        f"committed {path}",
-        f"rendered {path}",
-        lineterm="",
-        n=1,
-    )
+    names = (f"committed {path}", f"rendered {path}")
+    lines = unified_diff(old.splitlines(), new.splitlines(), *names, lineterm="", n=1)
     return "\n".join(lines)
 
 
 def describe(changes: Iterable[Stale]) -> str:
-    """Tell the changes to a terminal: each file with its reason, and how the diff begins."""
-    found = list(changes)
-    lines = [f"  {each.reason:<9} {each.path}" for each in found[:_SHOWN_FILES]]
-    if len(found) > _SHOWN_FILES:
-        lines.append(f"  and {len(found) - _SHOWN_FILES} more")
-    diff = [line for each in found for line in each.diff.splitlines()]
+    """Return the changes for a terminal: each file with its reason, and how the diff begins."""
+    stale = list(changes)
+    lines = [f"  {change.reason:<9} {change.path}" for change in stale[:_SHOWN_FILES]]
+    if len(stale) > _SHOWN_FILES:
+        lines.append(f"  and {len(stale) - _SHOWN_FILES} more")
+    readable = [change for change in stale if not change.path.endswith(".json")]
+    diff = [line for change in readable for line in change.diff.splitlines()]
     lines += [f"    {line}" for line in diff[:_SHOWN_LINES]]
     if len(diff) > _SHOWN_LINES:
         lines.append(f"    ... {len(diff) - _SHOWN_LINES} more lines")
@@ -233,10 +197,7 @@ def describe(changes: Iterable[Stale]) -> str:
 
 
 def write(folder: Path, files: Mapping[str, str]) -> list[Stale]:
-    """Make `folder` hold exactly `files`. Returns what had to change; the rest is not touched.
-
-    Paths as in `compare`.
-    """
+    """Make `folder` hold exactly `files`. Returns what had to change; the rest is not touched."""
     changes = compare(folder, files)
     for change in changes:
         path = _place(folder, change.path)

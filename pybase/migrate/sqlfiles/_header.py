@@ -1,80 +1,101 @@
-"""What was seen, in a reviewer's words: the comments of a SQL file.
+"""The header of a SQL file and the comments above its statements, rendered from the record.
 
-Text that people wrote is made safe here before it enters a comment.
+For reviewers only: nothing reads them.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
-from pybase.migrate.rehearsal._hazards import Finding, reason_for
-from pybase.migrate.sql._lock_modes import LOCKS, SHARE
-
-if TYPE_CHECKING:
-    from pybase.migrate.rehearsal._effects import Report, Touch
+from pybase.migrate.record import (
+    Direction,
+    Effects,
+    Finding,
+    Record,
+    Revision,
+    Script,
+    TableEffect,
+    reason_for,
+)
+from pybase.migrate.sql import one_line
+from pybase.migrate.sql._lock_modes import SHARE
 
 WIDTH = 97
-"""Longest comment behind its `-- `, in characters."""
+"""Longest comment after its `-- `, in characters."""
 
 _MOST_TABLES = 12
+
+_WIDEST_NAME = 30
+"""Longest name that the texts of a header are aligned to; a longer one sticks out."""
 
 NOT_REHEARSED = "not rehearsed, because this revision's upgrade, or one before it, cannot be run"
 """A direction of which nothing is known must not look harmless."""
 
 
-def one_line(text: str | None) -> str:
-    """Text from people, made safe for a comment line: no line ends, no control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
+def header(record: Record, direction: Direction) -> str:
+    """Return what a reviewer has to know before the first statement, as comment lines."""
+    script, effects = record.scripts[direction], record.effects(direction)
+    rows = _rows(record, effects)
+    if script.has_sql and not effects.is_rehearsed and not effects.findings:
+        rows.append(("unseen", NOT_REHEARSED))
+    return header_text(record.revision, script, direction, rows)
 
 
-def title(doc: str) -> str:
-    """Return the title of a revision, by the first paragraph of its docstring."""
-    return one_line(FIELDS.sub("", doc)).removesuffix(".") or "(no message)"
+def header_text(
+    revision: Revision, script: Script, direction: Direction, rows: list[tuple[str, str]]
+) -> str:
+    """Return a header with some rows, each a name and a text."""
+    parents = " and ".join(map(one_line, revision.parents))
+    if direction.is_upgrade:
+        title, place = revision.title, f"after {parents}" if parents else "the first"
+    else:
+        title, place = f"Undo: {revision.title}", f"back to {parents or 'base'}"
+    shape = ("revision", f"{one_line(revision.id)}, {place}; {script.shape}")
+    width = max(len(name) for name, _ in (shape, *rows) if len(name) <= _WIDEST_NAME)
+    lines = [title, "", *(f"{name:<{width}}  {text}" for name, text in (shape, *rows))]
+    return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
 
 
-FIELDS = re.compile(r"^[ \t]*(?:Revision ID|Revises|Create Date|Branch Labels):.*$", re.MULTILINE)
-"""What Alembic writes into a docstring, and people may leave no blank line above."""
-
-
-def report_rows(report: "Report", accepted: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the rows of a header, each a name and a text, that say what a rehearsal saw."""
-    rows = [(one_line(each.relation), _touch_text(each)) for each in report.touches[:_MOST_TABLES]]
-    if len(report.touches) > _MOST_TABLES:
-        more = len(report.touches) - _MOST_TABLES
+def _rows(record: Record, effects: Effects) -> list[tuple[str, str]]:
+    """Return the rows that describe what a rehearsal observed."""
+    rows = [
+        (one_line(effect.table.label), "; ".join(effect_words(effect)))
+        for effect in effects.tables[:_MOST_TABLES]
+    ]
+    if len(effects.tables) > _MOST_TABLES:
+        more = len(effects.tables) - _MOST_TABLES
         rows.append(("...", f"and {more} more tables, none with a stronger lock"))
-    if report.losses:
-        rows += _wrapped("loses", ", ".join(report.losses))
-    if report.unfilled:
-        rows += _wrapped("unseen", f"no sample rows could be made for {', '.join(report.unfilled)}")
-    for finding in report.findings:
-        rows += _wrapped("hazards", _hazard_text(finding, accepted))
+    if effects.losses:
+        rows += _wrapped("loses", ", ".join(loss.label for loss in effects.losses))
+    if effects.unfilled:
+        unfilled = ", ".join(name.label for name in effects.unfilled)
+        rows += _wrapped("unseen", f"no sample rows could be made for {unfilled}")
+    for finding in effects.findings:
+        rows += _wrapped("hazards", hazard_words(record, finding))
     return _named_once(rows)
 
 
-def _touch_text(touch: "Touch") -> str:
-    mode, blocks = LOCKS[touch.lock]
-    return "; ".join((f"{mode}: {blocks}", *what_is_done(touch)))
+def effect_words(effect: TableEffect) -> list[str]:
+    """Return the lock and what it blocks, then what is done to the rows."""
+    return [f"{effect.lock}: {effect.blocks}", *what_is_done(effect)]
 
 
-def what_is_done(touch: "Touch") -> list[str]:
-    """Say what is done to a table's rows, in a few words each; nothing is said of a weak lock."""
+def what_is_done(effect: TableEffect) -> list[str]:
+    """Return what is done to a table's rows, in a few words each; nothing for a weak lock."""
     words = (
-        ("rewritten", touch.is_rewritten),
-        ("scanned", touch.is_scanned and not touch.is_rewritten),
-        ("rows changed", touch.is_changed),
+        ("rewritten", effect.is_rewritten),
+        ("scanned", effect.is_scanned and not effect.is_rewritten),
+        ("rows changed", effect.is_changed),
     )
     done = [word for word, holds in words if holds]
-    return ["no rewrite, no scan"] if not done and touch.lock >= SHARE else done
+    return ["no rewrite, no scan"] if not done and effect.rank >= SHARE else done
 
 
-def _hazard_text(finding: Finding, accepted: Mapping[str, str]) -> str:
-    what = finding.code
-    if finding.relation:
-        is_column = "{relation}.{detail}" in finding.hazard.consequence and finding.detail
-        what += f" on {finding.relation}" + (f".{finding.detail}" if is_column else "")
-    reason = reason_for(accepted, finding)
-    return what if reason is None else f"{what} (accepted: {one_line(reason)})"
+def hazard_words(record: Record, finding: Finding) -> str:
+    """Return a hazard in one line: its code, where, and the reason for which it is accepted."""
+    where = f" on {finding.place}" if finding.relation else ""
+    reason = reason_for(record.revision.accepted, finding)
+    accepted = "" if reason is None else f" (accepted: {one_line(reason)})"
+    return f"{finding.code}{where}{accepted}"
 
 
 def _wrapped(name: str, text: str) -> list[tuple[str, str]]:
@@ -82,7 +103,7 @@ def _wrapped(name: str, text: str) -> list[tuple[str, str]]:
 
 
 def _named_once(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Leave out a name that stands in the row above already."""
+    """Leave out a name that is in the row above already."""
     names = ["", *(name for name, _ in rows)]
     return [
         ("" if name == above else name, text)
@@ -90,23 +111,18 @@ def _named_once(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
     ]
 
 
-def statement_comments(report: "Report", accepted: Mapping[str, str]) -> dict[int, str]:
-    """Return the comment above each statement that carries a hazard, by the statement's number."""
-    found: dict[int, str] = {}
-    for finding in report.findings:
+def statement_comments(record: Record, direction: Direction) -> dict[int, list[str]]:
+    """Return the comment lines above each statement that has a hazard, by its number."""
+    comments: dict[int, list[str]] = {}
+    for finding in record.effects(direction).findings:
         if finding.statement >= 0:
-            lines = "".join(f"-- {line}\n" for line in _comment(finding, accepted))
-            found[finding.statement] = found.get(finding.statement, "") + lines
-    return found
+            lines = (f"-- {line}" for line in _comment(record, finding))
+            comments.setdefault(finding.statement, []).extend(lines)
+    return comments
 
 
-def first_comment_line(finding: Finding) -> str:
-    """Return the line of a file at which a hazard's comment begins."""
-    return f"-- {next(_comment(finding, {}))}"
-
-
-def _comment(finding: Finding, accepted: Mapping[str, str]) -> Iterator[str]:
+def _comment(record: Record, finding: Finding) -> Iterator[str]:
     yield from wrap(one_line(f"{finding.code}: {finding.message}"), WIDTH)
-    reason = reason_for(accepted, finding)
+    reason = reason_for(record.revision.accepted, finding)
     if reason is not None:
         yield from wrap(one_line(f"accepted: {reason}"), WIDTH)

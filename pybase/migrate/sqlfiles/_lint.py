@@ -1,37 +1,34 @@
-"""Lint the folder `sql/`: is it fresh, is it well laid out, and what would it do to a live server.
-
-Owns what one line of the lint is, and where it points. The hazards come from `rehearse`, the
-layout from `layout`; `findings` puts them in one list.
-"""
+"""The lint of `sql/`: is it fresh, is it well laid out, and what would it do to a live server."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pybase.core import cache
+from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
-from pybase.migrate.rehearsal._hazards import (
+from pybase.migrate.record import (
     ERROR,
     HAZARDS,
     WARNING,
+    Direction,
     Finding,
+    Record,
     acceptance_faults,
     reason_for,
 )
-from pybase.migrate.sqlfiles import _files as sqlfiles
-from pybase.migrate.sqlfiles import _freshness as freshness
-from pybase.migrate.sqlfiles._header import first_comment_line
+from pybase.migrate.sqlfiles import _build
+from pybase.migrate.sqlfiles._files import SqlFile, Stale, compare, sql_file, stems
 
 if TYPE_CHECKING:
-    from pybase.migrate.revisions._history import History
-    from pybase.migrate.revisions._render import RenderedRevision, Rendering
-    from pybase.migrate.sqlfiles._build import Built
+    from pybase.migrate.revisions import History
 
-_NOTE = "lint"
+_KIND = "lint"
 
 
 @dataclass(frozen=True)
-class Line:
+class LintFinding:
     """One finding at one place. `file` is relative to the project's root.
 
     `accepted` is the reason for which a revision accepts it, `statement` its SQL where it has one.
@@ -51,86 +48,81 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Result:
+class LintResult:
     """All findings, and of how many files and revisions."""
 
-    lines: tuple[Line, ...]
+    findings: tuple[LintFinding, ...]
     files: int
     revisions: int
 
     @property
     def errors(self) -> int:
-        """How many errors nobody has accepted."""
+        """How many errors are not accepted."""
         return self._count(ERROR)
 
     @property
     def warnings(self) -> int:
-        """How many warnings nobody has accepted."""
+        """How many warnings are not accepted."""
         return self._count(WARNING)
 
     def _count(self, level: str) -> int:
-        return sum(1 for line in self.lines if line.level == level and line.accepted is None)
+        return sum(1 for f in self.findings if f.level == level and f.accepted is None)
 
 
-def lint(settings: Settings, since: str | None = None) -> Result:
+def lint(settings: Settings, since: str | None = None) -> LintResult:
     """Lint every file; with `since`, the revisions that came after that one.
 
     Raises UsageError for an unknown revision, DatabaseError when nothing can be rehearsed.
     """
-    noted = freshness.recall(settings, _NOTE)
-    if noted is None or since is not None:
-        from pybase.migrate.revisions import _history as history
+    key = inputs_digest(settings, _build.PACKAGES, folders=[settings.sql])
+    result = None if key is None else cache.recall(settings, _KIND, key, LintResult)
+    if result is None or since is not None:
+        from pybase.migrate.revisions import read  # Alembic: what is fresh does not need it
 
-        revisions = history.read(settings)
-        noted = noted or _lint(revisions)
-        noted = noted if since is None else _after(noted, revisions, since)
-    return Result(
-        tuple(Line(**each) for each in noted["lines"]), noted["files"], noted["revisions"]
-    )
-
-
-def _lint(history: "History") -> dict[str, Any]:
-    """Lint all of it, and note the result for the next time."""
-    from pybase.migrate.sqlfiles import _build as build
-    from pybase.migrate.sqlfiles import _sqlfluff as layout
-
-    settings = history.settings
-    built = build.build(history)
-    files = build.files(settings, built)
-    stale = sqlfiles.compare(settings.sql, files)
-    lines = [
-        *_stale_lines(settings, stale),
-        *layout.lint(settings, files),
-        *(line for each in hazard_lines(settings, built, files) for line in each),
-    ]
-    result = {
-        "lines": [asdict(line) for line in lines],
-        "files": len(files),
-        "revisions": len(built.reports),
-    }
-    freshness.take_note(settings, _NOTE, [*built.rendered.folders, settings.sql], result)
+        history = read(settings)
+        result = result or _lint(history)
+        result = result if since is None else _after(result, history, since)
     return result
 
 
-def _after(noted: Mapping[str, Any], history: "History", since: str) -> dict[str, Any]:
-    """Leave out what is told of `since` and its ancestors; what is of no revision stays."""
+def _lint(history: "History") -> LintResult:
+    """Lint all of it, and remember the result."""
+    from pybase.migrate.sqlfiles._sqlfluff import lint_layout  # a second of imports
+
+    settings = history.settings
+    built = _build.build(history)
+    files = _build.files(settings, built)
+    names = stems([record.revision for record in built.records])
+    hazards = (
+        finding
+        for record in built.records
+        for finding in hazard_findings(settings, record, names[record.revision.id])
+    )
+    stale = _stale_findings(settings, compare(settings.sql, files))
+    findings = (*stale, *lint_layout(settings, files), *hazards)
+    result = LintResult(findings, len(files), len(built.records))
+    key = inputs_digest(settings, _build.PACKAGES, folders=[settings.sql])
+    if key is not None:
+        cache.remember(settings, _KIND, key, result)
+    return result
+
+
+def _after(result: LintResult, history: "History", since: str) -> LintResult:
+    """Leave out what is about `since` and its ancestors; what is about no revision stays."""
     start = history.get(since).revision
     old = list(history.scripts.iterate_revisions(start, "base"))
-    names = {each.revision for each in old} | {Path(each.path).stem for each in old}
-    lines = [
-        line for line in noted["lines"] if not names & {line["revision"], Path(line["file"]).stem}
-    ]
-    return {**noted, "lines": lines, "revisions": len(history.revisions) - len(old)}
+    names = {script.revision for script in old} | {Path(script.path).stem for script in old}
+    kept = (f for f in result.findings if not names & {f.revision, Path(f.file).stem})
+    return replace(result, findings=tuple(kept), revisions=len(history.revisions) - len(old))
 
 
-def _stale_lines(settings: Settings, stale: Iterable[sqlfiles.Stale]) -> Iterator[Line]:
-    """Tell each file that is not fresh, or once that the whole folder is missing."""
-    folder = settings.options.sql
-    found = [(settings.written_name(each.path), f"the file is {each.reason}") for each in stale]
-    if found and not settings.sql.exists():
-        found = [(folder, "the folder is missing")]
-    for file, reason in found:
-        yield Line(
+def _stale_findings(settings: Settings, stale: Iterable[Stale]) -> Iterator[LintFinding]:
+    """Yield each file that is not fresh, or once that the folder is missing."""
+    places = [(settings.written_name(each.path), f"the file is {each.reason}") for each in stale]
+    if places and not settings.sql.exists():
+        places = [(settings.options.sql, "the folder is missing")]
+    for file, reason in places:
+        yield LintFinding(
             file=file,
             line=1,
             code="not-fresh",
@@ -139,53 +131,48 @@ def _stale_lines(settings: Settings, stale: Iterable[sqlfiles.Stale]) -> Iterato
         )
 
 
-def hazard_lines(
-    settings: Settings, built: "Built", files: Mapping[str, str]
-) -> Iterator[list[Line]]:
-    """Return the hazards of each revision, in order, with the lines of its files that show them."""
-    for revision, report in zip(built.rendered.revisions, built.reports, strict=True):
-        faults = acceptance_faults(
-            revision.accepted, (*report.upgrade.findings, *report.downgrade.findings)
-        )
-        up, down = revision.upgrade, revision.downgrade
-        yield [
-            *_lines(settings, revision, up, (*report.upgrade.findings, *faults), files),
-            *_lines(settings, revision, down, report.downgrade.findings, files),
-        ]
+def hazard_findings(settings: Settings, record: Record, stem: str) -> Iterator[LintFinding]:
+    """Yield the hazards of a revision, with the lines of its files that show them."""
+    accepted = record.revision.accepted
+    both = [f for _, effects in record.report.effects for f in effects.findings]
+    faults = acceptance_faults(accepted, both)
+    for direction, effects in record.report.effects:
+        extra = faults if direction.is_upgrade else ()
+        if effects.findings or extra:
+            file = sql_file(record, direction)
+            for finding in (*effects.findings, *extra):
+                yield _hazard_finding(settings, record, stem, direction, finding, file)
 
 
-def _lines(
+def _hazard_finding(
     settings: Settings,
-    revision: "RenderedRevision",
-    rendering: "Rendering",
-    findings: Iterable[Finding],
-    files: Mapping[str, str],
-) -> Iterator[Line]:
-    direction = "upgrade" if rendering is revision.upgrade else "downgrade"
-    path = f"{direction}/{revision.file_stem}.sql"
-    for finding in findings:
-        hazard = HAZARDS[finding.code]
-        known = 0 <= finding.statement < len(rendering.statements)
-        yield Line(
-            file=f"{settings.options.sql}/{path}",
-            line=_place(files[path], finding),
-            revision=revision.script.revision,
-            direction=direction,
-            relation=finding.relation,
-            code=finding.code,
-            level=hazard.level,
-            message=finding.message,
-            fix=hazard.recipe,
-            accepted=reason_for(revision.accepted, finding),
-            statement=rendering.statements[finding.statement] if known else "",
-        )
+    record: Record,
+    stem: str,
+    direction: Direction,
+    finding: Finding,
+    file: SqlFile,
+) -> LintFinding:
+    texts = record.scripts[direction].texts
+    hazard = HAZARDS[finding.code]
+    return LintFinding(
+        file=f"{settings.options.sql}/{direction.value}/{stem}.sql",
+        line=_line(file, finding),
+        revision=record.revision.id,
+        direction=direction.value,
+        relation=finding.label,
+        code=finding.code,
+        level=hazard.level,
+        message=finding.message,
+        fix=hazard.recipe,
+        accepted=reason_for(record.revision.accepted, finding),
+        statement=texts[finding.statement] if 0 <= finding.statement < len(texts) else "",
+    )
 
 
-def _place(text: str, finding: Finding) -> int:
-    """Find the line that tells the hazard: above its statement, or else in the header."""
-    comment = first_comment_line(finding)
-    for wanted in (lambda line: line == comment, lambda line: finding.code in line):
-        for number, line in enumerate(text.split("\n"), 1):
-            if wanted(line):
-                return number
-    return 1
+def _line(file: SqlFile, finding: Finding) -> int:
+    """Return the line that explains a hazard: above its statement, or else in the header."""
+    comments: Mapping[int, int] = file.comments or {}
+    if finding.statement in comments:
+        return comments[finding.statement]
+    header = file.text.split("\n\n", 1)[0].split("\n")
+    return next((n for n, line in enumerate(header, 1) if finding.code in line), 1)

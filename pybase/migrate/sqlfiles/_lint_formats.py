@@ -7,44 +7,56 @@ from typing import Any
 
 from pybase.core.files import digest
 from pybase.core.humanize import counted
-from pybase.migrate.rehearsal._hazards import ERROR, HAZARDS
-from pybase.migrate.sqlfiles._header import one_line
-from pybase.migrate.sqlfiles._lint import Line, Result
+from pybase.core.style import Style, style
+from pybase.migrate.record import ERROR, HAZARDS
+from pybase.migrate.sql import one_line
+from pybase.migrate.sqlfiles._lint import LintFinding, LintResult
+
+_COLOURS: Mapping[str, Style] = {"error": "bold red", "warning": "bold yellow"}
 
 
-def text(result: Result) -> str:
+def text(result: LintResult) -> str:
     """Where, what, why and what to do; one line when nothing is wrong."""
     blocks = [
-        f"{line.file}:{line.line}: {line.level}: {line.code}{_on(line)}\n"
-        f"  {one_line(line.message)}\n  hint: {line.fix}"
-        for line in result.lines
+        f"{style(f'{line.file}:{line.line}', 'bold')}: {style(line.level, _COLOURS[line.level])}: "
+        f"{line.code}{_on(line)}\n"
+        f"  {one_line(line.message)}\n  {style('hint:', 'bold')} {line.fix}"
+        for line in result.findings
         if line.accepted is None
     ]
-    accepted = sum(1 for line in result.lines if line.accepted is not None)
+    accepted = sum(1 for line in result.findings if line.accepted is not None)
     told = f"; {counted(accepted, 'hazard')} accepted" if accepted else ""
     if not blocks:
-        return f"sql/ is fresh and clean: {counted(result.files, 'file')}{told}."
-    counts = f"{counted(result.errors, 'error')}, {counted(result.warnings, 'warning')}"
+        return (
+            f"{style('sql/ is fresh and clean', 'green')}: {counted(result.files, 'file')}{told}."
+        )
+    errors, warnings = counted(result.errors, "error"), counted(result.warnings, "warning")
+    counts = ", ".join(
+        (
+            style(errors, "bold red") if result.errors else errors,
+            style(warnings, "bold yellow") if result.warnings else warnings,
+        )
+    )
     return "\n\n".join([*blocks, f"{counts}{told}."])
 
 
-def _on(line: Line) -> str:
+def _on(line: LintFinding) -> str:
     where = f" on {one_line(line.relation)}" if line.relation else ""
     return f"{where} ({line.direction} of {line.revision})" if line.revision else where
 
 
-def as_json(result: Result) -> str:
+def as_json(result: LintResult) -> str:
     """Return a list of findings, the accepted ones with their reason."""
-    return json.dumps([asdict(line) for line in result.lines], indent=2, ensure_ascii=False)
+    return json.dumps([asdict(line) for line in result.findings], indent=2, ensure_ascii=False)
 
 
-def github(result: Result) -> str:
+def github(result: LintResult) -> str:
     """Workflow commands, which GitHub shows at the line in a pull request."""
     return "\n".join(_annotations(result))
 
 
-def _annotations(result: Result) -> Iterator[str]:
-    for line in result.lines:
+def _annotations(result: LintResult) -> Iterator[str]:
+    for line in result.findings:
         level = "notice" if line.accepted is not None else line.level
         why = f"accepted: {line.accepted}" if line.accepted is not None else line.fix
         properties = {"file": line.file, "line": str(line.line), "title": line.code + _on(line)}
@@ -59,12 +71,12 @@ def _escaped(value: str, special: str = "") -> str:
     return value
 
 
-def sarif(result: Result) -> str:
+def sarif(result: LintResult) -> str:
     """SARIF 2.1.0, as code scanning takes it; an accepted hazard is a suppressed result."""
-    codes = sorted({line.code for line in result.lines})
+    codes = sorted({line.code for line in result.findings})
     run = {
         "tool": {"driver": {"name": "pybase sql-lint", "rules": [_sarif_rule(c) for c in codes]}},
-        "results": [_sarif_result(line) for line in result.lines],
+        "results": [_sarif_result(line) for line in result.findings],
     }
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2)
@@ -79,7 +91,7 @@ def _sarif_rule(code: str) -> dict[str, Any]:
     return rule
 
 
-def _sarif_result(line: Line) -> dict[str, Any]:
+def _sarif_result(line: LintFinding) -> dict[str, Any]:
     place = {
         "artifactLocation": {"uri": line.file},
         "region": {"startLine": line.line},
@@ -96,19 +108,19 @@ def _sarif_result(line: Line) -> dict[str, Any]:
     return found
 
 
-def _fingerprint(line: Line) -> str:
+def _fingerprint(line: LintFinding) -> str:
     """Tell a finding apart for whoever remembers it; with its statement it may move."""
     where = line.statement or str(line.line)
     told = (line.file, line.code, line.relation, line.message, where)
     return digest("\0".join(told).encode())
 
 
-def gitlab(result: Result) -> str:
+def gitlab(result: LintResult) -> str:
     """Code Quality, as GitLab shows it in a merge request; an accepted hazard is information."""
-    return json.dumps([_quality(line) for line in result.lines], indent=2, ensure_ascii=False)
+    return json.dumps([_quality(line) for line in result.findings], indent=2, ensure_ascii=False)
 
 
-def _quality(line: Line) -> dict[str, Any]:
+def _quality(line: LintFinding) -> dict[str, Any]:
     severity = "major" if line.level == ERROR else "minor"
     return {
         "description": f"{line.code}{_on(line)}: {line.message}",
@@ -119,7 +131,7 @@ def _quality(line: Line) -> dict[str, Any]:
     }
 
 
-FORMATS: Mapping[str, Callable[[Result], str]] = {
+FORMATS: Mapping[str, Callable[[LintResult], str]] = {
     "text": text,
     "json": as_json,
     "github": github,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pybase.migrate.catalog._entities import Column, Entity, ForeignKey
-from pybase.migrate.sqlfiles._header import one_line
+from pybase.migrate.sql import one_line
 
 _HEAD = """\
 # The schema

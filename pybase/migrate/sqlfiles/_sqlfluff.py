@@ -1,20 +1,24 @@
-"""sqlfluff over what is written to `sql/`: in process, only what changed, and nothing left unread.
+"""sqlfluff over `sql/`: in process, only files that changed, and no file left unread.
 
-sqlfluff finds layout, case and grammar. Its settings are the project's own; a project that has
-configured no dialect for it has not asked for it.
+It finds layout, case and grammar. Its settings are the project's own; without a dialect in them
+it is not run.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
-from pybase.core.files import digest, write_file
+import sqlfluff
+from sqlfluff.core import FluffConfig, Linter
+
+from pybase.core import cache
+from pybase.core.files import digest
 from pybase.core.settings import Settings
+from pybase.migrate.sqlfiles._lint import LintFinding
 
-if TYPE_CHECKING:
-    from pybase.migrate.sqlfiles._lint import Line
+_Violation: TypeAlias = tuple[int, str, str]
+"""Line, code, message."""
 
 _PARALLEL_FROM = 8
 """Files from which a second process is worth its start."""
@@ -26,16 +30,15 @@ _OVERRIDES: dict[str, Any] = {
 }
 
 
-def lint(settings: Settings, files: Mapping[str, str]) -> Iterator["Line"]:
-    """Yield what sqlfluff says of `files`, by path below `sql/`."""
-    from pybase.migrate.sqlfiles._lint import Line
-
+def lint_layout(settings: Settings, files: Mapping[str, str]) -> Iterator[LintFinding]:
+    """Yield what sqlfluff reports of `files`, by path below `sql/`."""
     texts = {path: text for path, text in files.items() if _is_written(path)}
-    for path, findings in _lint_texts(settings, texts).items():
-        for line, code, message in findings:
-            if code == "LT05" and _is_ours(texts[path].split("\n")[line - 1]):
+    for path, violations in zip(texts, _lint_texts(settings, [*texts.values()]), strict=True):
+        lines = texts[path].split("\n")
+        for line, code, message in violations:
+            if code == "LT05" and _is_ours(lines[line - 1]):
                 continue
-            yield Line(
+            yield LintFinding(
                 file=f"{settings.options.sql}/{path}",
                 line=line,
                 code=code,
@@ -45,40 +48,30 @@ def lint(settings: Settings, files: Mapping[str, str]) -> Iterator["Line"]:
 
 
 def _is_written(path: str) -> bool:
-    """Whether a revision has a say in the file; of `schema/` PostgreSQL words every line."""
-    return path.endswith(".sql") and not path.startswith("schema/")
+    """Whether revisions determine the file; each line of `schema/` is PostgreSQL's."""
+    return path.endswith(".sql") and not path.startswith(("schema/", "../"))
 
 
 def _is_ours(line: str) -> bool:
-    """Whether nobody can write a line shorter, since none of it is a revision's statement."""
+    """Whether no author can shorten a line, since none of it is a revision's statement."""
     return line.startswith(("-- ", "DO $$ BEGIN RAISE '"))
 
 
-def _lint_texts(settings: Settings, texts: Mapping[str, str]) -> dict[str, list[Any]]:
-    """Return the findings (line, code, message) by path, of clean and unclean files alike."""
+def _lint_texts(settings: Settings, texts: Sequence[str]) -> list[list[_Violation]]:
+    """Return the violations of each text."""
     config_text = _config_text(settings.root)
     if config_text is None:
-        return {}
-    cache = settings.state / "cache" / f"sqlfluff-{digest(config_text.encode())}.json"
-    try:
-        known = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
-    keys = {path: digest(text.encode()) for path, text in texts.items()}
-    unknown = {path: text for path, text in texts.items() if keys[path] not in known}
-    if unknown:
-        found = _run(settings.root, unknown)
-        known |= {keys[path]: found[path] for path in unknown}
-        settings.prepare_state()
-        write_file(cache, json.dumps({key: known[key] for key in keys.values()}))
-    return {path: known[key] for path, key in keys.items()}
+        return [[] for _ in texts]
+    keys = [digest(f"{config_text}\0{text}".encode()) for text in texts]
+
+    def make(missing: list[int], _known: object) -> list[list[_Violation]]:
+        return _run(settings.root, [texts[place] for place in missing])
+
+    return cache.cached(settings, "sqlfluff", keys, make, list[_Violation])
 
 
 def _config_text(root: Path) -> str | None:
     """All settings and the version of sqlfluff as text, or None where no dialect is chosen."""
-    import sqlfluff
-    from sqlfluff.core import FluffConfig
-
     config = FluffConfig.from_path(str(root), overrides=_OVERRIDES, require_dialect=False)
     if config.get("dialect") is None:
         return None
@@ -86,23 +79,20 @@ def _config_text(root: Path) -> str | None:
     return f"{tool} {sorted(map(str, config.iter_vals()))}"
 
 
-def _run(root: Path, texts: Mapping[str, str]) -> dict[str, list[Any]]:
+def _run(root: Path, texts: list[str]) -> list[list[_Violation]]:
     """Lint texts, on both cores where there are many."""
     if len(texts) < _PARALLEL_FROM:
-        return dict(zip(texts, _lint_all(root, [*texts.values()]), strict=True))
-    halves = [[*texts.items()][start::2] for start in (0, 1)]
-    with ProcessPoolExecutor(len(halves)) as pool:
-        runs = [pool.submit(_lint_all, root, [text for _, text in half]) for half in halves]
-        found: dict[str, list[Any]] = {}
-        for half, run in zip(halves, runs, strict=True):
-            found |= dict(zip((path for path, _ in half), run.result(), strict=True))
-    return found
+        return _lint_all(root, texts)
+    results: list[list[_Violation]] = [[] for _ in texts]
+    with ProcessPoolExecutor(2) as pool:
+        runs = [pool.submit(_lint_all, root, texts[start::2]) for start in (0, 1)]
+        for start, run in enumerate(runs):
+            results[start::2] = run.result()
+    return results
 
 
-def _lint_all(root: Path, texts: list[str]) -> list[list[Any]]:
-    """Return the findings of each text: (line, code, message)."""
-    from sqlfluff.core import FluffConfig, Linter
-
+def _lint_all(root: Path, texts: list[str]) -> list[list[_Violation]]:
+    """Return the violations of each text."""
     linter = Linter(config=FluffConfig.from_path(str(root), overrides=_OVERRIDES))
     return [
         [

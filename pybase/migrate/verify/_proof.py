@@ -1,83 +1,102 @@
 """Proof that the committed SQL is what Alembic does: the same catalog and the same rows.
 
-Owns the comparison of two databases' rows. Both databases are scratch ones, made from nothing.
+Both databases are scratch ones, created from nothing.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
+from alembic.runtime.migration import MigrationContext, RevisionStep
 from psycopg import sql
 
 from pybase.core.errors import CheckFailedError
 from pybase.migrate import catalog
-from pybase.migrate.database._connect import Database
-from pybase.migrate.deploy import _online as online
-from pybase.migrate.rehearsal import _scratch as scratch
-from pybase.migrate.revisions._history import History
-from pybase.migrate.revisions._render import RenderedHistory
-from pybase.migrate.sql._split import split
+from pybase.migrate.database import Database, engine, first_line
+from pybase.migrate.record import Direction, Script
+from pybase.migrate.rehearsal import scratch_empty
+from pybase.migrate.revisions import History, record_in, run_env, steps_to
+from pybase.migrate.sqlfiles import Built
 
 Rows = dict[tuple[str, str], str]
 """A digest of the values of each column, by table and column; order does not count."""
 
 
-def committed_equals_online(history: History, rendered: RenderedHistory) -> None:
-    """Run the committed files and Alembic, each from nothing, and compare what they leave.
+def committed_equals_online(history: History, built: Built) -> None:
+    """Run the committed files and Alembic, each from nothing, and compare the results.
 
     Values that differ between two runs of the same files (random keys, the time) are not compared.
     Raises CheckFailedError with what differs.
     """
-    files = [
-        history.settings.sql / "upgrade" / f"{each.file_stem}.sql" for each in rendered.revisions
-    ]
 
     def from_files(url: str) -> None:
-        for path in files:
+        for record in built.records:
             with psycopg.connect(url, autocommit=True) as connection:
-                for statement in split(path.read_text(encoding="utf-8")):
+                for statement in _as_psql(record.scripts.upgrade):
                     try:
                         connection.execute(statement.encode())
                     except psycopg.Error as error:
-                        raise _fails(path, error) from error
+                        raise _fails(record.revision.path, error) from error
 
     def by_alembic(url: str) -> None:
-        online.upgrade(history, Database(url, is_embedded=True), "heads", lambda _: None)
+        digests = {r.revision.id: r.scripts.upgrade.digest or None for r in built.records}
+        upgrade_online(history, Database(url, is_embedded=True), digests)
 
-    committed, rows = _left_by(history, rendered, from_files)
-    _, again = _left_by(history, rendered, from_files)
-    other, online_rows = _left_by(history, rendered, by_alembic)
+    committed, rows = _result_of(history, built, from_files)
+    _, again = _result_of(history, built, from_files)
+    other, online_rows = _result_of(history, built, by_alembic)
     changes = catalog.difference(committed, other)
     if changes:
         raise _differs(catalog.describe(changes, before="committed SQL", after="Alembic"))
-    stable = {place for place, values in rows.items() if again.get(place) == values}
-    wrong = sorted(".".join(place) for place in stable if online_rows.get(place) != rows[place])
+    stable = {column for column, values in rows.items() if again.get(column) == values}
+    wrong = sorted(".".join(column) for column in stable if online_rows.get(column) != rows[column])
     if wrong:
         raise _differs(f"  other rows: {', '.join(wrong)}")
 
 
-def _fails(path: Path, error: psycopg.Error) -> CheckFailedError:
-    said = str(error).strip().splitlines()[0]
+def _as_psql(script: Script) -> Iterator[str]:
+    """Yield what psql sends of a file; `sqlfiles.check` has compared the file with the script."""
+    for block in script.blocks:
+        yield from ("BEGIN",) if block.transactional else ()
+        yield from block.statements
+        yield from ("COMMIT",) if block.transactional else ()
+
+
+def upgrade_online(
+    history: History, database: Database, digests: Mapping[str, str | None] = MappingProxyType({})
+) -> None:
+    """Upgrade a database to its heads through Alembic's online mode, with its ledger."""
+
+    def work(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
+        record_in(context, lambda revision, _direction: digests.get(revision))
+        yield from steps_to(history, heads, "heads", Direction.UPGRADE)
+
+    with engine(database).connect() as connection:
+        run_env(history, work, connection)
+
+
+def _fails(path: str, error: psycopg.Error) -> CheckFailedError:
     return CheckFailedError(
-        f"{path.name} fails on a database at the revision before: {said}.",
-        "Mend that revision, then run `nox -s sql`.",
+        f"The SQL of {path} fails on a database at the revision before: {first_line(error)}.",
+        "Correct that revision, then run `nox -s sql`.",
+        code="sql-fails",
     )
 
 
-def _left_by(
-    history: History, rendered: RenderedHistory, run: Callable[[str], None]
+def _result_of(
+    history: History, built: Built, run: Callable[[str], None]
 ) -> tuple[catalog.Snapshot, Rows]:
-    """Tell what a way of migrating leaves in an empty database."""
-    with scratch.empty(history.settings) as url:
+    """Return what a way of migrating makes of an empty database."""
+    with scratch_empty(history.settings) as url:
         run(url)
         with psycopg.connect(url, autocommit=True) as connection:
-            left = catalog.snapshot(connection, ignore_tables=rendered.own_tables)
-            return left, _rows(connection)
+            snapshot = catalog.snapshot(connection, ignore_tables=built.rendered.own_tables)
+            return snapshot, _rows(connection)
 
 
 def _rows(connection: psycopg.Connection[Any]) -> Rows:
-    found: Rows = {}
+    rows: Rows = {}
     for schema, table, columns in connection.execute(_TABLES).fetchall():
         digests = sql.SQL(", ").join(
             sql.SQL("md5(string_agg({0}::text, ',' ORDER BY {0}::text))").format(sql.Identifier(c))
@@ -85,11 +104,11 @@ def _rows(connection: psycopg.Connection[Any]) -> Rows:
         )
         query = sql.SQL("SELECT {} FROM {}").format(digests, sql.Identifier(schema, table))
         values = connection.execute(query).fetchone() or ()
-        found |= {
+        rows |= {
             (f"{schema}.{table}", column): str(value)
             for column, value in zip(columns, values, strict=True)
         }
-    return found
+    return rows
 
 
 _TABLES = """
@@ -108,5 +127,6 @@ ORDER BY 1, 2
 def _differs(what: str) -> CheckFailedError:
     return CheckFailedError(
         f"The committed SQL does not do what Alembic does:\n{what}",
-        "Say it in SQL that does not depend on where it runs, then run `nox -s sql`.",
+        "Write SQL that does not depend on where it runs, then run `nox -s sql`.",
+        code="sql-differs",
     )

@@ -5,7 +5,7 @@ is written and where it leads. `hazards` says what the codes mean. Text is read 
 server cannot tell what was meant; that is `syntax`.
 """
 
-from pybase.migrate.rehearsal._hazards import Finding
+from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._rules import _columns as columns
 from pybase.migrate.rehearsal._rules import _data as data
 from pybase.migrate.rehearsal._rules import _locks as locks
@@ -29,5 +29,5 @@ def judge(case: Case) -> list[Finding]:
         *(each for seen in case.observations for rule in _RULES for each in rule(case, seen)),
         *(each for rule in _RUN_RULES for each in rule(case)),
     ):
-        found.setdefault((finding.code, finding.relation), finding)
-    return sorted(found.values())
+        found.setdefault((finding.code, finding.label), finding)
+    return sorted(found.values(), key=lambda finding: finding.sort_key)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pybase.migrate.catalog._state import Relation, State
-from pybase.migrate.rehearsal._hazards import Finding
+from pybase.migrate.record import Finding, Script
 from pybase.migrate.rehearsal._observer import Observation, Run
-from pybase.migrate.revisions._render import Rendering
 from pybase.migrate.sql._lock_modes import SHARE
+from pybase.migrate.sql._names import QualifiedName
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Case:
     """
 
     run: Run
-    rendering: Rendering
+    script: Script
     known: State
     upgrade: Run | None = None
     trace: str = ""
@@ -35,7 +35,7 @@ class Case:
     @property
     def observations(self) -> tuple[Observation, ...]:
         """What was seen of the revision's own statements, without those of the version table."""
-        skipped = self.rendering.bookkeeping
+        skipped = self.script.bookkeeping
         return tuple(seen for seen in self.run.observations if seen.sql not in skipped)
 
     def is_known(self, oid: int) -> bool:
@@ -46,13 +46,13 @@ class Case:
         """Return a finding about a relation, under the name that the statement gave it."""
         return Finding(seen.index, code, self.named(oid, seen), detail)
 
-    def named(self, oid: int, seen: Observation) -> str:
+    def named(self, oid: int, seen: Observation) -> QualifiedName:
         """Name a relation; a partition goes by its parent where the statement went through that."""
         relation = self.known.relations[oid]
         if relation.parent in self.known.relations:
             if seen.locks.get(relation.parent, -1) >= SHARE:
                 return self.named(relation.parent, seen)
-        return relation.label
+        return relation.qualified_name
 
 
 def family(state: State, oid: int) -> Iterator[int]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from pybase.migrate.catalog._state import Column, Relation
-from pybase.migrate.rehearsal._hazards import Finding
+from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._rules._case import Case
 
 _ADVICE = (
@@ -21,8 +21,8 @@ def required(case: Case) -> Iterator[Finding]:
             continue
         is_filled = column.default is not None or column.identity or column.generated
         if column.is_required and not is_filled:
-            label = case.known.relations[oid].label
-            yield Finding(_added(case, oid, number), "adds-required-column", label, column.name)
+            name = case.known.relations[oid].qualified_name
+            yield Finding(_added(case, oid, number), "adds-required-column", name, column.name)
 
 
 def advice(case: Case) -> Iterator[Finding]:
@@ -37,7 +37,7 @@ def advice(case: Case) -> Iterator[Finding]:
         if _is_small_key(table, number, column):
             codes.append("small-key")
         for code in codes:
-            yield Finding(_added(case, oid, number), code, table.label, column.name)
+            yield Finding(_added(case, oid, number), code, table.qualified_name, column.name)
 
 
 def _is_small_key(table: Relation, number: int, column: Column) -> bool:

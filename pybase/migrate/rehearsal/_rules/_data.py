@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from pglast import ast
 
-from pybase.migrate.rehearsal._hazards import Finding
+from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observer import Observation
 from pybase.migrate.rehearsal._row_sources import keeps_to_key, sources, target
 from pybase.migrate.rehearsal._rules._case import Case
-from pybase.migrate.sql._grammar import is_kind, is_opaque, is_write, parsed
 from pybase.migrate.sql._lock_modes import ROW_EXCLUSIVE, SHARE
+from pybase.migrate.sql.grammar._parse import is_kind, is_opaque, is_write, parsed
 
 
 def data_changes(case: Case, seen: Observation) -> Iterator[Finding]:
@@ -103,14 +103,14 @@ def moved_and_dropped(case: Case) -> Iterator[Finding]:
         into = target(seen.sql, seen.before)
         if isinstance(tree, ast.InsertStmt) and into is not None and not case.is_known(into):
             if into not in case.run.end.relations and (set(seen.scans) & set(case.known.relations)):
-                label = case.upgrade.end.relations[into].label
-                yield Finding(-1, "downgrade-loses-data", label, label)
+                name = case.upgrade.end.relations[into].qualified_name
+                yield Finding(-1, "downgrade-loses-data", name, name.label)
 
 
 def _losses(case: Case, seen: Observation) -> Iterator[Finding]:
     from pybase.migrate.rehearsal._rules._objects import dropped_columns, dropped_tables
 
-    up = Case(case.upgrade or case.run, case.rendering, case.known)
+    up = Case(case.upgrade or case.run, case.script, case.known)
     yield from dropped_columns(up, seen)
     yield from dropped_tables(up, seen)
 

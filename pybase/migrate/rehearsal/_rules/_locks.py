@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pglast import ast
 
 from pybase.migrate.catalog._state import Relation, State
-from pybase.migrate.rehearsal._hazards import Finding
+from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observer import Observation
 from pybase.migrate.rehearsal._rules._case import (
     Case,
@@ -15,8 +15,8 @@ from pybase.migrate.rehearsal._rules._case import (
     is_scanned,
     made,
 )
-from pybase.migrate.sql._grammar import is_kind, is_opaque, parsed
 from pybase.migrate.sql._lock_modes import ACCESS_EXCLUSIVE, SHARE
+from pybase.migrate.sql.grammar._parse import is_kind, is_opaque, parsed
 
 MANY_TABLES = 3
 """A foreign key locks two tables, a swap three; more can be done one after the other."""
@@ -117,7 +117,7 @@ def domain_constraints(case: Case, seen: Observation) -> Iterator[Finding]:
         if before is None or oid not in case.known.types or not seen.scans:
             continue
         if any(valid and key not in before.constraints for key, valid in after.constraints.items()):
-            yield Finding(seen.index, "validates-constraint", after.label)
+            yield Finding(seen.index, "validates-constraint", after.qualified_name)
 
 
 def not_null(case: Case, seen: Observation) -> Iterator[Finding]:
@@ -207,18 +207,18 @@ def triggers(case: Case, seen: Observation) -> Iterator[Finding]:
         ):
             yield case.finding(seen, "disables-triggers", oid)
     if seen.after.replication_role == "replica" != seen.before.replication_role:
-        yield Finding(seen.index, "disables-triggers", "")
+        yield Finding(seen.index, "disables-triggers")
 
 
 def many_locks(case: Case, seen: Observation) -> Iterator[Finding]:
     """Find more tables locked against writers at once than a foreign key or a swap needs."""
     tables = {
-        case.named(oid, seen)
+        case.named(oid, seen).label
         for oid, rank in seen.locks.items()
         if rank >= SHARE and case.is_known(oid) and case.known.relations[oid].is_table
     }
     if seen.transactional and len(tables) > MANY_TABLES:
-        yield Finding(seen.index, "many-blocking-locks", "", ", ".join(sorted(tables)))
+        yield Finding(seen.index, "many-blocking-locks", detail=", ".join(sorted(tables)))
 
 
 RULES = (

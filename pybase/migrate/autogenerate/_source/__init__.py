@@ -1,0 +1,36 @@
+"""Python source of the operations of a revision: `op` calls, columns, keys, indexes, tables."""
+
+from pybase.migrate.autogenerate._source._columns import column_source as column_source
+from pybase.migrate.autogenerate._source._columns import column_sql as column_sql
+from pybase.migrate.autogenerate._source._columns import sequence_options as sequence_options
+from pybase.migrate.autogenerate._source._definitions import parse_constraint as parse_constraint
+from pybase.migrate.autogenerate._source._definitions import parse_index as parse_index
+from pybase.migrate.autogenerate._source._definitions import parse_statement as parse_statement
+from pybase.migrate.autogenerate._source._keys import add_constraint as add_constraint
+from pybase.migrate.autogenerate._source._keys import create_index as create_index
+from pybase.migrate.autogenerate._source._keys import drop_constraint as drop_constraint
+from pybase.migrate.autogenerate._source._keys import drop_index as drop_index
+from pybase.migrate.autogenerate._source._keys import index_sql as index_sql
+from pybase.migrate.autogenerate._source._keys import key_columns as key_columns
+from pybase.migrate.autogenerate._source._keys import key_index as key_index
+from pybase.migrate.autogenerate._source._keys import violations as violations
+from pybase.migrate.autogenerate._source._tables import TableParts as TableParts
+from pybase.migrate.autogenerate._source._tables import create_table as create_table
+from pybase.migrate.autogenerate._source._tables import drop_table as drop_table
+from pybase.migrate.autogenerate._source._tables import extras as extras
+from pybase.migrate.autogenerate._source._tables import owned as owned
+from pybase.migrate.autogenerate._source._tables import parents as parents
+from pybase.migrate.autogenerate._source._tables import sort_tables as sort_tables
+from pybase.migrate.autogenerate._source._tables import table_parts as table_parts
+from pybase.migrate.autogenerate._source._text import OURS as OURS
+from pybase.migrate.autogenerate._source._text import block as block
+from pybase.migrate.autogenerate._source._text import call as call
+from pybase.migrate.autogenerate._source._text import comment_of as comment_of
+from pybase.migrate.autogenerate._source._text import conventional as conventional
+from pybase.migrate.autogenerate._source._text import escaped as escaped
+from pybase.migrate.autogenerate._source._text import execute as execute
+from pybase.migrate.autogenerate._source._text import on_table as on_table
+from pybase.migrate.autogenerate._source._text import schema_option as schema_option
+from pybase.migrate.autogenerate._source._text import template as template
+from pybase.migrate.autogenerate._source._text import text as text
+from pybase.migrate.autogenerate._source._types import python_type as python_type

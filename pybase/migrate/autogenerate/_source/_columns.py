@@ -1,0 +1,95 @@
+"""Columns as source: `sa.Column(...)` where SQLAlchemy can express it, and as SQL."""
+
+from pybase.migrate.autogenerate._schema_snapshot import Column, Side
+from pybase.migrate.autogenerate._source._definitions import option_values, parse_statement
+from pybase.migrate.autogenerate._source._text import comment_of, escaped, text
+from pybase.migrate.autogenerate._source._types import python_type
+from pybase.migrate.sql._names import raw
+
+_LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
+
+
+def column_source(side: Side, column: Column, *, in_key: bool = False) -> str | None:
+    """Return `sa.Column(...)`, or None where SQLAlchemy cannot express it."""
+    type_ = python_type(column.type, column.collation, frozenset(side.labels))
+    if type_ is None or not (raw(column.name) and raw(column.table)):
+        return None
+    arguments = [repr(raw(column.name)), type_]
+    options: list[str] = []
+    if column.generated:
+        persisted = column.storage == "STORED"
+        arguments.append(f"sa.Computed({escaped(column.generated)!r}, persisted={persisted})")
+    elif column.identity:
+        identity = _identity(side, column)
+        if identity is None:
+            return None
+        arguments.append(identity)
+    elif column.sequence and column.default:
+        if not (in_key and _is_plain_serial(side, column)):
+            return None
+        options.append("autoincrement=True")
+    elif column.default:
+        options.append(f"server_default={text(column.default)}")
+    if in_key and not options and not column.identity:
+        options.append("autoincrement=False")
+    options.append(f"nullable={not column.required}")
+    comment = comment_of(side, column.identity_key)
+    if comment is not None:
+        options.append(f"comment={comment!r}")
+    return f"sa.Column({', '.join([*arguments, *options])})"
+
+
+def _sequence(side: Side, column: Column) -> dict[str, str] | None:
+    """Return the options of a column's sequence; None if its name is not PostgreSQL's choice."""
+    item = side.objects.get(f"sequence {column.sequence}")
+    if item is None or raw(column.sequence) != f"{raw(column.table)}_{raw(column.name)}_seq":
+        return None
+    options = option_values(parse_statement(item.definition).options)
+    is_same_type = f" AS {column.type} " in item.definition
+    return {key: value for key, value in options.items() if key != "as" or not is_same_type}
+
+
+def _usual(column: Column) -> dict[str, str]:
+    largest = str(_LARGEST.get(column.type, ""))
+    return {"increment": "1", "minvalue": "1", "maxvalue": largest, "start": "1", "cache": "1"}
+
+
+def _is_plain_serial(side: Side, column: Column) -> bool:
+    """Whether `SERIAL` makes exactly this column and its sequence."""
+    return _sequence(side, column) == _usual(column)
+
+
+def _identity(side: Side, column: Column) -> str | None:
+    options = _sequence(side, column)
+    if options is None or "as" in options:
+        return None
+    always = f"always={column.identity == 'ALWAYS'}"
+    if options == _usual(column):
+        return f"sa.Identity({always})"
+    given = ", ".join(f"{key}={value}" for key, value in options.items())
+    return f"sa.Identity({always}, {given})"
+
+
+def sequence_options(definition: str) -> str:
+    """Return the options of a sequence's definition, in full, CYCLE or NO CYCLE among them."""
+    options = f"INCREMENT BY {definition.rpartition(' INCREMENT BY ')[2]}"
+    return options if options.endswith(" CYCLE") else f"{options} NO CYCLE"
+
+
+def column_sql(side: Side, column: Column) -> str:
+    """Return a column as SQL: name, type and everything else."""
+    words = [column.name, column.type]
+    if column.collation:
+        words.append(f"COLLATE {column.collation}")
+    if column.generated:
+        words.append(f"GENERATED ALWAYS AS ({column.generated}) {column.storage}")
+    elif column.identity:
+        sequence = side.objects.get(f"sequence {column.sequence}")
+        options = sequence_options(sequence.definition) if sequence else ""
+        name = f"SEQUENCE NAME {column.sequence} " if sequence else ""
+        words.append(f"GENERATED {column.identity} AS IDENTITY ({name}{options})")
+    elif column.default:
+        words.append(f"DEFAULT {column.default}")
+    if column.required:
+        words.append("NOT NULL")
+    return " ".join(words)

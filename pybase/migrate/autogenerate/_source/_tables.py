@@ -1,0 +1,213 @@
+"""Tables as the statements that create them: for a new one, and for the downgrade of a drop."""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from pybase.migrate.autogenerate._schema_snapshot import (
+    Column,
+    Side,
+    constraint_kind,
+    constraint_name,
+)
+from pybase.migrate.autogenerate._source._columns import column_source, column_sql
+from pybase.migrate.autogenerate._source._definitions import parse_statement, table_name
+from pybase.migrate.autogenerate._source._keys import (
+    add_constraint,
+    create_index,
+    inline_constraint,
+    key_columns,
+)
+from pybase.migrate.autogenerate._source._text import call, comment_of, execute, schema_option
+from pybase.migrate.catalog import CatalogObject
+from pybase.migrate.sql._names import raw, shown
+
+_DEFINITION = re.compile(
+    r"CREATE (?P<unlogged>UNLOGGED )?TABLE .+? \(\.\.\.\)"
+    r"(?: INHERITS \((?P<inherits>.+?)\))?"
+    r"(?: PARTITION BY (?P<partition>.+?))?"
+    r"(?: USING (?P<method>\S+))?"
+    r"(?: WITH \((?P<storage>.+?)\))?"
+    r"(?: TABLESPACE (?P<tablespace>\S+))?"
+)
+
+
+@dataclass(frozen=True)
+class TableParts:
+    """The settings of a table, each empty where there is none."""
+
+    unlogged: str
+    inherits: str
+    partition: str
+    method: str
+    storage: dict[str, str]
+    tablespace: str
+
+
+def table_parts(item: CatalogObject) -> TableParts | None:
+    """Read a table's definition; None for one that has more to it, as a foreign table."""
+    match = _DEFINITION.fullmatch(item.definition)
+    if match is None:
+        return None
+    groups = match.groupdict(default="")
+    pairs = (option.partition("=") for option in groups["storage"].split(", ") if option)
+    storage = {key.strip(): value.strip().strip("'") for key, _, value in pairs}
+    return TableParts(**groups | {"storage": storage})  # type: ignore[arg-type]
+
+
+def create_table(side: Side, table: str, later: Collection[str] = ()) -> list[str]:
+    """Return the statements that create a table and all that belongs to it.
+
+    `later` are the identities of foreign keys that cannot be added yet.
+    """
+    keys = [key for key in side.of(table, "constraint") if key.identity not in later]
+    columns = [column for column in side.columns_of(table) if column.is_local]
+    item = side.objects.get(f"table {table}")
+    if item is None:
+        item = side.objects[f"foreign table {table}"]
+        return [execute(_create_sql(side, item, columns, side.of(table, "constraint")))]
+    inline = {key.identity: inline_constraint(key) for key in sorted(keys, key=_place)}
+    written = _create_source(side, item, columns, [text for text in inline.values() if text])
+    if written is not None:
+        apart = [add_constraint(key) for key in keys if not inline[key.identity]]
+        return [written, *apart, *_belongings(side, item, has_comments=True)]
+    serials = [column for column in columns if column.sequence and not column.identity]
+    return [
+        *(_create_sequence(side, column) for column in serials),
+        execute(_create_sql(side, item, columns, keys)),
+        *(owned(column) for column in serials),
+        *_belongings(side, item, has_comments=False),
+    ]
+
+
+def _place(item: CatalogObject) -> int:
+    return ("primary", "unique", "check", "foreignkey", "exclude", "").index(constraint_kind(item))
+
+
+def _create_source(
+    side: Side, item: CatalogObject, columns: list[Column], inline: list[str]
+) -> str | None:
+    parts = table_parts(item)
+    if parts is None or parts.inherits or parts.method or parts.tablespace:
+        return None
+    keys = {
+        column
+        for key in side.of(item.name, "constraint")
+        if constraint_kind(key) == "primary"
+        for column in key_columns(key)
+    }
+    sources = [column_source(side, column, in_key=raw(column.name) in keys) for column in columns]
+    serial = sum(bool(column.sequence and not column.identity) for column in columns)
+    if None in sources or serial > 1 or any(key.startswith("toast.") for key in parts.storage):
+        return None
+    comment = comment_of(side, item.identity)
+    return call(
+        "create_table",
+        repr(raw(item.name)),
+        *(source for source in sources if source),
+        *inline,
+        schema=schema_option(item.name),
+        comment=None if comment is None else repr(comment),
+        prefixes="['UNLOGGED']" if parts.unlogged else None,
+        postgresql_partition_by=repr(parts.partition) if parts.partition else None,
+        postgresql_with=repr(parts.storage) if parts.storage else None,
+    )
+
+
+def _create_sql(
+    side: Side, item: CatalogObject, columns: list[Column], keys: list[CatalogObject]
+) -> str:
+    lines = [column_sql(side, column) for column in columns]
+    lines += [
+        f"CONSTRAINT {constraint_name(key)} {key.definition}"
+        for key in keys
+        if not key.definition.endswith(" NOT VALID")
+    ]
+    body = ",\n".join(f"    {line}" for line in lines)
+    head, _, tail = item.definition.partition(f" {item.name} (...)")
+    return f"{head} {shown(item.name)} (\n{body}\n){tail}"
+
+
+def _belongings(side: Side, table: CatalogObject, *, has_comments: bool) -> Iterator[str]:
+    """Yield what belongs to a new table besides its columns and constraints."""
+    for index in side.of(table.name, "index"):
+        if index.definition and not any(" ATTACH PARTITION " in sql for sql in index.extra or ()):
+            yield create_index(index)
+    yield from extras(table)
+    for kind in ("column", "statistics", "rule", "trigger", "policy"):
+        for item in side.of(table.name, kind):
+            if kind == "trigger" and item.position < 0:
+                continue
+            if kind != "column":
+                yield execute(item.definition)
+            yield from extras(item)
+    written = {f"column {table.name}.{column.name}" for column in side.columns_of(table.name)}
+    for item in side.of(table.name, "comment", "grants"):
+        is_written = has_comments and item.about in written | {table.identity}
+        if item.kind == "grants" or not is_written:
+            yield from map(execute, item.statements)
+
+
+def extras(item: CatalogObject) -> Iterator[str]:
+    """Yield the statements that complete a definition."""
+    for sql in item.extra or ():
+        if not sql.startswith("--"):
+            yield execute(sql)
+
+
+def _create_sequence(side: Side, column: Column) -> str:
+    item = side.objects[f"sequence {column.sequence}"]
+    return execute(item.definition.replace(f" {item.name} ", f" {shown(item.name)} ", 1))
+
+
+def owned(column: Column) -> str:
+    """Return the statement that makes a column the owner of its sequence."""
+    return execute(
+        f"ALTER SEQUENCE {shown(column.sequence)} OWNED BY {shown(column.table)}.{column.name}"
+    )
+
+
+def drop_table(table: str) -> str:
+    """Return the statement that drops a table."""
+    return call("drop_table", repr(raw(table)), schema=schema_option(table))
+
+
+def sort_tables(side: Side, tables: Collection[str]) -> tuple[list[str], set[str]]:
+    """Order tables so that what is referenced comes first.
+
+    Returns the order, and the foreign keys that have to be added afterwards, by identity.
+    """
+    keys = {
+        table: {
+            key.identity: {owner for owner, _ in side.uses[key.identity].columns} - {table}
+            for key in side.of(table, "constraint")
+            if constraint_kind(key) == "foreignkey" and key.identity in side.uses
+        }
+        for table in tables
+    }
+    needs = {table: parents(side, table).union(*keys[table].values()) for table in tables}
+    order: list[str] = []
+    later: set[str] = set()
+    waiting = sorted(tables)
+    while waiting:
+        ready = [table for table in waiting if not needs[table] & set(waiting) - {table}]
+        if not ready:
+            ready = waiting[:1]
+            open_keys = keys[ready[0]].items()
+            later |= {key for key, owners in open_keys if owners & set(waiting) - {ready[0]}}
+        order += ready
+        waiting = [table for table in waiting if table not in ready]
+    return order, later
+
+
+def parents(side: Side, table: str) -> set[str]:
+    """Return the tables that a partition or an inheriting table needs."""
+    item = side.objects.get(f"table {table}")
+    if item is None:
+        return set()
+    match = _DEFINITION.fullmatch(item.definition)
+    created = match["inherits"] if match else None
+    inherited = parse_statement(f"CREATE TABLE x () INHERITS ({created})") if created else None
+    attached = [sql for sql in item.extra or () if " ATTACH PARTITION " in sql]
+    nodes = [parse_statement(sql).relation for sql in attached]
+    return {table_name(node) for node in [*nodes, *(inherited.inhRelations if inherited else ())]}

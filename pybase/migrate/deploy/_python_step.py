@@ -1,0 +1,80 @@
+"""A revision without SQL, run by Alembic on the session that runs all others.
+
+It meets the same lock timeouts, the same migration lock and the same ledger. It is tried again
+only while nothing of it has been committed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext, RevisionStep
+
+from pybase.core.errors import CheckFailedError, PybaseError
+from pybase.migrate.deploy._lock_retry import RETRIED
+from pybase.migrate.deploy._plan import Source, Step
+from pybase.migrate.revisions import record_in, revision_step, run_env, same_session
+
+
+def run_python(connection: psycopg.Connection[Any], source: Source, step: Step) -> None:
+    """Run one direction of a revision through its project's env.py.
+
+    Raises psycopg.Error as the server reports it, CheckFailedError for an error of the revision's
+    own code, and after a commit also for a lock that it did not get.
+    """
+    history = source.history
+    commits: list[bool] = []
+
+    def work(_heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
+        record_in(context, lambda *_: None)
+        yield revision_step(history, step.revision.id, step.direction)
+
+    try:
+        with _sqlalchemy(connection, commits) as session:
+            run_env(history, work, session, connect=same_session(connection))
+    except sa.exc.DBAPIError as error:
+        original = error.orig
+        if not isinstance(original, psycopg.Error):
+            raise
+        if commits and isinstance(original, RETRIED):
+            raise _failed(step, original, "A part of it is committed.") from None
+        raise original from None  # SQLAlchemy's message would quote parameters
+    except (PybaseError, psycopg.Error):
+        raise
+    except Exception as error:
+        raise _failed(step, error, "") from error
+
+
+@contextmanager
+def _sqlalchemy(
+    connection: psycopg.Connection[Any], commits: list[bool]
+) -> Iterator[sa.Connection]:
+    """Lend a psycopg connection to SQLAlchemy, which can neither close nor keep it."""
+    engine = sa.create_engine(
+        "postgresql+psycopg://", creator=lambda: connection, poolclass=sa.StaticPool
+    )
+    sa.event.listen(sa.Engine, "commit", listener := (lambda _connection: commits.append(True)))
+    vars(connection)["close"] = lambda: None
+    connection.autocommit = False
+    try:
+        with engine.connect() as session:
+            commits.clear()
+            yield session
+    finally:
+        sa.event.remove(sa.Engine, "commit", listener)
+        vars(connection).pop("close", None)
+        with suppress(psycopg.Error):
+            connection.rollback()
+            connection.autocommit = True
+
+
+def _failed(step: Step, error: Exception, state: str) -> CheckFailedError:
+    revision = step.revision
+    return CheckFailedError(
+        f"The {step.direction.value} of revision {revision.id} ({revision.title}) fails: "
+        f"{type(error).__name__}: {error}. {state}".rstrip(),
+        f"Its code is in {revision.path}.",
+        code="revision-failed",
+    )

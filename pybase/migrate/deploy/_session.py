@@ -1,0 +1,222 @@
+"""Scripts on a real server: in transactions, or statement by statement outside of any.
+
+A transaction is tried again completely. A statement outside is tried again only where the server
+rolls it back completely; one that would leave an invalid index behind gets no lock timeout.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+import psycopg
+from psycopg import errors, generators
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
+
+from pybase.core.errors import CheckFailedError
+from pybase.core.reporter import Reporter
+from pybase.migrate.database import Ledger
+from pybase.migrate.deploy._lock_retry import LockRetry
+from pybase.migrate.deploy._plan import Source, Step
+from pybase.migrate.deploy._progress import ProgressThread
+from pybase.migrate.record import Block, Statement, StatementKind, moved, version_moves
+from pybase.migrate.sql._lock_modes import SHARE
+
+IDLE_S = 60
+"""The server ends our transaction, and releases its locks, after so long without a statement."""
+
+
+class Session:
+    """An autocommit connection on which steps are run; `statement` is the last that was sent."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        source: Source,
+        heads: Sequence[str],
+        retry: LockRetry,
+        progress: ProgressThread,
+        reporter: Reporter,
+    ) -> None:
+        """Begin on a database at `heads`, and put aside timeouts that are meant for others."""
+        self.connection, self.heads = connection, set(heads)
+        self.statement = ""
+        self._source, self._retry = source, retry
+        self._progress, self._reporter = progress, reporter
+        self._ledger = Ledger(source.version_table)
+        exists = "SELECT to_regclass(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL"
+        names = [source.version_table.quoted, self._ledger.quoted]
+        row = connection.execute(exists, names).fetchone() or (False, False)
+        self._has_version_table, self._has_ledger = map(bool, row)
+        has_timeout = connection.info.server_version >= _HAS_TRANSACTION_TIMEOUT
+        self._settings = [*_TIMEOUTS, *(["SET transaction_timeout = 0"] if has_timeout else [])]
+        self._send(*self._settings)
+        with suppress(psycopg.Error):  # not every platform can detect that a client is gone
+            self._send(_CHECK)
+            self._settings.append(_CHECK)
+
+    def run(self, step: Step) -> int:
+        """Run a step, with its version and its line in the ledger. Returns the most tries.
+
+        Raises psycopg.Error, OutOfTimeError, and CheckFailedError when another program has moved
+        the version table.
+        """
+        started, tries = time.monotonic(), 1
+        for block in step.script.blocks:
+            if block.transactional:
+                attempt = partial(self._transaction, step, block, started)
+                tries = max(tries, self._retry.run(attempt, is_blocking=is_blocking(step)))
+            else:
+                for statement in block.statements:
+                    tries = max(tries, self._alone(statement, is_blocking=is_blocking(step)))
+        self.moved_by(step)
+        return tries
+
+    def moved_by(self, step: Step) -> None:
+        """Follow the version table, which a step has moved."""
+        self.heads = moved(self.heads, self._moves(step))
+        self._has_version_table = True
+
+    def _moves(self, step: Step) -> Any:
+        return version_moves(self._source.graph, self.heads, step.revision.id, step.direction)
+
+    def _transaction(self, step: Step, block: Block, started: float, lock_timeout_ms: int) -> None:
+        """Send a transaction as one message; the server stops at the first error in it."""
+        own, closing = self._parted(step, block, started)
+        for text in (*own, *(s.sql for s in block.parts if s.kind in _BOOKKEEPING)):
+            self._reporter.echo(f"{text};")
+        head = ("BEGIN", f"SET LOCAL lock_timeout = {lock_timeout_ms}")
+        tail = ("COMMIT", *_AS_BEGUN, *self._settings) if closing else ("COMMIT",)
+        try:
+            self._send(*head, *own, *closing, *tail, shown=own[0] if len(own) == 1 else "")
+        except errors.NotNullViolation as error:
+            self._roll_back()
+            if error.diag.table_name != self._ledger.name:
+                raise
+            raise _moved_by_another(step) from None
+        except BaseException:
+            self._roll_back()
+            raise
+        if closing:
+            self._has_ledger = not any(self._ledger.name in text for text in own)
+
+    def _parted(self, step: Step, block: Block, started: float) -> tuple[list[str], list[str]]:
+        """Return the revision's own statements, and what closes it where this block does.
+
+        The version is moved as the database needs it: where branches were applied in another
+        order than the file's, these are other rows than the file names.
+        """
+        own = [s.sql for s in block.parts if s.kind is StatementKind.OWN]
+        if not any(s.kind is StatementKind.LEDGER for s in block.parts):
+            return own, []
+        seconds = time.monotonic() - started
+        moves = [self._source.version_table.move_sql(move) for move in self._moves(step)]
+        digest = step.script.digest or None
+        entry = self._ledger.entry_sql(
+            step.revision.id, step.direction, digest, seconds, moves=moves
+        )
+        hooks = [s.sql for s in block.parts if s.kind is StatementKind.HOOK]
+        return [*self._setup(block.parts), *own], [entry, *hooks]
+
+    def _setup(self, parts: Sequence[Statement]) -> list[str]:
+        """Return what creates the version table and the ledger, where these are missing."""
+        if self._has_version_table and self._has_ledger:
+            return []
+        setup = [s for s in parts if s.kind is StatementKind.SETUP] or self._source.setup
+        return [statement.sql for statement in setup]
+
+    def _roll_back(self) -> None:
+        with suppress(psycopg.Error):
+            self.connection.execute("ROLLBACK")
+
+    def _send(self, *texts: str, shown: str = "") -> PGresult:
+        """Send statements as one message, and return the answer to the last.
+
+        The server stops at the first that fails; the number of answers before shows which it is.
+        """
+        self.statement = shown or texts[-1]
+        pgconn = self.connection.pgconn
+        with self._progress.of(self.statement), self.connection.lock:
+            pgconn.send_query(";\n".join(texts).encode())
+            results: list[PGresult] = self.connection.wait(generators.execute(pgconn))
+        if results[-1].status == ExecStatus.FATAL_ERROR:
+            if len(results) > 1 or len(texts) == 1:  # else the server's grammar refuses one of them
+                self.statement = texts[len(results) - 1]
+            raise errors.error_from_result(results[-1])
+        if results[-1].status in (ExecStatus.COPY_IN, ExecStatus.COPY_OUT):
+            raise psycopg.ProgrammingError("COPY to or from the client cannot be in a revision")
+        return results[-1]
+
+    def _alone(self, statement: str, *, is_blocking: bool) -> int:
+        """Run a statement outside a transaction; returns how many tries it took."""
+        from pybase.migrate.deploy import _resume  # pglast: most histories have no such statement
+
+        self.statement = statement
+        self._reporter.echo(f"{statement};")
+        if _resume.is_built(self.connection, statement, self._reporter.note):
+            return 1
+        try:
+            if _resume.is_rolled_back(statement):
+                return self._retry.run(partial(self._limited, statement), is_blocking=is_blocking)
+            self._limited(statement, 0)
+        except (errors.DuplicateObject, errors.UndefinedObject) as error:
+            if not _resume.is_done_already(statement, error):
+                raise
+            message = error.diag.message_primary
+            self._reporter.note(f"{message}: an interrupted run has done that")
+        return 1
+
+    def _limited(self, statement: str, lock_timeout_ms: int) -> None:
+        self._send(f"SET lock_timeout = {lock_timeout_ms}")
+        self._send(statement)
+
+    @contextmanager
+    def lock_timeout(self, milliseconds: int) -> Iterator[None]:
+        """Let the session's statements inside wait for a lock no longer than that."""
+        self._send(f"SET lock_timeout = {milliseconds}")
+        try:
+            yield
+        finally:
+            with suppress(psycopg.Error):
+                self._send(*_AS_BEGUN)
+                self._send(*self._settings)
+
+
+def is_blocking(step: Step) -> bool:
+    """Whether the rehearsal observed that other sessions wait for it, or nothing is known."""
+    effects = step.effects
+    return bool(
+        not effects.is_rehearsed
+        or effects.losses
+        or effects.unfilled
+        or effects.findings
+        or any(effect.rank >= SHARE for effect in effects.tables)
+    )
+
+
+def _moved_by_another(step: Step) -> CheckFailedError:
+    return CheckFailedError(
+        f"The version table was changed by another program before revision {step.revision.id} "
+        "could move it, so that revision was rolled back.",
+        "See where the database is (nox -s current), and run the same command again.",
+        code="version-moved",
+    )
+
+
+_BOOKKEEPING = (StatementKind.VERSION, StatementKind.HOOK, StatementKind.LEDGER)
+
+_HAS_TRANSACTION_TIMEOUT = 170000
+
+_TIMEOUTS = (
+    "SET statement_timeout = 0",
+    f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'",
+)
+"""The timeouts of a role or a database are meant for its application, not for a migration."""
+
+_CHECK = "SET client_connection_check_interval = '2s'"
+
+_AS_BEGUN = ("SET SESSION AUTHORIZATION DEFAULT", "RESET ALL", "DEALLOCATE ALL", "DISCARD TEMP")
+"""What of DISCARD ALL, which cannot be combined, may change what another step does: each step
+finds the session as if its file were run by a psql of its own."""

@@ -1,0 +1,360 @@
+"""Hazards, as data: code, level, consequence, and the safe way to do it instead.
+
+A closed set. `_rules` finds them in what a rehearsal observed; nothing here reads a database.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pybase.migrate.sql import QualifiedName
+
+
+@dataclass(frozen=True)
+class Hazard:
+    """One way to hurt a live server or those who use it.
+
+    `consequence` is a sentence with `{relation}` and `{detail}`; `recipe` says how to do it
+    safely, in Alembic's terms.
+    """
+
+    code: str
+    level: str
+    consequence: str
+    recipe: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A hazard in one revision and direction.
+
+    `statement` counts the statements of the script from 0, or is -1 for the whole revision.
+    `relation` is the relation, type, function or schema that it is about, `detail` a column or
+    what else the consequence names.
+    """
+
+    statement: int
+    code: str
+    relation: QualifiedName | None = None
+    detail: str = ""
+
+    @property
+    def hazard(self) -> "Hazard":
+        """The policy's entry for it."""
+        return HAZARDS[self.code]
+
+    @property
+    def label(self) -> str:
+        """The relation as people write it, or an empty text."""
+        return self.relation.label if self.relation else ""
+
+    @property
+    def place(self) -> str:
+        """The relation, with the column where the hazard is about one: `records.colour`."""
+        is_column = self.detail and "{relation}.{detail}" in self.hazard.consequence
+        return f"{self.label}.{self.detail}" if is_column else self.label
+
+    @property
+    def message(self) -> str:
+        """The consequence, as a sentence about this relation."""
+        return self.hazard.consequence.format(relation=self.label, detail=self.detail)
+
+    @property
+    def sort_key(self) -> tuple[int, str, str, str]:
+        """Statement, code, relation, detail."""
+        return self.statement, self.code, self.label, self.detail
+
+
+ERROR, WARNING = "error", "warning"
+
+_ALONE = "in `with op.get_context().autocommit_block():`, alone in its revision"
+_LATER = (
+    "First release a version that does not use it, then do this one release later; accept it with "
+    "the reason."
+)
+
+_TABLE = (
+    # --- locks that are held as long as a scan takes
+    Hazard(
+        "blocking-index-build", ERROR,
+        "SHARE lock on {relation}: writers wait until the index is built.",
+        f"op.create_index(..., postgresql_concurrently=True) {_ALONE}; drop a leftover first: "
+        "op.drop_index(..., postgresql_concurrently=True, if_exists=True).",
+    ),
+    Hazard(
+        "blocking-index-drop", ERROR,
+        "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait, behind whatever the drop "
+        "itself waits for.",
+        f"op.drop_index(..., postgresql_concurrently=True, if_exists=True) {_ALONE}.",
+    ),
+    Hazard(
+        "validates-constraint", ERROR,
+        "SHARE ROW EXCLUSIVE lock or stronger on {relation}: writers wait while every row is "
+        "checked.",
+        "Add it with postgresql_not_valid=True, and run ALTER TABLE ... VALIDATE CONSTRAINT in the "
+        "next revision.",
+    ),
+    Hazard(
+        "validates-with-not-valid", ERROR,
+        "the lock of ADD ... NOT VALID on {relation} is held until the validation ends.",
+        "Move VALIDATE CONSTRAINT into a revision of its own, which has its own transaction.",
+    ),
+    Hazard(
+        "sets-not-null", ERROR,
+        "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait while every row is read.",
+        "Add CHECK (column IS NOT NULL) with postgresql_not_valid=True; VALIDATE it in the next "
+        "revision; in a third, op.alter_column(nullable=False), which then reads nothing, and "
+        "drop the check.",
+    ),
+    Hazard(
+        "builds-key", ERROR,
+        "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait until the key is built or "
+        "proved.",
+        f"Create the unique index concurrently {_ALONE} (for a primary key, make its columns NOT "
+        "NULL first); in the next revision, op.execute('ALTER TABLE ... ADD CONSTRAINT ... UNIQUE "
+        "USING INDEX ...').",
+    ),
+    Hazard(
+        "adds-exclusion", ERROR,
+        "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait until the constraint's "
+        "index is built.",
+        "PostgreSQL has no concurrent form: add it to a new table and copy the rows in batches, or "
+        "accept it for a quiet hour.",
+    ),
+    Hazard(
+        "rewrites-table", ERROR,
+        "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait while the table is "
+        "rewritten.",
+        "Add a new nullable column (its default, if any, in a second statement), fill it in "
+        "batches, and switch over; a type change is made in the same way.",
+    ),
+    Hazard(
+        "rewrites-by-maintenance", ERROR,
+        "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait while the table is "
+        "rewritten.",
+        "Leave it out of migrations: run pg_repack or plain VACUUM in operations.",
+    ),
+    Hazard(
+        "refreshes-view", ERROR,
+        "ACCESS EXCLUSIVE lock on {relation}: readers wait until it is computed again, or find it "
+        "empty.",
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY, with a unique index on the view.",
+    ),
+    Hazard(
+        "attaches-partition", ERROR,
+        "rows are read to prove the bounds of a partition of {relation} while it is locked.",
+        "Add a CHECK with the same bounds NOT VALID to the table that is attached, and its "
+        "opposite to the default partition; VALIDATE both in the next revision; attach after that.",
+    ),
+    Hazard(
+        "detaches-partition", ERROR,
+        "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait for it.",
+        f"ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY {_ALONE}.",
+    ),
+    Hazard(
+        "locks-table", ERROR,
+        "LOCK TABLE holds {relation} until the transaction ends.",
+        "Leave LOCK TABLE out: each statement takes the lock that it needs.",
+    ),
+    Hazard(
+        "many-blocking-locks", ERROR,
+        "locks of SHARE or stronger on {detail} are held until the last statement is done, in an "
+        "order that may deadlock.",
+        "One revision a table.",
+    ),
+    # --- data
+    Hazard(
+        "unbatched-data-change", ERROR,
+        "one transaction works through all of {relation}; row locks, and vacuum, wait for its end.",
+        "op.backfill(table, set=..., where=..., key=...), alone in its revision: batches by key "
+        "that commit each. A table that stays small: [tool.pybase] small_tables.",
+    ),
+    Hazard(
+        "changes-data-under-lock", ERROR,
+        "{relation} stays locked while rows are changed.",
+        "Change data in a revision of its own, never together with the schema.",
+    ),
+    Hazard(
+        "disables-triggers", ERROR,
+        "rows of {relation} are written without triggers and foreign keys.",
+        "Leave triggers enabled, and let them recognize a backfill if they must.",
+    ),
+    Hazard(
+        "truncates", ERROR,
+        "ACCESS EXCLUSIVE lock on {relation}: every row is deleted, and readers wait.",
+        "Delete in batches by key, or first release a version that does not use it, then do this "
+        "one release later.",
+    ),
+    # --- what an older release of the application still uses
+    Hazard(
+        "drops-table", ERROR,
+        "the rows of {relation} are deleted, and code that still uses it fails.", _LATER,
+    ),
+    Hazard(
+        "drops-column", ERROR,
+        "the data of {relation}.{detail} are deleted, and code that still selects it fails.",
+        _LATER,
+    ),
+    Hazard(
+        "drops-schema", ERROR, "code that still names an object in {relation} fails.", _LATER,
+    ),
+    Hazard("drops-view", ERROR, "code that still selects from {relation} fails.", _LATER),
+    Hazard("drops-function", ERROR, "code that still calls {relation} fails.", _LATER),
+    Hazard("drops-type", ERROR, "code that still casts to {relation} fails.", _LATER),
+    Hazard(
+        "drops-enum-value", ERROR, "code that still writes {detail} to {relation} fails.", _LATER,
+    ),
+    Hazard(
+        "renames-table", ERROR, "code that still uses the name {relation} fails.",
+        "Rename it and create a view of the old name in the same transaction; drop the view one "
+        "release later.",
+    ),
+    Hazard(
+        "renames-column", ERROR, "code that still uses the name {relation}.{detail} fails.",
+        "Add the new column, write both, backfill, read the new one; drop the old one a release "
+        "later.",
+    ),
+    Hazard(
+        "renames-schema", ERROR, "code that still uses the name {relation} fails.",
+        "Create the new schema, and move one table at a time behind a view.",
+    ),
+    Hazard(
+        "renames-type", ERROR, "code that still casts to {relation} fails.",
+        "Leave the name, or use a domain of the new name first.",
+    ),
+    Hazard(
+        "renames-enum-value", ERROR, "code that still writes {detail} to {relation} fails.",
+        "Add the new value, write it, backfill, and leave the old one unused.",
+    ),
+    Hazard(
+        "adds-required-column", ERROR,
+        "INSERT into {relation} by an older release fails because {detail} is missing; existing "
+        "rows need a value first.",
+        "Add it nullable or with a server_default; fill it; make it NOT NULL as for sets-not-null.",
+    ),
+    Hazard(
+        "narrows-access", ERROR,
+        "a role that could use {relation} may be refused, or see no rows.",
+        "Grant, and create the policies, before what they replace is removed.",
+    ),
+    # --- the shape of the revision
+    Hazard(
+        "uses-new-enum-value", ERROR,
+        "PostgreSQL refuses a value of {relation} that was added in the same transaction.",
+        "Add the value in one revision, use it in the next.",
+    ),
+    Hazard(
+        "autocommit-not-alone", ERROR,
+        "what precedes an autocommit block is committed without the version; a failure in the "
+        "block leaves it half done.",
+        "One autocommit block, and nothing else, in a revision.",
+    ),
+    Hazard(
+        "concurrently-in-transaction", ERROR, "PostgreSQL refuses this in a transaction.",
+        f"Put it {_ALONE}.",
+    ),
+    Hazard(
+        "transaction-control", ERROR,
+        "a revision that begins or ends transactions itself loses its version when it fails.",
+        "Leave BEGIN and COMMIT out: Alembic writes them; use an autocommit block where PostgreSQL "
+        "refuses a transaction.",
+    ),
+    Hazard(
+        "cannot-render", ERROR, "it has no SQL to review: {detail}.",
+        "Do not read from the database in a revision: write SQL that decides when it runs.",
+    ),
+    Hazard(
+        "rehearsal-failed", ERROR, "it fails on a database at the revision before: {detail}.",
+        "Correct the statement.",
+    ),
+    # --- the downgrade
+    Hazard(
+        "downgrade-missing", ERROR, "there is no downgrade, and no reason for that.",
+        "Write downgrade(), or let it raise NotImplementedError with a sentence that gives the "
+        "reason.",
+    ),
+    Hazard(
+        "downgrade-empty", ERROR,
+        "the downgrade does nothing, and what the upgrade created remains: {detail}.",
+        "Undo it, or raise NotImplementedError with a sentence that gives the reason.",
+    ),
+    Hazard(
+        "downgrade-wrong", ERROR, "the downgrade does not restore the schema: {detail}.",
+        "Make downgrade() restore exactly what was there.",
+    ),
+    Hazard(
+        "downgrade-loses-data", WARNING,
+        "the downgrade deletes data that the upgrade had kept: {detail}.",
+        "Copy it back, or explain it in the revision and accept it.",
+    ),
+    # --- types and names
+    Hazard(
+        "small-key", WARNING,
+        "{relation}.{detail} is a key of 32 bits or less: it ends at 2,147,483,647.",
+        "sa.BigInteger() with sa.Identity(), or sa.Uuid().",
+    ),
+    Hazard(
+        "timestamp-without-zone", WARNING,
+        "{relation}.{detail} means another moment in every time zone.",
+        "sa.DateTime(timezone=True).",
+    ),
+    Hazard(
+        "json-column", WARNING,
+        "{relation}.{detail} has no equality and no index: DISTINCT and GROUP BY fail on it.",
+        "postgresql.JSONB().",
+    ),
+    Hazard(
+        "char-column", WARNING,
+        "{relation}.{detail} is padded with blanks, and compares without them.",
+        "sa.Text(), with a check on its length where that matters.",
+    ),
+    Hazard(
+        "cut-identifier", WARNING, "PostgreSQL cut a name at 63 bytes: {detail}.",
+        "Give it a shorter name.",
+    ),
+    # --- acceptances
+    Hazard(
+        "accepted-without-reason", ERROR, "the hazard {detail} is accepted without a reason.",
+        "Write in accepted_hazards why it is safe here.",
+    ),
+    Hazard(
+        "accepted-unknown-hazard", ERROR, "accepted_hazards names {detail}, an unknown hazard.",
+        "The codes are listed in docs/hazards.md.",
+    ),
+    Hazard(
+        "accepted-for-nothing", ERROR, "no finding needs the acceptance of {detail}.",
+        "Remove it from accepted_hazards.",
+    ),
+)  # fmt: skip
+
+HAZARDS: Mapping[str, Hazard] = {each.code: each for each in _TABLE}
+"""Every hazard by its code, in the order of docs/hazards.md."""
+
+
+def acceptance_faults(
+    accepted: Mapping[str, str], findings: Iterable[Finding]
+) -> tuple[Finding, ...]:
+    """Return what is wrong with a revision's `accepted_hazards`, given what both directions need.
+
+    A key is a code, or `code on relation`; its value is the reason.
+    """
+    needed = {key for finding in findings for key in _keys(finding)}
+    faults = []
+    for key, reason in accepted.items():
+        code = key.partition(" on ")[0]
+        if code not in HAZARDS:
+            faults.append(Finding(-1, "accepted-unknown-hazard", detail=repr(key)))
+        elif key not in needed:
+            faults.append(Finding(-1, "accepted-for-nothing", detail=key))
+        elif not str(reason).strip():
+            faults.append(Finding(-1, "accepted-without-reason", detail=key))
+    return tuple(faults)
+
+
+def reason_for(accepted: Mapping[str, str], finding: Finding) -> str | None:
+    """Return the reason for which a finding is accepted, or None."""
+    reasons = (accepted.get(key) for key in _keys(finding))
+    return next((reason for reason in reasons if reason and reason.strip()), None)
+
+
+def _keys(finding: Finding) -> tuple[str, str]:
+    return f"{finding.code} on {finding.label}", finding.code

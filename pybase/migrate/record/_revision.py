@@ -1,0 +1,47 @@
+"""A revision file, and all that is known of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pybase.migrate.record._effects import Effects, RevisionReport
+from pybase.migrate.record._script import Direction, Directions, Script
+from pybase.migrate.record._version_table import VersionTable
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A revision file, as Alembic reads it.
+
+    `parents` are what it follows and what it depends on, as Alembic normalizes them; `path` is
+    relative to the project's root where it is inside. `description` are the paragraphs below the
+    title, `accepted` the accepted hazards with their reasons, `queries` find violating rows.
+    """
+
+    id: str
+    parents: tuple[str, ...]
+    title: str
+    path: str
+    description: str = ""
+    created: str = ""
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    queries: tuple[str, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        """Name of the file without its suffix."""
+        return Path(self.path).stem
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is known of one revision: its file, its SQL, and what that was observed to do."""
+
+    revision: Revision
+    version_table: VersionTable
+    scripts: Directions[Script]
+    report: RevisionReport
+
+    def effects(self, direction: Direction) -> Effects:
+        """Return what one direction was observed to do."""
+        return self.report.effects[direction]

@@ -1,0 +1,160 @@
+"""A script: the statements of one direction of one revision, and how they are run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from itertools import groupby
+from typing import Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Direction(Enum):
+    """Which way a revision is run."""
+
+    UPGRADE = "upgrade"
+    DOWNGRADE = "downgrade"
+
+    @property
+    def is_upgrade(self) -> bool:
+        """Whether it leads away from base."""
+        return self is Direction.UPGRADE
+
+
+@dataclass(frozen=True)
+class Directions(Generic[T_co]):
+    """One value for each direction: `record[direction]`."""
+
+    upgrade: T_co
+    downgrade: T_co
+
+    def __getitem__(self, direction: Direction) -> T_co:
+        return self.upgrade if direction.is_upgrade else self.downgrade
+
+    def __iter__(self) -> Iterator[tuple[Direction, T_co]]:
+        yield Direction.UPGRADE, self.upgrade
+        yield Direction.DOWNGRADE, self.downgrade
+
+
+class StatementKind(Enum):
+    """What a statement is there for."""
+
+    OWN = "own"
+    """The revision's own."""
+    SETUP = "setup"
+    """Creates the version table and the ledger where they are missing."""
+    VERSION = "version"
+    """Moves a row of the version table."""
+    HOOK = "hook"
+    """Comes from the project's `on_version_apply`."""
+    LEDGER = "ledger"
+    """Writes the revision into the ledger, for those who run the file with psql."""
+
+
+class ScriptStatus(Enum):
+    """Whether a direction has SQL."""
+
+    SQL = "sql"
+    PYTHON = "python"
+    """It cannot be rendered: only Alembic can run it."""
+    MISSING = "missing"
+    """The function is not defined, or raises NotImplementedError without a reason."""
+    IRREVERSIBLE = "irreversible"
+    """The downgrade refuses to run, in its author's words."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement without a terminator.
+
+    Statements of one `transaction` number run in one transaction; None is outside of any.
+    """
+
+    sql: str
+    transaction: int | None
+    kind: StatementKind = StatementKind.OWN
+
+
+@dataclass(frozen=True)
+class Block:
+    """Statements that run in one transaction, or each on its own (an autocommit block)."""
+
+    parts: tuple[Statement, ...]
+    transactional: bool
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """The texts, in order."""
+        return tuple(statement.sql for statement in self.parts)
+
+    @property
+    def is_bookkeeping(self) -> bool:
+        """Whether it holds no statement of the revision's own."""
+        return all(statement.kind is not StatementKind.OWN for statement in self.parts)
+
+
+@dataclass(frozen=True)
+class Script:
+    """One direction of one revision.
+
+    `reason` explains a status other than SQL; the statements then only move the version, and
+    must not be run by themselves. `digest` identifies the revision's own statements, without
+    layout and comments; it is empty where there are none.
+    """
+
+    statements: tuple[Statement, ...] = ()
+    status: ScriptStatus = ScriptStatus.SQL
+    reason: str = ""
+    digest: str = ""
+
+    @property
+    def has_sql(self) -> bool:
+        """Whether its statements are all that it does."""
+        return self.status is ScriptStatus.SQL
+
+    @property
+    def needs_python(self) -> bool:
+        """Whether only Alembic can run it."""
+        return self.status in (ScriptStatus.PYTHON, ScriptStatus.MISSING)
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The statements by transaction."""
+        return tuple(
+            Block(tuple(group), transaction is not None)
+            for transaction, group in groupby(self.statements, lambda each: each.transaction)
+        )
+
+    @property
+    def is_transactional(self) -> bool:
+        """Whether all of it is one transaction."""
+        return all(statement.transaction is not None for statement in self.statements)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All statements as text, in order, the bookkeeping too."""
+        return tuple(statement.sql for statement in self.statements)
+
+    @property
+    def own_blocks(self) -> tuple[Block, ...]:
+        """The blocks that hold a statement of the revision's own."""
+        return tuple(block for block in self.blocks if not block.is_bookkeeping)
+
+    @property
+    def bookkeeping(self) -> frozenset[str]:
+        """The texts that are not the revision's own."""
+        return frozenset(s.sql for s in self.statements if s.kind is not StatementKind.OWN)
+
+    @property
+    def shape(self) -> str:
+        """How it runs, in the words of a header."""
+        if self.status is ScriptStatus.IRREVERSIBLE:
+            return "cannot be undone"
+        if not self.has_sql:
+            return "cannot be rendered"
+        if self.is_transactional:
+            return "one transaction"
+        if not any(block.transactional for block in self.own_blocks):
+            return "no transaction"
+        return "partly outside a transaction"

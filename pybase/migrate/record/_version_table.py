@@ -1,0 +1,90 @@
+"""Alembic's version table: its name, and how a revision moves its rows.
+
+The rules are those of Alembic's HeadMaintainer, without Alembic: a fresh history is applied
+without importing it. A test compares both on random histories.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from pybase.migrate.record._script import Direction
+from pybase.migrate.sql import literal, quote
+
+Graph = Mapping[str, tuple[str, ...]]
+"""The parents of each revision, dependencies included, as Alembic normalizes them."""
+
+
+@dataclass(frozen=True)
+class VersionTable:
+    """The table that `env.py` configures; without a schema it is found by the search path."""
+
+    name: str = "alembic_version"
+    schema: str | None = None
+
+    @property
+    def quoted(self) -> str:
+        """The name for SQL text."""
+        return f"{quote(self.schema)}.{quote(self.name)}" if self.schema else quote(self.name)
+
+    def move_sql(self, move: "VersionMove") -> str:
+        """Return the statement that makes one move."""
+        table = self.quoted
+        if move.before is None:
+            return f"INSERT INTO {table} (version_num)\nVALUES ({literal(move.after or '')})"
+        where = f"WHERE {table}.version_num = {literal(move.before)}"
+        if move.after is None:
+            return f"DELETE FROM {table}\n{where}"
+        return f"UPDATE {table}\nSET version_num = {literal(move.after)}\n{where}"
+
+
+@dataclass(frozen=True)
+class VersionMove:
+    """A row that is inserted (`before` is None), deleted (`after` is None) or updated."""
+
+    before: str | None
+    after: str | None
+
+
+def ancestors(graph: Graph, revisions: Iterable[str]) -> set[str]:
+    """Return all revisions that lead to `revisions`, these included; unknown ones are skipped."""
+    found: set[str] = set()
+    left = list(revisions)
+    while left:
+        revision = left.pop()
+        if revision not in found and revision in graph:
+            found.add(revision)
+            left.extend(graph[revision])
+    return found
+
+
+def version_moves(
+    graph: Graph, heads: Collection[str], revision: str, direction: Direction
+) -> tuple[VersionMove, ...]:
+    """Return how the version table of a database at `heads` is moved by one revision."""
+    parents = graph[revision]
+    if direction.is_upgrade:
+        present = sorted(set(heads) & set(parents))
+        merged = tuple(VersionMove(head, None) for head in present[:-1])
+        return (*merged, VersionMove(present[-1] if present else None, revision))
+    if revision not in heads:
+        return ()
+    others = set(heads) - {revision}
+    if not others and len(parents) == 1:  # most revisions: no walk over all ancestors
+        return (VersionMove(revision, parents[0]),)
+    if others:
+        implied = ancestors(graph, others)
+    else:
+        implied = {name for each in parents for name in ancestors(graph, graph.get(each, ()))}
+    left = sorted(set(parents) - implied)
+    inserted = tuple(VersionMove(None, head) for head in left[:-1])
+    return (*inserted, VersionMove(revision, left[-1] if left else None))
+
+
+def moved(heads: Iterable[str], moves: Iterable[VersionMove]) -> set[str]:
+    """Return the heads after some moves."""
+    after = set(heads)
+    for move in moves:
+        after.discard(move.before or "")
+        if move.after is not None:
+            after.add(move.after)
+    return after

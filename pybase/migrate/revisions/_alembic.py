@@ -1,0 +1,164 @@
+"""Alembic's private parts: the only module that touches them.
+
+Tried with Alembic 1.20; `pyproject.toml` has the upper bound, and `.ci/newest-alembic` tries the
+newest release.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
+from alembic.script import Script, ScriptDirectory
+from alembic.script.base import _only_source_rev_file
+from alembic.script.revision import RevisionMap
+from alembic.util import load_python_file
+from sqlalchemy import Dialect
+
+from pybase.core import cache
+from pybase.core.files import digest
+from pybase.core.settings import Settings
+from pybase.migrate.record import Direction
+
+_KIND = "revisions"
+
+
+class _Attributes(msgspec.Struct, frozen=True):
+    """What Alembic reads of a revision file before it runs it; without `revision`, load it."""
+
+    revision: str = ""
+    down_revision: str | tuple[str, ...] | None = None
+    depends_on: str | tuple[str, ...] | None = None
+    branch_labels: str | tuple[str, ...] | None = None
+    doc: str | None = None
+    accepted_hazards: dict[str, str] = {}
+
+
+class _LazyModule(ModuleType):
+    """A revision whose attributes are known from the last run; its code runs when it is needed."""
+
+    def __init__(self, path: Path, attributes: _Attributes) -> None:
+        super().__init__(path.stem, attributes.doc)
+        vars(self).update(msgspec.structs.asdict(attributes), _unread=path)
+
+    def __getattr__(self, name: str) -> Any:
+        path = vars(self).pop("_unread", None)
+        if path is None or name.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        vars(self).update(vars(load_python_file(path.parent, path.name)))
+        return getattr(self, name)
+
+
+def load(config: Config, settings: Settings) -> ScriptDirectory:
+    """Index all revisions. The code of a file that has not changed since is not run.
+
+    Raises what Alembic raises, and what the module of a revision raises.
+    """
+    scripts = ScriptDirectory.from_config(config)
+    if not scripts.sourceless:
+        paths = list(_files(scripts))
+        loaded: dict[int, Script | None] = {}
+
+        def make(missing: list[int], _known: object) -> list[_Attributes]:
+            loaded.update((place, Script._from_path(scripts, paths[place])) for place in missing)
+            return [_attributes(loaded[place]) for place in missing]
+
+        keys = [digest(bytes(path) + b"\0" + path.read_bytes()) for path in paths]
+        known = cache.cached(settings, _KIND, keys, make, _Attributes)
+
+        def generate() -> Iterator[Script]:
+            for place, path in enumerate(paths):
+                attributes = known[place]
+                if place not in loaded and attributes.revision:
+                    module = _LazyModule(path, attributes)
+                    loaded[place] = Script(module, attributes.revision, path)
+                script = loaded.get(place) or Script._from_path(scripts, path)
+                if script is not None:
+                    yield script
+
+        scripts.revision_map = RevisionMap(generate)
+    _ = scripts.revision_map.heads  # reads all of them
+    return scripts
+
+
+def _files(scripts: ScriptDirectory) -> Iterator[Path]:
+    """Return every file that Alembic would read as a revision, once."""
+    seen = set()
+    for folder in filter(Path.exists, map(Path, scripts._version_locations)):
+        for file in Script._list_py_dir(scripts, folder):
+            path = file.resolve()
+            if _only_source_rev_file.match(path.name) and path not in seen:
+                seen.add(path)
+                yield path
+
+
+def _attributes(script: Script | None) -> _Attributes:
+    module = script.module if script else None
+    names = ("down_revision", "depends_on", "branch_labels", "accepted_hazards")
+    values = {name: getattr(module, name) for name in names if hasattr(module, name)}
+    try:
+        doc = getattr(module, "__doc__", None)
+        revision = script.revision if script else ""
+        return msgspec.convert({**values, "revision": revision, "doc": doc}, _Attributes)
+    except msgspec.ValidationError:
+        return _Attributes()
+
+
+def parents(script: Script) -> tuple[str, ...]:
+    """Return the ids that a revision follows or depends on, as Alembic normalizes them."""
+    return tuple(script._normalized_down_revisions)
+
+
+def path(
+    scripts: ScriptDirectory, current: tuple[str, ...], destination: str, direction: Direction
+) -> tuple[Script, ...]:
+    """Return the revisions from `current` to `destination`, in order; raises what Alembic does."""
+    find = scripts._upgrade_revs if direction.is_upgrade else scripts._downgrade_revs
+    return tuple(step.revision for step in find(destination, current))  # type: ignore[arg-type]
+
+
+def real_heads(scripts: ScriptDirectory) -> tuple[str, ...]:
+    """Return the heads that a database at `heads` has: not one that another branch depends on."""
+    return scripts.revision_map._real_heads
+
+
+def step(scripts: ScriptDirectory, script: Script, direction: Direction) -> RevisionStep:
+    """Return Alembic's own step for one direction of a revision."""
+    return RevisionStep(scripts.revision_map, script, direction.is_upgrade)
+
+
+def step_info(scripts: ScriptDirectory, script: Script, direction: Direction) -> MigrationInfo:
+    """Return what Alembic hands to `on_version_apply` for one direction of a revision."""
+    return MigrationInfo(
+        revision_map=scripts.revision_map,
+        up_revisions=script.revision,
+        down_revisions=parents(script),
+        is_upgrade=direction.is_upgrade,
+        is_stamp=False,
+    )
+
+
+def offline_context(
+    configured: MigrationContext, dialect: Dialect, options: dict[str, Any]
+) -> MigrationContext:
+    """Return a context beside the one that env.py configured, and make `context` use it."""
+    environment = configured.environment_context
+    context = MigrationContext(dialect, None, configured.opts | options, environment)
+    if environment is not None:
+        environment._migration_context = context
+    return context
+
+
+def version_table(context: MigrationContext) -> Any:
+    """Return the version table as a SQLAlchemy table."""
+    return context._version
+
+
+def execute_with(context: MigrationContext, execute: Any, begin: Any, commit: Any) -> None:
+    """Let a context hand each statement to `execute`, and its transactions to the others."""
+    impl: Any = context.impl
+    impl._exec = execute
+    impl.emit_begin, impl.emit_commit = begin, commit

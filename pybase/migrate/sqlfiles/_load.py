@@ -1,0 +1,211 @@
+"""The committed SQL, loaded to be run or shown: records, checked against their revisions.
+
+By the digests of the manifest alone: nothing is rendered, nothing is written, and Alembic is
+imported only for a configuration that only Alembic can read.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from configparser import ConfigParser, Error
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pybase.core.errors import CheckFailedError
+from pybase.core.files import digest
+from pybase.core.settings import Settings
+from pybase.migrate.record import Direction, Directions, Graph, Record, VersionTable, ancestors
+from pybase.migrate.sqlfiles import _manifest
+from pybase.migrate.sqlfiles._manifest import Line
+from pybase.migrate.sqlfiles._records import RecordError, decode
+
+
+class StaleError(CheckFailedError):
+    """The committed SQL is not what the revisions render to; `reason` is half a sentence."""
+
+    def __init__(self, settings: Settings, reason: str) -> None:
+        super().__init__(
+            f"{settings.options.sql}/ is stale: {reason}.",
+            f"Run `nox -s sql`, have it reviewed, and commit {settings.options.sql}/.",
+            code="stale-sql",
+        )
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A folder `sql/` whose manifest lists exactly the revisions of this checkout."""
+
+    settings: Settings
+    lines: tuple[Line, ...]
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The parents of each revision."""
+        return {line.revision: line.parents for line in self.lines}
+
+    @cached_property
+    def by_revision(self) -> dict[str, Line]:
+        """The manifest's lines by revision."""
+        return {line.revision: line for line in self.lines}
+
+    @property
+    def version_table(self) -> VersionTable:
+        """Alembic's version table, as env.py configured it when the SQL was rendered.
+
+        Raises StaleError as `record`.
+        """
+        if not self.lines:
+            return VersionTable()
+        return self.record(self.lines[-1].revision).version_table
+
+    def record(self, revision: str, *directions: Direction) -> Record:
+        """Return the record of a revision, with the statements of some directions.
+
+        Raises StaleError for a file that has changed, is missing, or holds more than its record.
+        """
+        line = self.by_revision[revision]
+        content = self._verified(line.record_path, line.record, revision)
+        texts = [
+            self._verified(line.path(each), line.sql[each], revision).decode()
+            if each in directions
+            else None
+            for each in Direction
+        ]
+        try:
+            return decode(content, Directions(*texts))
+        except RecordError as error:
+            reason = f"the SQL of revision {revision} is not its record: {error}"
+            raise StaleError(self.settings, reason) from error
+
+    def records(self, *directions: Direction) -> Iterator[Record]:
+        """Return all records, parents first. Raises StaleError as `record`."""
+        return (self.record(line.revision, *directions) for line in self.lines)
+
+    def text(self, revision: str, direction: Direction) -> str:
+        """Return a SQL file. Raises StaleError as `record`."""
+        line = self.by_revision[revision]
+        return self._verified(line.path(direction), line.sql[direction], revision).decode()
+
+    def _verified(self, path: str, expected: str, revision: str) -> bytes:
+        try:
+            content = (self.settings.sql / path).read_bytes()
+        except OSError:
+            content = b""
+        if digest(content) != expected:
+            reason = f"the SQL of revision {revision} has changed, or is missing"
+            raise StaleError(self.settings, reason)
+        return content
+
+    def path(
+        self, heads: Sequence[str], destination: str, direction: Direction
+    ) -> list[str] | None:
+        """Return the revisions to run on a database at `heads`, in order.
+
+        None for a destination that only Alembic can resolve, or refuse.
+        """
+        if any(head not in self.graph for head in heads):
+            return None
+        if direction.is_upgrade:
+            targets = self._upgrade_targets(heads, destination)
+            if targets is None:
+                return None
+            pending = ancestors(self.graph, targets) - ancestors(self.graph, heads)
+            return [line.revision for line in self.lines if line.revision in pending]
+        applied = ancestors(self.graph, heads)
+        kept = self._kept(heads, destination)
+        if kept is None:
+            return None
+        order = (line.revision for line in reversed(self.lines))
+        return [revision for revision in order if revision in applied - kept]
+
+    def _upgrade_targets(self, heads: Sequence[str], destination: str) -> Iterable[str] | None:
+        tips = set(self.graph) - {parent for parents in self.graph.values() for parent in parents}
+        if destination == "heads" or (destination == "head" and len(tips) == 1):
+            return tips
+        if re.fullmatch(r"\+\d+", destination):
+            return self._steps_up(heads, int(destination))
+        revision = self._named(destination)
+        return None if revision is None else [revision]
+
+    def _steps_up(self, heads: Sequence[str], count: int) -> list[str] | None:
+        """Return what is `count` steps above the only head, along a line without branches."""
+        children: dict[str | None, list[str]] = {}
+        for revision, parents in self.graph.items():
+            for parent in parents or (None,):
+                children.setdefault(parent, []).append(revision)
+        last = heads[0] if heads else None
+        for _ in range(count if len(heads) < 2 else 0):
+            following = children.get(last, [])
+            if len(following) != 1 or len(self.graph[following[0]]) > 1:
+                return None
+            last = following[0]
+        return [last] if last and count and len(heads) < 2 else None
+
+    def _kept(self, heads: Sequence[str], destination: str) -> set[str] | None:
+        """Return what a downgrade leaves applied: to base, or along a line without branches."""
+        if destination == "base":
+            return set()
+        line: list[str | None] = [*heads] if len(heads) == 1 else []
+        while line and line[-1] is not None and len(self.graph[line[-1]]) < 2:
+            line.append(next(iter(self.graph[line[-1]]), None))
+        if re.fullmatch(r"-[1-9]\d*", destination):
+            steps = int(destination[1:])
+            target = line[steps] if steps < len(line) else ""
+        else:
+            target = self._named(destination) or ""
+        return ancestors(self.graph, filter(None, [target])) if target in line else None
+
+    def _named(self, name: str) -> str | None:
+        """Return the revision of a full id, or of the beginning of one, in hexadecimal."""
+        if name in self.graph or not re.fullmatch(r"[0-9a-f]{4,}", name):
+            return name if name in self.graph else None
+        matches = [revision for revision in self.graph if revision.startswith(name)]
+        return matches[0] if len(matches) == 1 else None
+
+
+def load(settings: Settings) -> Committed | None:
+    """Load the manifest of `sql/`; None where there is none.
+
+    Raises StaleError where it does not list exactly the revisions as they are now.
+    """
+    try:
+        lines = _manifest.read(settings)
+    except ValueError as error:
+        raise StaleError(settings, str(error)) from None
+    if lines is None:
+        return None
+    sources = {digest(path.read_bytes()): path for path in revision_files(settings)}
+    for line in lines:
+        if sources.pop(line.source, None) is None:
+            raise StaleError(settings, f"revision {line.revision} has changed, or is missing")
+    if sources:
+        raise StaleError(settings, f"{min(sources.values()).name} has no SQL yet")
+    return Committed(settings, tuple(lines))
+
+
+def revision_files(settings: Settings) -> Iterable[Path]:
+    """Return every revision's file, as Alembic finds them."""
+    folder = _plain_folder(settings)
+    if folder is None:
+        from pybase.migrate.revisions import read  # Alembic, for such a configuration only
+
+        return [Path(script.path) for script in read(settings).revisions]
+    return [path for path in folder.glob("*.py") if not path.name.startswith((".", "__init__"))]
+
+
+def _plain_folder(settings: Settings) -> Path | None:
+    """Return the folder of the revisions, or None where only Alembic can tell."""
+    ini = ConfigParser({"here": str(settings.root)})
+    try:
+        ini.read(settings.config_path, encoding="utf-8")
+        section = dict(ini["alembic"])
+    except (Error, KeyError, UnicodeDecodeError):
+        return None
+    location = section.get("script_location", "")
+    if not location or ":" in location or section.keys() & _UNUSUAL:
+        return None
+    return Path(location) / "versions"
+
+
+_UNUSUAL = {"version_locations", "recursive_version_locations", "sourceless"}

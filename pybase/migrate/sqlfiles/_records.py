@@ -1,0 +1,157 @@
+"""The record of a revision: what it is, its statements, and what they were observed to do.
+
+`sql/records/<stem>.json` holds it for programs; the SQL files hold its statements for reviewers,
+under a header that is rendered from the record. The record has the place of each statement in
+its SQL file, so what runs is the reviewed text, and no comment is ever read.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from pybase.migrate.record import (
+    Block,
+    Directions,
+    Record,
+    Revision,
+    RevisionReport,
+    Script,
+    ScriptStatus,
+    Statement,
+    StatementKind,
+    VersionTable,
+)
+
+FORMAT = 1
+"""Version of the format; a folder of another one is written again."""
+
+LOCK_TIMEOUT_S = 2
+"""Seconds that a statement piped into psql waits for a lock before it gives up."""
+
+BEGIN = ("BEGIN;", f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s';")
+COMMIT = "COMMIT;"
+ENCODING = "SET client_encoding = 'UTF8';"
+"""psql takes its encoding from the locale; the bytes of a file are UTF-8 wherever it runs."""
+
+
+class _Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A statement of a SQL file: its first and last line, counted from 1."""
+
+    first: int
+    last: int
+    transaction: int | None
+    kind: StatementKind = StatementKind.OWN
+
+
+class _Stored(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One direction, without the text of its statements."""
+
+    status: ScriptStatus = ScriptStatus.SQL
+    reason: str = ""
+    digest: str = ""
+    statements: tuple[_Place, ...] = ()
+
+
+class _File(msgspec.Struct, frozen=True):
+    format: int
+    revision: Revision
+    version_table: VersionTable
+    scripts: Directions[_Stored]
+    report: RevisionReport
+
+
+class RecordError(ValueError):
+    """A record, or a SQL file, that is not as it was written."""
+
+
+def encode(record: Record, places: Directions[Sequence[tuple[int, int]]]) -> str:
+    """Return a record as JSON; `places` are the lines of each statement in its file."""
+    stored = [
+        _Stored(
+            script.status,
+            script.reason,
+            script.digest,
+            tuple(
+                _Place(first, last, statement.transaction, statement.kind)
+                for statement, (first, last) in zip(
+                    script.statements, places[direction], strict=True
+                )
+            )
+            if script.has_sql
+            else (),
+        )
+        for direction, script in record.scripts
+    ]
+    file = _File(FORMAT, record.revision, record.version_table, Directions(*stored), record.report)
+    return msgspec.json.format(msgspec.json.encode(file), indent=1).decode() + "\n"
+
+
+def decode(content: bytes, texts: Directions[str | None]) -> Record:
+    """Return the record, with its statements cut out of the SQL files; None leaves a file out.
+
+    Raises RecordError where a SQL file holds anything else than the statements, their frame of
+    transactions, and comments.
+    """
+    try:
+        file = msgspec.json.decode(content, type=_File)
+    except msgspec.DecodeError as error:
+        raise RecordError(str(error)) from error
+    if file.format != FORMAT:
+        raise RecordError("it was written by another version")
+    scripts = [
+        _script(stored, texts[direction] if stored.status is ScriptStatus.SQL else None)
+        for direction, stored in file.scripts
+    ]
+    return Record(file.revision, file.version_table, Directions(*scripts), file.report)
+
+
+def _script(stored: _Stored, text: str | None) -> Script:
+    script = Script((), stored.status, stored.reason, stored.digest)
+    if text is None:
+        return script
+    lines = text.split("\n")
+    statements = tuple(
+        Statement(
+            "\n".join(lines[place.first - 1 : place.last]).removesuffix(";"),
+            place.transaction,
+            place.kind,
+        )
+        for place in stored.statements
+    )
+    script = Script(statements, stored.status, stored.reason, stored.digest)
+    _require_nothing_else(script, stored.statements, lines)
+    return script
+
+
+def _require_nothing_else(script: Script, places: Sequence[_Place], lines: Sequence[str]) -> None:
+    """Refuse a file whose other lines are more than comments and the frame of transactions."""
+    expected = frame(script.blocks)
+    line = 0
+    for place in (*places, None):
+        end = place.first - 1 if place else len(lines)
+        for number in range(line, end):
+            code = lines[number]
+            if code and not code.startswith("--") and code != ENCODING:
+                if next(expected, None) != code:
+                    raise RecordError(f"line {number + 1} is not in the record")
+        if place is not None:
+            if next(expected, None) != "" or place.last < place.first <= line:
+                raise RecordError(f"the statement of line {place.first} is not in the record")
+            line = place.last
+    if next(expected, None) is not None:
+        raise RecordError("a statement of the record is missing")
+
+
+def frame(blocks: Sequence[Block]) -> Iterator[str]:
+    """Yield the lines of a file that frame its statements, and "" for each statement."""
+    for block in blocks:
+        yield from BEGIN if block.transactional else ()
+        yield from ("" for _ in block.parts)
+        if block.transactional:
+            yield COMMIT
+
+
+def to_json(value: Any) -> str:
+    """Return any value of a record as JSON, formatted."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1).decode() + "\n"

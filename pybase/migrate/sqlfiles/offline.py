@@ -1,0 +1,37 @@
+"""`--sql`: the SQL of a path of revisions as text, without a database."""
+
+from functools import partial
+
+from pybase.core.errors import CheckFailedError
+from pybase.migrate.record import Direction
+from pybase.migrate.revisions import History, explained, render_path
+from pybase.migrate.sqlfiles._files import script_file
+from pybase.migrate.sqlfiles._header import header_text
+
+
+def path_sql(history: History, target: str, direction: Direction) -> str:
+    """Return the SQL to `target`, from base or head, or from A in `A:B`.
+
+    Plain Alembic requires both ends of a downgrade; a `-1` alone can only mean one step down from
+    head. Raises UsageError for an unknown revision, CheckFailedError for one without SQL.
+    """
+    start, _, end = target.rpartition(":")
+    if end == "head" or not (start or direction.is_upgrade):
+        history.require_one_head()
+    start = start or ("base" if direction.is_upgrade else "head")
+    with explained():
+        heads = tuple(script.revision for script in history.scripts.get_revisions(start) if script)
+    parts = []
+    path = partial(history.path_from, heads, end, direction)
+    for sql in render_path(history, path, heads, direction):
+        script = sql.scripts[direction]
+        if script.needs_python:
+            raise CheckFailedError(
+                f"Revision {sql.revision.id} ({sql.revision.title}) cannot be rendered: "
+                f"{script.reason}.",
+                "Without --sql, Alembic runs it.",
+                code="cannot-render",
+            )
+        header = header_text(sql.revision, script, direction, [])
+        parts.append(script_file(header, script).text)
+    return "\n\n".join(parts)
