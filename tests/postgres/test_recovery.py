@@ -1,4 +1,4 @@
-"""A cluster after crashes, and in the company of strangers."""
+"""A cluster after crashes, and among unrelated processes."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from .helpers import (
     python,
     recorded_pid,
     start_time,
-    stranger,
+    unrelated_process,
     wait_until,
 )
 from .test_cluster import START
@@ -45,9 +45,9 @@ def test_pid_file_of_a_dead_process_is_overcome(cluster: Cluster) -> None:
     assert cluster.is_running()
 
 
-def test_stranger_with_the_old_pid_is_not_signalled(cluster: Cluster) -> None:
+def test_unrelated_process_with_the_old_pid_is_not_signalled(cluster: Cluster) -> None:
     kill_server(cluster)
-    with stranger() as process:
+    with unrelated_process() as process:
         claim_pid(cluster, process.pid)
         cluster.stop()
         assert cluster.status().pid is None
