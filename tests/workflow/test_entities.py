@@ -8,8 +8,7 @@ import msgspec
 import psycopg
 import pytest
 
-from pybase.migrate.catalog import _entities as entities
-from pybase.migrate.catalog._entities import Column, Entity, ForeignKey
+from pybase.migrate.catalog import Entity, EntityColumn, ForeignKey, read_entities
 from pybase.postgres import scratch_database
 
 Connection = psycopg.Connection[Any]
@@ -27,7 +26,7 @@ def connection(any_server_url: str) -> Iterator[Connection]:
 def drawn(connection: Connection, sql: str) -> dict[str, Entity]:
     """The entities that `sql` makes, by their label."""
     connection.execute(sql.encode())
-    return {each.label: each for each in entities.read(connection)}
+    return {each.label: each for each in read_entities(connection)}
 
 
 def only_key(entity: Entity) -> ForeignKey:
@@ -36,7 +35,7 @@ def only_key(entity: Entity) -> ForeignKey:
 
 
 def test_no_table_is_no_entity(connection: Connection) -> None:
-    assert entities.read(connection) == ()
+    assert read_entities(connection) == ()
 
 
 def test_entity_has_its_columns_in_their_order_with_what_the_catalog_tells(
@@ -66,18 +65,18 @@ def test_entity_has_its_columns_in_their_order_with_what_the_catalog_tells(
         name="things",
         comment="All that is for sale",
         columns=(
-            Column("number", "bigint", False, "GENERATED ALWAYS AS IDENTITY", ""),
-            Column("price", "numeric(10,2)", False, "1.50", ""),
-            Column("tags", "text[]", True, "", "Words, in any order"),
-            Column("at", "timestamp with time zone", True, "now()", ""),
-            Column(
+            EntityColumn("number", "bigint", False, "GENERATED ALWAYS AS IDENTITY", ""),
+            EntityColumn("price", "numeric(10,2)", False, "1.50", ""),
+            EntityColumn("tags", "text[]", True, "", "Words, in any order"),
+            EntityColumn("at", "timestamp with time zone", True, "now()", ""),
+            EntityColumn(
                 "twice",
                 "numeric",
                 True,
                 "GENERATED ALWAYS AS ((price * (2)::numeric)) STORED",
                 "",
             ),
-            Column("luck", "public.always", False, "7", ""),
+            EntityColumn("luck", "public.always", False, "7", ""),
         ),
         primary_key=("number",),
         unique_keys=(),
@@ -199,7 +198,7 @@ def test_tables_of_other_schemas_are_told_apart(connection: Connection) -> None:
         CREATE TABLE public."Old App.users" (id integer PRIMARY KEY);
         """,
     )
-    assert sorted(each.identity for each in entities.read(connection)) == [
+    assert sorted(each.identity for each in read_entities(connection)) == [
         '"Old App".users',
         'public."Old App.users"',
         "public.users",
@@ -220,7 +219,7 @@ def test_what_nobody_made_is_no_entity(connection: Connection) -> None:
         else "CREATE TABLE alembic_version (version_num text)",
     )
     assert list(found) == ["alembic_version"]
-    assert entities.read(connection, ignore_tables=["public.alembic_version"]) == ()
+    assert read_entities(connection, ignore_tables=["public.alembic_version"]) == ()
 
 
 def test_entities_are_the_same_after_they_were_kept_as_json(connection: Connection) -> None:
@@ -232,5 +231,5 @@ def test_entities_are_the_same_after_they_were_kept_as_json(connection: Connecti
         CREATE TABLE "empty" ();
         """,
     )
-    found = entities.read(connection)
+    found = read_entities(connection)
     assert msgspec.json.decode(msgspec.json.encode(found), type=tuple[Entity, ...]) == found

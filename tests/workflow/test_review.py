@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from projects import FORK, LINE, NO_MODELS, ONE, THREE, TWO, Git, Project, Revision, commit
 
-from pybase.migrate.catalog._entities import Column, Entity
-from pybase.migrate.catalog._schema_files import FileChange
+from pybase.migrate.catalog import Entity, EntityColumn, FileChange
 from pybase.migrate.rehearsal._effects import Report, Touch
 from pybase.migrate.review import _diagram as diagram
 from pybase.migrate.review import _markdown as markdown
@@ -471,7 +470,9 @@ def test_branches_are_drawn_side_by_side_and_meet_in_a_merge(project: Project) -
 
 
 def test_changed_column_is_marked_by_its_quoted_name() -> None:
-    columns = tuple(Column(name, "time with time zone", True, "", "") for name in ('a"b', "c"))
+    columns = tuple(
+        EntityColumn(name, "time with time zone", True, "", "") for name in ('a"b', "c")
+    )
     entity = Entity("public.t", "public", "t" * 37, "", columns, (), (), ())
     box = diagram.draw([entity], {"t": {'"a""b"'}}).boxes[0]
     assert [row.is_changed for row in box.rows] == [True, False]

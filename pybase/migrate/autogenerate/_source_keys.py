@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pybase.migrate.autogenerate._schema_snapshot import (
-    column_names,
     constraint_kind,
     constraint_name,
 )
@@ -171,7 +170,7 @@ def drop_constraint(item: CatalogObject, *, if_exists: bool = False) -> str:
 
 def names_in_key(item: CatalogObject) -> list[str]:
     """Return the columns of a primary key or unique constraint, unquoted."""
-    return column_names(item.definition)
+    return list(item.columns)
 
 
 def key_index(item: CatalogObject, name: str) -> CatalogObject:

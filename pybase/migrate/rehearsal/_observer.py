@@ -1,10 +1,8 @@
-"""Run one rendering on a scratch database and see, statement by statement, what it does.
+"""Observation of a rendering on a scratch database, statement by statement.
 
-Inside a transaction PostgreSQL itself tells: pg_locks what was locked, pg_stat_get_xact_* what
-was scanned and written, the catalogs what changed. What refuses to run in a transaction is held
-up by a second connection for as long as it takes to read its locks.
-
-It watches and never judges; `rules` does.
+Inside a transaction pg_locks shows what was locked, pg_stat_get_xact_* what was scanned and
+written, the catalogs what changed. A statement that refuses to run in a transaction is blocked by a
+second connection for as long as it takes to read its locks. `_rules` evaluates the observations.
 """
 
 import re
@@ -19,16 +17,22 @@ import psycopg
 from pglast import ast
 from psycopg import sql
 
-from pybase.migrate.catalog import _state as state
-from pybase.migrate.catalog._state import FIRST_USER_OID, Relation, State
+from pybase.migrate.catalog import (
+    FIRST_USER_OID,
+    Relation,
+    State,
+    prepare_reread,
+    read_state,
+    reread_state,
+)
 from pybase.migrate.revisions._render import Rendering
 from pybase.migrate.sql._grammar import is_kind
 from pybase.migrate.sql._lock_modes import MODES, ROW_EXCLUSIVE, SHARE
 
 STATEMENT_TIMEOUT = "60s"
-"""Nothing in a rehearsal has many rows; what takes longer waits for something that never comes."""
+"""Tables have few rows in a rehearsal; what takes longer waits for a lock for ever."""
 
-_PROBE_TIMEOUT_S = 5
+_LOCKS_TIMEOUT_S = 5
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Observation:
-    """What one statement was seen to do. Relations are named by oid.
+    """What one statement did. Relations are named by oid.
 
     `locks` is the strongest rank in MODES that its transaction holds on each relation afterwards,
     `gained` what this statement itself added to that.
@@ -60,11 +64,11 @@ class Observation:
     notices: tuple[str, ...] = ()
     error: psycopg.Error | None = None
 
-    # Every rule asks for these, of every statement: once is enough for hundreds of tables.
+    # Every rule needs these, of every statement: with hundreds of tables, compute them once.
 
     @cached_property
     def changed(self) -> tuple[tuple[int, Relation, Relation], ...]:
-        """The relations that were there before and after, and are not the same."""
+        """The relations that existed before and after, and are not the same."""
         after = self.after.relations
         return tuple(
             (oid, before, after[oid])
@@ -73,16 +77,28 @@ class Observation:
         )
 
     @cached_property
-    def gone(self) -> tuple[tuple[int, Relation], ...]:
-        """The relations that it made disappear."""
+    def dropped(self) -> tuple[tuple[int, Relation], ...]:
+        """The relations that no longer exist."""
         after = self.after.relations
         return tuple(item for item in self.before.relations.items() if item[0] not in after)
 
     @cached_property
-    def made(self) -> tuple[tuple[int, Relation], ...]:
-        """The relations that it made."""
+    def created(self) -> tuple[tuple[int, Relation], ...]:
+        """The relations that did not exist before."""
         before = self.before.relations
         return tuple(item for item in self.after.relations.items() if item[0] not in before)
+
+    def is_scanned(self, table: int) -> bool:
+        """Whether a table, or one of its partitions, was read from end to end."""
+        return bool(self.scans) and any(
+            oid in self.scans or any(index in self.scans for index in self.after.indexes_of(oid))
+            for oid in self.after.family(table)
+        )
+
+    def is_rewritten(self, oid: int) -> bool:
+        """Whether a relation has another file than before the statement."""
+        before, after = self.before.relations.get(oid), self.after.relations.get(oid)
+        return bool(before and after and before.file and after.file and before.file != after.file)
 
 
 @dataclass(frozen=True)
@@ -95,29 +111,30 @@ class Run:
 
     @property
     def error(self) -> psycopg.Error | None:
-        """What stopped it, if anything did."""
-        return next((each.error for each in self.observations if each.error), None)
+        """The error that ended it, if any."""
+        errors = (observation.error for observation in self.observations)
+        return next((error for error in errors if error), None)
 
 
-class Watcher:
-    """One connection to a scratch database, on which renderings are run and watched."""
+class Observer:
+    """One connection to a scratch database, on which renderings are run and observed."""
 
-    def __init__(self, url: str, known: State | None = None) -> None:
-        """Connect to the database at `url`; its state may be known. Raises psycopg.Error."""
+    def __init__(self, url: str) -> None:
+        """Connect to the database at `url`. Raises psycopg.Error."""
         self._url = url
-        # a prepared read of the catalog survives only where psycopg leaves prepared ones alone
+        # psycopg would deallocate the prepared query of `reread_state` with its own
         self.connection = psycopg.connect(
             url, autocommit=True, prepare_threshold=None, application_name="pybase"
         )
         self._notices: list[str] = []
-        self.connection.add_notice_handler(self._noted)
-        self.state = known or state.read(self.connection)
-        state.prepare(self.connection)
-        self._counted: dict[int, tuple[int, ...]] = {}
+        self.connection.add_notice_handler(self._note)
+        self.state = read_state(self.connection)
+        prepare_reread(self.connection)
+        self._counters: dict[int, tuple[int, ...]] = {}
         self._held: dict[int, int] = {}
 
     def close(self) -> None:
-        """Close the connection, as has to be before the database can be cloned."""
+        """Close the connection; the database can be cloned only after that."""
         self.connection.close()
 
     def run(
@@ -128,34 +145,34 @@ class Watcher:
         at_start: Callable[[], None] | None = None,
         at_end: Callable[[], None] | None = None,
     ) -> Run:
-        """Run all of it and see what it does; stops at the first error.
+        """Run and observe all of it; stops at the first error.
 
         `at_start` is called before the first statement, if that is in a transaction, and not
-        watched; `at_end` after the last one, in its transaction. Unless `keep`, a rendering
+        observed; `at_end` after the last one, in its transaction. Unless `keep`, a rendering
         that is a single transaction is rolled back after that.
         """
-        self._settle()
+        self._reset()
         start = self.state
-        seen: list[Observation] = []
+        observations: list[Observation] = []
         for block in rendering.blocks:
             is_last = block is rendering.blocks[-1]
             if block.transactional:
                 hook = at_end if is_last else None
-                seen += self._transaction(
-                    block.statements, len(seen), keep=keep, at_start=at_start, at_end=hook
+                observations += self._transaction(
+                    block.statements, len(observations), keep=keep, at_start=at_start, at_end=hook
                 )
                 at_start = None
             else:
-                seen += self._alone(block.statements, len(seen))
-                if is_last and at_end is not None and not seen[-1].error:
+                observations += self._alone(block.statements, len(observations))
+                if is_last and at_end is not None and not observations[-1].error:
                     at_end()
-            if seen and seen[-1].error:
+            if observations and observations[-1].error:
                 break
-        end = seen[-1].after if seen else start
-        return Run(start, end, tuple(seen))
+        end = observations[-1].after if observations else start
+        return Run(start, end, tuple(observations))
 
-    def _settle(self) -> None:
-        """Begin as a new session would: no settings left, and every counter at nothing."""
+    def _reset(self) -> None:
+        """Give the session the settings of a new one."""
         self.connection.execute("RESET SESSION AUTHORIZATION")
         self.connection.execute("RESET ALL; DISCARD TEMP")
         self.connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
@@ -164,9 +181,9 @@ class Watcher:
         """Whether the open transaction has written to any system catalog: what DDL does."""
         return self.connection.execute(_CATALOG_WRITES).fetchone() == (True,)
 
-    def look_again(self) -> None:
-        """Read the state anew, after somebody else has changed it."""
-        self.state = state.read(self.connection)
+    def refresh(self) -> None:
+        """Read the state again, after other code has changed it."""
+        self.state = read_state(self.connection)
 
     def _transaction(
         self,
@@ -179,16 +196,16 @@ class Watcher:
     ) -> Iterator[Observation]:
         before = self.state
         self._held = {}
-        self._counted = {}
-        self.connection.execute("SELECT pg_stat_force_next_flush()")  # counters begin at nothing
+        self._counters = {}
+        self.connection.execute("SELECT pg_stat_force_next_flush()")  # counters begin at zero
         self.connection.execute("BEGIN")
         if at_start is not None:
             at_start()
-            self._held, _, _ = self._look()
+            self._held, _, _ = self._measure()
         for index, text in enumerate(statements, first):
-            seen = self._statement(index, text)
-            yield seen
-            if seen.error:
+            observation = self._statement(index, text)
+            yield observation
+            if observation.error:
                 self.connection.execute("ROLLBACK")
                 self.state = before
                 return
@@ -196,20 +213,20 @@ class Watcher:
             at_end()
         try:
             self.connection.execute("COMMIT" if keep else "ROLLBACK")
-        except psycopg.Error as error:  # a deferred constraint speaks last
+        except psycopg.Error as error:  # of a deferred constraint
             self.state = before
             yield Observation(first + len(statements), "COMMIT", True, before, before, error=error)
         if not keep:
             self.state = before
 
     def _alone(self, statements: tuple[str, ...], first: int) -> Iterator[Observation]:
-        """Run each on its own: watched in a transaction if it permits one, else from outside."""
+        """Run each on its own: in a transaction if possible, else observed from outside."""
         for index, text in enumerate(statements, first):
-            *_, seen = self._transaction((text,), index, keep=True)
-            if isinstance(seen.error, _NEEDS_NO_TRANSACTION):
-                seen = self._outside(index, text)
-            yield replace(seen, transactional=False)
-            if seen.error:
+            *_, observation = self._transaction((text,), index, keep=True)
+            if isinstance(observation.error, _NEEDS_NO_TRANSACTION):
+                observation = self._outside(index, text)
+            yield replace(observation, transactional=False)
+            if observation.error:
                 return
 
     def _statement(self, index: int, text: str) -> Observation:
@@ -219,31 +236,31 @@ class Watcher:
             self.connection.execute(text.encode())
         except psycopg.Error as error:
             return Observation(index, text, True, before, before, error=error)
-        if _FORGETS.search(text):
-            state.prepare(self.connection)
-        locks, scans, rows = self._look()
+        if _DEALLOCATES.search(text):
+            prepare_reread(self.connection)
+        locks, scans, rows = self._measure()
         gained = {oid: rank for oid, rank in locks.items() if rank > self._held.get(oid, -1)}
         self._held = locks
-        # a lock that was there already hides that the statement touched the relation again
+        # all locks, not only `gained`: the statement may have changed a relation locked before
         touched = {oid for oid, rank in locks.items() if rank > ROW_EXCLUSIVE}
-        self.state = state.reread(self.connection, before, touched)
-        noticed = tuple(self._notices)
+        self.state = reread_state(self.connection, before, touched)
+        notices = tuple(self._notices)
         return Observation(
-            index, text, True, before, self.state, locks, gained, scans, rows, noticed
+            index, text, True, before, self.state, locks, gained, scans, rows, notices
         )
 
-    def _look(self) -> tuple[dict[int, int], dict[int, int], dict[int, Rows]]:
+    def _measure(self) -> tuple[dict[int, int], dict[int, int], dict[int, Rows]]:
         """Read the locks that the transaction holds, and what was scanned and written since."""
         locks: dict[int, int] = {}
         scans: dict[int, int] = {}
         rows: dict[int, Rows] = {}
-        for oid, mode, *counts in self.connection.execute(_LOOK):
+        for oid, mode, *counts in self.connection.execute(_LOCKS):
             locks[oid] = max(locks.get(oid, 0), MODES.index(mode))
-            last = self._counted.get(oid, (0, 0, 0, 0))
-            if any(now < then for now, then in zip(counts, last, strict=True)):
-                last = (0, 0, 0, 0)  # the server has sent its counters off, and counts anew
-            scanned, *written = (now - then for now, then in zip(counts, last, strict=True))
-            self._counted[oid] = tuple(counts)
+            last = self._counters.get(oid, (0, 0, 0, 0))
+            if any(new < old for new, old in zip(counts, last, strict=True)):
+                last = (0, 0, 0, 0)  # the server has flushed its counters
+            scanned, *written = (new - old for new, old in zip(counts, last, strict=True))
+            self._counters[oid] = tuple(counts)
             if scanned:
                 scans[oid] = scanned
             if any(written):
@@ -251,16 +268,16 @@ class Watcher:
         return locks, scans, rows
 
     def _outside(self, index: int, text: str) -> Observation:
-        """Run a statement that refuses a transaction, held up until its locks are read.
+        """Run a statement that refuses a transaction, blocked until its locks are read.
 
-        The other connection holds ROW EXCLUSIVE on every table, as a writer in the middle of its
-        work would: CREATE INDEX CONCURRENTLY and its like wait for writers with their own locks
-        already taken, so what is read does not depend on chance. A block that commits need not
-        wait for anybody: what it wrote is told by the server's counters.
+        The other connection holds ROW EXCLUSIVE on every table, as a writer does: CREATE INDEX
+        CONCURRENTLY and its like take their own locks and then wait for writers, so what is read
+        does not depend on chance. A block that commits need not wait for any session: the
+        server's counters show what it wrote.
         """
         before = self.state
         is_block = is_kind(text, ast.DoStmt, ast.CallStmt)
-        counted = _rows_written(self.connection) if is_block else {}
+        counters = _rows_written(self.connection) if is_block else {}
         self._notices.clear()
         failure: list[psycopg.Error] = []
 
@@ -278,9 +295,9 @@ class Watcher:
             locks = _awaited_locks(writer, pid, running)
             writer.rollback()
             running.join()
-        self.state = state.read(self.connection)
+        self.state = read_state(self.connection)
         error = failure[0] if failure else None
-        rows = _newly_written(self.connection, counted) if is_block else {}
+        rows = _newly_written(self.connection, counters) if is_block else {}
         if is_block:
             locks = {oid: rank for oid, rank in locks.items() if rank >= SHARE}
             locks = dict.fromkeys(rows, ROW_EXCLUSIVE) | locks
@@ -288,12 +305,12 @@ class Watcher:
             index, text, False, before, self.state, locks, locks, {}, rows, (*self._notices,), error
         )
 
-    def _noted(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+    def _note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         self._notices.append(f"{diagnostic.sqlstate} {diagnostic.message_primary}")
 
 
-_FORGETS = re.compile(r"\b(deallocate|discard)\b", re.IGNORECASE)
-"""What may take the prepared statements of the session away."""
+_DEALLOCATES = re.compile(r"\b(deallocate|discard)\b", re.IGNORECASE)
+"""Statements that may deallocate the prepared ones of the session."""
 
 _NEEDS_NO_TRANSACTION = (
     psycopg.errors.ActiveSqlTransaction,
@@ -303,9 +320,9 @@ _NEEDS_NO_TRANSACTION = (
 
 def _lock_tables(writer: psycopg.Connection[Any], known: State) -> None:
     names = [
-        sql.Identifier(each.schema, each.name)
-        for each in known.relations.values()
-        if each.kind in "rp"
+        sql.Identifier(relation.schema, relation.name)
+        for relation in known.relations.values()
+        if relation.kind in "rp"
     ]
     if names:
         writer.execute(
@@ -319,11 +336,11 @@ def _awaited_locks(
     writer: psycopg.Connection[Any], pid: int, running: threading.Thread
 ) -> dict[int, int]:
     """Return the locks of the server process `pid`, as soon as it waits for this connection."""
-    deadline = time.monotonic() + _PROBE_TIMEOUT_S
+    deadline = time.monotonic() + _LOCKS_TIMEOUT_S
     locks: dict[int, int] = {}
     while running.is_alive() and time.monotonic() < deadline:
-        waits, found = writer.execute(_AWAITED, {"pid": pid}).fetchone() or (False, None)
-        locks = {oid: MODES.index(mode) for oid, mode in found or ()}
+        waits, held = writer.execute(_AWAITED, {"pid": pid}).fetchone() or (False, None)
+        locks = {oid: MODES.index(mode) for oid, mode in held or ()}
         if waits:
             break
         time.sleep(0.002)
@@ -331,7 +348,7 @@ def _awaited_locks(
 
 
 def _rows_written(connection: psycopg.Connection[Any]) -> dict[int, tuple[int, ...]]:
-    """Return how many rows were ever inserted, updated and deleted, by table."""
+    """Return the numbers of rows inserted, updated and deleted so far, by table."""
     connection.execute("SELECT pg_stat_force_next_flush()")  # or it may take the server a second
     return {oid: tuple(counts) for oid, *counts in connection.execute(_WRITTEN)}
 
@@ -342,7 +359,7 @@ def _newly_written(
     after = _rows_written(connection)
     none = (0, 0, 0)
     return {
-        oid: Rows(*(now - then for now, then in zip(counts, before.get(oid, none), strict=True)))
+        oid: Rows(*(new - old for new, old in zip(counts, before.get(oid, none), strict=True)))
         for oid, counts in after.items()
         if counts != before.get(oid, none)
     }
@@ -374,7 +391,7 @@ SELECT
     )
 """
 
-_LOOK = f"""
+_LOCKS = f"""
 SELECT
     l.relation::bigint, l.mode,
     coalesce(pg_stat_get_xact_numscans(l.relation), 0),

@@ -11,18 +11,14 @@ from typing import Any
 import psycopg
 
 from pybase.migrate import catalog
-from pybase.migrate.catalog import _entities as entities
-from pybase.migrate.catalog._entities import Entity
-from pybase.migrate.catalog._schema_files import file_changes, render_schema
+from pybase.migrate.catalog import Entity, file_changes, read_entities, render_schema
 from pybase.migrate.database import _ledger as ledger
 from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.rehearsal._baseline import Plain
 from pybase.migrate.rehearsal._effects import Report, RevisionReport, Touch
 from pybase.migrate.rehearsal._hazards import Finding
-from pybase.migrate.rehearsal._observer import Observation, Run, Watcher
-from pybase.migrate.rehearsal._rules import Case, judge
-from pybase.migrate.rehearsal._rules._case import is_rewritten, is_scanned
-from pybase.migrate.rehearsal._rules._shape import is_transaction_control
+from pybase.migrate.rehearsal._observer import Observation, Observer, Run
+from pybase.migrate.rehearsal._rules import Case, find_hazards, is_transaction_control
 from pybase.migrate.rehearsal._samples import Samples
 from pybase.migrate.revisions._render import RenderedRevision, Rendering, repeatable
 from pybase.migrate.revisions._sandbox import TimeLimitError
@@ -56,7 +52,7 @@ class Rehearsal:
         self._failed = set(failed or ())
         self._emptied: set[int] = set()
         self._is_changed = True
-        self._watcher: Watcher
+        self._observer: Observer
         self._samples: Samples
         self._objects: tuple[catalog.CatalogObject, ...]
         self._catalog: catalog.Snapshot
@@ -64,11 +60,11 @@ class Rehearsal:
         if failed is None:
             self._fill()
         else:
-            self._samples.keep(self._watcher.state)
+            self._samples.keep(self._observer.state)
 
     def close(self) -> None:
         """Let go of the database."""
-        self._watcher.close()
+        self._observer.close()
 
     def schema(self) -> dict[str, str]:
         """Return the schema as it is now, as SQL by object."""
@@ -76,7 +72,7 @@ class Rehearsal:
 
     def entities(self) -> tuple[Entity, ...]:
         """Return the tables as they are now, and how they refer to each other."""
-        return entities.read(self._watcher.connection, ignore_tables=self._ignored)
+        return read_entities(self._observer.connection, ignore_tables=self._ignored)
 
     def rehearse(self, revision: RenderedRevision) -> RevisionReport:
         """Run one revision up and down, and leave the database as the upgrade does."""
@@ -109,7 +105,7 @@ class Rehearsal:
         """Run the upgrade; where only sample rows were in its way, again without them."""
         rendering = scratch.runnable(revision.upgrade)
         if rendering.error:
-            return Run(self._watcher.state, self._watcher.state, ())
+            return Run(self._observer.state, self._observer.state, ())
         run = self._run(rendering, at_end=self._look_for_changes)
         if _is_about_rows(run.error):
             self._take_samples_away(revision)
@@ -119,7 +115,7 @@ class Rehearsal:
 
     def _look_for_changes(self) -> None:
         """Note whether there is anything that a snapshot would show: it takes its time."""
-        self._is_changed = self._watcher.has_changed_catalog()
+        self._is_changed = self._observer.has_changed_catalog()
 
     def _downgraded(
         self, revision: RenderedRevision, upgrade: Case, before: catalog.Snapshot, changes: str
@@ -147,11 +143,11 @@ class Rehearsal:
         traces: list[str] = []
 
         def look() -> None:
-            is_same = rendering.is_transactional and not self._watcher.has_changed_catalog()
+            is_same = rendering.is_transactional and not self._observer.has_changed_catalog()
             traces.append(_trace(before, self._catalog if is_same else self._snapshot()))
 
         def delete() -> None:
-            self._samples.delete(self._watcher.state)
+            self._samples.delete(self._observer.state)
 
         keep = not rendering.is_transactional
         run = self._run(rendering, keep=keep, at_end=look)
@@ -168,13 +164,13 @@ class Rehearsal:
         if error is None:
             rendering = scratch.runnable(revision.upgrade)
             run_it = scratch.execute_apart if upgrade.run.error else scratch.execute_whole
-            error = run_it(self._watcher.connection, rendering)
+            error = run_it(self._observer.connection, rendering)
         if error is not None and self._plain is not None:  # it stands anywhere, half undone
-            self._watcher.close()
+            self._observer.close()
             self._plain.copy_after(revision, self._url)
             self._open()
         else:
-            self._watcher.look_again()
+            self._observer.refresh()
             self._look()
         if run.error is not None or error is None or _is_about_rows(error):
             return ""
@@ -191,9 +187,9 @@ class Rehearsal:
         if error is not None and refused is None and not is_moot:
             failure = Finding(-1, "rehearsal-failed", "", _said(error))
             upgrade = replace(upgrade, findings=(*upgrade.findings, failure))
-        self._watcher.close()
+        self._observer.close()
         self._open()
-        run = Run(case.known, self._watcher.state, case.run.observations)
+        run = Run(case.known, self._observer.state, case.run.observations)
         if error is None:
             downgrade = self._downgraded(
                 revision, replace(case, run=run), before, _trace(before, self._catalog)
@@ -211,13 +207,13 @@ class Rehearsal:
             self._take_samples_away(revision)
             error = self._tried(revision)
         if error is not None and revision.upgrade.error:
-            scratch.keep_version(self._watcher.connection, revision.upgrade)
+            scratch.keep_version(self._observer.connection, revision.upgrade)
         return error
 
     def _tried(self, revision: RenderedRevision) -> BaseException | None:
         if not revision.upgrade.error:
             rendering = scratch.runnable(revision.upgrade)
-            return scratch.execute_apart(self._watcher.connection, rendering)
+            return scratch.execute_apart(self._observer.connection, rendering)
         try:
             self._run_online(revision)
         except (Exception, SystemExit, TimeLimitError) as error:  # the others are rehearsed
@@ -230,20 +226,20 @@ class Rehearsal:
         return Report(
             touches,
             _losses(case.run),
-            tuple(judge(case)),
+            tuple(find_hazards(case)),
             tuple(sorted(touched & self._unfilled())),
             is_rehearsed=True,
         )
 
     def _open(self) -> None:
-        self._watcher = Watcher(self._url)
-        watcher = self._watcher
-        self._samples = Samples(watcher.connection, watcher.state, self._ignored)
+        self._observer = Observer(self._url)
+        observer = self._observer
+        self._samples = Samples(observer.connection, observer.state, self._ignored)
         self._look()
 
     def _run(self, rendering: Rendering, **options: Any) -> Run:
         """Run and watch, and remember which tables may be empty now."""
-        run = self._watcher.run(rendering, **options)
+        run = self._observer.run(rendering, **options)
         for seen in run.observations:
             self._emptied |= {oid for oid, rows in seen.rows.items() if rows.deleted}
         return run
@@ -257,22 +253,22 @@ class Rehearsal:
         return catalog.snapshot_of(self._read())
 
     def _read(self) -> tuple[catalog.CatalogObject, ...]:
-        connection = self._watcher.connection
-        return catalog.objects(connection, self._ignored, keep_prepared=True)
+        connection = self._observer.connection
+        return catalog.read_objects(connection, self._ignored, keep_prepared=True)
 
     def _take_samples_away(self, revision: RenderedRevision) -> None:
         """Leave no rows but those that the revisions have made."""
         source = None if self._plain is None else self._plain.before(revision)
-        self._samples.clear(self._watcher.state, source)
-        self._watcher.look_again()
+        self._samples.clear(self._observer.state, source)
+        self._observer.refresh()
 
     def _fill(self) -> None:
         """Put sample rows into the tables that have none."""
-        self._samples.fill(self._watcher.state, self._emptied)
+        self._samples.fill(self._observer.state, self._emptied)
         self._emptied.clear()
 
     def _unfilled(self) -> set[str]:
-        relations = self._watcher.state.relations
+        relations = self._observer.state.relations
         return {relations[oid].label for oid in self._samples.unfilled if oid in relations}
 
 
@@ -336,7 +332,7 @@ def _touches(case: Case) -> tuple[Touch, ...]:
 
 def _touch(seen: Observation, oid: int, name: str, rank: int) -> Touch:
     writes = seen.gained.get(oid) == ROW_EXCLUSIVE or oid in seen.rows
-    return Touch(name, rank, is_rewritten(seen, oid), is_scanned(seen, oid), writes)
+    return Touch(name, rank, seen.is_rewritten(oid), seen.is_scanned(oid), writes)
 
 
 def _merged(one: Touch, other: Touch) -> Touch:

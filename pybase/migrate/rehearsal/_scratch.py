@@ -17,7 +17,7 @@ from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest
 from pybase.core.settings import Settings, rehearsal_url
 from pybase.migrate.database._connect import Database, engine
-from pybase.migrate.rehearsal._rules._shape import is_transaction_control
+from pybase.migrate.rehearsal._rules import is_transaction_control
 from pybase.migrate.revisions._history import History
 from pybase.migrate.revisions._history import read as read_history
 from pybase.migrate.revisions._render import RenderedHistory, RenderedRevision, Rendering

@@ -4,6 +4,8 @@ Knows the rules of identifiers and nothing of schemas or revisions.
 """
 
 import re
+from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^."\s()]+)')
@@ -12,6 +14,24 @@ LONGEST = 63
 
 LABEL = "CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END"
 """What `plain` returns, as SQL for a table `c` in a schema `n`."""
+
+
+@dataclass(frozen=True)
+class QualifiedName:
+    """The name of a relation, type or function with its schema, both unquoted."""
+
+    schema: str
+    name: str
+
+    @property
+    def label(self) -> str:
+        """The name unquoted, with the schema unless it is public."""
+        return self.name if self.schema == "public" else f"{self.schema}.{self.name}"
+
+    @property
+    def quoted(self) -> str:
+        """The qualified name as SQL."""
+        return f"{quote(self.schema)}.{quote(self.name)}"
 
 
 def parts(name: str) -> tuple[str, ...]:
@@ -44,10 +64,19 @@ def plain(name: str) -> str:
 
 
 def quote(identifier: str) -> str:
-    """Quote an identifier where it has to be: one that is a word of SQL, too."""
-    if re.fullmatch(r"[a-z_][a-z0-9_]*", identifier) and identifier not in _RESERVED:
+    """Quote an identifier where PostgreSQL's quote_ident() does."""
+    if re.fullmatch(r"[a-z_][a-z0-9_]*", identifier) and identifier not in _keywords():
         return identifier
     return '"' + identifier.replace('"', '""') + '"'
+
+
+@cache
+def _keywords() -> frozenset[str]:
+    from pglast import keywords  # 0.2 s that a run without names must not pay
+
+    return frozenset(
+        keywords.RESERVED_KEYWORDS | keywords.COL_NAME_KEYWORDS | keywords.TYPE_FUNC_NAME_KEYWORDS
+    )
 
 
 def literal(text: str) -> str:
@@ -63,21 +92,3 @@ def derived(*words: str) -> str:
     tail = sha256(name.encode()).hexdigest()[:8]
     head = name.encode()[: LONGEST - 9].decode(errors="ignore")
     return f"{head}_{tail}"
-
-
-_WORDS = """
-    all analyse analyze and any array as asc asymmetric authorization binary both case cast
-    check collate collation column concurrently constraint create cross current_catalog
-    current_date current_role current_schema current_time current_timestamp current_user default
-    deferrable desc distinct do else end except false fetch for foreign freeze from full grant
-    group having ilike in initially inner intersect into is isnull join lateral leading left
-    like limit localtime localtimestamp natural not notnull null offset on only or order outer
-    overlaps placing primary references returning right select session_user similar some
-    symmetric system_user table tablesample then to trailing true union unique user using
-    variadic verbose when where window with between bigint bit boolean char character coalesce
-    dec decimal exists extract float greatest grouping inout int integer interval least national
-    nchar none normalize nullif numeric out overlay position precision real row setof smallint
-    substring time timestamp treat trim values varchar xmlattributes xmlconcat xmlelement
-    xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
-"""
-_RESERVED = frozenset(_WORDS.split())

@@ -7,7 +7,7 @@ to draw comes from `entities`. The same entities give the same bytes.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pybase.migrate.catalog._entities import Column, Entity, ForeignKey
+from pybase.migrate.catalog import Entity, EntityColumn, ForeignKey
 from pybase.migrate.sqlfiles._header import one_line
 
 _HEAD = """\
@@ -82,7 +82,7 @@ def _diagram(
             yield f"    {_relation(entity, key, names)}"
 
 
-def _marks(entity: Entity, column: Column) -> Iterator[str]:
+def _marks(entity: Entity, column: EntityColumn) -> Iterator[str]:
     if column.name in entity.primary_key:
         yield "PK"
     if any(column.name in key.columns for key in entity.foreign_keys):
@@ -159,7 +159,7 @@ def _section(entity: Entity) -> str:
     return f"## {prose(entity.label)}\n{meaning}\n{_TABLE_HEAD}{rows}"
 
 
-def _cells(column: Column) -> Iterator[str]:
+def _cells(column: EntityColumn) -> Iterator[str]:
     yield code(column.name)
     yield code(column.type)
     yield "yes" if column.is_nullable else "no"
