@@ -181,7 +181,8 @@ def _branch(kind: Kind) -> str:
         label = label.replace(quoted, name)
     return f"""SELECT '{kind.catalog}'::regclass::oid, {kind.oid}, {kind.column}::integer,
         {kind.table}::oid, ({kind.kind})::text, ARRAY[{", ".join(kind.path)}]::text[],
-        ({label})::text, ({kind.suffix})::text, ({kind.subtype})::text, ({kind.numbers})::smallint[],
-        ({kind.definition})::text, ({kind.extra})::text[], {kind.position}::integer,
+        ({label})::text, ({kind.suffix})::text, ({kind.subtype})::text,
+        ({kind.numbers})::smallint[], ({kind.definition})::text, ({kind.extra})::text[],
+        {kind.position}::integer,
         ({kind.address})::text, {kind.owner}::oid, {kind.acl}::aclitem[], {kind.acl_type}::"char"
         FROM {kind.source}"""
