@@ -189,7 +189,7 @@ class _Parts:
             constraints = self._state.relations[oid].constraints.items()
             key, constraint = next(pair for pair in constraints if pair[1].name == item.path[2])
             index = self._state.relations.get(constraint.index_oid)
-            name = index.qualified_name.quoted if index else ""
+            name = index.quoted if index else ""
             yield Uses(self._named("pg_constraint", key), name)
         elif self._state.relations[oid].columns[item.position].generated:
             yield Uses(self._named("pg_attrdef", oid, item.position), "")
@@ -204,7 +204,7 @@ class _Parts:
         if (oid, number) in self._columns:
             return self._columns[oid, number]
         relation = self._state.relations[oid]  # a materialized view
-        return relation.qualified_name.quoted, quote(relation.columns[number].name)
+        return relation.quoted, quote(relation.columns[number].name)
 
 
 def constraint_name(item: CatalogObject) -> str:

@@ -179,7 +179,8 @@ def _branch(kind: Kind) -> str:
     label = kind.label or " || '.' || ".join(names) or "''"
     for quoted, name in _QUOTED.items():
         label = label.replace(quoted, name)
-    return f"""SELECT '{kind.catalog}'::regclass::oid, {kind.oid}, {kind.column}::integer,
+    catalog = kind.catalog or kind.source.split(maxsplit=1)[0]
+    return f"""SELECT '{catalog}'::regclass::oid, {kind.oid}, {kind.column}::integer,
         {kind.table}::oid, ({kind.kind})::text, ARRAY[{", ".join(kind.path)}]::text[],
         ({label})::text, ({kind.suffix})::text, ({kind.subtype})::text,
         ({kind.numbers})::smallint[], ({kind.definition})::text, ({kind.extra})::text[],

@@ -76,8 +76,8 @@ def read_entities(
         comments = read_comments(connection)
     indexes = defaultdict[int, list[model.Index]](list)
     for relation in state.relations.values():
-        if relation.index_details is not None:
-            indexes[relation.table].append(relation.index_details)
+        if relation.index is not None:
+            indexes[relation.table].append(relation.index)
     entities = (
         _entity(state, oid, table, indexes[oid], comments)
         for oid, table in state.relations.items()
@@ -101,7 +101,7 @@ def _entity(
     ]
     foreign_keys = _foreign_keys(state, table, [set(key) for _, key in keys])
     return Entity(
-        identity=table.qualified_name.quoted,
+        identity=table.quoted,
         schema=table.schema,
         name=table.name,
         comment=comments.get((oid, 0), ""),
@@ -148,7 +148,7 @@ def _foreign_keys(
         yield ForeignKey(
             name=constraint.name,
             columns=columns,
-            target=_root(state, target).qualified_name.quoted,
+            target=_root(state, target).quoted,
             target_columns=_names(target, constraint.referenced_columns),
             is_optional=all(nullable) if constraint.is_match_full else any(nullable),
             is_unique=any(key <= set(columns) for key in keys),

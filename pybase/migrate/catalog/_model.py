@@ -62,32 +62,21 @@ class Index(NamedTuple):
     """Whether it guarantees that all rows of the table differ: valid, without a predicate."""
 
 
-class Relation(NamedTuple):
+@dataclass(frozen=True)
+class Relation(QualifiedName):
     """A table, view, index or sequence."""
 
     schema_oid: int
-    schema: str
-    name: str
     kind: str
     file: int | None
     parent: int
     is_partition: bool
     is_extension_member: bool
     has_row_security: bool
-    index_details: Index | None
+    index: Index | None
     columns: Mapping[int, Column]
     constraints: Mapping[int, Constraint]
     triggers: Mapping[int, str]
-
-    @property
-    def qualified_name(self) -> QualifiedName:
-        """The schema and the name."""
-        return QualifiedName(self.schema, self.name)
-
-    @property
-    def label(self) -> str:
-        """The name unquoted, with the schema unless it is public."""
-        return self.qualified_name.label
 
     @property
     def is_table(self) -> bool:
@@ -97,36 +86,24 @@ class Relation(NamedTuple):
     @property
     def table(self) -> int:
         """The table that an index is on, else 0."""
-        return self.index_details.table if self.index_details else 0
+        return self.index.table if self.index else 0
 
 
-class Type(NamedTuple):
+@dataclass(frozen=True)
+class Type(QualifiedName):
     """An enum, domain, range or composite type with its enum labels by oid."""
 
-    schema: str
-    name: str
     kind: str
     labels: Mapping[int, str]
     constraints: Mapping[int, bool]
 
-    @property
-    def label(self) -> str:
-        """The name unquoted, with the schema unless it is public."""
-        return QualifiedName(self.schema, self.name).label
 
-
-class Function(NamedTuple):
+@dataclass(frozen=True)
+class Function(QualifiedName):
     """A function or procedure."""
 
-    schema: str
-    name: str
     arguments: str
     is_trigger: bool
-
-    @property
-    def label(self) -> str:
-        """The name unquoted, with the schema unless it is public."""
-        return QualifiedName(self.schema, self.name).label
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ WITH special AS MATERIALIZED (  -- one scan of pg_class for composite types and 
 SELECT
     (
         SELECT json_agg(json_build_array(
-            c.oid::bigint, c.relnamespace::bigint, n.nspname, c.relname, c.relkind,
+            c.oid::bigint, n.nspname, c.relname, c.relnamespace::bigint, c.relkind,
             pg_relation_filenode(c.oid)::bigint,
             coalesce((SELECT min(h.inhparent::bigint) FROM pg_inherits AS h
                       WHERE h.inhrelid = c.oid), 0),

@@ -6,114 +6,26 @@ second connection for as long as it takes to read its locks. `_rules` evaluates 
 """
 
 import re
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import psycopg
 from pglast import ast
-from psycopg import sql
 
 from pybase.migrate.catalog import (
     FIRST_USER_OID,
-    Relation,
-    State,
     prepare_reread,
     read_state,
     reread_state,
 )
+from pybase.migrate.rehearsal._observation import Observation, Rows, Run
+from pybase.migrate.rehearsal._writer_session import locks_of, row_counters, rows_since
 from pybase.migrate.revisions._render import Rendering
 from pybase.migrate.sql._grammar import is_kind
 from pybase.migrate.sql._lock_modes import MODES, ROW_EXCLUSIVE, SHARE
 
 STATEMENT_TIMEOUT = "60s"
 """Tables have few rows in a rehearsal; what takes longer waits for a lock for ever."""
-
-_LOCKS_TIMEOUT_S = 5
-
-
-@dataclass(frozen=True)
-class Rows:
-    """How many rows of one table a statement wrote."""
-
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What one statement did. Relations are named by oid.
-
-    `locks` is the strongest rank in MODES that its transaction holds on each relation afterwards,
-    `gained` what this statement itself added to that.
-    """
-
-    index: int
-    sql: str
-    transactional: bool
-    before: State
-    after: State
-    locks: Mapping[int, int] = field(default_factory=dict)
-    gained: Mapping[int, int] = field(default_factory=dict)
-    scans: Mapping[int, int] = field(default_factory=dict)
-    rows: Mapping[int, Rows] = field(default_factory=dict)
-    notices: tuple[str, ...] = ()
-    error: psycopg.Error | None = None
-
-    # Every rule needs these, of every statement: with hundreds of tables, compute them once.
-
-    @cached_property
-    def changed(self) -> tuple[tuple[int, Relation, Relation], ...]:
-        """The relations that existed before and after, and are not the same."""
-        after = self.after.relations
-        return tuple(
-            (oid, before, after[oid])
-            for oid, before in self.before.relations.items()
-            if oid in after and before is not after[oid] and before != after[oid]
-        )
-
-    @cached_property
-    def dropped(self) -> tuple[tuple[int, Relation], ...]:
-        """The relations that no longer exist."""
-        after = self.after.relations
-        return tuple(item for item in self.before.relations.items() if item[0] not in after)
-
-    @cached_property
-    def created(self) -> tuple[tuple[int, Relation], ...]:
-        """The relations that did not exist before."""
-        before = self.before.relations
-        return tuple(item for item in self.after.relations.items() if item[0] not in before)
-
-    def is_scanned(self, table: int) -> bool:
-        """Whether a table, or one of its partitions, was read from end to end."""
-        return bool(self.scans) and any(
-            oid in self.scans or any(index in self.scans for index in self.after.indexes_of(oid))
-            for oid in self.after.family(table)
-        )
-
-    def is_rewritten(self, oid: int) -> bool:
-        """Whether a relation has another file than before the statement."""
-        before, after = self.before.relations.get(oid), self.after.relations.get(oid)
-        return bool(before and after and before.file and after.file and before.file != after.file)
-
-
-@dataclass(frozen=True)
-class Run:
-    """One direction of one revision on the scratch database, from `start` to `end`."""
-
-    start: State
-    end: State
-    observations: tuple[Observation, ...]
-
-    @property
-    def error(self) -> psycopg.Error | None:
-        """The error that ended it, if any."""
-        errors = (observation.error for observation in self.observations)
-        return next((error for error in errors if error), None)
 
 
 class Observer:
@@ -270,14 +182,12 @@ class Observer:
     def _outside(self, index: int, text: str) -> Observation:
         """Run a statement that refuses a transaction, blocked until its locks are read.
 
-        The other connection holds ROW EXCLUSIVE on every table, as a writer does: CREATE INDEX
-        CONCURRENTLY and its like take their own locks and then wait for writers, so what is read
-        does not depend on chance. A block that commits need not wait for any session: the
-        server's counters show what it wrote.
+        A block that commits need not wait for any session: the server's counters show what it
+        wrote.
         """
         before = self.state
         is_block = is_kind(text, ast.DoStmt, ast.CallStmt)
-        counters = _rows_written(self.connection) if is_block else {}
+        counters = row_counters(self.connection) if is_block else {}
         self._notices.clear()
         failure: list[psycopg.Error] = []
 
@@ -287,17 +197,10 @@ class Observer:
             except psycopg.Error as error:
                 failure.append(error)
 
-        pid = self.connection.info.backend_pid
-        with psycopg.connect(self._url, application_name="pybase") as writer:
-            _lock_tables(writer, before)
-            running = threading.Thread(target=execute)
-            running.start()
-            locks = _awaited_locks(writer, pid, running)
-            writer.rollback()
-            running.join()
+        locks = locks_of(execute, self.connection.info.backend_pid, self._url, before)
         self.state = read_state(self.connection)
         error = failure[0] if failure else None
-        rows = _newly_written(self.connection, counters) if is_block else {}
+        rows = rows_since(counters, self.connection) if is_block else {}
         if is_block:
             locks = {oid: rank for oid, rank in locks.items() if rank >= SHARE}
             locks = dict.fromkeys(rows, ROW_EXCLUSIVE) | locks
@@ -318,60 +221,6 @@ _NEEDS_NO_TRANSACTION = (
 )
 
 
-def _lock_tables(writer: psycopg.Connection[Any], known: State) -> None:
-    names = [
-        sql.Identifier(relation.schema, relation.name)
-        for relation in known.relations.values()
-        if relation.kind in "rp"
-    ]
-    if names:
-        writer.execute(
-            sql.SQL("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE").format(
-                sql.SQL(", ONLY ").join(names)
-            )
-        )
-
-
-def _awaited_locks(
-    writer: psycopg.Connection[Any], pid: int, running: threading.Thread
-) -> dict[int, int]:
-    """Return the locks of the server process `pid`, as soon as it waits for this connection."""
-    deadline = time.monotonic() + _LOCKS_TIMEOUT_S
-    locks: dict[int, int] = {}
-    while running.is_alive() and time.monotonic() < deadline:
-        waits, held = writer.execute(_AWAITED, {"pid": pid}).fetchone() or (False, None)
-        locks = {oid: MODES.index(mode) for oid, mode in held or ()}
-        if waits:
-            break
-        time.sleep(0.002)
-    return locks
-
-
-def _rows_written(connection: psycopg.Connection[Any]) -> dict[int, tuple[int, ...]]:
-    """Return the numbers of rows inserted, updated and deleted so far, by table."""
-    connection.execute("SELECT pg_stat_force_next_flush()")  # or it may take the server a second
-    return {oid: tuple(counts) for oid, *counts in connection.execute(_WRITTEN)}
-
-
-def _newly_written(
-    connection: psycopg.Connection[Any], before: Mapping[int, tuple[int, ...]]
-) -> dict[int, Rows]:
-    after = _rows_written(connection)
-    none = (0, 0, 0)
-    return {
-        oid: Rows(*(new - old for new, old in zip(counts, before.get(oid, none), strict=True)))
-        for oid, counts in after.items()
-        if counts != before.get(oid, none)
-    }
-
-
-_WRITTEN = f"""
-SELECT
-    oid::bigint, pg_stat_get_tuples_inserted(oid), pg_stat_get_tuples_updated(oid),
-    pg_stat_get_tuples_deleted(oid)
-FROM pg_class WHERE relkind = 'r' AND oid >= {FIRST_USER_OID}
-"""
-
 _CATALOG_WRITES = f"""
 SELECT EXISTS (
     SELECT FROM pg_class AS c
@@ -380,15 +229,6 @@ SELECT EXISTS (
     AND pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
         + pg_stat_get_xact_tuples_deleted(c.oid) > 0
 )
-"""
-
-_AWAITED = f"""
-SELECT
-    pg_backend_pid() = ANY(pg_blocking_pids(%(pid)s)),
-    (
-        SELECT json_agg(json_build_array(l.relation::bigint, l.mode)) FROM pg_locks AS l
-        WHERE l.pid = %(pid)s AND l.locktype = 'relation' AND l.relation >= {FIRST_USER_OID}
-    )
 """
 
 _LOCKS = f"""

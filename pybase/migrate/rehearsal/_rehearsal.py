@@ -17,7 +17,8 @@ from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.rehearsal._baseline import Plain
 from pybase.migrate.rehearsal._effects import Report, RevisionReport, Touch
 from pybase.migrate.rehearsal._hazards import Finding
-from pybase.migrate.rehearsal._observer import Observation, Observer, Run
+from pybase.migrate.rehearsal._observation import Observation, Run
+from pybase.migrate.rehearsal._observer import Observer
 from pybase.migrate.rehearsal._rules import Case, find_hazards, is_transaction_control
 from pybase.migrate.rehearsal._samples import Samples
 from pybase.migrate.revisions._render import RenderedRevision, Rendering, repeatable

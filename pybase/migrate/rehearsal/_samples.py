@@ -122,7 +122,7 @@ class Samples:
             for oid, table in state.relations.items()
             if table.kind in "rp"
             and table.parent not in state.relations
-            and table.qualified_name.quoted not in self._ignored
+            and table.quoted not in self._ignored
         }
 
     def _empty(self, tables: Mapping[int, Relation]) -> list[int]:

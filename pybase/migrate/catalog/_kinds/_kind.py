@@ -9,6 +9,7 @@ outside system schemas, with a quoted, qualified `name` (and, in `relation`, the
 """
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,6 @@ class Kind:
     further statements, without a semicolon, that complete the definition.
     """
 
-    catalog: str
-    """The system catalog that contains the object, as `pg_description.classoid` names it."""
     source: str
     """The FROM clause and everything after it."""
     kind: str
@@ -29,6 +28,8 @@ class Kind:
     path: tuple[str, ...]
     """The name and the names that qualify it, unquoted; empty for what has no name."""
     definition: str
+    catalog: str = ""
+    """The system catalog that contains the object, unless the source begins with it."""
     label: str = ""
     """The quoted path, where a part must not be quoted."""
     suffix: str = "''"
@@ -53,6 +54,19 @@ class Kind:
     """The object type as an argument of `acldefault()`; null where nothing can be granted."""
     since: int = 140000
     """The first `server_version_num` that has the catalog."""
+
+
+class Owned(TypedDict):
+    """The fields of a kind of object that has an owner and grants."""
+
+    owner: str
+    acl: str
+    acl_type: str
+
+
+def owned(prefix: str, acl_type: str) -> Owned:
+    """Return the fields of a kind whose columns begin with `prefix`."""
+    return {"owner": f"{prefix}owner", "acl": f"{prefix}acl", "acl_type": f"'{acl_type}'"}
 
 
 def statements(*candidates: str) -> str:

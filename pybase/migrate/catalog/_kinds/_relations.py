@@ -1,6 +1,6 @@
 """Schemas, relations, columns, constraints, indexes and statistics as kinds of objects."""
 
-from pybase.migrate.catalog._kinds._kind import Kind, foreign_options, options, statements
+from pybase.migrate.catalog._kinds._kind import Kind, foreign_options, options, owned, statements
 
 SCHEMA = Kind(
     catalog="pg_namespace",
@@ -8,9 +8,7 @@ SCHEMA = Kind(
     kind="'schema'",
     path=("o.nspname",),
     definition="'CREATE SCHEMA ' || o.name",
-    owner="o.nspowner",
-    acl="o.nspacl",
-    acl_type="'n'",
+    **owned("o.nsp", "n"),
 )
 
 TABLE = Kind(
@@ -66,9 +64,7 @@ TABLE = Kind(
         " || CASE o.relreplident WHEN 'f' THEN ' REPLICA IDENTITY FULL'"
         " ELSE ' REPLICA IDENTITY NOTHING' END END",
     ),
-    owner="o.relowner",
-    acl="o.relacl",
-    acl_type="'r'",
+    **owned("o.rel", "r"),
 )
 
 COLUMN = Kind(
@@ -220,9 +216,7 @@ SEQUENCE = Kind(
         "'ALTER SEQUENCE ' || o.name || ' OWNED BY ' || d.refobjid::regclass || '.'"
         " || quote_ident(a.attname)"
     ),
-    owner="o.relowner",
-    acl="o.relacl",
-    acl_type="'s'",
+    **owned("o.rel", "s"),
 )
 
 VIEW = Kind(
@@ -243,13 +237,10 @@ VIEW = Kind(
         ) END,
         ' AS', chr(10), rtrim(pg_get_viewdef(o.oid, true), ';'),
         CASE WHEN o.relkind = 'm' AND NOT o.relispopulated THEN chr(10) || 'WITH NO DATA' END)""",
-    owner="o.relowner",
-    acl="o.relacl",
-    acl_type="'r'",
+    **owned("o.rel", "r"),
 )
 
 STATISTICS = Kind(
-    catalog="pg_statistic_ext",
     source="pg_statistic_ext AS o JOIN schema AS s ON s.oid = o.stxnamespace",
     kind="'statistics'",
     path=("s.nspname", "o.stxname"),

@@ -6,7 +6,6 @@ _FIRING = "CASE {0} WHEN 'D' THEN 'DISABLE {1} ' WHEN 'R' THEN 'ENABLE REPLICA {
 _FIRING += " WHEN 'A' THEN 'ENABLE ALWAYS {1} ' END"
 
 TRIGGER = Kind(
-    catalog="pg_trigger",
     source="pg_trigger AS o JOIN relation AS r ON r.oid = o.tgrelid WHERE NOT o.tgisinternal",
     kind="'trigger'",
     path=("r.schema", "r.relname", "o.tgname"),
@@ -21,7 +20,6 @@ TRIGGER = Kind(
 )
 
 EVENT_TRIGGER = Kind(
-    catalog="pg_event_trigger",
     source="pg_event_trigger AS o",
     kind="'event trigger'",
     path=("o.evtname",),
@@ -38,7 +36,6 @@ EVENT_TRIGGER = Kind(
 )
 
 RULE = Kind(
-    catalog="pg_rewrite",
     source="pg_rewrite AS o JOIN relation AS r ON r.oid = o.ev_class WHERE o.rulename <> '_RETURN'",
     kind="'rule'",
     path=("r.schema", "r.relname", "o.rulename"),
@@ -52,7 +49,6 @@ RULE = Kind(
 )
 
 POLICY = Kind(
-    catalog="pg_policy",
     source="pg_policy AS o JOIN relation AS r ON r.oid = o.polrelid",
     kind="'policy'",
     path=("r.schema", "r.relname", "o.polname"),
@@ -70,7 +66,6 @@ POLICY = Kind(
 )
 
 DEFAULT_PRIVILEGES = Kind(
-    catalog="pg_default_acl",
     source="""pg_default_acl AS o
         CROSS JOIN LATERAL (SELECT CASE o.defaclobjtype
             WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'

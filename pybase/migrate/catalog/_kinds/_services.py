@@ -1,9 +1,8 @@
 """Extensions, text search, publications and foreign servers as kinds of objects."""
 
-from pybase.migrate.catalog._kinds._kind import Kind, foreign_options, function_name
+from pybase.migrate.catalog._kinds._kind import Kind, foreign_options, function_name, owned
 
 EXTENSION = Kind(
-    catalog="pg_extension",
     # No version and no comment: both come from the server's files, not from a revision. initdb
     # creates plpgsql.
     source="pg_extension AS o WHERE o.extname <> 'plpgsql'",
@@ -14,7 +13,6 @@ EXTENSION = Kind(
 )
 
 TEXT_SEARCH_CONFIGURATION = Kind(
-    catalog="pg_ts_config",
     source="pg_ts_config AS o JOIN schema AS s ON s.oid = o.cfgnamespace",
     kind="'text search configuration'",
     path=("s.nspname", "o.cfgname"),
@@ -33,7 +31,6 @@ TEXT_SEARCH_CONFIGURATION = Kind(
 )
 
 TEXT_SEARCH_DICTIONARY = Kind(
-    catalog="pg_ts_dict",
     source="pg_ts_dict AS o JOIN schema AS s ON s.oid = o.dictnamespace",
     kind="'text search dictionary'",
     path=("s.nspname", "o.dictname"),
@@ -45,7 +42,6 @@ TEXT_SEARCH_DICTIONARY = Kind(
 )
 
 PUBLICATION = Kind(
-    catalog="pg_publication",
     source="pg_publication AS o",
     kind="'publication'",
     path=("o.pubname",),
@@ -62,7 +58,6 @@ PUBLICATION = Kind(
 )
 
 PUBLICATION_TABLE = Kind(
-    catalog="pg_publication_rel",
     source="pg_publication_rel AS o JOIN pg_publication AS p ON p.oid = o.prpubid"
     " JOIN relation AS r ON r.oid = o.prrelid",
     kind="'publication table'",
@@ -77,7 +72,6 @@ PUBLICATION_TABLE = Kind(
 )
 
 PUBLICATION_SCHEMA = Kind(
-    catalog="pg_publication_namespace",
     source="pg_publication_namespace AS o JOIN pg_publication AS p ON p.oid = o.pnpubid"
     " JOIN schema AS s ON s.oid = o.pnnspid",
     kind="'publication schema'",
@@ -88,7 +82,6 @@ PUBLICATION_SCHEMA = Kind(
 )
 
 FOREIGN_DATA_WRAPPER = Kind(
-    catalog="pg_foreign_data_wrapper",
     source="pg_foreign_data_wrapper AS o",
     kind="'foreign data wrapper'",
     path=("o.fdwname",),
@@ -96,13 +89,10 @@ FOREIGN_DATA_WRAPPER = Kind(
         ' HANDLER ' || {function_name("o.fdwhandler")},
         ' VALIDATOR ' || {function_name("o.fdwvalidator")},
         {foreign_options("o.fdwoptions")})""",
-    owner="o.fdwowner",
-    acl="o.fdwacl",
-    acl_type="'F'",
+    **owned("o.fdw", "F"),
 )
 
 SERVER = Kind(
-    catalog="pg_foreign_server",
     # User mappings are left out: their options are passwords, and definitions get printed.
     source="pg_foreign_server AS o JOIN pg_foreign_data_wrapper AS w ON w.oid = o.srvfdw",
     kind="'server'",
@@ -110,9 +100,7 @@ SERVER = Kind(
     definition=f"""concat('CREATE SERVER ', quote_ident(o.srvname),
         ' TYPE ' || quote_literal(o.srvtype), ' VERSION ' || quote_literal(o.srvversion),
         ' FOREIGN DATA WRAPPER ', quote_ident(w.fdwname), {foreign_options("o.srvoptions")})""",
-    owner="o.srvowner",
-    acl="o.srvacl",
-    acl_type="'S'",
+    **owned("o.srv", "S"),
 )
 
 KINDS = (

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from pybase.migrate.catalog._kinds._kind import Kind, function_name
+from pybase.migrate.catalog._kinds._kind import Kind, function_name, owned
 
 _TYPE_SOURCE = "pg_type AS o JOIN schema AS s ON s.oid = o.typnamespace"
 _type = partial(
@@ -10,9 +10,7 @@ _type = partial(
     catalog="pg_type",
     kind="'type'",
     path=("s.nspname", "o.typname"),
-    owner="o.typowner",
-    acl="o.typacl",
-    acl_type="'T'",
+    **owned("o.typ", "T"),
 )
 
 ENUM = _type(
@@ -62,7 +60,6 @@ DOMAIN = _type(
 )
 
 DOMAIN_CONSTRAINT = Kind(
-    catalog="pg_constraint",
     source="""pg_constraint AS o
         JOIN pg_type AS t ON t.oid = o.contypid
         JOIN schema AS s ON s.oid = t.typnamespace
@@ -91,7 +88,6 @@ BASE_TYPE = _type(
 )
 
 FUNCTION = Kind(
-    catalog="pg_proc",
     source="""pg_proc AS o
         JOIN schema AS s ON s.oid = o.pronamespace
         LEFT JOIN pg_aggregate AS g ON g.aggfnoid = o.oid""",
@@ -122,13 +118,10 @@ FUNCTION = Kind(
                 'PARALLEL = ' || CASE o.proparallel
                     WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' END), ')')
         END""",
-    owner="o.proowner",
-    acl="o.proacl",
-    acl_type="'f'",
+    **owned("o.pro", "f"),
 )
 
 OPERATOR = Kind(
-    catalog="pg_operator",
     source="pg_operator AS o JOIN schema AS s ON s.oid = o.oprnamespace",
     kind="'operator'",
     path=("s.nspname", "o.oprname"),
@@ -151,7 +144,6 @@ OPERATOR = Kind(
 )
 
 OPERATOR_CLASS = Kind(
-    catalog="pg_opclass",
     source="pg_opclass AS o JOIN schema AS s ON s.oid = o.opcnamespace"
     " JOIN pg_am AS a ON a.oid = o.opcmethod",
     kind="'operator class'",
@@ -172,7 +164,6 @@ OPERATOR_CLASS = Kind(
 )
 
 CAST = Kind(
-    catalog="pg_cast",
     # Casts have no schema: those above the oids of initdb are users'.
     source="pg_cast AS o WHERE o.oid >= 16384",
     kind="'cast'",
@@ -187,7 +178,6 @@ CAST = Kind(
 )
 
 COLLATION = Kind(
-    catalog="pg_collation",
     source="pg_collation AS o JOIN schema AS s ON s.oid = o.collnamespace",
     kind="'collation'",
     path=("s.nspname", "o.collname"),

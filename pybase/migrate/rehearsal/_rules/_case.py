@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pybase.migrate.catalog import Relation, State
 from pybase.migrate.rehearsal._hazards import Finding
-from pybase.migrate.rehearsal._observer import Observation, Run
+from pybase.migrate.rehearsal._observation import Observation, Run
 from pybase.migrate.revisions._render import Rendering
 from pybase.migrate.sql._lock_modes import SHARE
 

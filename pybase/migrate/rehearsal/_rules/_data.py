@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pglast import ast
 
 from pybase.migrate.rehearsal._hazards import Finding
-from pybase.migrate.rehearsal._observer import Observation
+from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import restricts_key, source_tables, target_table
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.rehearsal._rules._objects import drops_data

@@ -6,7 +6,7 @@ from pglast import ast
 
 from pybase.migrate.catalog import State
 from pybase.migrate.rehearsal._hazards import Finding
-from pybase.migrate.rehearsal._observer import Observation
+from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules._case import Case, created, dropped
 from pybase.migrate.sql._grammar import is_kind, is_opaque
 from pybase.migrate.sql._lock_modes import ACCESS_EXCLUSIVE, SHARE
@@ -43,7 +43,7 @@ def index_drops(case: Case, observation: Observation) -> Iterator[Finding]:
         table = case.run.end.relations.get(relation.table)
         if table is None or oid in keys or not case.is_known(relation.table):
             continue
-        numbers = relation.index_details.columns if relation.index_details else ()
+        numbers = relation.index.columns if relation.index else ()
         columns = (table.columns.get(number) for number in numbers)
         if relation.name in names or any(column and column.is_dropped for column in columns):
             continue
@@ -218,15 +218,6 @@ def many_locks(case: Case, observation: Observation) -> Iterator[Finding]:
 
 
 RULES = (
-    index_builds,
-    index_drops,
-    constraints,
-    domain_constraints,
-    not_null,
-    rewrites,
-    attached_partitions,
-    detached_partitions,
-    lock_table,
-    triggers,
-    many_locks,
+    *(index_builds, index_drops, constraints, domain_constraints, not_null, rewrites),
+    *(attached_partitions, detached_partitions, lock_table, triggers, many_locks),
 )

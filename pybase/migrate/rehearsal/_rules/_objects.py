@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pybase.migrate.catalog import Relation, State
 from pybase.migrate.rehearsal._hazards import Finding
-from pybase.migrate.rehearsal._observer import Observation
+from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules._case import Case, dropped
 from pybase.migrate.rehearsal._rules._locks import rewrites
 
@@ -187,12 +187,7 @@ def _has_row_security(state: State, oid: int) -> bool:
 
 
 RULES = (
-    dropped_tables,
-    emptied_tables,
-    dropped_columns,
-    dropped_views,
-    renamed_relations,
-    renamed_columns,
-    schemas,
+    *(dropped_tables, emptied_tables, dropped_columns, dropped_views),
+    *(renamed_relations, renamed_columns, schemas),
 )
 RUN_RULES = (types, functions, access)

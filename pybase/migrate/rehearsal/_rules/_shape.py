@@ -7,7 +7,7 @@ import psycopg
 from pglast import ast
 
 from pybase.migrate.rehearsal._hazards import Finding
-from pybase.migrate.rehearsal._observer import Observation
+from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.sql._grammar import is_kind, names
