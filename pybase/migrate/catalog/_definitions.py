@@ -166,19 +166,10 @@ def _query(server_version: int) -> str:
     return f"{_COMMON}object ({_COLUMNS}) AS (\n{branches}\n),{_REPORTED}"
 
 
-_QUOTED = {
-    "quote_ident(s.nspname)": "s.name",
-    **{f"quote_ident({t}.schema) || '.' || quote_ident({t}.relname)": f"{t}.name" for t in "orx"},
-}
-"""Quoted names that the sources have computed already."""
-
-
 def _branch(kind: Kind) -> str:
     """Return the SELECT of one kind, its columns as in `_COLUMNS`."""
     names = [f"quote_ident({name})" for name in kind.path]
     label = kind.label or " || '.' || ".join(names) or "''"
-    for quoted, name in _QUOTED.items():
-        label = label.replace(quoted, name)
     catalog = kind.catalog or kind.source.split(maxsplit=1)[0]
     return f"""SELECT '{catalog}'::regclass::oid, {kind.oid}, {kind.column}::integer,
         {kind.table}::oid, ({kind.kind})::text, ARRAY[{", ".join(kind.path)}]::text[],

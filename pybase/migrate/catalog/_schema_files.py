@@ -8,7 +8,6 @@ from difflib import unified_diff
 from hashlib import sha256
 
 from pybase.migrate.catalog._definitions import CatalogObject
-from pybase.migrate.sql._format import lay_out
 from pybase.migrate.sql._names import QualifiedName
 
 # What a table may need is created before it; comments, grants and owners come last.
@@ -156,7 +155,7 @@ def _file(items: list[CatalogObject]) -> Iterator[str]:
         ranked += [(rank, first)] if first else []
         ranked += [(max(rank, _COMPLETED), statement) for statement in extra]
     for _, statement in sorted(ranked, key=lambda item: item[0]):
-        yield lay_out(statement) + ("" if statement.startswith("--") else ";")
+        yield _laid_out(statement) + ("" if statement.startswith("--") else ";")
 
 
 def _statements(item: CatalogObject, items: Iterable[CatalogObject]) -> list[str]:
@@ -173,6 +172,12 @@ def _statements(item: CatalogObject, items: Iterable[CatalogObject]) -> list[str
     return ["", *extra] if item.position < 0 else [item.definition, *extra]
 
 
+def _laid_out(text: str, indent: int = 0) -> str:
+    from pybase.migrate.sql._format import lay_out  # with pglast, 0.2 s
+
+    return lay_out(text, indent=indent)
+
+
 def _table(table: CatalogObject, items: Iterable[CatalogObject]) -> str:
     """Return CREATE TABLE with the columns and constraints among `items` written out."""
     lines = [f"{_last_name(item)} {item.definition}" for item in items if item.kind == "column"]
@@ -182,7 +187,7 @@ def _table(table: CatalogObject, items: Iterable[CatalogObject]) -> str:
         if item.kind == "constraint" and not _added_constraint(item)
     ]
     head, _, tail = table.definition.partition(f" {table.name} (...)")
-    body = ",\n".join(lay_out(line, indent=4) for line in lines)
+    body = ",\n".join(_laid_out(line, indent=4) for line in lines)
     return f"{head} {table.name} (\n{body}\n){tail}" if body else f"{head} {table.name} (){tail}"
 
 
