@@ -1,4 +1,4 @@
-"""The rendered schema: whole, stable, in the right files, and clean to a linter."""
+"""The rendered schema: complete, stable, in the right files, and clean to a linter."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -105,7 +105,7 @@ def test_each_object_has_its_file(connection: psycopg.Connection[Any]) -> None:
     assert all(text.endswith(";\n") and "\n\n\n" not in text for text in files.values())
 
 
-def test_rendered_schema_makes_the_same_schema(
+def test_rendered_schema_creates_the_same_schema(
     connection: psycopg.Connection[Any], any_server_url: str
 ) -> None:
     files = render_schema(read_objects(connection))
@@ -127,12 +127,12 @@ def test_rendered_schema_is_clean_to_sqlfluff(connection: psycopg.Connection[Any
     )
     connection.execute("DROP TABLE events")  # sqlfluff cannot read ATTACH PARTITION schema.name
     for stem, text in render_schema(read_objects(connection)).items():
-        found = linter.lint_string(text).get_violations()
-        assert not found, f"{stem}: {found}\n{text}"
+        violations = linter.lint_string(text).get_violations()
+        assert not violations, f"{stem}: {violations}\n{text}"
 
 
 def test_change_of_a_comment_in_a_body_is_a_change(connection: psycopg.Connection[Any]) -> None:
-    """A line that is gone and began with dashes looks like the head of a diff."""
+    """A removed line that begins with dashes looks like the head of a diff."""
     body = "CREATE OR REPLACE FUNCTION app.f() RETURNS int LANGUAGE sql AS $$\n{}SELECT 1\n$$"
     connection.execute(body.format("-- old\n").encode())
     before = read_objects(connection)
