@@ -21,7 +21,7 @@ from pybase.migrate.deploy import _apply as apply
 from pybase.migrate.sqlfiles import _committed as committed
 from pybase.migrate.verify import _proof as proof
 from pybase.postgres import Cluster, find_bin, scratch_cluster
-from pybase.postgres._os_user import server_account
+from pybase.postgres._os_user import server_user
 
 from .proxy import Proxy
 
@@ -133,7 +133,7 @@ def state(url: str) -> State:
 
 def stop_at_once(cluster: Cluster) -> None:
     """Stop a server without a checkpoint; it recovers when it is started."""
-    account = server_account(cluster.data)
+    account = server_user(cluster.data)
     options: dict[str, Any] = dict(account.process_identity())
     subprocess.run(
         [find_bin(18, account) / "pg_ctl", "-D", cluster.data, "-m", "immediate", "-w", "stop"],

@@ -130,8 +130,9 @@ def test_foreign_folder_is_not_taken_for_data(home: Path) -> None:
     cluster = scratch_cluster(home / "c")
     cluster.data.mkdir(parents=True)
     (cluster.data / "thesis.txt").write_text("irreplaceable")
-    with pytest.raises(DatabaseError, match="is not a PostgreSQL data directory"):
+    with pytest.raises(DatabaseError) as raised:
         cluster.ensure_running()
+    assert raised.value.code == "foreign-data-directory"
     assert (cluster.data / "thesis.txt").exists()
 
 

@@ -188,8 +188,9 @@ def test_template_cannot_be_named_like_a_scratch_database() -> None:
 
 def test_unreachable_server_is_reported_in_one_sentence(home: Path) -> None:
     url = scratch_cluster(home / "c").url()
-    with pytest.raises(DatabaseError, match="cannot be reached"), scratch_database(url):
+    with pytest.raises(DatabaseError) as raised, scratch_database(url):
         pass
+    assert raised.value.code == "scratch-server-unreachable"
 
 
 def test_role_without_createdb_gets_the_grant_as_a_hint(server18_url: str) -> None:
@@ -198,6 +199,7 @@ def test_role_without_createdb_gets_the_grant_as_a_hint(server18_url: str) -> No
     url = server18_url.replace("postgres@", "clerk@")
     with pytest.raises(DatabaseError) as refusal, scratch_database(url):
         pass
+    assert refusal.value.code == "scratch-database-refused"
     assert "CREATEDB" in refusal.value.hint
 
 

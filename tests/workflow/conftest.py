@@ -14,7 +14,7 @@ import pytest
 from projects import Git, Project
 
 from pybase.postgres import find_bin, scratch_database
-from pybase.postgres._os_user import server_account
+from pybase.postgres._os_user import server_user
 
 PASSWORD = "pä@ss/w%rd#1:2?"  # every character that a URL wants encoded
 ENCODED = quote(PASSWORD, safe="")
@@ -59,7 +59,7 @@ class TcpServer:
 
     def run(self, program: str, *arguments: str, **variables: str) -> None:
         """Run one of PostgreSQL's programs as the user that the server runs as."""
-        account = server_account(self.directory)
+        account = server_user(self.directory)
         subprocess.run(
             [str(find_bin(18, account) / program), *arguments],
             cwd=self.directory,
@@ -85,7 +85,7 @@ def tcp_server(servers_folder: Path, worker_id: str) -> Iterator[TcpServer]:
     server = TcpServer(_folder(servers_folder / f"tcp-{worker_id}"), _free_port())
     secret = server.directory / "password"
     secret.write_text(PASSWORD, "utf-8")
-    server_account(server.directory).own(secret)
+    server_user(server.directory).own(secret)
     server.run(
         "initdb", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret.name,
         "-E", "UTF8", "--locale=C", "--no-sync", "-D", "data",
@@ -148,7 +148,7 @@ def _folder(path: Path) -> Path:
     path.mkdir()
     path.chmod(0o700)
     (path / "lock").touch()
-    server_account(path).own(path)
+    server_user(path).own(path)
     return path
 
 

@@ -13,7 +13,7 @@ from projects import LINE, Project
 from waiting import wait_until
 
 from pybase.postgres import database_name
-from pybase.postgres._os_user import server_account
+from pybase.postgres._os_user import server_user
 
 from .conftest import ENCODED, PASSWORD, TcpServer
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 def pooled(server: TcpServer, url: str, mode: str, port: int, folder: Path) -> Iterator[str]:
     """Yield the URL of the database behind a PgBouncer."""
     assert PGBOUNCER is not None
-    account = server_account(folder)
+    account = server_user(folder)
     users = folder / "users"
     users.write_text(f'"postgres" "{PASSWORD}"\n', "utf-8")
     config = folder / "pgbouncer.ini"
