@@ -24,8 +24,8 @@ MOST_CHARACTERS = 60_000
 _OPEN_LINES, _OPEN_REVISIONS = 25, 5
 """Statements of up to so many lines are not folded, unless there are more revisions than that."""
 
-_LONGEST_TITLE = 120
-"""Characters: the overview has many titles, and a comment little room."""
+_LONGEST_TITLE = 160
+"""Characters of Markdown: the overview has many titles, and a comment little room."""
 
 _ROWS = 50
 """The most revisions in the table at the top: those with hazards, and those that block most."""
@@ -107,8 +107,9 @@ def _section(review: Review, summary: RevisionSummary) -> Iterator[Part]:
 
 def _title(summary: RevisionSummary) -> str:
     title = summary.revision.title
-    if len(title) > _LONGEST_TITLE:
-        title = title[: _LONGEST_TITLE - 1].rstrip() + "…"
+    length = len(text(title))
+    if length > _LONGEST_TITLE:
+        title = title[: _LONGEST_TITLE * len(title) // length - 1].rstrip() + "…"
     return text(title)
 
 
