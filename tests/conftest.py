@@ -1,4 +1,4 @@
-"""Servers and databases for the tests: real ones, shared by a run, gone after it."""
+"""Servers and databases for the tests: real ones, shared by a run and removed after it."""
 
 import fcntl
 import hashlib
@@ -14,7 +14,7 @@ import pytest
 
 from pybase.postgres import Cluster, scratch_cluster, scratch_database
 
-os.environ.pop("FORCE_COLOR", None)  # tests compare what is said away from a terminal
+os.environ.pop("FORCE_COLOR", None)  # tests compare plain output
 
 _ENOUGH_BYTES = 6 * 2**30
 _ROOT = Path(__file__).parents[1]
@@ -28,14 +28,14 @@ def servers_folder(
     """A folder for servers, one a run, whichever of its xdist workers asks.
 
     Each worker holds a shared lock on `lease`. A watchdog waits for the exclusive lock, which the
-    kernel grants when the last worker is gone, be it by SIGKILL; then it destroys the servers.
+    kernel grants when the last worker has ended, also by SIGKILL; then it destroys the servers.
     """
     run = tmp_path_factory.getbasetemp()
     if hasattr(request.config, "workerinput"):
         run = run.parent
     # Outside pytest's own folder, which is 0700: root's server runs as another user.
     digest = hashlib.sha256(os.fsencode(run)).hexdigest()[:8]
-    folder = _roomy_place() / f"pybase-tests-{digest}"
+    folder = _server_location() / f"pybase-tests-{digest}"
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
     with (folder / "lease").open("wb") as lease:
@@ -51,8 +51,8 @@ def servers_folder(
         yield folder
 
 
-def _roomy_place() -> Path:
-    """Memory, where there is plenty: thousands of databases are made, and files are most of it."""
+def _server_location() -> Path:
+    """Memory, where there is enough: to create a database is mostly to copy files."""
     memory = Path("/dev/shm")
     is_roomy = memory.is_dir() and shutil.disk_usage(memory).free > _ENOUGH_BYTES
     return memory if is_roomy and os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
@@ -88,8 +88,8 @@ def _started(cluster: Cluster) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what tests want told even when they pass, such as how much they have tried."""
+    """Print what tests report also when they pass, such as the number of attempts."""
     for report in terminalreporter.getreports("passed"):
         for name, value in report.user_properties:
-            if name == "told":
+            if name == "summary":
                 terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {value}")

@@ -1,4 +1,4 @@
-"""Tiny projects, kept as data, laid out in a folder; and the command line, run as people run it."""
+"""Small projects as data, written into a folder; and the command line, run as users run it."""
 
 import os
 import re
@@ -48,7 +48,7 @@ _PYPROJECT = "".join(
         re.DOTALL | re.MULTILINE,
     )
 )
-"""How we have our SQL linted."""
+"""The settings of sqlfluff."""
 
 _WARM = Warm()
 _STORE = TemporaryDirectory()
@@ -58,7 +58,7 @@ Git = Callable[..., str]
 """Runs git with arguments, in a project's folder."""
 
 OWN_TABLES = ("public.alembic_version", "public.migration_ledger")
-"""What the workflow keeps in a database, as a catalog names it."""
+"""The workflow's own tables, as a catalog names them."""
 
 NO_MODELS = "metadata = None\n"
 MODELS = """\
@@ -130,12 +130,12 @@ LINE = (ONE, TWO, THREE)
 """A history of three."""
 
 FORK = Revision("dddddddddddd", "bbbbbbbbbbbb", title="Go another way.")
-"""Beside THREE: two heads."""
+"""A second head, next to THREE."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a command left behind."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -152,9 +152,9 @@ class Project:
 
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
-    """Variables for every command, beside a few of ours; nothing else of ours is inherited."""
+    """Variables for every command; of this process it inherits only a few."""
     secrets: tuple[str, ...] = ()
-    """What no command may ever print."""
+    """Texts that no command may print."""
 
     def lay_out(self, *revisions: Revision, models: str = NO_MODELS) -> "Project":
         self.write("alembic.ini", _INI)
@@ -197,18 +197,19 @@ class Project:
 
     def run(self, *arguments: str, **variables: str) -> Result:
         """Run `python -m pybase ARGUMENTS`; `variables` go into its environment."""
-        return self._checked(Result(*self.start(*arguments, **variables).wait()))
+        return self.ended(self.start(*arguments, **variables))
 
-    def start(self, *arguments: str, **variables: str) -> Command:
-        """Run the same without waiting for its end."""
-        return _WARM.start("pybase", arguments, self.root, self._environment(variables))
+    def start(self, *arguments: str, module: str = "pybase", **variables: str) -> Command:
+        """Start `python -m MODULE ARGUMENTS`; `ended` waits for its end."""
+        return _WARM.start(module, arguments, self.root, self._environment(variables))
+
+    def ended(self, command: Command) -> Result:
+        """Wait for the end of a command."""
+        return self._checked(Result(*command.wait()))
 
     def alembic(self, *arguments: str, **variables: str) -> Result:
         """Run plain `alembic ARGUMENTS`."""
-        environment = self._environment(variables)
-        return self._checked(
-            Result(*_WARM.start("alembic", arguments, self.root, environment).wait())
-        )
+        return self.ended(self.start(*arguments, module="alembic", **variables))
 
     def python(self, *arguments: str, **variables: str) -> Result:
         """Run a Python that has imported nothing yet."""
@@ -233,7 +234,7 @@ class Project:
         return result
 
     def refused(self, *arguments: str, code: int, **variables: str) -> str:
-        """Run a command that must end with `code` and a message and no traceback; the message."""
+        """Run a command that must end with `code` and no traceback; return its message."""
         result = self.run(*arguments, **variables)
         assert result.code == code, result.text
         assert "Traceback" not in result.text
@@ -254,7 +255,7 @@ class Project:
         return self
 
     def done(self, *arguments: str, **variables: str) -> str:
-        """Run a command that must succeed; what it printed."""
+        """Run a command that must succeed; return its output."""
         result = self.run(*arguments, **variables)
         assert result.code == 0, result.text
         return result.out

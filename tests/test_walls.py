@@ -1,4 +1,4 @@
-"""Imports go one way: the contracts in pyproject.toml, held by import-linter."""
+"""Import contracts of pyproject.toml, checked by import-linter."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def lint_imports(*arguments: str, folder: Path = ROOT) -> "subprocess.CompletedP
     )
 
 
-def test_walls_between_the_rooms_stand() -> None:
+def test_imports_keep_the_contracts() -> None:
     done = lint_imports()
     assert done.returncode == 0, done.stdout
     assert "0 broken" in done.stdout
@@ -37,8 +37,8 @@ def test_walls_between_the_rooms_stand() -> None:
         ("pybase/core/settings.py", "import pybase.postgres"),
     ],
 )
-def test_door_through_a_wall_is_found(module: str, line: str, tmp_path: Path) -> None:
-    """Or the contracts would hold whatever is imported."""
+def test_import_against_a_contract_is_reported(module: str, line: str, tmp_path: Path) -> None:
+    """Without this, the contracts could hold for any import."""
     for path in (ROOT / "pybase").rglob("*.py"):
         copy = tmp_path / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,11 @@ class Command:
         self._code = code
 
     @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return not self._code.done()
+
+    @property
     def err(self) -> str:
         """What it has written to its standard error so far."""
         return Path(self._folder.name, "err").read_text("utf-8")
@@ -60,6 +65,8 @@ class Warm:
     ) -> Command:
         """Start `python -m MODULE ARGUMENTS`."""
         folder = TemporaryDirectory()
+        for name in ("out", "err"):
+            Path(folder.name, name).touch()
         with self._lock:
             self._started = Future()
             command = [module, list(arguments), str(cwd), env, folder.name]
@@ -143,8 +150,7 @@ def _become(module: str, arguments: list[str], cwd: str, env: dict[str, str], fo
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.stdin.close()
-    flags = os.O_WRONLY | os.O_CREAT
-    outputs = [os.open(f"{folder}/{name}", flags) for name in ("out", "err")]
+    outputs = [os.open(f"{folder}/{name}", os.O_WRONLY) for name in ("out", "err")]
     for number, descriptor in enumerate([os.open(os.devnull, os.O_RDONLY), *outputs]):
         os.dup2(descriptor, number)
         os.close(descriptor)
@@ -165,7 +171,7 @@ def _become(module: str, arguments: list[str], cwd: str, env: dict[str, str], fo
 
 
 def _end(code: int) -> None:
-    """End as the interpreter does, but free no memory: that takes 0.1 s of each command."""
+    """End as the interpreter does, but do not free memory, which takes 0.1 s."""
     threading._shutdown()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

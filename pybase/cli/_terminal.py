@@ -132,8 +132,6 @@ def _write_rich(
 
 def _wrapped(line: "Text", console: "Console") -> Iterator["Text"]:
     """Wrap a line under the last column that begins in its left half, except a final aside."""
-    from rich.text import Text
-
     if width(line.plain) <= console.width:
         yield line
         return
@@ -142,8 +140,8 @@ def _wrapped(line: "Text", console: "Console") -> Iterator["Text"]:
     head, rest = line.divide([hang])
     for piece in rest.divide(_breaks(rest.plain, console.width - hang)):
         piece.rstrip()
-        yield Text.assemble(head, piece)
-        head = Text(" " * hang)
+        yield head + piece
+        head = line.blank_copy(" " * hang)
 
 
 def _breaks(text: str, columns: int) -> Iterator[int]:

@@ -1,9 +1,9 @@
-"""Local PostgreSQL servers, and scratch databases.
+"""Embedded PostgreSQL servers, and scratch databases.
 
-This room finds the PostgreSQL binaries of the wheel, runs servers of its own with them, and makes
-databases to throw away. It must never read settings or environment variables (callers pass paths,
-versions and URLs), touch a server or a folder that it has not made, signal a process that it has
-not recognised, or know anything of Alembic and models.
+Finds the PostgreSQL programs of the wheel, runs servers with them, and creates databases that are
+dropped again. Reads no settings or environment variables (callers pass paths, versions and URLs),
+changes no server or folder that it has not created, signals no process that it has not identified,
+and knows nothing of Alembic and models.
 """
 
 from pybase.postgres._binaries import find_bin

@@ -1,15 +1,15 @@
-"""One PostgreSQL server of our own: made, started, found, stopped and destroyed.
+"""Cluster: one embedded PostgreSQL server, which is created, started, stopped and destroyed.
 
-A server is running when it accepts a connection; no pid or file is believed instead. Whoever has
-to change something takes the cluster's file lock first, so that any number of processes starting
-at once end up with one server. It is left running for the next command.
+A server is running when it accepts a connection; no pid or file proves it. Every change is made
+under the cluster's file lock, so that any number of processes that start at once use one server. It
+is left running for the next command.
 """
 
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -20,10 +20,9 @@ from psycopg import sql
 from pybase.core.errors import DatabaseError
 from pybase.postgres import _launch as launch
 from pybase.postgres import _postmaster as postmaster
-from pybase.postgres._os_user import Account, server_account
-from pybase.postgres._paths import make_lock_file, plain_refusals, socket_folder
+from pybase.postgres._os_user import OsUser, server_user
+from pybase.postgres._paths import lock_file, report_os_errors, socket_folder
 
-RESET = "Run `nox -s db -- reset` to start afresh (its data is lost)."
 _LOCK_TIMEOUT_S = 180
 _CONNECT_TIMEOUT_S = 5
 # A killed server may have much to recover from its write-ahead log.
@@ -33,7 +32,7 @@ _NOT_YET = "the database system is"  # starting up, shutting down, in recovery
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of a cluster: `version` such as "18.4", sizes in bytes."""
+    """Properties of a cluster: `version` such as "18.4", sizes in bytes."""
 
     directory: Path
     running: bool
@@ -44,9 +43,9 @@ class Status:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A PostgreSQL server, and the folder that it has for itself.
+    """A PostgreSQL server, and the folder of its files.
 
-    `directory` holds `data/`, `log`, `log.old`, `lock` and mostly `socket/`. A cluster that is
+    `directory` contains `data/`, `log`, `log.old`, `lock` and usually `socket/`. A cluster that is
     not `durable` is fast and loses its data in a power cut: for scratch databases only.
     """
 
@@ -56,36 +55,36 @@ class Cluster:
 
     @property
     def data(self) -> Path:
-        """The data directory, as PostgreSQL calls it."""
+        """The data directory."""
         return self.directory / "data"
 
     @property
     def log(self) -> Path:
-        """What the server said since its last start."""
+        """The server's messages since its last start."""
         return self.directory / "log"
 
     @property
     def socket(self) -> Path:
         """The folder of the server's socket, which is the only way to reach it."""
-        return socket_folder(self.directory, self._account)
+        return socket_folder(self.directory, self._user)
 
-    @plain_refusals()
+    @report_os_errors()
     def url(self, database: str = "postgres") -> str:
-        """Return the libpq URI of `database`; it has no password, and starts nothing."""
-        # The port is spelled out because libpq would take PGPORT from the environment.
-        where = urlencode({"host": str(self.socket), "port": 5432}, safe="/")
-        return f"postgresql://postgres@/{quote(database, safe='')}?{where}"
+        """Return the libpq URI of `database`, without a password; starts nothing."""
+        # The port is explicit because libpq would take PGPORT from the environment.
+        address = urlencode({"host": str(self.socket), "port": 5432}, safe="/")
+        return f"postgresql://postgres@/{quote(database, safe='')}?{address}"
 
-    @plain_refusals()
+    @report_os_errors()
     def is_running(self) -> bool:
-        """Tell whether the server accepts a connection."""
+        """Return whether the server accepts a connection."""
         return self._server_version() is not None
 
-    @plain_refusals()
+    @report_os_errors()
     def ensure_running(self) -> None:
-        """Start the server, made first if need be, unless it runs.
+        """Start the server unless it runs, and create it if needed.
 
-        Raise DatabaseError with the server's own last words when it cannot be had.
+        Raise DatabaseError with the last lines of the server's log when it does not start.
         """
         version = self._server_version()
         if version is None:
@@ -93,9 +92,9 @@ class Cluster:
                 version = self._server_version() or self._start()
         self._require_major(str(version // 10_000))
 
-    @plain_refusals()
+    @report_os_errors()
     def ensure_database(self, name: str) -> str:
-        """Make sure that the server runs and has a database `name`; return its URL."""
+        """Start the server and create the database `name` unless they exist; return its URL."""
         version = self._server_version(name)
         if version is None:
             self.ensure_running()
@@ -104,54 +103,55 @@ class Cluster:
             self._require_major(str(version // 10_000))
         return self.url(name)
 
-    @plain_refusals()
+    @report_os_errors()
     def stop(self) -> None:
-        """Stop the server if it runs. Raise DatabaseError if it would not stop."""
+        """Stop the server if it runs. Raise DatabaseError if it does not stop."""
         if self.data.exists():
             with self._locked():
                 self._stop()
 
-    @plain_refusals()
+    @report_os_errors()
     def destroy(self) -> None:
         """Stop the server and delete its data, log and socket, and nothing else.
 
-        The lock file stays: another process may be waiting for it right now.
+        The lock file is kept: another process may be waiting for it.
         """
         if not self.directory.exists():
             return
         with self._locked():
             self._stop()
-            launch.discard(self.data)
+            launch.delete_data(self.data)
             shutil.rmtree(self.socket, ignore_errors=True)
             for log in (self.log, self.log.with_suffix(".old")):
                 log.unlink(missing_ok=True)
 
-    @plain_refusals()
+    @report_os_errors()
     def status(self) -> Status:
-        """Return what is known of the cluster; starts nothing and takes no lock."""
+        """Return the properties of the cluster; starts nothing and takes no lock."""
         number = self._server_version()
-        version = launch.made_by(self.data)
+        version = launch.data_version(self.data)
         if number is not None:
             version = f"{number // 10_000}.{number % 10_000}"
         pid = postmaster.find_postmaster(self.data)
         return Status(self.directory, number is not None, version, pid, _size_bytes(self.directory))
 
     @property
-    def _account(self) -> Account:
-        return server_account(self.data)
+    def _user(self) -> OsUser:
+        return server_user(self.data)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        from filelock import FileLock, Timeout  # 20 ms that attaching must not pay
+        from filelock import FileLock, Timeout  # 20 ms that are not needed to connect
 
-        lock_file = make_lock_file(self.directory)
-        lock = FileLock(lock_file)
+        path = lock_file(self.directory)
+        lock = FileLock(path)
         try:
             lock.acquire(timeout=_LOCK_TIMEOUT_S)
         except Timeout:
             raise DatabaseError(
-                f"Another process has held {lock_file} for {_LOCK_TIMEOUT_S} s.",
-                f"See who it is with `fuser {lock_file}`, end it, and try again.",
+                f"Another process has held {path} for {_LOCK_TIMEOUT_S} s.",
+                f"Find it with `fuser {path}`, end it, and try again.",
+                code="cluster-locked",
             ) from None
         try:
             yield
@@ -159,7 +159,7 @@ class Cluster:
             lock.release()
 
     def _server_version(self, database: str = "postgres") -> int | None:
-        """Return the server's version number, such as 180004, or None if it does not answer."""
+        """Return the server's version number, such as 180004, or None without a connection."""
         try:
             with self._connect(database) as connection:
                 return connection.info.server_version
@@ -167,7 +167,7 @@ class Cluster:
             return None
 
     def _refusal(self) -> str:
-        """Return why the server does not accept a connection, or an empty string if it does."""
+        """Return why the server refuses a connection, or an empty string."""
         try:
             self._connect("postgres").close()
         except psycopg.OperationalError as error:
@@ -180,13 +180,13 @@ class Cluster:
         )
 
     def _start(self) -> int:
-        """Bring the server up, whatever state it was left in; return its version number."""
-        made_by = launch.made_by(self.data)
-        if made_by is not None:
-            self._require_major(made_by)
-        server = launch.Launch(self.directory, self.major, self.durable, self.socket, self._account)
-        if made_by is None:
-            server.make_data()
+        """Start the server from any state of its files; return its version number."""
+        server = launch.Launch(self.directory, self.major, self.durable, self.socket, self._user)
+        created_by = launch.data_version(self.data)
+        if created_by is None:
+            server.create_data()
+        else:
+            self._require_major(created_by)
         if not self._recovers():
             server.start()
         version = self._server_version()
@@ -195,8 +195,8 @@ class Cluster:
         return version
 
     def _recovers(self) -> bool:
-        """Tell whether a server that is there, though it did not answer, answers after all."""
-        began = time.monotonic()
+        """Wait for a server that runs but refused a connection; return whether it accepts one."""
+        start = time.monotonic()
         while (pid := postmaster.find_postmaster(self.data)) is not None:
             refusal = self._refusal()
             if not refusal:
@@ -204,11 +204,12 @@ class Cluster:
             if postmaster.is_unreachable(self.data, self.socket):
                 self._stop()
                 return False
-            patience_s = _RECOVERY_TIMEOUT_S if _NOT_YET in refusal else _CONNECT_TIMEOUT_S
-            if time.monotonic() - began > patience_s:
+            timeout_s = _RECOVERY_TIMEOUT_S if _NOT_YET in refusal else _CONNECT_TIMEOUT_S
+            if time.monotonic() - start > timeout_s:
                 raise DatabaseError(
                     f"The embedded PostgreSQL runs (pid {pid}) but refuses connections: {refusal}",
-                    "Close what is connected to it, or run `nox -s db -- stop`, and try again.",
+                    "Close its connections, or run `nox -s db -- stop`, and try again.",
+                    code="server-refuses-connections",
                 )
             postmaster.pause()
         return False
@@ -218,25 +219,25 @@ class Cluster:
             raise DatabaseError(
                 f"The embedded PostgreSQL in {self.directory} does not stop.",
                 f"Its log is {self.log}; pid {postmaster.find_postmaster(self.data)}.",
+                code="server-does-not-stop",
             )
 
-    def _require_major(self, found: str) -> None:
-        if found != str(self.major):
+    def _require_major(self, version: str) -> None:
+        if version != str(self.major):
             raise DatabaseError(
-                f"{self.directory} holds data of PostgreSQL {found}; this needs {self.major}.",
-                f"Save what you need with pg_dump of version {found}. {RESET}",
+                f"{self.directory} contains data of PostgreSQL {version}; this needs {self.major}.",
+                f"Save it with pg_dump of version {version}; {launch.RESET}",
+                code="other-postgres-version",
             )
 
     def _create_database(self, name: str) -> None:
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
-        with self._connect("postgres") as connection:
-            known = "SELECT FROM pg_database WHERE datname = %s"
-            if connection.execute(known, [name]).fetchone() is not None:
-                return
-            try:
+        exists = "SELECT FROM pg_database WHERE datname = %s"
+        # Another process may create it at the same time.
+        known = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation)
+        with self._connect("postgres") as connection, suppress(*known):
+            if connection.execute(exists, [name]).fetchone() is None:
                 connection.execute(statement)
-            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                return  # another process was quicker
 
 
 def _size_bytes(directory: Path) -> int:
@@ -245,6 +246,6 @@ def _size_bytes(directory: Path) -> int:
         for name in names:
             try:
                 total += os.lstat(f"{folder}/{name}").st_size
-            except FileNotFoundError:  # a running server deletes files as it pleases
+            except FileNotFoundError:  # a running server deletes files
                 continue
     return total

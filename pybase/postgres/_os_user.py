@@ -1,14 +1,15 @@
-"""Which user of this machine the server runs as, and what that user may reach.
+"""User of the operating system as whom a server runs, and the folders that this user can enter.
 
 PostgreSQL refuses to run as root. An ordinary user's server runs as that user; root's server runs
-as the owner of the folder it lives in, so that `sudo` in somebody's checkout leaves nothing behind
-that they cannot use, or else as `postgres` or `nobody`.
+as the owner of the folder that contains it, so that `sudo` in a user's checkout leaves only files
+that the user owns, or else as `postgres` or `nobody`.
 """
 
 import os
 import pwd
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -28,8 +29,8 @@ class ProcessIdentity(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Account:
-    """A user of this machine that a server runs as."""
+class OsUser:
+    """A user of this machine as whom a server runs."""
 
     name: str
     uid: int
@@ -37,27 +38,26 @@ class Account:
 
     @property
     def is_caller(self) -> bool:
-        """Whether this is the user that this process already runs as."""
+        """Whether this process runs as this user."""
         return self.uid == os.geteuid()
 
     def process_identity(self) -> ProcessIdentity:
-        """Return what `subprocess` needs to run a child as this user, with no other groups."""
+        """Return the arguments to run a child as this user, without supplementary groups."""
         if self.is_caller:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can_enter(self, folder: Path) -> bool:
-        """Tell whether this user may pass through every folder down to `folder`.
+        """Return whether this user may pass through every folder down to `folder`.
 
-        Permission bits are read instead of trying it out in a child: this is asked on every
-        attach, which must not spawn processes.
+        Read from the permission bits, without a child process, because every connection checks it.
         """
         if self.is_caller:
             return os.access(folder, os.X_OK)
         return all(self._has_search_bit(step) for step in (folder, *folder.parents))
 
     def own(self, path: Path) -> None:
-        """Give `path`, which we have just made, to this user."""
+        """Give `path`, which this process has created, to this user."""
         if not self.is_caller:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
@@ -70,19 +70,20 @@ class Account:
         return bool(status.st_mode & stat.S_IXOTH)
 
 
-def server_account(near: Path) -> Account:
-    """Return the user that a server with its data at `near` (which need not exist yet) runs as.
+def server_user(near: Path) -> OsUser:
+    """Return the user as whom a server with its data at `near` (which may not exist yet) runs.
 
-    Raise DatabaseError for root on a machine that has no other user to run it as.
+    Raise DatabaseError for root on a machine without another user for it.
     """
     if os.geteuid() != _ROOT:
         return _caller()
     for entry in _candidates(nearest_existing(near).stat().st_uid):
         if entry.pw_uid != _ROOT:
-            return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+            return OsUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
     raise DatabaseError(
         "PostgreSQL does not run as root, and this machine has no user `postgres` or `nobody`.",
-        "Run the command as an ordinary user, or set DATABASE_URL to a server you have.",
+        "Run the command as an ordinary user, or set DATABASE_URL to an existing server.",
+        code="no-server-user",
     )
 
 
@@ -91,19 +92,18 @@ def nearest_existing(path: Path) -> Path:
     return next(step for step in (path, *path.parents) if step.exists())
 
 
-def _caller() -> Account:
+def _caller() -> OsUser:
     uid = os.geteuid()
-    try:
+    name = str(uid)  # in a container started with a number for its user
+    with suppress(KeyError):
         name = pwd.getpwuid(uid).pw_name
-    except KeyError:  # a container started with a bare number for its user
-        name = str(uid)
-    return Account(name, uid, os.getegid())
+    return OsUser(name, uid, os.getegid())
 
 
 def _candidates(owner: int) -> Iterator[pwd.struct_passwd]:
-    # The owner must be in the password file: initdb looks its user up there and gives up without.
-    for lookup, key in ((pwd.getpwuid, owner), *((pwd.getpwnam, n) for n in _UNPRIVILEGED)):
-        try:
-            yield lookup(key)  # type: ignore[operator]
-        except KeyError:
-            continue
+    # The owner must be in the password file: initdb looks its user up there and fails otherwise.
+    with suppress(KeyError):
+        yield pwd.getpwuid(owner)
+    for name in _UNPRIVILEGED:
+        with suppress(KeyError):
+            yield pwd.getpwnam(name)

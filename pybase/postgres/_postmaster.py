@@ -1,7 +1,7 @@
-"""Read PostgreSQL's lock files, and tell a live server from a number that only looks like one.
+"""Lock files of PostgreSQL, and the process that wrote them.
 
-A pid in `postmaster.pid` proves nothing: after a crash or a reboot it may be anybody's. Nothing
-is signalled before its working directory has shown it to be the server of that data directory.
+The pid in `postmaster.pid` proves nothing: after a crash or a reboot another process may have it.
+A process is signalled only if its working directory is that data directory.
 """
 
 import os
@@ -12,39 +12,41 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-# PostgreSQL wants a positive number here, and no system hands out this one.
+# PostgreSQL expects a positive number here, and no system assigns this one.
 _IMPOSSIBLE_PID = 2**31 - 1
 _POLL_S = 0.02
-SOCKET_NAME = ".s.PGSQL.5432"
+_SOCKET_NAME = ".s.PGSQL.5432"
+_SHUTDOWNS = ((signal.SIGINT, 30), (signal.SIGQUIT, 10))
+"""(signal, seconds): fast, then immediate, after which the next start recovers from the WAL."""
 
 
 def find_postmaster(data: Path) -> int | None:
-    """Return the pid of the live server of `data`, or None when there is none."""
+    """Return the pid of the live server of `data`, or None."""
     pid = _first_line_pid(data / "postmaster.pid")
     return pid if pid is not None and _works_in(pid, data) else None
 
 
 def is_unreachable(data: Path, socket: Path) -> bool:
-    """Tell whether the server of `data` listens elsewhere, or its socket file is gone.
+    """Return whether the server of `data` listens elsewhere, or its socket file was deleted.
 
-    That is so after its checkout was moved, or when somebody swept /tmp. PostgreSQL writes its
-    socket folder down only when the socket is there, so a server that starts up is neither.
+    That happens when its checkout is moved, or /tmp is cleaned. PostgreSQL records its socket
+    folder only after creating the socket, so this is false while a server starts.
     """
     try:
         lines = (data / "postmaster.pid").read_bytes().splitlines()
     except FileNotFoundError:
         return False
     recorded = os.fsdecode(lines[4]) if len(lines) > 4 else ""
-    return bool(recorded) and (recorded != str(socket) or not (socket / SOCKET_NAME).exists())
+    return bool(recorded) and (recorded != str(socket) or not (socket / _SOCKET_NAME).exists())
 
 
-def disown_lock_files(data: Path, socket: Path) -> None:
-    """Free the lock files of a dead server, whose pid may have been given to a stranger.
+def release_lock_files(data: Path, socket: Path) -> None:
+    """Release the lock files of a dead server, whose pid another process may have.
 
     They are overwritten, not unlinked: the other lines name the old shared memory, by which
-    PostgreSQL itself still refuses to start beside surviving children of a killed server.
+    PostgreSQL itself refuses to start while children of a killed server run.
     """
-    for lock_file in (data / "postmaster.pid", socket / f"{SOCKET_NAME}.lock"):
+    for lock_file in (data / "postmaster.pid", socket / f"{_SOCKET_NAME}.lock"):
         with suppress(FileNotFoundError), lock_file.open("r+b") as file:
             _, _, rest = file.read().partition(b"\n")
             file.seek(0)  # in place: on a full disk a truncated file would stay empty
@@ -52,35 +54,24 @@ def disown_lock_files(data: Path, socket: Path) -> None:
             file.truncate()
 
 
-def stop_postmaster(data: Path, *, fast_s: float = 30, immediate_s: float = 10) -> bool:
-    """Stop the server of `data`; tell whether it is gone.
-
-    A fast shutdown first; when that has not ended after `fast_s` seconds, an immediate one, after
-    which the next start recovers from the write-ahead log.
-    """
-    for how, patience_s in ((signal.SIGINT, fast_s), (signal.SIGQUIT, immediate_s)):
+def stop_postmaster(data: Path) -> bool:
+    """Stop the server of `data`; return whether it has ended."""
+    for number, timeout_s in _SHUTDOWNS:
         pid = find_postmaster(data)
         if pid is None:
             return True
-        os.kill(pid, how)
-        if _wait_for_end(data, patience_s):
-            return True
+        os.kill(pid, number)
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if find_postmaster(data) is None:
+                return True
+            pause()
     return False
 
 
-def pause() -> float:
-    """Sleep for a moment between two looks at a server; return its length in seconds."""
+def pause() -> None:
+    """Sleep between two checks of a server."""
     time.sleep(_POLL_S)
-    return _POLL_S
-
-
-def _wait_for_end(data: Path, patience_s: float) -> bool:
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        if find_postmaster(data) is None:
-            return True
-        pause()
-    return False
 
 
 def _first_line_pid(lock_file: Path) -> int | None:
@@ -92,14 +83,14 @@ def _first_line_pid(lock_file: Path) -> int | None:
 
 
 def _works_in(pid: int, data: Path) -> bool:
-    """Tell whether `pid` is a postgres whose working directory is `data`, as every server's is."""
+    """Return whether `pid` is a postgres whose working directory is `data`, as a server's is."""
     try:
         if sys.platform != "linux":
             return Path(_ask_lsof(pid)).samefile(data)
         if Path(f"/proc/{pid}/comm").read_bytes() != b"postgres\n":
             return False
         return _proc_working_directory(pid, data).samefile(data)
-    except OSError:  # gone, a zombie, or somebody else's
+    except OSError:  # ended, a zombie, or another user's
         return False
 
 
@@ -109,8 +100,8 @@ def _proc_working_directory(pid: int, data: Path) -> Path:
         link.stat()
         return link
     except PermissionError:
-        # Root in a container usually lacks CAP_SYS_PTRACE, and may not look at other users'
-        # processes; the owner of the data may look at its own server.
+        # Root in a container usually lacks CAP_SYS_PTRACE, and may not inspect other users'
+        # processes; the owner of the data may inspect its own server.
         owner = data.stat()
         target = subprocess.run(
             ["readlink", str(link)],  # noqa: S607

@@ -1,8 +1,8 @@
-"""Databases to throw away, and the templates that they are cloned from.
+"""Scratch databases, and the templates from which they are cloned.
 
-A scratch database lives as long as the session that made it: its owner holds an advisory lock on
-the database's name, so that whoever comes next can tell a live one from what a killed process
-left behind, even one of another host or container, and drops only the latter.
+A scratch database exists as long as the session that created it: that holds an advisory lock on the
+database's name. The next session drops those without a lock, which killed processes left, even on
+another host or in a container.
 """
 
 import re
@@ -20,16 +20,16 @@ from psycopg import sql
 from pybase.core.errors import DatabaseError
 from pybase.postgres._cluster import Cluster
 
-# No person names a database like this: it may be dropped without asking.
+# A name like this is never given by hand: such a database may be dropped.
 _SCRATCH_NAME = "^[a-z][a-z0-9_]*__[0-9a-f]{16}$"  # to Python and PostgreSQL alike
 _TEMPLATE_MARK = "pybase template, last used "
 _UNFINISHED = "building"
 _BUILD_TIMEOUT_S = 900
 _RECENT_S = 180
 _POLL_S = 0.01
-_POLLS_UNTIL_LEFT = 30
+_DISCONNECT_POLLS = 30
 
-# MATERIALIZED, so that no lock is tried on a database that is not a scratch one.
+# MATERIALIZED, or locks of other databases would be tried.
 _ABANDONED = """
     WITH scratch AS MATERIALIZED (
         SELECT datname FROM pg_database
@@ -50,7 +50,7 @@ _STALE_TEMPLATES = """
 
 
 def scratch_cluster(directory: Path, major: int = 18) -> Cluster:
-    """Return the cluster in `directory` that trades durability for speed; it is not started."""
+    """Return the cluster in `directory`, fast and not durable; it is not started."""
     return Cluster(directory, major, durable=False)
 
 
@@ -60,65 +60,66 @@ def scratch_database(
 ) -> Iterator[str]:
     """Yield the URL of a new database, cloned from `template` or empty; drop it afterwards.
 
-    What killed processes have left on the same server is dropped on the way. Raise DatabaseError
-    when the server cannot be reached or refuses to make a database.
+    What killed processes left on the same server is dropped, too. Raise DatabaseError when the
+    server cannot be reached or refuses to create a database.
     """
     name = f"{prefix}__{secrets.token_hex(8)}"
     with _maintenance(server_url) as connection:
-        drop_abandoned(connection)
+        for (abandoned,) in connection.execute(_ABANDONED, [_SCRATCH_NAME]).fetchall():
+            _drop(connection, abandoned)
         _try_lock(connection, name)
         _create(connection, name, template)
         try:
             yield with_database(server_url, name)
         finally:
-            # A server that has died meanwhile leaves it to the next one who needs a database.
+            # After a crash of the server, the next session drops it.
             with suppress(psycopg.OperationalError):
                 _drop(connection, name)
 
 
 def database_name(url: str) -> str:
-    """Return the name of the database that a URL leads to."""
+    """Return the name of the database of a URL."""
     return unquote(urlsplit(url).path[1:])
 
 
 def copy_over(source_url: str, target_url: str) -> None:
-    """Make the scratch database at `target_url` a copy of another; nobody may be connected."""
+    """Make the scratch database at `target_url` a copy of another; no session may use it."""
     with _maintenance(target_url) as connection:
         _drop(connection, database_name(target_url))
         _create(connection, database_name(target_url), database_name(source_url))
 
 
 def ensure_template(server_url: str, name: str, build: Callable[[str], None]) -> str:
-    """Return `name`, a database to clone; if there is none yet, let `build(url)` fill a new one.
+    """Return `name`, a database to clone; if it is missing, fill a new one by `build(url)`.
 
     One process builds while others wait. The database gets its name when it is complete, so an
-    unfinished one is never used. Put a digest of the content into its name: it is never rebuilt.
-    Raise ValueError for a name that would pass for a scratch database, and be swept as one.
+    incomplete one is never used. It is never built again: put a digest of the content into its
+    name. Raise ValueError for a name of the form of scratch databases, which are dropped.
     """
     if re.fullmatch(_SCRATCH_NAME, name):
         raise ValueError(f"{name} is a name for a scratch database, not for a template")
     with _maintenance(server_url) as connection:
         _wait_for_lock(connection, name)
-        if not _is_known(connection, name):
+        if not _exists(connection, name):
             _build(connection, server_url, name, build)
         _mark_used(connection, name)
     return name
 
 
 def keep_as_template(server_url: str, database_url: str, name: str) -> None:
-    """Make the scratch database at `database_url` the template `name`, unless there is one."""
+    """Rename the scratch database at `database_url` to the template `name`, unless that exists."""
     with _maintenance(server_url) as connection:
         _wait_for_lock(connection, name)
-        if not _is_known(connection, name):
+        if not _exists(connection, name):
             _finish(connection, database_name(database_url), name)
         _mark_used(connection, name)
 
 
 def has_template(server_url: str, name: str) -> bool:
-    """Whether the template `name` is there; marks it as used."""
+    """Return whether the template `name` exists; marks it as used."""
     with _maintenance(server_url) as connection:
-        _mark_used(connection, name)  # first, so that nobody prunes it now; a warning if it is gone
-        return _is_known(connection, name)
+        _mark_used(connection, name)  # first, so that it is not pruned; a warning if it is missing
+        return _exists(connection, name)
 
 
 def template_names(server_url: str) -> set[str]:
@@ -128,24 +129,18 @@ def template_names(server_url: str) -> set[str]:
 
 
 def prune_templates(server_url: str, keep: int = 8) -> list[str]:
-    """Drop all but the `keep` templates last used, return their names; disks are finite.
+    """Drop all but the `keep` templates last used; return their names.
 
-    One used in the last minutes stays: its user may be about to clone it.
+    One used in the last minutes is kept: another process may be about to clone it.
     """
     dropped = []
     with _maintenance(server_url) as connection:
         for name in _stale_templates(connection, keep):
-            # Asked again under the lock: somebody may have used it since.
+            # Checked again under the lock: another process may have used it since.
             if _try_lock(connection, name) and name in _stale_templates(connection, keep):
                 _drop(connection, name)
                 dropped.append(name)
     return dropped
-
-
-def drop_abandoned(connection: psycopg.Connection) -> None:
-    """Drop the scratch databases whose owners are dead."""
-    for (name,) in connection.execute(_ABANDONED, [_SCRATCH_NAME]).fetchall():
-        _drop(connection, name)
 
 
 def with_database(url: str, name: str) -> str:
@@ -155,13 +150,14 @@ def with_database(url: str, name: str) -> str:
 
 @contextmanager
 def _maintenance(server_url: str) -> Iterator[psycopg.Connection]:
-    # Always the same database: advisory locks of two databases know nothing of each other.
+    # Always the same database: advisory locks are per database.
     try:
         connection = psycopg.connect(with_database(server_url, "postgres"), autocommit=True)
     except psycopg.OperationalError as error:
         raise DatabaseError(
             f"The server for scratch databases cannot be reached: {str(error).strip()}",
             "See `nox -s db -- status`.",
+            code="scratch-server-unreachable",
         ) from error
     with connection:
         yield connection
@@ -176,8 +172,8 @@ def _build(
 
 
 def _finish(connection: psycopg.Connection, unfinished: str, name: str) -> None:
-    """Make a template of a database that holds what it should; its user marks it as used."""
-    # Whoever is connected to it, such as a pool that `build` left open, blocks its cloning.
+    """Make a template of a complete database; the caller marks it as used."""
+    # A connection to it, such as that of a pool that `build` left open, would prevent cloning.
     _run(connection, "ALTER DATABASE {} ALLOW_CONNECTIONS false", unfinished)
     connection.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
@@ -193,8 +189,9 @@ def _create(connection: psycopg.Connection, name: str, template: str | None) -> 
         _run(connection, statement, name, template or "template0")
     except psycopg.errors.InsufficientPrivilege as error:
         raise DatabaseError(
-            f"The server refuses to make a scratch database: {error.diag.message_primary}.",
-            "Grant the role CREATEDB, or leave scratch databases to the embedded server.",
+            f"The server refuses to create a scratch database: {error.diag.message_primary}.",
+            "Grant CREATEDB to the role, or use the embedded server for scratch databases.",
+            code="scratch-database-refused",
         ) from error
 
 
@@ -214,7 +211,7 @@ def _stale_templates(connection: psycopg.Connection, keep: int) -> list[str]:
     return [row[0] for row in connection.execute(_STALE_TEMPLATES, parameters)]
 
 
-def _is_known(connection: psycopg.Connection, name: str) -> bool:
+def _exists(connection: psycopg.Connection, name: str) -> bool:
     known = "SELECT FROM pg_database WHERE datname = %s"
     return connection.execute(known, [name]).fetchone() is not None
 
@@ -228,28 +225,25 @@ def _wait_for_lock(connection: psycopg.Connection, name: str) -> None:
             raise DatabaseError(
                 f"Another process has been building {name} for {_BUILD_TIMEOUT_S} s.",
                 "End that process, and try again.",
+                code="template-locked",
             )
         time.sleep(_POLL_S)
 
 
 def _try_lock(connection: psycopg.Connection, name: str) -> bool:
-    """Take the lock on `name` until the connection ends; tell whether that was possible."""
+    """Take the lock on `name` until the connection ends; return whether that was possible."""
     attempt = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
     return connection.execute(attempt, [name]).fetchone() == (True,)
 
 
 def _drop(connection: psycopg.Connection, name: str) -> None:
-    _wait_until_left(connection, name)
-    _run(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-
-
-def _wait_until_left(connection: psycopg.Connection, name: str) -> None:
-    """Wait a moment for whoever has just closed a connection: DROP would sleep 0.1 s for them."""
-    busy = "SELECT FROM pg_stat_activity WHERE datname = %s"
-    for _ in range(_POLLS_UNTIL_LEFT):
-        if connection.execute(busy, [name]).fetchone() is None:
+    # Wait for sessions that are just being closed: DROP would sleep 0.1 s for each.
+    sessions = "SELECT FROM pg_stat_activity WHERE datname = %s"
+    for _ in range(_DISCONNECT_POLLS):
+        if connection.execute(sessions, [name]).fetchone() is None:
             break
         time.sleep(_POLL_S / 10)
+    _run(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
 
 def _run(connection: psycopg.Connection, statement: str, *names: str) -> None:

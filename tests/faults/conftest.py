@@ -1,4 +1,4 @@
-"""PyBase's own history as a row of databases, each a template at a revision, with rows in it."""
+"""Databases at each revision of PyBase's own history, with rows, as templates."""
 
 import subprocess
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from pybase.migrate.deploy import _apply as apply
 from pybase.migrate.sqlfiles import _committed as committed
 from pybase.migrate.verify import _proof as proof
 from pybase.postgres import Cluster, find_bin, scratch_cluster
-from pybase.postgres._os_user import server_account
+from pybase.postgres._os_user import server_user
 
 from .proxy import Proxy
 
@@ -32,7 +32,7 @@ State = tuple[dict[str, str], dict[tuple[str, str], str]]
 
 @dataclass(frozen=True)
 class Move:
-    """One revision in one direction, on a clone of the database that it begins with."""
+    """One revision in one direction, on a clone of the database that it starts from."""
 
     revision: str
     parent: str
@@ -47,7 +47,7 @@ class Move:
         return f"{'upgrade' if self.is_upgrade else 'downgrade'} of {self.revision}"
 
     def run(self, url: str, options: Settings = SETTINGS) -> int:
-        """Run the command that is to survive everything."""
+        """Run the command under test."""
         database = Database(url, is_embedded=False)
         job = apply.Job(options, database, self.destination, self.is_upgrade, Silent())
         return apply.run(job)
@@ -61,15 +61,15 @@ class Silent(TerminalReporter):
 
 @pytest.fixture(scope="module")
 def cluster(servers_folder: Path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """A server of the module's own: it will be killed."""
+    """A server for this module only: its tests kill it."""
     worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
-    found = scratch_cluster(servers_folder / f"faults-{worker}", 18)
-    found.ensure_running()
-    with psycopg.connect(found.url(), autocommit=True) as connection:
-        # a scratch server may lose what was committed last, which would not be our fault
+    cluster = scratch_cluster(servers_folder / f"faults-{worker}", 18)
+    cluster.ensure_running()
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        # a scratch server may lose the last commits, which these tests must not count
         connection.execute("ALTER ROLE postgres SET synchronous_commit = on")
-    yield found
-    found.destroy()
+    yield cluster
+    cluster.destroy()
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def moves(cluster: Cluster) -> list[Move]:
     history = committed.read(SETTINGS)
     assert history is not None
     assert history.stale == ""
-    found = []
+    moves = []
     parent = "base"
     create(cluster, "at_base", "template1")
     for revision in (entry.revision for entry in history.entries):
@@ -87,13 +87,13 @@ def moves(cluster: Cluster) -> list[Move]:
         up.run(url)
         with psycopg.connect(url) as connection:
             connection.execute(ROWS.get(revision, "SELECT").encode())
-        found += [up, Move(revision, parent, False, f"at_{revision}")]
+        moves += [up, Move(revision, parent, False, f"at_{revision}")]
         parent = revision
-    return found
+    return moves
 
 
 def create(cluster: Cluster, name: str, template: str) -> str:
-    """Make a database; not a scratch one, which would be swept once the server was killed."""
+    """Create a database; a scratch one would be dropped after the server was killed."""
     with psycopg.connect(cluster.url(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     return cluster.url(name)
@@ -101,7 +101,7 @@ def create(cluster: Cluster, name: str, template: str) -> str:
 
 @contextmanager
 def clone(cluster: Cluster, move: Move) -> Iterator[str]:
-    """Yield the URL of the database that a move begins with."""
+    """Yield the URL of a clone of the database that a move starts from."""
     name = f"lost_{'up' if move.is_upgrade else 'down'}_{move.revision}"
     yield create(cluster, name, move.template)
     with psycopg.connect(cluster.url(), autocommit=True) as connection:
@@ -110,12 +110,12 @@ def clone(cluster: Cluster, move: Move) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def undisturbed(cluster: Cluster, moves: list[Move]) -> dict[Move, tuple[State, int]]:
-    """What each move leaves, and how many answers of the server it takes."""
+    """The result of each undisturbed move, and the number of the server's answers."""
     return {move: disturbed_by_nothing(cluster, move) for move in moves}
 
 
 def disturbed_by_nothing(cluster: Cluster, move: Move) -> tuple[State, int]:
-    """Run a move to its end; return what it leaves, and how many answers it takes."""
+    """Run a move to its end; return its result and the number of answers."""
     with clone(cluster, move) as url:
         proxy = Proxy(url, Proxy.cut)
         move.run(proxy.url)
@@ -132,8 +132,8 @@ def state(url: str) -> State:
 
 
 def stop_at_once(cluster: Cluster) -> None:
-    """Stop a server as a crash does; it recovers when it is started."""
-    account = server_account(cluster.data)
+    """Stop a server without a checkpoint; it recovers when it is started."""
+    account = server_user(cluster.data)
     options: dict[str, Any] = dict(account.process_identity())
     subprocess.run(
         [find_bin(18, account) / "pg_ctl", "-D", cluster.data, "-m", "immediate", "-w", "stop"],

@@ -1,4 +1,4 @@
-"""A TCP proxy before a server, which strikes after the n-th answer to a step's statements."""
+"""TCP proxy in front of a server, with a fault after the n-th answer to a step's statements."""
 
 import socket
 import struct
@@ -11,14 +11,14 @@ from urllib.parse import quote
 from psycopg.conninfo import conninfo_to_dict
 
 STEP_BEGINS = b"client_connection_check_interval"
-"""In the last query before a step's own statements."""
+"""Part of the last query before a step's own statements."""
 
 
 class Proxy:
-    """Counts what the server answers once a step has begun, and calls `strike` after `limit`.
+    """Counts the server's answers after the start of a step, and calls `strike` at `limit`.
 
-    The answer that made the count full is held back: the server has done the statement, and the
-    client does not know. What happens to the client is the business of `strike`.
+    The last of these answers is not forwarded: the server has executed the statement, and the
+    client does not know. `strike` decides what happens to the client.
     """
 
     def __init__(
@@ -38,18 +38,18 @@ class Proxy:
         self._start(self._accept)
 
     def cut(self) -> None:
-        """Break every connection, as a network does, and take no more."""
-        for each in (self._listener, *self._sockets):
+        """Break every connection, as a network failure does, and accept no more."""
+        for connection in (self._listener, *self._sockets):
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
 
     def _start(self, work: Callable[..., None], *arguments: object) -> None:
         threading.Thread(target=self._quietly, args=(work, *arguments), daemon=True).start()
 
     @staticmethod
     def _quietly(work: Callable[..., None], *arguments: object) -> None:
-        with suppress(OSError, ValueError):  # the other side has gone
+        with suppress(OSError, ValueError):  # the other side has closed
             work(*arguments)
 
     def _accept(self) -> None:
@@ -73,7 +73,7 @@ class Proxy:
         server.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, server: socket.socket, client: socket.socket, begun: threading.Event) -> None:
-        """Pass on message by message: a type of one byte, and a length that counts itself."""
+        """Forward message by message: a type of one byte, and a length that includes itself."""
         stream = server.makefile("rb")
         while head := stream.read(5):
             kind, length = struct.unpack("!cI", head)

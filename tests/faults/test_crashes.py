@@ -1,8 +1,8 @@
-"""Killed anywhere, run again: the same as if nothing had happened.
+"""Interrupted runs, repeated: the result equals that of an undisturbed run.
 
-Of each revision of PyBase's history, up and down, the client, its connection or the server is lost
-after every statement in turn; each time the same command is run again, and lost one statement
-later, until it comes through. What it leaves must be what an undisturbed run leaves.
+For each revision of PyBase's history, up and down, the client, its connection or the server is lost
+after every statement in turn; the same command is repeated, and lost one statement later, until
+it succeeds. The catalog and the rows must then equal those of an undisturbed run.
 """
 
 import os
@@ -20,7 +20,7 @@ from .conftest import Move, State, clone, disturbed_by_nothing, state, stop_at_o
 from .proxy import Proxy
 
 Undisturbed = dict[Move, tuple[State, int]]
-Tell = Callable[[str, object], None]
+Record = Callable[[str, object], None]
 
 
 def cut_after(move: Move, url: str, count: int) -> None:
@@ -40,50 +40,50 @@ def kill_after(move: Move, url: str, count: int) -> None:
         os._exit(0)
     _, status = os.waitpid(child, 0)
     proxy.cut()
-    assert os.WIFSIGNALED(status), f"{move} came through {count} answers"
+    assert os.WIFSIGNALED(status), f"{move} ended after {count} answers"
 
 
-WAYS = {"connection": cut_after, "client": kill_after}
+LOSSES = {"connection": cut_after, "client": kill_after}
 
 
-@pytest.mark.parametrize("lose", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
 def test_lost_after_any_statement(
     lose: Callable[[Move, str, int], None],
     moves: list[Move],
     undisturbed: Undisturbed,
     cluster: Cluster,
-    record_property: Tell,
+    record_property: Record,
 ) -> None:
     tried = 0
     for move in moves:
-        wanted, answers = undisturbed[move]
+        expected, answers = undisturbed[move]
         with clone(cluster, move) as url:
             for count in range(1, answers + 1):
                 lose(move, url, count)
                 tried += 1
             assert move.run(url) == 0, f"{move} was not recorded with its last statement"
-            assert state(url) == wanted, str(move)
-    record_property("told", f"{tried} boundaries of {len(moves)} moves")
+            assert state(url) == expected, str(move)
+    record_property("summary", f"{tried} boundaries of {len(moves)} moves")
     assert tried > 5 * len(moves)
 
 
-def test_lost_in_a_run_over_the_whole_history(
-    moves: list[Move], cluster: Cluster, record_property: Tell
+def test_lost_in_a_run_over_all_revisions(
+    moves: list[Move], cluster: Cluster, record_property: Record
 ) -> None:
-    """Where revisions follow each other, less is asked of the server between them."""
-    whole = Move(moves[-1].revision, "base", True, moves[0].template)
-    wanted, answers = disturbed_by_nothing(cluster, whole)
+    """Between revisions that follow each other, fewer statements are sent."""
+    all_upgrades = Move(moves[-1].revision, "base", True, moves[0].template)
+    expected, answers = disturbed_by_nothing(cluster, all_upgrades)
     for count in range(1, answers + 1):
-        with clone(cluster, whole) as url:
-            cut_after(whole, url, count)
-            whole.run(url)
-            assert state(url) == wanted, f"lost after {count} answers"
-    record_property("told", f"{answers} boundaries of {len(moves) // 2} moves in a row")
+        with clone(cluster, all_upgrades) as url:
+            cut_after(all_upgrades, url, count)
+            all_upgrades.run(url)
+            assert state(url) == expected, f"lost after {count} answers"
+    record_property("summary", f"{answers} boundaries of {len(moves) // 2} moves in a row")
     assert answers > len(moves)
 
 
 def test_server_killed_after_any_statement(
-    moves: list[Move], undisturbed: Undisturbed, cluster: Cluster, record_property: Tell
+    moves: list[Move], undisturbed: Undisturbed, cluster: Cluster, record_property: Record
 ) -> None:
     """All moves at once, each on a database of its own: a round is one crash of the server."""
     tried = 0
@@ -96,11 +96,11 @@ def test_server_killed_after_any_statement(
         for move in moves:
             assert move.run(urls[move]) == 0, str(move)
             assert state(urls[move]) == undisturbed[move][0], str(move)
-    record_property("told", f"{tried} boundaries of {len(moves)} moves")
+    record_property("summary", f"{tried} boundaries of {len(moves)} moves")
 
 
 def crash(cluster: Cluster, urls: dict[Move, str], count: int) -> None:
-    """Let every command come to its n-th answer, then kill the server, and start it again."""
+    """Wait until every command has its n-th answer, kill the server, and start it again."""
     proxies = {move: Proxy(url, lambda _proxy: None, count) for move, url in urls.items()}
     with ThreadPoolExecutor(len(urls)) as pool:
         runs = [pool.submit(move.run, proxies[move].url) for move in urls]

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class PsqlError(Exception):
-    """psql failed, or had something to say."""
+    """psql failed, or printed a message."""
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def revisions() -> History:
 
 @pytest.fixture(scope="session")
 def psql() -> Callable[[str, Sequence[Path]], None]:
-    """Runs files in one psql, as an operator does; none may fail or say a word."""
+    """Runs files in one psql, as an operator does; any error or message fails the test."""
     program = str(find_bin(18) / "psql")
 
     def run(url: str, files: Sequence[Path]) -> None:
@@ -55,10 +55,10 @@ def schema(url: str) -> dict[str, str]:
 
 
 def assert_undone(before: dict[str, str], after: dict[str, str], where: str) -> None:
-    """Refuse any trace of an upgrade but one: a constraint may come back unproven."""
-    unproven = [
+    """Refuse any trace of an upgrade, except that a constraint may be NOT VALID again."""
+    snapshots = [
         {name: text.replace(" NOT VALID", "") for name, text in side.items()}
         for side in (before, after)
     ]
-    changes = catalog.difference(*unproven)
+    changes = catalog.difference(*snapshots)
     assert changes == [], f"{where}: {catalog.describe(changes)}"

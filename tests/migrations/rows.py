@@ -1,4 +1,4 @@
-"""Rows as the product of the day would have left them, for revisions to be run over."""
+"""Rows as the product at each revision writes them; later revisions run over them."""
 
 USER, OTHER = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"
 WORKSPACE, BARE = "00000000-0000-0000-0000-0000000000a1", "00000000-0000-0000-0000-0000000000b1"
@@ -41,4 +41,4 @@ ROWS = {
         UPDATE records SET deleted_at = now() WHERE id = '{TRASHED}';
     """,
 }
-"""Revision -> what is written once it is applied."""
+"""Statements by the revision after which they are executed."""

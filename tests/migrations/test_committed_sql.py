@@ -48,7 +48,7 @@ def by_alembic(any_server_url: str) -> Callable[[str], dict[str, str]]:
     return build
 
 
-def test_upgrade_files_make_what_alembic_makes(
+def test_upgrade_files_and_alembic_give_the_same_catalog(
     any_server_url: str,
     revisions: History,
     psql: Psql,
@@ -61,7 +61,7 @@ def test_upgrade_files_make_what_alembic_makes(
         assert version(url) == [(revisions.heads[0],)]
 
 
-def test_every_downgrade_file_takes_back_its_upgrade_file(
+def test_every_downgrade_file_undoes_its_upgrade_file(
     any_server_url: str, revisions: History, psql: Psql
 ) -> None:
     """Over rows that were written in between; from nothing, and back to nothing."""
@@ -90,7 +90,7 @@ def test_file_that_is_run_twice_fails_and_changes_nothing(
     assert version(database_url) == [(revisions.revisions[0].revision,)]
 
 
-def test_schema_files_alone_make_the_schema_at_head(
+def test_schema_files_alone_create_the_schema_at_head(
     database_url: str, psql: Psql, server18_url: str, revisions: History
 ) -> None:
     """Without the order of the history: tables refer to one another, so it takes a few rounds."""
@@ -109,7 +109,7 @@ def test_schema_files_alone_make_the_schema_at_head(
     assert changes == [], catalog.describe(changes, "revisions", "schema/")
 
 
-def test_plain_alembic_renders_the_whole_history_offline(
+def test_plain_alembic_renders_the_history_offline(
     database_url: str, tmp_path: Path, psql: Psql, revisions: History
 ) -> None:
     """`alembic upgrade head --sql`, in the form that the usage page promises; psql runs it."""

@@ -1,7 +1,7 @@
-"""Text is the same however a revision is run: by Alembic over a connection, or by psql from files.
+"""Text in revisions: the same rows from Alembic over a connection and from psql over files.
 
-`psql` reads quotes, dollars, colons and backslashes of its own, drivers read `%`, SQLAlchemy reads
-`:name`. Each of them has changed somebody's data before.
+`psql` interprets quotes, dollars, colons and backslashes, drivers interpret `%`, and SQLAlchemy
+interprets `:name`. Each of these has corrupted data in the past.
 """
 
 from collections.abc import Callable, Sequence

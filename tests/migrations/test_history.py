@@ -1,4 +1,4 @@
-"""PyBase's own revisions: in order, honest, and real in both directions, with rows in place."""
+"""PyBase's own revisions: their files, and their effect in both directions, with rows in place."""
 
 import ast
 import re
@@ -28,7 +28,7 @@ from .conftest import ROOT, assert_undone, schema
 from .rows import RECORD, ROWS, USER, WORKSPACE
 
 OWN = history.read(settings.load(ROOT / "alembic.ini")).revisions
-by_revision = pytest.mark.parametrize("script", OWN, ids=[each.revision for each in OWN])
+by_revision = pytest.mark.parametrize("script", OWN, ids=[script.revision for script in OWN])
 
 COUNTED = ("users", "workspaces", "workspace_members", "bases", "tables", "fields", "records")
 
@@ -75,7 +75,7 @@ def test_file_is_named_after_its_date_and_id(script: Any) -> None:
 
 @by_revision
 def test_revision_imports_only_alembic_and_sqlalchemy(script: Any) -> None:
-    """A model changes; a revision that imports it would then do something else."""
+    """A revision that imports a model changes its effect when the model changes."""
     imported = {
         name.partition(".")[0]
         for node in ast.walk(ast.parse(Path(script.path).read_text()))
@@ -129,10 +129,10 @@ class Walk:
         return catalog.snapshot_of(catalog.objects(self._reader, OWN_TABLES, keep_prepared=True))
 
     def counts(self) -> dict[str, int]:
-        """How many rows each table has; a table that is not there has none."""
-        there = {name for (name,) in self.execute("SELECT relname FROM pg_class")}
+        """The number of rows of each table; 0 for a table that does not exist."""
+        existing = {name for (name,) in self.execute("SELECT relname FROM pg_class")}
         return {
-            table: self.execute(f"SELECT count(*) FROM {table}")[0][0] if table in there else 0
+            table: self.execute(f"SELECT count(*) FROM {table}")[0][0] if table in existing else 0
             for table in COUNTED
         }
 
@@ -174,7 +174,9 @@ def walk_at_head(any_server_url: str) -> Iterator[Walk]:
         yield walk
 
 
-def test_every_revision_goes_up_down_and_up_again_over_the_rows_of_its_day(walk: Walk) -> None:
+def test_every_revision_upgrades_downgrades_and_upgrades_again_over_the_rows_of_its_time(
+    walk: Walk,
+) -> None:
     """The catalog after a downgrade is the one before the upgrade, and after it again the same."""
     before = walk.schema()
     for script in OWN:
@@ -188,7 +190,7 @@ def test_every_revision_goes_up_down_and_up_again_over_the_rows_of_its_day(walk:
         before = after
 
 
-def test_whole_history_goes_up_down_and_up_again_over_the_rows_of_head(walk: Walk) -> None:
+def test_history_upgrades_downgrades_and_upgrades_again_over_the_rows_of_head(walk: Walk) -> None:
     passed = {"base": walk.schema()}
     for script in OWN:
         walk.up(script.revision)
@@ -218,13 +220,13 @@ def test_rows_keep_their_values_through_later_revisions(walk_at_head: Walk) -> N
     ]
 
 
-def test_workspace_without_a_slug_is_given_one(walk_at_head: Walk) -> None:
+def test_workspace_without_a_slug_gets_one(walk_at_head: Walk) -> None:
     assert walk_at_head.execute("SELECT slug FROM workspaces WHERE slug <> 'engines'") == [
         ("100-00000000-0000-0000-0000-0000000000b1",)
     ]
 
 
-def test_downgrade_of_the_slugs_forgets_those_that_were_made_up_only(walk: Walk) -> None:
+def test_downgrade_of_the_slugs_removes_only_generated_ones(walk: Walk) -> None:
     walk.up("995c641166b7")
     walk.execute(ROWS["995c641166b7"])
     walk.up("ee688469083a")

@@ -40,7 +40,7 @@ def session(engine: sa.Engine) -> Iterator[Session]:
 
 @pytest.fixture
 def record(session: Session) -> Record:
-    """A record in a table in a base in a workspace, with everything around it."""
+    """A record in a table in a base in a workspace, with the rows that they refer to."""
     owner = User(email="ada@example.org", display_name="Ada")
     workspace = Workspace(name="Engines", slug="engines", owner=owner)
     workspace.members.append(WorkspaceMember(user=owner, role="owner"))

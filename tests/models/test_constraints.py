@@ -1,4 +1,4 @@
-"""What the database refuses, whoever asks: each constraint, and a statement that it turns down."""
+"""Constraints of the database, each with a statement that violates it."""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -23,8 +23,8 @@ def workspace(r: Record, **values: object) -> sa.Insert:
 
 
 def member(r: Record, **values: object) -> sa.Insert:
-    somebody = {"workspace_id": r.table.base.workspace_id, "user_id": uuid4(), "role": "viewer"}
-    return sa.insert(WorkspaceMember).values(somebody | values)
+    defaults = {"workspace_id": r.table.base.workspace_id, "user_id": uuid4(), "role": "viewer"}
+    return sa.insert(WorkspaceMember).values(defaults | values)
 
 
 def base(r: Record, **values: object) -> sa.Insert:
@@ -51,7 +51,7 @@ def elsewhere(r: Record, **values: object) -> dict[str, object]:
     return {"base_id": uuid4(), "table_id": r.table_id} | values
 
 
-# `r` is the record of the fixture; from it, everything around it is in reach.
+# `r` is the record of the fixture; its relationships lead to all other rows.
 REFUSALS: list[tuple[str, Callable[[Record], sa.Insert | sa.Delete]]] = [
     ("pk_users", lambda r: user(id=r.created_by)),
     ("uq_users_lower_email", lambda r: user(email="Ada@Example.ORG")),

@@ -1,4 +1,4 @@
-"""What the models do in a session."""
+"""Behaviour of the models in a session."""
 
 from datetime import UTC, datetime
 
@@ -52,22 +52,22 @@ def test_update_moves_updated_at(record: Record, session: Session) -> None:
     assert record.created_at == long_ago < record.updated_at
 
 
-def test_deleting_a_workspace_deletes_all_it_holds(record: Record, session: Session) -> None:
+def test_deleting_a_workspace_deletes_its_content(record: Record, session: Session) -> None:
     session.delete(record.table.base.workspace)
     session.commit()
     left = [model for model in MODELS if session.scalars(sa.select(model)).first()]
     assert left == [User]
 
 
-def test_database_deletes_all_a_workspace_holds(record: Record, session: Session) -> None:
-    """By one statement, without the ORM: the cascade lies in the foreign keys."""
+def test_database_deletes_the_content_of_a_workspace(record: Record, session: Session) -> None:
+    """By one statement, without the ORM: the foreign keys cascade."""
     session.execute(sa.delete(Workspace))
     session.expunge_all()
     left = [model for model in MODELS if session.scalars(sa.select(model)).first()]
     assert left == [User]
 
 
-def test_taking_a_field_from_its_table_deletes_it(record: Record, session: Session) -> None:
+def test_field_removed_from_its_table_is_deleted(record: Record, session: Session) -> None:
     record.table.fields.clear()
     session.commit()
     assert session.scalars(sa.select(Field)).all() == []

@@ -1,4 +1,4 @@
-"""No model can be missed: importing the package imports every file in it."""
+"""Registration of models: importing the package imports every file in it."""
 
 import shutil
 import subprocess
@@ -42,13 +42,14 @@ def test_schema_has_the_seven_tables() -> None:
 
 
 def test_every_file_declares_a_model_and_the_package_exports_it() -> None:
-    declared = {each.class_.__module__: each.class_.__name__ for each in Model.registry.mappers}
+    classes = [mapper.class_ for mapper in Model.registry.mappers]
+    declared = {model.__module__: model.__name__ for model in classes}
     files = {path.stem for path in PACKAGE.glob("[!_]*.py")}
     assert {module.rpartition(".")[2] for module in declared} == files
     assert {*declared.values(), "Model"} == set(pybase.models.__all__)
 
 
-def test_file_that_nobody_imports_is_registered(checkout: Path) -> None:
+def test_file_without_an_explicit_import_is_registered(checkout: Path) -> None:
     (checkout / "pybase/models/view.py").write_text(
         "from sqlalchemy.orm import Mapped\n"
         "from pybase.models._model import Model, UuidPk\n"
@@ -56,36 +57,40 @@ def test_file_that_nobody_imports_is_registered(checkout: Path) -> None:
         "    __tablename__ = 'views'\n"
         "    id: Mapped[UuidPk]\n"
     )
-    seen = run(checkout, "from pybase.models import Model; assert 'views' in Model.metadata.tables")
-    assert seen.returncode == 0, seen.stderr
+    result = run(
+        checkout, "from pybase.models import Model; assert 'views' in Model.metadata.tables"
+    )
+    assert result.returncode == 0, result.stderr
 
 
 def test_file_that_fails_to_import_is_named(checkout: Path) -> None:
     (checkout / "pybase/models/view.py").write_text("import nowhere_to_be_found\n")
-    seen = run(checkout, "import pybase.models")
-    assert seen.returncode != 0
-    assert "view.py" in seen.stderr
-    assert "nowhere_to_be_found" in seen.stderr
+    result = run(checkout, "import pybase.models")
+    assert result.returncode != 0
+    assert "view.py" in result.stderr
+    assert "nowhere_to_be_found" in result.stderr
 
 
 def test_models_need_nothing_else_of_pybase_and_raise_no_warning(checkout: Path) -> None:
-    """The copy has no other room. SQLAlchemy warns of two relationships that write one column."""
-    seen = run(checkout, "import pybase.models, sqlalchemy.orm; sqlalchemy.orm.configure_mappers()")
-    assert (seen.returncode, seen.stderr) == (0, "")
+    """The copy has only the models. SQLAlchemy warns of two relationships that write one column."""
+    result = run(
+        checkout, "import pybase.models, sqlalchemy.orm; sqlalchemy.orm.configure_mappers()"
+    )
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_names_follow_the_convention_and_fit() -> None:
-    """PostgreSQL cuts a name at 63 bytes without a word, and the next revision misses it."""
+    """PostgreSQL truncates a name to 63 bytes, and the next revision does not find it."""
     for table in Model.metadata.tables.values():
         named: list[sa.Constraint | sa.Index] = [*table.constraints, *table.indexes]
-        for name in (each.name for each in named):
+        for name in (item.name for item in named):
             assert isinstance(name, str)
             assert name.startswith(tuple(f"{prefix}_{table.name}" for prefix in PREFIXES))
             assert len(name.encode()) <= 63
 
 
-def test_every_table_and_column_says_what_it_means() -> None:
+def test_every_table_and_column_has_a_doc() -> None:
     tables = Model.metadata.tables.values()
-    said = {f"{c.table.name}.{c.name}": c.doc for table in tables for c in table.columns}
-    said |= {table.name: table.info["doc"] for table in tables}
-    assert [name for name, doc in said.items() if not (doc or "").endswith(".")] == []
+    docs = {f"{c.table.name}.{c.name}": c.doc for table in tables for c in table.columns}
+    docs |= {table.name: table.info["doc"] for table in tables}
+    assert [name for name, doc in docs.items() if not (doc or "").endswith(".")] == []

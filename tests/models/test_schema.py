@@ -1,4 +1,4 @@
-"""The rules that every table keeps, read from the catalog of a migrated database."""
+"""Rules for every table, read from the catalog of a migrated database."""
 
 import pytest
 import sqlalchemy as sa

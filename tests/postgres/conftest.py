@@ -1,4 +1,4 @@
-"""Clusters to mistreat, each in a folder that its server's user can reach."""
+"""Clusters that tests may damage, each in a folder that its server's user can reach."""
 
 import shutil
 import tempfile

@@ -1,15 +1,15 @@
-"""Ways to look at a server, and to hurt it."""
+"""Helpers that inspect a server, and damage it."""
 
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from waiting import wait_until
 
 from pybase.postgres import Cluster
 
@@ -32,7 +32,7 @@ def recorded_pid(cluster: Cluster) -> int:
 
 
 def kill_server(cluster: Cluster) -> None:
-    """End the server as the kernel does when memory is short."""
+    """End the server as the kernel does when memory runs out."""
     pid = recorded_pid(cluster)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not cluster.is_running())
@@ -43,13 +43,6 @@ def claim_pid(cluster: Cluster, pid: int) -> None:
     for lock_file in (cluster.data / "postmaster.pid", cluster.socket / SOCKET_LOCK):
         _, _, rest = lock_file.read_text().partition("\n")
         lock_file.write_text(f"{pid}\n{rest}")
-
-
-def wait_until(condition: Callable[[], bool], patience_s: float = 10) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def python(script: str, *arguments: str) -> "subprocess.Popen[str]":
@@ -65,8 +58,8 @@ def python(script: str, *arguments: str) -> "subprocess.Popen[str]":
 
 
 @contextmanager
-def stranger() -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that has nothing to do with us."""
+def unrelated_process() -> Iterator["subprocess.Popen[bytes]"]:
+    """An unrelated process."""
     process = subprocess.Popen(["sleep", "60"])
     try:
         yield process

@@ -12,7 +12,7 @@ import pytest
 from pybase.core.errors import DatabaseError
 from pybase.postgres import _binaries as binaries
 from pybase.postgres import find_bin, locate, scratch_cluster
-from pybase.postgres._os_user import Account, server_account
+from pybase.postgres._os_user import OsUser, server_user
 from pybase.postgres._paths import own_folder
 
 from .helpers import ask, python
@@ -52,8 +52,9 @@ def test_closed_checkout_of_root_gets_a_folder_of_the_machine(home: Path) -> Non
 @as_root
 def test_unreachable_folder_is_one_sentence(home: Path) -> None:
     home.chmod(0o700)
-    with pytest.raises(DatabaseError, match="cannot enter"):
+    with pytest.raises(DatabaseError) as raised:
         scratch_cluster(home / "c").ensure_running()
+    assert raised.value.code == "unreachable-folder"
 
 
 @as_root
@@ -69,7 +70,7 @@ def test_root_in_the_checkout_of_another_leaves_it_usable(home: Path) -> None:
 
 @as_root
 def test_server_of_root_runs_as_another_user(home: Path) -> None:
-    account = server_account(home)
+    account = server_user(home)
     assert account.name in ("postgres", "nobody")
     assert account.uid != 0
 
@@ -129,7 +130,7 @@ def test_four_processes_copy_closed_binaries_once(
 
 def _run_copied_psql(home: Path) -> None:
     nobody = pwd.getpwnam("nobody")
-    bin_folder = find_bin(18, Account("nobody", nobody.pw_uid, nobody.pw_gid))
+    bin_folder = find_bin(18, OsUser("nobody", nobody.pw_uid, nobody.pw_gid))
     assert home in bin_folder.parents
     os.setgid(nobody.pw_gid)
     os.setuid(nobody.pw_uid)
@@ -148,22 +149,25 @@ def test_cluster_of_another_user_is_one_sentence(home: Path) -> None:
     cluster = scratch_cluster(home / "c")
     cluster.directory.mkdir(mode=0)
     for attempt in (cluster.ensure_running, cluster.status, cluster.stop):
-        with pytest.raises(DatabaseError, match="Permission denied"):
+        with pytest.raises(DatabaseError, match="Permission denied") as raised:
             attempt()
+        assert raised.value.code == "unusable-file"
     cluster.directory.chmod(0o700)
 
 
 def test_link_in_place_of_our_folder_is_refused(home: Path) -> None:
     (home / "link").symlink_to("/tmp")
-    with pytest.raises(DatabaseError, match="somebody else may hold it"):
+    with pytest.raises(DatabaseError) as raised:
         own_folder(home / "link", os.geteuid(), 0o700)
+    assert raised.value.code == "foreign-folder"
 
 
 def test_folder_that_others_can_write_to_is_refused(home: Path) -> None:
     (home / "open").mkdir()
     (home / "open").chmod(0o777)
-    with pytest.raises(DatabaseError, match="somebody else may hold it"):
+    with pytest.raises(DatabaseError) as raised:
         own_folder(home / "open", os.geteuid(), 0o700)
+    assert raised.value.code == "foreign-folder"
 
 
 def test_wheel_is_not_imported() -> None:

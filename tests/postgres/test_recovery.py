@@ -1,4 +1,4 @@
-"""A cluster after crashes, and in the company of strangers."""
+"""A cluster after crashes, and among unrelated processes."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from .helpers import (
     python,
     recorded_pid,
     start_time,
-    stranger,
+    unrelated_process,
     wait_until,
 )
 from .test_cluster import START
@@ -45,9 +45,9 @@ def test_pid_file_of_a_dead_process_is_overcome(cluster: Cluster) -> None:
     assert cluster.is_running()
 
 
-def test_stranger_with_the_old_pid_is_not_signalled(cluster: Cluster) -> None:
+def test_unrelated_process_with_the_old_pid_is_not_signalled(cluster: Cluster) -> None:
     kill_server(cluster)
-    with stranger() as process:
+    with unrelated_process() as process:
         claim_pid(cluster, process.pid)
         cluster.stop()
         assert cluster.status().pid is None
@@ -130,8 +130,9 @@ def test_foreign_folder_is_not_taken_for_data(home: Path) -> None:
     cluster = scratch_cluster(home / "c")
     cluster.data.mkdir(parents=True)
     (cluster.data / "thesis.txt").write_text("irreplaceable")
-    with pytest.raises(DatabaseError, match="is not a PostgreSQL data directory"):
+    with pytest.raises(DatabaseError) as raised:
         cluster.ensure_running()
+    assert raised.value.code == "foreign-data-directory"
     assert (cluster.data / "thesis.txt").exists()
 
 

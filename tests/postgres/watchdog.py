@@ -1,4 +1,4 @@
-"""Wait until nobody holds the lease of a folder of servers, then destroy them and the folder."""
+"""Watchdog of a folder of servers: destroys both once no process holds the lease."""
 
 import fcntl
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 def main(folder: Path) -> None:
     with (folder / "lease").open("wb") as lease:
         fcntl.flock(lease, fcntl.LOCK_EX)
-        from pybase.postgres import Cluster  # an import nobody waits for
+        from pybase.postgres import Cluster  # after the wait: the test run starts sooner
 
         for lock in folder.rglob("lock"):
             Cluster(lock.parent).destroy()

@@ -1,4 +1,4 @@
-"""Tiny projects, loaded in this process."""
+"""Small projects, loaded in this process."""
 
 import sys
 from pathlib import Path

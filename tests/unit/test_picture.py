@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pybase.migrate.catalog._entities import Column, Entity, ForeignKey
+from pybase.migrate.catalog import EntityColumn, Entity, ForeignKey
 from pybase.migrate.sql import one_line
 from pybase.migrate.sqlfiles._schema_page import page
 
@@ -36,11 +36,11 @@ TYPES = (
 names = st.sampled_from(HOSTILE) | st.text(st.characters(codec="utf-8"), min_size=1, max_size=63)
 
 
-def column(name: str, type_: str = "text", default: str = "", comment: str = "") -> Column:
-    return Column(name, type_, True, default, comment)
+def column(name: str, type_: str = "text", default: str = "", comment: str = "") -> EntityColumn:
+    return EntityColumn(name, type_, True, default, comment)
 
 
-def entity(name: str, *columns: Column, keys: tuple[ForeignKey, ...] = ()) -> Entity:
+def entity(name: str, *columns: EntityColumn, keys: tuple[ForeignKey, ...] = ()) -> Entity:
     return Entity(f'public."{name}"', "public", name, "", columns, (), (), keys)
 
 

@@ -13,7 +13,7 @@ import pytest
 from rich.text import Text
 
 from pybase.cli import _terminal as output
-from pybase.cli._progress_bar import ProgressBar
+from pybase.cli._reporter import ProgressBar
 from pybase.core.errors import UsageError
 from pybase.core.style import Style, segments, style, table, unstyled
 
@@ -183,7 +183,7 @@ def test_wide_characters_count_twice(terminal: Terminal) -> None:
     assert max(len(line) for line in terminal.plain.splitlines()) <= 80 * 2 // 3
 
 
-def test_cells_stand_in_columns() -> None:
+def test_cells_are_aligned_in_columns() -> None:
     rows = [("a", "one", "x"), ("bbb", "二", "y"), ("c", "z" * 60, "far"), ("d",)]
     assert table(rows, indent="  ") == [
         "  a    one  x",

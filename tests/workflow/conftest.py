@@ -1,4 +1,4 @@
-"""Tiny projects on real servers, and a server that wants a password."""
+"""Small projects on real servers, and a server that requires a password."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ import pytest
 from projects import Git, Project
 
 from pybase.postgres import find_bin, scratch_database
-from pybase.postgres._os_user import server_account
+from pybase.postgres._os_user import server_user
 
 PASSWORD = "pä@ss/w%rd#1:2?"  # every character that a URL wants encoded
 ENCODED = quote(PASSWORD, safe="")
@@ -47,7 +47,7 @@ def git(project: Project) -> Git:
 
 @dataclass(frozen=True)
 class TcpServer:
-    """A PostgreSQL on a loopback port that asks everybody for a password."""
+    """A PostgreSQL on a loopback port that asks every user for a password."""
 
     directory: Path
     port: int
@@ -59,7 +59,7 @@ class TcpServer:
 
     def run(self, program: str, *arguments: str, **variables: str) -> None:
         """Run one of PostgreSQL's programs as the user that the server runs as."""
-        account = server_account(self.directory)
+        account = server_user(self.directory)
         subprocess.run(
             [str(find_bin(18, account) / program), *arguments],
             cwd=self.directory,
@@ -85,7 +85,7 @@ def tcp_server(servers_folder: Path, worker_id: str) -> Iterator[TcpServer]:
     server = TcpServer(_folder(servers_folder / f"tcp-{worker_id}"), _free_port())
     secret = server.directory / "password"
     secret.write_text(PASSWORD, "utf-8")
-    server_account(server.directory).own(secret)
+    server_user(server.directory).own(secret)
     server.run(
         "initdb", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret.name,
         "-E", "UTF8", "--locale=C", "--no-sync", "-D", "data",
@@ -98,7 +98,7 @@ def tcp_server(servers_folder: Path, worker_id: str) -> Iterator[TcpServer]:
 
 @pytest.fixture
 def tcp_url(tcp_server: TcpServer) -> Iterator[str]:
-    """A new, empty database on the server that wants a password."""
+    """A new, empty database on the server that requires a password."""
     with scratch_database(tcp_server.url(), prefix="tcp") as url:
         yield url
 
@@ -120,7 +120,7 @@ def standby_url(tcp_server: TcpServer, tcp_url: str, worker_id: str) -> Iterator
 
 @pytest.fixture
 def guest_url(tcp_server: TcpServer, tcp_url: str) -> Iterator[str]:
-    """The URL of the database of `tcp_url` for a role that may look and nothing else."""
+    """The URL of the database of `tcp_url` for a role without privileges."""
     with psycopg.connect(tcp_server.url(), autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS guest")
         connection.execute("CREATE ROLE guest LOGIN PASSWORD 'guest-secret'")
@@ -131,7 +131,7 @@ def guest_url(tcp_server: TcpServer, tcp_url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def free_port() -> int:
-    """A loopback port on which nothing listens."""
+    """A loopback port without a listener."""
     return _free_port()
 
 
@@ -143,12 +143,12 @@ def worker_id(request: pytest.FixtureRequest) -> str:
 
 
 def _folder(path: Path) -> Path:
-    """A folder for a server, which the watchdog finds by its lock file should we be killed."""
+    """A folder for a server; the watchdog finds it by its lock file when the run is killed."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
     path.chmod(0o700)
     (path / "lock").touch()
-    server_account(path).own(path)
+    server_user(path).own(path)
     return path
 
 

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from projects import FORK, LINE, ONE, OWN_TABLES, THREE, TWO, Project, Revision, plain_environment
+from projects import FORK, LINE, ONE, OWN_TABLES, THREE, TWO, Project, Revision
+from waiting import IS_BLOCKED, wait_for_query, wait_until
 
 from pybase.core.files import write_file
 from pybase.migrate import catalog
@@ -297,11 +296,11 @@ def test_version_that_somebody_else_moves_is_noticed(has_callback: bool, three: 
         three.write_sql()
         assert "audited" in (three.sql / "upgrade" / f"{TWO.name}.sql").read_text("utf-8")
     three.done("migrate", ONE.id)
-    with session(three, "DELETE FROM alembic_version") as other, ThreadPoolExecutor(1) as pool:
-        run = pool.submit(three.run, "migrate")
-        time.sleep(2)
+    with session(three, "DELETE FROM alembic_version") as other:
+        command = three.start("migrate")
+        wait_for_query(three.environment["DATABASE_URL"], IS_BLOCKED)
         other.commit()
-        result = run.result()
+        result = three.ended(command)
     assert result.code == 1
     assert f"before revision {TWO.id} could move it" in result.err
     assert rows(three, "SELECT * FROM cities") == []
@@ -380,31 +379,23 @@ def test_waiting_migration_names_the_holder_and_gives_up_at_the_deadline(three: 
 
 
 def test_plain_alembic_waits_for_another_migration_too(three: Project) -> None:
-    with (
-        session(three, "SELECT pg_advisory_lock(4851520931)") as other,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        run = pool.submit(three.alembic, "upgrade", "head")
-        time.sleep(3)
-        assert not run.done()
+    with session(three, "SELECT pg_advisory_lock(4851520931)") as other:
+        command = three.start("upgrade", "head", module="alembic")
+        wait_until(lambda: "Waiting for another migration: pid" in command.err)
+        assert command.is_running
         other.rollback()
         other.execute("SELECT pg_advisory_unlock_all()")
-        assert run.result().code == 0, run.result().text
-    assert "Waiting for another migration: pid" in run.result().err
+        result = three.ended(command)
+    assert result.code == 0, result.text
     assert version(three) == [THREE.id]
 
 
 def test_holder_that_is_killed_is_followed_by_the_next(four: Project) -> None:
     with session(four, "CREATE TABLE alembic_version (version_num text)"):
-        command = [sys.executable, "-m", "pybase", "migrate"]
-        environment = plain_environment() | four.environment
-        holder = subprocess.Popen(
-            command, cwd=four.root, env=environment, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        time.sleep(2)
+        holder = four.start("migrate")
+        wait_for_query(four.environment["DATABASE_URL"], IS_BLOCKED)
         os.kill(holder.pid, signal.SIGKILL)
-        holder.wait()
+        assert four.ended(holder).code == -signal.SIGKILL
     rows(four, "DROP TABLE alembic_version")
     assert four.done("migrate").endswith("4 applied.\n")
 
@@ -422,30 +413,29 @@ def test_transaction_that_a_deadlock_has_undone_is_tried_again(three: Project) -
     three.done("migrate", "dddddddddddd")
     patient = ("--lock-timeout-ms", "600", "--lock-timeout-most-ms", "600")
     hasty = three.environment["DATABASE_URL"] + "&options=-c%20deadlock_timeout%3D200"
-    with session(three, "LOCK TABLE towns") as other, ThreadPoolExecutor(1) as pool:
-        command = ("migrate", "--force", "hazards", *patient)
-        run = pool.submit(three.run, *command, DATABASE_URL=hasty)
-        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'towns'::regclass"
-        while rows(three, waits) == [(0,)]:
-            time.sleep(0.01)
+    with session(three, "LOCK TABLE towns") as other:
+        command = three.start("migrate", "--force", "hazards", *patient, DATABASE_URL=hasty)
+        waits = (
+            "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'towns'::regclass"
+        )
+        wait_for_query(three.environment["DATABASE_URL"], waits)
         other.execute(READS)  # waits for the migration, which waits for us longer already
         other.commit()
-        result = run.result()
+        result = three.ended(command)
     assert result.out.endswith("1 applied.\n"), result.text
     assert "2 tries" in result.out
 
 
 def test_lock_that_is_held_for_a_while_is_waited_for_in_short_tries(three: Project) -> None:
     three.done("migrate", TWO.id)
-    with session(three, READS) as other, ThreadPoolExecutor(1) as pool:
-        run = pool.submit(three.run, "migrate")
-        time.sleep(3)
+    with session(three, READS) as other:
+        who = f"Waiting for a lock: pid {other.info.backend_pid} (reader, idle in transaction), for"
+        command = three.start("migrate")
+        wait_until(lambda: who in command.err)
         other.rollback()
-        result, pid = run.result(), other.info.backend_pid
+        result = three.ended(command)
     assert result.code == 0
     assert " tries)" in result.out
-    who = f"Waiting for a lock: pid {pid} (reader, idle in transaction), for "
-    assert who in result.err
     assert result.err.endswith(f"{READS}\n")
 
 
@@ -545,8 +535,13 @@ def test_what_an_interrupted_run_has_done_is_not_done_again(
 
 def test_index_waits_for_a_long_transaction_without_a_timeout(four: Project) -> None:
     four.done("migrate", THREE.id)
-    with session(four, READS) as other, ThreadPoolExecutor(1) as pool:
-        run = pool.submit(four.run, "migrate", "--deadline-s", "1")
-        time.sleep(3)
+    has_outwaited_the_deadline = (
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock' AND clock_timestamp() - query_start > '1.5 s'"
+    )
+    with session(four, "LOCK TABLE cities IN ROW EXCLUSIVE MODE") as other:
+        command = four.start("migrate", "--deadline-s", "1")
+        wait_for_query(four.environment["DATABASE_URL"], has_outwaited_the_deadline)
         other.rollback()
-        assert run.result().code == 0, run.result().text
+        result = four.ended(command)
+    assert result.code == 0, result.text

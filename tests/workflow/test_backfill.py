@@ -320,7 +320,7 @@ def test_progress_is_told_in_lines_where_there_is_no_terminal(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pybase.cli._progress_bar.LINE_EVERY_S", 0.2)
+    monkeypatch.setattr("pybase.cli._reporter.LINE_EVERY_S", 0.2)
     monkeypatch.setattr("pybase.migrate.deploy._progress.PATIENCE_S", 0)
     ours = filling.Declared("b", "Fill.", "shops", statement(pause_s=0.02).decode())
     assert (

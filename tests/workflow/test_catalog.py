@@ -1,4 +1,4 @@
-"""What a snapshot sees, what it does not, and that it leaves no trace."""
+"""Snapshots: which objects they contain, which not, and that reading leaves no trace."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -16,7 +16,7 @@ from pybase.postgres import scratch_database
 
 @dataclass(frozen=True)
 class Case:
-    """Two scripts over the table `t`, and the objects that they must be seen to disagree on."""
+    """Two scripts over the table `t`, and the objects in which their results differ."""
 
     name: str
     one: str
@@ -111,7 +111,7 @@ CASES = (
          "ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (b) DEFERRABLE", ("constraint public.t.k",)),
     Case("primary key dropped", "ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (b)", "",
          ("constraint public.t.k",)),
-    Case("primary key tells nullability", "", "ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (a)",
+    Case("primary key and nullability", "", "ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (a)",
          ("column public.t.a", "constraint public.t.k")),
     Case("unique nulls", UNIQUE,
          "ALTER TABLE t ADD CONSTRAINT k UNIQUE NULLS NOT DISTINCT (a)",
@@ -288,14 +288,14 @@ CASES = (
          ROLE + "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO cat_reader",
          ("default privileges for role postgres in schema public on tables",)),
     Case("owner", ROLE, ROLE + "ALTER TABLE t OWNER TO cat_writer", ("owner of table public.t",)),
-    # What is nobody's revision
+    # What no revision contains
     Case("temporary", "", "CREATE TEMP TABLE n (a serial PRIMARY KEY)"),
     Case("rows", "", "INSERT INTO t (b) VALUES ('x')"),
     # Names
     Case("quoted", 'CREATE SCHEMA "a.b"; CREATE TABLE "a.b"."C d" ("e""f" integer)',
          'CREATE SCHEMA "a.b"; CREATE TABLE "a.b"."C d" ("e""f" bigint)',
          ('column "a.b"."C d"."e""f"',)),
-    Case("dots cannot deceive", 'CREATE TABLE "a.b" (c integer)', 'CREATE TABLE a ("b.c" integer)',
+    Case("points in names", 'CREATE TABLE "a.b" (c integer)', 'CREATE TABLE a ("b.c" integer)',
          ('column public."a.b".c', 'column public.a."b.c"', 'table public."a.b"',
           "table public.a")),
 )
@@ -304,7 +304,7 @@ CASES = (
 
 @pytest.fixture(scope="module")
 def open_connections() -> Iterator[dict[str, psycopg.Connection[Any]]]:
-    """One connection a server, kept with the query prepared in it, to an own database."""
+    """One connection a server, to a database of its own, with the query prepared."""
     with ExitStack() as stack:
         yield _Connections(stack)
 
@@ -316,7 +316,7 @@ class _Connections(dict[str, psycopg.Connection[Any]]):
 
     def __missing__(self, server_url: str) -> psycopg.Connection[Any]:
         url = self._stack.enter_context(scratch_database(server_url, prefix="catalog"))
-        # psycopg's own prepared statements would, at each DROP or ALTER, DEALLOCATE ours as well.
+        # psycopg's own prepared statements would DEALLOCATE this one, after every DROP or ALTER.
         connection = psycopg.connect(url, prepare_threshold=None)
         self[server_url] = self._stack.enter_context(closing(connection))
         return connection
@@ -348,7 +348,7 @@ def test_difference_names_what_changed(connection: psycopg.Connection[Any], case
     assert tuple(change.identity for change in changes) == case.changed, describe(changes)
 
 
-def test_definitions_hold_no_oid(connection: psycopg.Connection[Any]) -> None:
+def test_definitions_contain_no_oid(connection: psycopg.Connection[Any]) -> None:
     scripts = [case.other for case in CASES if case.name in {"silenced foreign key", "trigger"}]
     first = [_snapshot_after(connection, script) for script in scripts]
     assert first == [_snapshot_after(connection, script) for script in scripts]
@@ -451,7 +451,7 @@ def test_prepared_query_survives_changes_of_the_schema(
         assert snapshot(connection, keep_prepared=True) == snapshot(connection)
 
 
-def test_ignored_table_takes_all_that_hangs_on_it_along(
+def test_ignored_table_is_left_out_with_all_that_belongs_to_it(
     connection: psycopg.Connection[Any],
 ) -> None:
     before = snapshot(connection)
@@ -475,7 +475,7 @@ def test_empty_database_has_the_public_schema_alone(connection: psycopg.Connecti
     assert snapshot(connection) == {"schema public": "CREATE SCHEMA public"}
 
 
-def test_difference_is_sorted_and_tells_both_sides() -> None:
+def test_difference_is_sorted_and_has_both_sides() -> None:
     assert difference({"b": "1", "c": "1", "d": "1"}, {"a": "1", "c": "2", "d": "1"}) == [
         Change("a", None, "1"),
         Change("b", "1", None),

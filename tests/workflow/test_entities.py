@@ -8,8 +8,7 @@ import msgspec
 import psycopg
 import pytest
 
-from pybase.migrate.catalog import _entities as entities
-from pybase.migrate.catalog._entities import Column, Entity, ForeignKey
+from pybase.migrate.catalog import Entity, EntityColumn, ForeignKey, read_entities
 from pybase.postgres import scratch_database
 
 Connection = psycopg.Connection[Any]
@@ -24,10 +23,10 @@ def connection(any_server_url: str) -> Iterator[Connection]:
         yield connection
 
 
-def drawn(connection: Connection, sql: str) -> dict[str, Entity]:
-    """The entities that `sql` makes, by their label."""
+def entities_of(connection: Connection, sql: str) -> dict[str, Entity]:
+    """The entities that `sql` creates, by their label."""
     connection.execute(sql.encode())
-    return {each.label: each for each in entities.read(connection)}
+    return {entity.label: entity for entity in read_entities(connection)}
 
 
 def only_key(entity: Entity) -> ForeignKey:
@@ -35,14 +34,14 @@ def only_key(entity: Entity) -> ForeignKey:
     return key
 
 
-def test_no_table_is_no_entity(connection: Connection) -> None:
-    assert entities.read(connection) == ()
+def test_empty_database_has_no_entity(connection: Connection) -> None:
+    assert read_entities(connection) == ()
 
 
-def test_entity_has_its_columns_in_their_order_with_what_the_catalog_tells(
+def test_entity_has_its_columns_in_order_with_types_defaults_and_comments(
     connection: Connection,
 ) -> None:
-    found = drawn(
+    entities = entities_of(
         connection,
         """
         CREATE DOMAIN always AS integer DEFAULT 7 NOT NULL;
@@ -60,24 +59,24 @@ def test_entity_has_its_columns_in_their_order_with_what_the_catalog_tells(
         COMMENT ON COLUMN things.tags IS 'Words, in any order';
         """,
     )
-    assert found["things"] == Entity(
+    assert entities["things"] == Entity(
         identity="public.things",
         schema="public",
         name="things",
         comment="All that is for sale",
         columns=(
-            Column("number", "bigint", False, "GENERATED ALWAYS AS IDENTITY", ""),
-            Column("price", "numeric(10,2)", False, "1.50", ""),
-            Column("tags", "text[]", True, "", "Words, in any order"),
-            Column("at", "timestamp with time zone", True, "now()", ""),
-            Column(
+            EntityColumn("number", "bigint", False, "GENERATED ALWAYS AS IDENTITY", ""),
+            EntityColumn("price", "numeric(10,2)", False, "1.50", ""),
+            EntityColumn("tags", "text[]", True, "", "Words, in any order"),
+            EntityColumn("at", "timestamp with time zone", True, "now()", ""),
+            EntityColumn(
                 "twice",
                 "numeric",
                 True,
                 "GENERATED ALWAYS AS ((price * (2)::numeric)) STORED",
                 "",
             ),
-            Column("luck", "public.always", False, "7", ""),
+            EntityColumn("luck", "public.always", False, "7", ""),
         ),
         primary_key=("number",),
         unique_keys=(),
@@ -101,23 +100,23 @@ KEYS = [
 
 
 @pytest.mark.parametrize(("columns", "is_optional", "is_unique"), KEYS)
-def test_foreign_key_tells_how_many_may_refer_to_how_many(
+def test_foreign_key_has_its_cardinality(
     columns: str, is_optional: bool, is_unique: bool, connection: Connection
 ) -> None:
-    found = drawn(
+    entities = entities_of(
         connection,
         f"CREATE TABLE users (id integer PRIMARY KEY); CREATE TABLE shops ({columns})",
     )
     expected = ForeignKey(
         "shops_owner_fkey", ("owner",), "public.users", ("id",), is_optional, is_unique
     )
-    assert only_key(found["shops"]) == expected
+    assert only_key(entities["shops"]) == expected
 
 
-def test_index_that_tells_only_some_rows_apart_makes_nothing_one_to_one(
+def test_partial_and_expression_indexes_are_no_unique_keys(
     connection: Connection,
 ) -> None:
-    found = drawn(
+    entities = entities_of(
         connection,
         """
         CREATE TABLE users (id integer PRIMARY KEY);
@@ -127,27 +126,27 @@ def test_index_that_tells_only_some_rows_apart_makes_nothing_one_to_one(
         CREATE INDEX ON shops (owner);
         """,
     )
-    assert found["shops"].unique_keys == ()
-    assert not only_key(found["shops"]).is_unique
+    assert entities["shops"].unique_keys == ()
+    assert not only_key(entities["shops"]).is_unique
 
 
-def test_column_that_an_index_only_carries_is_not_of_the_key(connection: Connection) -> None:
-    found = drawn(
+def test_included_column_is_not_part_of_the_key(connection: Connection) -> None:
+    entities = entities_of(
         connection,
         "CREATE TABLE shops (id integer, name text);"
         " CREATE UNIQUE INDEX ON shops (id) INCLUDE (name)",
     )
-    assert found["shops"].unique_keys == (("id",),)
+    assert entities["shops"].unique_keys == (("id",),)
 
 
 @pytest.mark.parametrize(
     ("match", "nullable", "is_optional"),
     [("SIMPLE", "one", True), ("FULL", "one", False), ("FULL", "both", True)],
 )
-def test_composite_key_refers_to_nothing_as_its_match_type_says(
+def test_composite_key_is_optional_by_its_match_type(
     match: str, nullable: str, is_optional: bool, connection: Connection
 ) -> None:
-    found = drawn(
+    entities = entities_of(
         connection,
         f"""
         CREATE TABLE tables (base_id integer, id integer, PRIMARY KEY (base_id, id));
@@ -158,20 +157,20 @@ def test_composite_key_refers_to_nothing_as_its_match_type_says(
         );
         """,
     )
-    key = only_key(found["fields"])
+    key = only_key(entities["fields"])
     assert (key.columns, key.target_columns) == (("table_id", "base_id"), ("id", "base_id"))
     assert key.is_optional is is_optional
 
 
 def test_table_may_refer_to_itself(connection: Connection) -> None:
-    found = drawn(
+    entities = entities_of(
         connection, "CREATE TABLE staff (id integer PRIMARY KEY, boss integer REFERENCES staff)"
     )
-    assert only_key(found["staff"]).target == found["staff"].identity
+    assert only_key(entities["staff"]).target == entities["staff"].identity
 
 
 def test_partitions_are_part_of_their_table(connection: Connection) -> None:
-    found = drawn(
+    entities = entities_of(
         connection,
         """
         CREATE TABLE days (at date PRIMARY KEY) PARTITION BY RANGE (at);
@@ -184,13 +183,13 @@ def test_partitions_are_part_of_their_table(connection: Connection) -> None:
         CREATE TABLE notes (at date REFERENCES days_2026_first);
         """,
     )
-    assert list(found) == ["days", "events", "notes"]
-    assert only_key(found["events"]).target == "public.days"
-    assert only_key(found["notes"]).target == "public.days"
+    assert list(entities) == ["days", "events", "notes"]
+    assert only_key(entities["events"]).target == "public.days"
+    assert only_key(entities["notes"]).target == "public.days"
 
 
-def test_tables_of_other_schemas_are_told_apart(connection: Connection) -> None:
-    found = drawn(
+def test_tables_of_other_schemas_are_distinct(connection: Connection) -> None:
+    entities = entities_of(
         connection,
         """
         CREATE SCHEMA "Old App";
@@ -199,16 +198,16 @@ def test_tables_of_other_schemas_are_told_apart(connection: Connection) -> None:
         CREATE TABLE public."Old App.users" (id integer PRIMARY KEY);
         """,
     )
-    assert sorted(each.identity for each in entities.read(connection)) == [
+    assert sorted(entity.identity for entity in read_entities(connection)) == [
         '"Old App".users',
         'public."Old App.users"',
         "public.users",
     ]
-    assert found["users"].label == "users"
+    assert entities["users"].label == "users"
 
 
-def test_what_nobody_made_is_no_entity(connection: Connection) -> None:
-    found = drawn(
+def test_views_temporary_tables_and_extensions_are_no_entities(connection: Connection) -> None:
+    entities = entities_of(
         connection,
         """
         CREATE TABLE alembic_version (version_num text);
@@ -219,12 +218,12 @@ def test_what_nobody_made_is_no_entity(connection: Connection) -> None:
         if connection.info.server_version >= 180000
         else "CREATE TABLE alembic_version (version_num text)",
     )
-    assert list(found) == ["alembic_version"]
-    assert entities.read(connection, ignore_tables=["public.alembic_version"]) == ()
+    assert list(entities) == ["alembic_version"]
+    assert read_entities(connection, ignore_tables=["public.alembic_version"]) == ()
 
 
-def test_entities_are_the_same_after_they_were_kept_as_json(connection: Connection) -> None:
-    drawn(
+def test_entities_survive_a_round_trip_through_json(connection: Connection) -> None:
+    entities_of(
         connection,
         """
         CREATE TABLE users (id integer PRIMARY KEY, mail text UNIQUE);
@@ -232,5 +231,5 @@ def test_entities_are_the_same_after_they_were_kept_as_json(connection: Connecti
         CREATE TABLE "empty" ();
         """,
     )
-    found = entities.read(connection)
-    assert msgspec.json.decode(msgspec.json.encode(found), type=tuple[Entity, ...]) == found
+    entities = read_entities(connection)
+    assert msgspec.json.decode(msgspec.json.encode(entities), type=tuple[Entity, ...]) == entities

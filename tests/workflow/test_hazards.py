@@ -1,7 +1,7 @@
-"""The hazards: every case of the table on every server, both ways, no more and no fewer findings.
+"""Hazards: every case on every server, in both directions, with exactly the expected findings.
 
-All cases are one history of many heads, rendered once; each is rehearsed on a clone of the database
-that its setup made.
+All cases are one history of many heads, rendered once; each is rehearsed on a database that its
+setup created.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from pybase.postgres import ensure_template, scratch_database
 from .hazards import CASES, RECIPES, Case, Findings, revision_source
 
 SERVERS = (18, 16)
-_PARENT = Revision("aaaaaaaaaaaa", title="Hold what was there before.")
+_PARENT = Revision("aaaaaaaaaaaa", title="Create the setup.")
 _VERSION_TABLE = f"""
 CREATE TABLE alembic_version (version_num varchar(32) NOT NULL PRIMARY KEY);
 INSERT INTO alembic_version VALUES ('{_PARENT.id}');
@@ -36,7 +36,7 @@ INSERT INTO alembic_version VALUES ('{_PARENT.id}');
 
 RUNS = [
     pytest.param(case, major, id=f"{case.name}-pg{major}")
-    for case in sorted(CASES, key=lambda case: case.setup)  # those of a template at one time
+    for case in sorted(CASES, key=lambda case: case.setup)  # cases of one template together
     for major in SERVERS
     if major >= (case.min_version or 0)
 ]
@@ -64,17 +64,17 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
 
 def _rendered(history: History) -> dict[str, RenderedRevision]:
     """Each revision by its id, rendered as if it were the only one."""
-    found = {}
+    revisions = {}
 
     def work(_heads: object, configured: MigrationContext) -> tuple[()]:
         for script in history.revisions:
             (up,) = render_steps(configured, [(script, True)], [_PARENT.id])
             (down,) = render_steps(configured, [(script, False)], [script.revision])
-            found[script.revision] = RenderedRevision(script, up, down)
+            revisions[script.revision] = RenderedRevision(script, up, down)
         return ()
 
     run_env(history, work)
-    return found
+    return revisions
 
 
 def _id(case: Case) -> str:
@@ -118,8 +118,8 @@ class Bench:
         """What the rehearsal has just read: another connection would have to plan it all again."""
         state = self._rehearsal._watcher.state
         relations = {
-            oid: each._replace(file=None, columns=_alive(each.columns))
-            for oid, each in state.relations.items()
+            oid: relation._replace(file=None, columns=_alive(relation.columns))
+            for oid, relation in state.relations.items()
         }
         return replace(state, relations=relations), self._rehearsal._catalog
 
@@ -169,7 +169,7 @@ def benches(table: Table) -> Iterator[Benches]:
 
 
 def _template(server_url: str, setup: str) -> str:
-    """A database that `setup` made, its tables filled with sample rows."""
+    """A database after `setup`, its tables filled with sample rows."""
 
     def build(url: str) -> None:
         with psycopg.connect(url, autocommit=True) as connection:
@@ -194,15 +194,21 @@ def test_revision_has_its_hazards_and_no_others(
     report = benches.rehearse(request.getfixturevalue(f"server{major}_url"), case)
     upgrade, downgrade = report.upgrade.findings, report.downgrade.findings
     faults = acceptance_faults(table.revisions[_id(case)].accepted, (*upgrade, *downgrade))
-    told = "\n".join(f"{each.code}: {each.message}" for each in (*upgrade, *faults, *downgrade))
-    assert {(each.code, each.relation) for each in (*upgrade, *faults)} == set(case.expect), told
-    assert {(each.code, each.relation) for each in downgrade} == set(case.expect_downgrade), told
+    listing = "\n".join(
+        f"{finding.code}: {finding.message}" for finding in (*upgrade, *faults, *downgrade)
+    )
+    assert _pairs(*upgrade, *faults) == set(case.expect), listing
+    assert _pairs(*downgrade) == set(case.expect_downgrade), listing
+
+
+def _pairs(*findings: Finding) -> set[tuple[str, str]]:
+    return {(finding.code, finding.relation) for finding in findings}
 
 
 # --- the table itself ---------------------------------------------------------------------------
 
 
-def _found(case: Case) -> Findings:
+def _expected(case: Case) -> Findings:
     return frozenset(case.expect) | frozenset(case.expect_downgrade)
 
 
@@ -211,12 +217,12 @@ def test_names_of_cases_are_unique() -> None:
 
 
 def test_only_codes_that_exist_are_expected() -> None:
-    assert {code for case in CASES for code, _ in _found(case)} <= set(HAZARDS)
+    assert {code for case in CASES for code, _ in _expected(case)} <= set(HAZARDS)
 
 
 @pytest.mark.parametrize("code", HAZARDS)
 def test_each_hazard_has_a_case_that_carries_it(code: str) -> None:
-    assert any(code == each for case in CASES for each, _ in _found(case))
+    assert any(code == expected for case in CASES for expected, _ in _expected(case))
 
 
 def test_each_hazard_has_cases_that_follow_its_recipe() -> None:
@@ -230,6 +236,6 @@ def test_each_hazard_has_cases_that_follow_its_recipe() -> None:
 def test_step_of_a_recipe_has_nothing_that_is_not_accepted(code: str, name: str) -> None:
     case = next(case for case in CASES if case.name == name)
     expected = case.expect_downgrade if code.startswith("downgrade-") else case.expect
-    for each, relation in expected:
-        assert reason_for(case.accepted or {}, Finding(-1, each, relation))
-        assert each != code or "accept it" in HAZARDS[code].recipe
+    for expected_code, relation in expected:
+        assert reason_for(case.accepted or {}, Finding(-1, expected_code, relation))
+        assert expected_code != code or "accept it" in HAZARDS[code].recipe

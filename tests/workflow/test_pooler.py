@@ -3,7 +3,6 @@
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from projects import LINE, Project
+from waiting import wait_until
 
 from pybase.postgres import database_name
-from pybase.postgres._os_user import server_account
+from pybase.postgres._os_user import server_user
 
 from .conftest import ENCODED, PASSWORD, TcpServer
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 def pooled(server: TcpServer, url: str, mode: str, port: int, folder: Path) -> Iterator[str]:
     """Yield the URL of the database behind a PgBouncer."""
     assert PGBOUNCER is not None
-    account = server_account(folder)
+    account = server_user(folder)
     users = folder / "users"
     users.write_text(f'"postgres" "{PASSWORD}"\n', "utf-8")
     config = folder / "pgbouncer.ini"
@@ -50,20 +50,16 @@ def pooled(server: TcpServer, url: str, mode: str, port: int, folder: Path) -> I
         **account.process_identity(),
     )
     try:
-        _await_port(port)
+        wait_until(lambda: _is_open(port))
         yield f"postgresql://postgres:{ENCODED}@127.0.0.1:{port}/{database_name(url)}"
     finally:
         process.terminate()
         process.wait()
 
 
-def _await_port(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("PgBouncer did not start")
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Before the first statement: every check in every colour, and all that is red told at once."""
 
 import re
-import threading
-import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from projects import FORK, LINE, ONE, ROOT, THREE, TWO, Project, Revision
+from waiting import wait_until
 
 from pybase.migrate.database._connect import Database
 from pybase.migrate.deploy import _preflight as preflight
@@ -194,13 +193,23 @@ def test_member_of_the_owner_is_as_good(
 # --- who is in the way ----------------------------------------------------------------------------
 
 
+def await_age(
+    watcher: psycopg.Connection[Any], holder: psycopg.Connection[Any], seconds: float
+) -> None:
+    """Wait until the transaction of a session is older than that."""
+    age = "SELECT clock_timestamp() - xact_start > %s * interval '1 s' FROM pg_stat_activity"
+    query = f"SELECT pg_stat_clear_snapshot(), ({age} WHERE pid = %s)"
+    parameters = (seconds, holder.info.backend_pid)
+    wait_until(lambda: watcher.execute(query.encode(), parameters).fetchone()[1])
+
+
 def test_lock_on_a_table_that_is_touched_is_yellow_with_its_culprit(
     cities: psycopg.Connection[Any],
 ) -> None:
     with other(cities, application_name="report") as holder:
         holder.execute("SELECT FROM cities")
         assert concerns(cities, header(CITIES)) == []  # no longer than traffic does
-        time.sleep(1.1)
+        await_age(cities, holder, 1)
         (concern,) = found(cities, header(CITIES))
         pid = holder.info.backend_pid
     assert (concern.check, concern.colour) == ("locks", Colour.YELLOW)
@@ -213,7 +222,7 @@ def test_lock_on_a_table_that_is_touched_is_yellow_with_its_culprit(
 def test_lock_that_does_not_conflict_is_no_concern(cities: psycopg.Connection[Any]) -> None:
     with other(cities) as holder:
         holder.execute("SELECT FROM cities")
-        time.sleep(1.1)
+        await_age(cities, holder, 1)
         assert concerns(cities, header(Table("cities", 3, ""))) == []
         holder.execute("INSERT INTO cities VALUES ('Rome')")
         assert concerns(cities, header(Table("cities", 4, ""))) == [("locks", "yellow")]
@@ -225,7 +234,7 @@ def test_long_transaction_is_yellow_where_something_waits_for_it(
     monkeypatch.setattr("pybase.migrate.holders.LONG_TRANSACTION_S", 0.1)
     with other(cities) as holder:
         holder.execute("SELECT pg_current_xact_id()")
-        time.sleep(0.2)
+        await_age(cities, holder, 0.1)
         assert concerns(cities, header()) == []
         outside = header(shape="no transaction")
         assert concerns(cities, outside) == [("long-transactions", "yellow")]
@@ -234,15 +243,17 @@ def test_long_transaction_is_yellow_where_something_waits_for_it(
 def test_yellow_is_told_and_the_run_goes_on(project: Project, database_url: str) -> None:
     project.lay_out(*LINE).write_sql()
     project.done("migrate", TWO.id)
-    with psycopg.connect(database_url) as holder:
+    with (
+        psycopg.connect(database_url) as holder,
+        psycopg.connect(database_url, autocommit=True) as watcher,
+    ):
         holder.execute("SELECT FROM cities")
-        time.sleep(1.2)
-        timer = threading.Timer(6, holder.rollback)
-        timer.start()
-        result = project.run("migrate")
-        timer.join()
+        await_age(watcher, holder, 1)
+        command = project.start("migrate")
+        wait_until(lambda: "warning: The session with pid" in command.err)
+        holder.rollback()
+        result = project.ended(command)
     assert result.code == 0
-    assert "warning: The session with pid" in result.err
     assert "holds AccessShareLock on cities." in result.err
 
 

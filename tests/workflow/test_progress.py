@@ -19,7 +19,7 @@ CREATE FUNCTION slow(n integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pybase.cli._progress_bar.LINE_EVERY_S", 0.2)
+    monkeypatch.setattr("pybase.cli._reporter.LINE_EVERY_S", 0.2)
     monkeypatch.setattr("pybase.migrate.deploy._progress.PATIENCE_S", 0)
 
 

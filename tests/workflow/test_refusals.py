@@ -10,7 +10,7 @@ import pytest
 from projects import ONE, Project, Revision
 
 from pybase.postgres import database_name
-from pybase.postgres._os_user import server_account
+from pybase.postgres._os_user import server_user
 
 from .conftest import ENCODED, PASSWORD, TcpServer
 
@@ -69,7 +69,7 @@ def small_disk(tcp_server: TcpServer, tcp_url: str) -> Iterator[Path]:
     if os.getuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
         disk.rmdir()
         pytest.skip("only root may mount a small disk")
-    server_account(tcp_server.directory).own(disk)
+    server_user(tcp_server.directory).own(disk)
     name = database_name(tcp_url)
     with psycopg.connect(tcp_server.url(), autocommit=True) as connection:
         connection.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")

@@ -14,7 +14,7 @@ from projects import FORK, LINE, NO_MODELS, ONE, THREE, TWO, Git, Project, Revis
 
 from pybase.core.files import digest
 from pybase.migrate import record
-from pybase.migrate.catalog._entities import Column, Entity
+from pybase.migrate.catalog import EntityColumn, Entity
 from pybase.migrate.record import Directions, Effects, FileChange, RevisionReport, TableEffect
 from pybase.migrate.review import Review, as_markdown
 from pybase.migrate.review import _markdown as markdown
@@ -500,7 +500,9 @@ def test_branches_are_drawn_in_lanes_and_meet_in_a_merge(project: Project) -> No
 
 
 def test_changed_column_is_marked_by_its_quoted_name() -> None:
-    columns = tuple(Column(name, "time with time zone", True, "", "") for name in ('a"b', "c"))
+    columns = tuple(
+        EntityColumn(name, "time with time zone", True, "", "") for name in ('a"b', "c")
+    )
     entity = Entity("public.t", "public", "t" * 37, "", columns, (), (), ())
     box = draw_diagram([entity], {"t": {'"a""b"'}}).boxes[0]
     assert [row.is_changed for row in box.rows] == [True, False]

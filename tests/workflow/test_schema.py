@@ -1,4 +1,4 @@
-"""The rendered schema: whole, stable, in the right files, and clean to a linter."""
+"""The rendered schema: complete, stable, in the right files, and clean to a linter."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,8 +8,14 @@ import psycopg
 import pytest
 from sqlfluff.core import FluffConfig, Linter
 
-from pybase.migrate.catalog import describe, difference, objects, snapshot
-from pybase.migrate.catalog._schema_files import file_changes, render_schema
+from pybase.migrate.catalog import (
+    describe,
+    difference,
+    file_changes,
+    read_objects,
+    render_schema,
+    snapshot,
+)
 from pybase.migrate.sql.grammar._format import lay_out
 from pybase.postgres import scratch_database
 
@@ -83,7 +89,7 @@ def connection(any_server_url: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def test_each_object_has_its_file(connection: psycopg.Connection[Any]) -> None:
-    files = render_schema(objects(connection, ["public.alembic_version"]))
+    files = render_schema(read_objects(connection, ["public.alembic_version"]))
     assert list(files) == [
         "app.odd.name-3dac9207",
         "counts",
@@ -99,10 +105,10 @@ def test_each_object_has_its_file(connection: psycopg.Connection[Any]) -> None:
     assert all(text.endswith(";\n") and "\n\n\n" not in text for text in files.values())
 
 
-def test_rendered_schema_makes_the_same_schema(
+def test_rendered_schema_creates_the_same_schema(
     connection: psycopg.Connection[Any], any_server_url: str
 ) -> None:
-    files = render_schema(objects(connection))
+    files = render_schema(read_objects(connection))
     expected = snapshot(connection)
     with (
         scratch_database(any_server_url, prefix="schema") as url,
@@ -112,7 +118,7 @@ def test_rendered_schema_makes_the_same_schema(
         for stem in [*order, *(stem for stem in files if stem not in order)]:
             other.execute(files[stem].encode())
         assert describe(difference(expected, snapshot(other))) == ""
-        assert render_schema(objects(other)) == files
+        assert render_schema(read_objects(other)) == files
 
 
 def test_rendered_schema_is_clean_to_sqlfluff(connection: psycopg.Connection[Any]) -> None:
@@ -120,18 +126,18 @@ def test_rendered_schema_is_clean_to_sqlfluff(connection: psycopg.Connection[Any
         FluffConfig(overrides={"dialect": "postgres", "max_line_length": 100, "rules": RULES})
     )
     connection.execute("DROP TABLE events")  # sqlfluff cannot read ATTACH PARTITION schema.name
-    for stem, text in render_schema(objects(connection)).items():
-        found = linter.lint_string(text).get_violations()
-        assert not found, f"{stem}: {found}\n{text}"
+    for stem, text in render_schema(read_objects(connection)).items():
+        violations = linter.lint_string(text).get_violations()
+        assert not violations, f"{stem}: {violations}\n{text}"
 
 
 def test_change_of_a_comment_in_a_body_is_a_change(connection: psycopg.Connection[Any]) -> None:
-    """A line that is gone and began with dashes looks like the head of a diff."""
+    """A removed line that begins with dashes looks like the head of a diff."""
     body = "CREATE OR REPLACE FUNCTION app.f() RETURNS int LANGUAGE sql AS $$\n{}SELECT 1\n$$"
     connection.execute(body.format("-- old\n").encode())
-    before = objects(connection)
+    before = read_objects(connection)
     connection.execute(body.format("").encode())
-    (change,) = file_changes(before, objects(connection))
+    (change,) = file_changes(before, read_objects(connection))
     assert change.name == "app.f"
     assert "--- old" in change.diff.splitlines()
     assert file_changes(before, before) == ()

@@ -1,24 +1,27 @@
-"""One of the two schemas that are compared, read once: what each object is, and what it needs.
+"""Snapshot of one of the two schemas that are compared, derived from the catalog.
 
-Adds to `catalog` the parts that a definition does not tell apart: the type, default and identity
-of a column, the columns that a constraint or an index uses, the labels of an enum.
+Names are quoted and qualified, as the identities of `catalog` contain them.
 """
 
-import re
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import psycopg
 
-from pybase.migrate.catalog import CatalogObject, read_objects
-from pybase.migrate.sql._names import raw
+from pybase.migrate import catalog
+from pybase.migrate.catalog import CatalogObject, Relation
+from pybase.migrate.sql._names import quote
+
+_IDENTITIES = {"a": "ALWAYS", "d": "BY DEFAULT"}
+_STORAGES = {"s": "STORED", "v": "VIRTUAL"}
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column, in parts. `identity` is ALWAYS, BY DEFAULT or empty; `generated` the expression."""
+    """A column. `identity` is ALWAYS, BY DEFAULT or empty; `generated` the expression."""
 
     table: str
     name: str
@@ -51,7 +54,7 @@ class Uses:
 
 @dataclass(frozen=True)
 class Side:
-    """All of a schema, by `catalog` identity and in parts."""
+    """All of a schema, by `catalog` identity, with its columns in parts."""
 
     objects: dict[str, CatalogObject]
     columns: dict[tuple[str, str], Column]
@@ -62,32 +65,31 @@ class Side:
     @cached_property
     def definitions(self) -> dict[str, str]:
         """Identity -> definition, as a catalog snapshot has it."""
-        return {key: ";\n".join(each.statements) for key, each in self.objects.items()}
+        return catalog.snapshot_of(self.objects.values())
 
     @cached_property
     def by_table(self) -> dict[str, list[CatalogObject]]:
-        """Each table's own objects."""
-        found: dict[str, list[CatalogObject]] = {}
-        for each in self.objects.values():
-            if each.table:
-                found.setdefault(each.table, []).append(each)
-        return found
+        """Each table's own objects, by identity."""
+        tables = defaultdict[str, list[CatalogObject]](list)
+        for _, item in sorted(self.objects.items()):
+            if item.table:
+                tables[item.table].append(item)
+        return tables
 
     def of(self, table: str, *kinds: str) -> list[CatalogObject]:
         """Return the objects of some kinds that belong to a table, by identity."""
-        found = (each for each in self.by_table.get(table, ()) if each.kind in kinds)
-        return sorted(found, key=lambda each: each.identity)
+        return [item for item in self.by_table.get(table, ()) if item.kind in kinds]
 
     def columns_of(self, table: str) -> list[Column]:
         """Return the columns of a table in their order."""
-        found = (each for (owner, _), each in self.columns.items() if owner == table)
-        return sorted(found, key=lambda each: each.position)
+        columns = (column for (owner, _), column in self.columns.items() if owner == table)
+        return sorted(columns, key=lambda column: column.position)
 
     @cached_property
     def tables(self) -> frozenset[str]:
         """The names of all tables."""
         return frozenset(
-            each.name for each in self.objects.values() if each.kind in ("table", "foreign table")
+            item.name for item in self.objects.values() if item.kind in ("table", "foreign table")
         )
 
     def users_of_type(self, type_name: str) -> Iterator[Column]:
@@ -97,123 +99,122 @@ class Side:
                 yield column
 
 
-_COLUMNS = """
-SELECT n.name, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
-    format_type(coalesce(nullif(t.typelem, 0), t.oid), NULL),
-    CASE WHEN a.attcollation NOT IN (0, t.typcollation)
-        THEN a.attcollation::regcollation::text ELSE '' END,
-    CASE WHEN a.attgenerated = '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid), '') ELSE '' END,
-    CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' ELSE '' END,
-    CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) ELSE '' END,
-    CASE a.attgenerated WHEN 's' THEN 'STORED' WHEN 'v' THEN 'VIRTUAL' ELSE '' END,
-    a.attnotnull,
-    coalesce((SELECT s.oid::regclass::text FROM pg_depend AS p JOIN pg_class AS s
-        ON s.oid = p.objid AND s.relkind = 'S'
-        WHERE p.classid = 'pg_class'::regclass AND p.refclassid = 'pg_class'::regclass
-            AND p.refobjid = c.oid AND p.refobjsubid = a.attnum AND p.deptype IN ('a', 'i')
-        LIMIT 1), ''),
-    a.attnum, a.attislocal
-FROM pg_attribute AS a
-JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'f')
-JOIN pg_namespace AS s ON s.oid = c.relnamespace
-CROSS JOIN LATERAL (SELECT quote_ident(s.nspname) || '.' || quote_ident(c.relname)) AS n (name)
-JOIN pg_type AS t ON t.oid = a.atttypid
-LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attnum > 0 AND NOT a.attisdropped
-    AND s.nspname !~ '^pg_' AND s.nspname <> 'information_schema'
-"""
-
-_USES = """
-SELECT u.identity, coalesce(u.index, ''), array_agg(DISTINCT ARRAY[
-        quote_ident(s.nspname) || '.' || quote_ident(r.relname), quote_ident(a.attname)
-    ]) FILTER (WHERE a.attname IS NOT NULL)
-FROM (
-    SELECT 'constraint ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.'
-            || quote_ident(o.conname) AS identity,
-        'pg_constraint'::regclass::oid AS classid, o.oid AS objid,
-        nullif(o.conindid, 0)::regclass::text AS index
-    FROM pg_constraint AS o JOIN pg_class AS c ON c.oid = o.conrelid
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    UNION ALL
-    SELECT 'index ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-        'pg_class'::regclass::oid, c.oid, NULL
-    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('i', 'I') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    UNION ALL
-    SELECT 'column ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.'
-            || quote_ident(a.attname),
-        'pg_attrdef'::regclass::oid, d.oid, NULL
-    FROM pg_attrdef AS d JOIN pg_class AS c ON c.oid = d.adrelid
-    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.adnum AND a.attgenerated <> ''
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-) AS u
-LEFT JOIN pg_depend AS p ON p.classid = u.classid AND p.objid = u.objid
-    AND p.refclassid = 'pg_class'::regclass AND p.refobjsubid > 0
-LEFT JOIN pg_class AS r ON r.oid = p.refobjid
-LEFT JOIN pg_namespace AS s ON s.oid = r.relnamespace
-LEFT JOIN pg_attribute AS a ON a.attrelid = p.refobjid AND a.attnum = p.refobjsubid
-GROUP BY 1, 2
-"""
-
-_LABELS = """
-SELECT quote_ident(n.nspname) || '.' || quote_ident(t.typname),
-    array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
-FROM pg_enum AS e JOIN pg_type AS t ON t.oid = e.enumtypid
-JOIN pg_namespace AS n ON n.oid = t.typnamespace GROUP BY 1
-"""
-
-_PARTITIONS = """
-SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
-FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relispartition
-"""
-
-
 def read(connection: psycopg.Connection[Any], ignore_tables: Collection[str] = ()) -> Side:
     """Read a database. `ignore_tables` as in `catalog.snapshot`. Raises psycopg.Error."""
-    ignored = set(ignore_tables)
-    objects = {
-        each.identity: each
-        for each in read_objects(connection, keep_prepared=True)
-        if each.table not in ignored
-    }
-    with connection.transaction(force_rollback=True):
-        connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
-        connection.execute("SET LOCAL quote_all_identifiers = off")
-        columns = [Column(*row) for row in connection.execute(_COLUMNS)]
-        uses = connection.execute(_USES).fetchall()
-        labels = dict(connection.execute(_LABELS).fetchall())
-        partitions = [row[0] for row in connection.execute(_PARTITIONS)]
-    return Side(
-        objects,
-        {(each.table, each.name): each for each in columns if each.table not in ignored},
-        {row[0]: Uses(frozenset(map(tuple, row[2] or ())), row[1]) for row in uses},
-        {name: tuple(found) for name, found in labels.items()},
-        frozenset(partitions),
-    )
+    objects = catalog.read_objects(connection, ignore_tables, keep_prepared=True)
+    with catalog.fixed_settings(connection):
+        state = catalog.read_state(connection)
+        uses = catalog.read_column_uses(connection)
+    return _Parts(objects, state, uses).side()
+
+
+class _Parts:
+    """What the objects of a schema consist of, found in its state by their unquoted names."""
+
+    def __init__(
+        self,
+        objects: Collection[CatalogObject],
+        state: catalog.State,
+        uses: Mapping[tuple[str, int, int], frozenset[tuple[int, int]]],
+    ) -> None:
+        self._objects = objects
+        self._state = state
+        self._uses = uses
+        self._oids = {(item.schema, item.name): oid for oid, item in state.relations.items()}
+        own = [item for item in objects if item.kind == item.about_kind]
+        self._columns = {
+            (oid, item.position): (item.table, constraint_name(item))
+            for item in own
+            if item.kind == "column" and item.table
+            for oid in [self._oids[item.path[0], item.path[1]]]
+            if state.relations[oid].kind in "rpf"
+        }
+        self._sequences = {
+            key: item.name
+            for item in own
+            if item.kind == "sequence"
+            for key in self._used("pg_class", self._oids[item.path[0], item.path[1]])
+        }
+
+    def side(self) -> Side:
+        columns = (self._column(oid, number) for oid, number in self._columns)
+        types = {(item.schema, item.name): item for item in self._state.types.values()}
+        labels = {
+            item.name: tuple(types[item.path[0], item.path[1]].labels.values())
+            for item in self._objects
+            if item.kind == "type" and (item.path[0], item.path[1]) in types
+        }
+        return Side(
+            {item.identity: item for item in self._objects},
+            {(column.table, column.name): column for column in columns},
+            {item.identity: uses for item in self._objects for uses in self._uses_of(item)},
+            {name: values for name, values in labels.items() if values},
+            frozenset(
+                item.name
+                for item in self._objects
+                if item.kind in ("table", "foreign table") and self._relation(item).is_partition
+            ),
+        )
+
+    def _relation(self, item: CatalogObject) -> Relation:
+        return self._state.relations[self._oids[item.path[0], item.path[1]]]
+
+    def _column(self, oid: int, number: int) -> Column:
+        table, name = self._columns[oid, number]
+        column = self._state.relations[oid].columns[number]
+        default = column.default or ""
+        return Column(
+            table=table,
+            name=name,
+            type=column.type,
+            base_type=column.element_type,
+            collation=column.collation,
+            default="" if column.generated else default,
+            identity=_IDENTITIES.get(column.identity, ""),
+            generated=default if column.generated else "",
+            storage=_STORAGES.get(column.generated, ""),
+            required=column.is_required,
+            sequence=self._sequences.get((oid, number), ""),
+            position=number,
+            is_local=column.is_local,
+        )
+
+    def _uses_of(self, item: CatalogObject) -> Iterator[Uses]:
+        if item.kind not in ("constraint", "index", "column") or item.table is None:
+            return
+        oid = self._oids[item.path[0], item.path[1]]
+        if item.kind == "index":
+            yield Uses(self._named("pg_class", oid), "")
+        elif item.kind == "constraint":
+            constraints = self._state.relations[oid].constraints.items()
+            key, constraint = next(pair for pair in constraints if pair[1].name == item.path[2])
+            index = self._state.relations.get(constraint.index_oid)
+            name = index.quoted if index else ""
+            yield Uses(self._named("pg_constraint", key), name)
+        elif self._state.relations[oid].columns[item.position].generated:
+            yield Uses(self._named("pg_attrdef", oid, item.position), "")
+
+    def _used(self, kind: str, oid: int, number: int = 0) -> frozenset[tuple[int, int]]:
+        return self._uses.get((kind, oid, number), frozenset())
+
+    def _named(self, kind: str, oid: int, number: int = 0) -> frozenset[tuple[str, str]]:
+        return frozenset(self._name(*key) for key in self._used(kind, oid, number))
+
+    def _name(self, oid: int, number: int) -> tuple[str, str]:
+        if (oid, number) in self._columns:
+            return self._columns[oid, number]
+        relation = self._state.relations[oid]  # a materialized view
+        return relation.quoted, quote(relation.columns[number].name)
 
 
 def constraint_name(item: CatalogObject) -> str:
-    """Return the quoted name of a constraint, trigger or policy, without its table."""
+    """Return the quoted name of a column, constraint, trigger or policy, without its table."""
     return item.name.removeprefix(f"{item.table}.")
 
 
-_KINDS = (
-    ("PRIMARY KEY", "primary"),
-    ("UNIQUE", "unique"),
-    ("CHECK", "check"),
-    ("FOREIGN KEY", "foreignkey"),
-    ("EXCLUDE", "exclude"),
-)
+_KINDS = {"p": "primary", "u": "unique", "c": "check", "f": "foreignkey", "x": "exclude"}
 
 
 def constraint_kind(item: CatalogObject) -> str:
-    """Tell what a constraint is, in Alembic's words."""
-    return next((kind for start, kind in _KINDS if item.definition.startswith(start)), "")
-
-
-def column_names(definition: str) -> list[str]:
-    """Return the unquoted names in the first brackets of a key's definition."""
-    found = re.search(r"\(((?:\"(?:[^\"]|\"\")*\"|[^()\"])*)\)", definition)
-    return [raw(each) for each in re.findall(r'"(?:[^"]|"")*"|[^,\s"]+', found[1])] if found else []
+    """Return the kind of a constraint in Alembic's words; empty for anything else."""
+    return _KINDS.get(item.subtype, "") if item.kind == "constraint" else ""

@@ -10,10 +10,7 @@ from typing import Any
 import psycopg
 
 from pybase.migrate import catalog
-from pybase.migrate.catalog import _entities as entities
-from pybase.migrate.catalog._entities import Entity
-from pybase.migrate.catalog._schema_files import file_changes, render_schema
-from pybase.migrate.catalog._state import State
+from pybase.migrate.catalog import Entity, State, file_changes, read_entities, render_schema
 from pybase.migrate.record import (
     Directions,
     Effects,
@@ -25,10 +22,9 @@ from pybase.migrate.record import (
 )
 from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.rehearsal._baseline import Baseline
-from pybase.migrate.rehearsal._observer import Observation, Run, Watcher
-from pybase.migrate.rehearsal._rules import Case, judge
-from pybase.migrate.rehearsal._rules._case import is_rewritten, is_scanned
-from pybase.migrate.rehearsal._rules._shape import is_transaction_control
+from pybase.migrate.rehearsal._observation import Observation, Run
+from pybase.migrate.rehearsal._observer import Observer
+from pybase.migrate.rehearsal._rules import Case, find_hazards, is_transaction_control
 from pybase.migrate.rehearsal._samples import Samples
 from pybase.migrate.revisions import RevisionSql, TimeLimitError, repeatable
 from pybase.migrate.sql import LOCKS, RANKS, QualifiedName
@@ -62,7 +58,7 @@ class Rehearsal:
         self._failed = set(failed or ())
         self._emptied: set[int] = set()
         self._is_changed = True
-        self._watcher: Watcher
+        self._observer: Observer
         self._samples: Samples
         self._objects: tuple[catalog.CatalogObject, ...]
         self._catalog: catalog.Snapshot
@@ -70,11 +66,11 @@ class Rehearsal:
         if failed is None:
             self._fill()
         else:
-            self._samples.keep(self._watcher.state)
+            self._samples.keep(self._observer.state)
 
     def close(self) -> None:
         """Let go of the database."""
-        self._watcher.close()
+        self._observer.close()
 
     def schema(self) -> dict[str, str]:
         """Return the schema as it is now, as SQL by object."""
@@ -82,7 +78,7 @@ class Rehearsal:
 
     def entities(self) -> tuple[Entity, ...]:
         """Return the tables as they are now, and how they refer to each other."""
-        return entities.read(self._watcher.connection, ignore_tables=self._ignored)
+        return read_entities(self._observer.connection, ignore_tables=self._ignored)
 
     def rehearse(self, revision: RevisionSql) -> RevisionReport:
         """Run one revision up and down, and leave the database as the upgrade does."""
@@ -116,7 +112,7 @@ class Rehearsal:
         """Run the upgrade; where only sample rows were in its way, again without them."""
         script = scratch.runnable(revision.scripts.upgrade)
         if not script.has_sql:
-            return Run(self._watcher.state, self._watcher.state, ())
+            return Run(self._observer.state, self._observer.state, ())
         run = self._run(script, at_end=self._look_for_changes)
         if _is_about_rows(run.error):
             self._take_samples_away(revision)
@@ -126,7 +122,7 @@ class Rehearsal:
 
     def _look_for_changes(self) -> None:
         """Note whether there is anything that a snapshot would show: it takes its time."""
-        self._is_changed = self._watcher.has_changed_catalog()
+        self._is_changed = self._observer.has_changed_catalog()
 
     def _downgraded(
         self, revision: RevisionSql, upgrade: Case, before: catalog.Snapshot, changes: str
@@ -154,11 +150,11 @@ class Rehearsal:
         traces: list[str] = []
 
         def look() -> None:
-            is_same = script.is_transactional and not self._watcher.has_changed_catalog()
+            is_same = script.is_transactional and not self._observer.has_changed_catalog()
             traces.append(_trace(before, self._catalog if is_same else self._snapshot()))
 
         def delete() -> None:
-            self._samples.delete(self._watcher.state)
+            self._samples.delete(self._observer.state)
 
         keep = not script.is_transactional
         run = self._run(script, keep=keep, at_end=look)
@@ -175,13 +171,13 @@ class Rehearsal:
         if error is None:
             script = scratch.runnable(revision.scripts.upgrade)
             run_it = scratch.execute_apart if upgrade.run.error else scratch.execute_whole
-            error = run_it(self._watcher.connection, script)
+            error = run_it(self._observer.connection, script)
         if error is not None and self._baseline is not None:  # it stands anywhere, half undone
-            self._watcher.close()
+            self._observer.close()
             self._baseline.copy_after(revision, self._url)
             self._open()
         else:
-            self._watcher.look_again()
+            self._observer.refresh()
             self._look()
         if run.error is not None or error is None or _is_about_rows(error):
             return ""
@@ -198,9 +194,9 @@ class Rehearsal:
         if error is not None and refused is None and not is_moot:
             failure = Finding(-1, "rehearsal-failed", detail=_message(error))
             upgrade = replace(upgrade, findings=(*upgrade.findings, failure))
-        self._watcher.close()
+        self._observer.close()
         self._open()
-        run = Run(case.known, self._watcher.state, case.run.observations)
+        run = Run(case.known, self._observer.state, case.run.observations)
         if error is None:
             downgrade = self._downgraded(
                 revision, replace(case, run=run), before, _trace(before, self._catalog)
@@ -218,13 +214,13 @@ class Rehearsal:
             self._take_samples_away(revision)
             error = self._tried(revision)
         if error is not None and not revision.scripts.upgrade.has_sql:
-            scratch.keep_version(self._watcher.connection, revision.scripts.upgrade)
+            scratch.keep_version(self._observer.connection, revision.scripts.upgrade)
         return error
 
     def _tried(self, revision: RevisionSql) -> BaseException | None:
         if revision.scripts.upgrade.has_sql:
             script = scratch.runnable(revision.scripts.upgrade)
-            return scratch.execute_apart(self._watcher.connection, script)
+            return scratch.execute_apart(self._observer.connection, script)
         try:
             self._run_online(revision)
         except (Exception, SystemExit, TimeLimitError) as error:  # the others are rehearsed
@@ -238,20 +234,20 @@ class Rehearsal:
             tables,
             losses=_differing(case.run.start, case.run.end),
             created=_differing(case.run.end, case.run.start),
-            findings=tuple(judge(case)),
+            findings=tuple(find_hazards(case)),
             unfilled=tuple(sorted(used & self._unfilled())),
             is_rehearsed=True,
         )
 
     def _open(self) -> None:
-        self._watcher = Watcher(self._url)
-        watcher = self._watcher
-        self._samples = Samples(watcher.connection, watcher.state, self._ignored)
+        self._observer = Observer(self._url)
+        observer = self._observer
+        self._samples = Samples(observer.connection, observer.state, self._ignored)
         self._look()
 
     def _run(self, script: Script, **options: Any) -> Run:
         """Run and watch, and remember which tables may be empty now."""
-        run = self._watcher.run(script, **options)
+        run = self._observer.run(script, **options)
         for seen in run.observations:
             self._emptied |= {oid for oid, rows in seen.rows.items() if rows.deleted}
         return run
@@ -265,22 +261,22 @@ class Rehearsal:
         return catalog.snapshot_of(self._read())
 
     def _read(self) -> tuple[catalog.CatalogObject, ...]:
-        connection = self._watcher.connection
-        return catalog.objects(connection, self._ignored, keep_prepared=True)
+        connection = self._observer.connection
+        return catalog.read_objects(connection, self._ignored, keep_prepared=True)
 
     def _take_samples_away(self, revision: RevisionSql) -> None:
         """Leave no rows but those that the revisions have made."""
         source = None if self._baseline is None else self._baseline.before(revision)
-        self._samples.clear(self._watcher.state, source)
-        self._watcher.look_again()
+        self._samples.clear(self._observer.state, source)
+        self._observer.refresh()
 
     def _fill(self) -> None:
         """Put sample rows into the tables that have none."""
-        self._samples.fill(self._watcher.state, self._emptied)
+        self._samples.fill(self._observer.state, self._emptied)
         self._emptied.clear()
 
     def _unfilled(self) -> set[QualifiedName]:
-        relations = self._watcher.state.relations
+        relations = self._observer.state.relations
         return {relations[oid].qualified_name for oid in self._samples.unfilled if oid in relations}
 
 
@@ -347,8 +343,8 @@ def _table_effect(
     return TableEffect(
         name,
         LOCKS[rank][0],
-        is_rewritten(observation, oid),
-        is_scanned(observation, oid),
+        observation.is_rewritten(oid),
+        observation.is_scanned(oid),
         observation.gained.get(oid) == ROW_EXCLUSIVE or oid in observation.rows,
     )
 

@@ -13,7 +13,7 @@ from pybase.core import cache
 from pybase.core.files import digest
 from pybase.core.inputs import package_digest
 from pybase.core.settings import Settings, rehearsal_url
-from pybase.migrate.catalog._entities import Entity
+from pybase.migrate.catalog import Entity
 from pybase.migrate.record import RevisionReport
 from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.rehearsal._baseline import Baseline

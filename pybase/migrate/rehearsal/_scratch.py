@@ -17,7 +17,7 @@ from pybase.core.files import digest
 from pybase.core.settings import Settings, rehearsal_url
 from pybase.migrate.database import Database, engine
 from pybase.migrate.record import Direction, Script, Statement, StatementKind
-from pybase.migrate.rehearsal._rules._shape import is_transaction_control
+from pybase.migrate.rehearsal._rules import is_transaction_control
 from pybase.migrate.revisions import (
     History,
     RenderedHistory,

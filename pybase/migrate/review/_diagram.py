@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pybase.migrate.catalog._entities import Entity, ForeignKey
+from pybase.migrate.catalog import Entity, ForeignKey
 from pybase.migrate.sql import quote
 from pybase.migrate.sqlfiles._schema_page import short_type
 

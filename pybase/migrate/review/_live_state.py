@@ -10,7 +10,7 @@ import psycopg
 
 from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.core.settings import Settings
-from pybase.migrate.catalog._entities import Entity
+from pybase.migrate.catalog import Entity
 from pybase.migrate.database import (
     Ledger,
     TableSize,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pybase.core.settings import Settings
 from pybase.migrate import sqlfiles
-from pybase.migrate.catalog._entities import Entity
+from pybase.migrate.catalog import Entity
 from pybase.migrate.record import Record
 from pybase.migrate.review import _severity
 from pybase.migrate.review._live_state import LiveState, read_state

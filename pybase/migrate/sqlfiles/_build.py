@@ -18,7 +18,7 @@ from pybase.migrate.sqlfiles._files import Stale
 from pybase.migrate.sqlfiles._records import to_json
 
 if TYPE_CHECKING:
-    from pybase.migrate.catalog._entities import Entity
+    from pybase.migrate.catalog import Entity
     from pybase.migrate.revisions import History, RenderedHistory
 
 PACKAGES = ("migrate", "core")
@@ -130,7 +130,7 @@ def review(settings: Settings) -> Reviewed:
 
     Raises as `build`. Writes nothing in `sql/`.
     """
-    from pybase.migrate.catalog._entities import Entity  # psycopg
+    from pybase.migrate.catalog import Entity  # psycopg
 
     try:
         committed = _load.load(settings)

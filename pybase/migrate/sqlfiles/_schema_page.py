@@ -6,7 +6,7 @@ Pure text: the same entities give the same bytes.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pybase.migrate.catalog._entities import Column, Entity, ForeignKey
+from pybase.migrate.catalog import Entity, EntityColumn, ForeignKey
 from pybase.migrate.sql import one_line
 from pybase.migrate.sqlfiles.markdown import code, prose
 
@@ -82,7 +82,7 @@ def _diagram(
             yield f"    {_relation(entity, key, names)}"
 
 
-def _marks(entity: Entity, column: Column) -> Iterator[str]:
+def _marks(entity: Entity, column: EntityColumn) -> Iterator[str]:
     if column.name in entity.primary_key:
         yield "PK"
     if any(column.name in key.columns for key in entity.foreign_keys):
@@ -151,7 +151,7 @@ def _section(entity: Entity) -> str:
     return f"## {prose(entity.label)}\n{meaning}\n{_TABLE_HEAD}{rows}"
 
 
-def _cells(column: Column) -> tuple[str, ...]:
+def _cells(column: EntityColumn) -> tuple[str, ...]:
     null = "yes" if column.is_nullable else "no"
     texts = (code(column.name), code(column.type), null, code(column.default))
     return (*texts, prose(column.comment))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pybase.migrate.catalog._entities import Entity
+from pybase.migrate.catalog import Entity
 
 if TYPE_CHECKING:  # importing SQLAlchemy takes longer than the work of this module
     import sqlalchemy as sa

@@ -68,7 +68,7 @@ ACCEPTANCE = [
         """,
         {("drops-column", "orders"), ("drops-column", "products")},
         accepted={"drops-column on orders": "no reader since 2026-10"},
-        note="the other one is still an error, which the lint tells",
+        note="the other one is still an error, which the lint reports",
     ),
     Case(
         "accepted_on_another_relation",

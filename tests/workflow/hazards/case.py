@@ -1,7 +1,7 @@
-"""Small migration histories as data, each with what a strict but fair DBA would say of it.
+"""Form of a case: a small migration history as data, with the hazards that a strict DBA reports.
 
-A case is two revisions: a parent made of `setup`, then the revision under test. Nothing here runs
-anything; `revision_source` only writes a case down as the module that Alembic would load.
+A case is two revisions: a parent that runs `setup`, then the revision under test. Nothing here runs
+anything; `revision_source` only renders a case as the module that Alembic would load.
 
 How to read `expect` and `expect_downgrade`, sets of (code, relation):
 
@@ -13,13 +13,14 @@ How to read `expect` and `expect_downgrade`, sets of (code, relation):
 - One fault is one finding, under its most specific code: a type change that also rebuilds indexes
   is `rewrites-table` only; a statement that cannot succeed for a reason with a code of its own is
   not `rehearsal-failed` (or `downgrade-wrong`) besides. Two faults in one statement are two.
-- Every table that existed before counts as large. A table, type or view made in the revision is
-  nobody's problem, and what an upgrade made its downgrade may drop or rename back unremarked.
-- Locks, scans and rewrites are judged alike in both directions. `downgrade-loses-data` is for data
-  that was there before the upgrade; what an upgrade made room for may go with the room.
+- Every table that existed before counts as large. A table, type or view created in the revision is
+  no hazard, and its downgrade may drop or rename back what the upgrade created.
+- Locks, scans and rewrites are evaluated in the same way in both directions.
+  `downgrade-loses-data` is for data that existed before the upgrade, not for what a column or table
+  of the upgrade holds.
 - Whether a constraint is validated is no trace of a downgrade, nor are sequence positions, column
   order, or the names that PostgreSQL 18 gives to NOT NULL constraints.
-- An accepted hazard is still found, so it stays in `expect`.
+- An accepted hazard is still reported, so it stays in `expect`.
 - Each revision runs in its own transaction, in a session whose time zone is UTC.
 """
 
@@ -51,7 +52,7 @@ class Case:
 
 
 def execute(sql: str) -> str:
-    """Write SQL down as one `op.execute`."""
+    """Render SQL as one `op.execute`."""
     sql = textwrap.indent(textwrap.dedent(sql).strip(), "    ")
     return f'op.execute(\n    """\n{sql}\n    """\n)'
 
@@ -63,7 +64,7 @@ def alone(body: str) -> str:
 
 
 def revision_source(case: Case, revision: str, down_revision: str | None) -> str:
-    """Write the case's revision as the text of an Alembic module."""
+    """Render the case's revision as the text of an Alembic module."""
     functions = [("upgrade", case.upgrade)]
     if case.downgrade is not None:
         functions.append(("downgrade", case.downgrade))

@@ -760,7 +760,7 @@ SMALL_KEYS = [
         )
         """,
         'op.drop_table("refunds")',
-        note="an integer that is no key is nobody's business",
+        note="an integer that is no key is no hazard",
     ),
     Case(
         "uuid_key",

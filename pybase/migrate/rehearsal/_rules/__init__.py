@@ -1,33 +1,32 @@
-"""From what a rehearsal saw to hazards.
+"""Rules that find hazards in the observations of a rehearsal.
 
-`locks`, `data`, `objects` and `columns` look at what statements did, `shape` at how the revision
-is written and where it leads. `hazards` says what the codes mean. Text is read only where a
-server cannot tell what was meant; that is `syntax`.
+`_locks`, `_data`, `_objects` and `_columns` evaluate what statements did, `_shape` how the revision
+is written and whether its downgrade restores the schema. SQL text is read only where the effect on
+an empty table does not show the intention.
 """
 
 from pybase.migrate.record import Finding
-from pybase.migrate.rehearsal._rules import _columns as columns
-from pybase.migrate.rehearsal._rules import _data as data
-from pybase.migrate.rehearsal._rules import _locks as locks
-from pybase.migrate.rehearsal._rules import _objects as objects
-from pybase.migrate.rehearsal._rules import _shape as shape
+from pybase.migrate.rehearsal._rules import _columns, _data, _locks, _objects, _shape
 from pybase.migrate.rehearsal._rules._case import Case
+from pybase.migrate.rehearsal._rules._shape import is_transaction_control
 
-__all__ = ["Case", "judge"]
+__all__ = ["Case", "find_hazards", "is_transaction_control"]
 
-_RULES = (*locks.RULES, *data.RULES, *objects.RULES, *shape.RULES)
-"""Take a case and one observation."""
+_RULES = (*_locks.RULES, *_data.RULES, *_objects.RULES, *_shape.RULES)
+"""Functions of a case and one observation."""
 
-_RUN_RULES = (*objects.RUN_RULES, *columns.RUN_RULES, *data.RUN_RULES, *shape.RUN_RULES)
-"""Take a case: what only its end, or all of it, can tell."""
+_RUN_RULES = (*_objects.RUN_RULES, *_columns.RUN_RULES, *_data.RUN_RULES, *_shape.RUN_RULES)
+"""Functions of a case, for hazards of the end of a run or of all of it."""
 
 
-def judge(case: Case) -> list[Finding]:
-    """Every hazard of one direction, each once for a relation, in the order of the statements."""
-    found: dict[tuple[str, str], Finding] = {}
-    for finding in (
-        *(each for seen in case.observations for rule in _RULES for each in rule(case, seen)),
-        *(each for rule in _RUN_RULES for each in rule(case)),
-    ):
-        found.setdefault((finding.code, finding.label), finding)
-    return sorted(found.values(), key=lambda finding: finding.sort_key)
+def find_hazards(case: Case) -> list[Finding]:
+    """Return the hazards of one direction, each once a relation, in the order of statements."""
+    findings: dict[tuple[str, str], Finding] = {}
+    for observation in case.observations:
+        for rule in _RULES:
+            for finding in rule(case, observation):
+                findings.setdefault((finding.code, finding.label), finding)
+    for run_rule in _RUN_RULES:
+        for finding in run_rule(case):
+            findings.setdefault((finding.code, finding.label), finding)
+    return sorted(findings.values(), key=lambda finding: finding.sort_key)

@@ -1,22 +1,22 @@
-"""What the rules look at: one direction of one revision."""
+"""Input of the rules: one direction of one revision."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pybase.migrate.catalog._state import Relation, State
+from pybase.migrate.catalog import Relation, State
 from pybase.migrate.record import Finding, Script
-from pybase.migrate.rehearsal._observer import Observation, Run
+from pybase.migrate.rehearsal._observation import Observation, Run
+from pybase.migrate.sql import QualifiedName
 from pybase.migrate.sql._lock_modes import SHARE
-from pybase.migrate.sql._names import QualifiedName
 
 
 @dataclass(frozen=True)
 class Case:
-    """A run, and what has to be known to judge it.
+    """A run, and what the rules have to know about it.
 
-    `known` is the state before the upgrade, for a downgrade too: what the upgrade made is its own
-    to take away. `upgrade` is, for a downgrade, the run that it undoes. `trace` tells what a
-    downgrade failed to restore, `changed` whether the upgrade changed the catalog.
+    `known` is the state before the upgrade, for a downgrade too: what the upgrade created, it may
+    drop. `upgrade` is, for a downgrade, the run that it reverts, and `trace` what it failed to
+    restore.
     """
 
     run: Run
@@ -24,74 +24,45 @@ class Case:
     known: State
     upgrade: Run | None = None
     trace: str = ""
-    changed: bool = True
     small_tables: frozenset[str] = frozenset()
 
     @property
     def is_upgrade(self) -> bool:
-        """Whether it is the way up."""
+        """Whether it is the upgrade."""
         return self.upgrade is None
 
     @property
     def observations(self) -> tuple[Observation, ...]:
-        """What was seen of the revision's own statements, without those of the version table."""
+        """The observations of the revision's own statements, not of the version table's."""
         skipped = self.script.bookkeeping
-        return tuple(seen for seen in self.run.observations if seen.sql not in skipped)
+        return tuple(item for item in self.run.observations if item.sql not in skipped)
 
     def is_known(self, oid: int) -> bool:
-        """Whether the relation was there before the revision."""
+        """Whether the relation existed before the revision."""
         return oid in self.known.relations
 
-    def finding(self, seen: Observation, code: str, oid: int, detail: str = "") -> Finding:
-        """Return a finding about a relation, under the name that the statement gave it."""
-        return Finding(seen.index, code, self.named(oid, seen), detail)
+    def is_known_table(self, oid: int) -> bool:
+        """Whether the relation is a table that existed before the revision."""
+        return oid in self.known.relations and self.known.relations[oid].is_table
 
-    def named(self, oid: int, seen: Observation) -> QualifiedName:
-        """Name a relation; a partition goes by its parent where the statement went through that."""
+    def finding(self, observation: Observation, code: str, oid: int, detail: str = "") -> Finding:
+        """Return a finding about a relation, under the name that the statement used."""
+        return Finding(observation.index, code, self.named(oid, observation), detail)
+
+    def named(self, oid: int, observation: Observation) -> QualifiedName:
+        """Return the name of a relation; its parent's where the statement locked that too."""
         relation = self.known.relations[oid]
         if relation.parent in self.known.relations:
-            if seen.locks.get(relation.parent, -1) >= SHARE:
-                return self.named(relation.parent, seen)
+            if observation.locks.get(relation.parent, -1) >= SHARE:
+                return self.named(relation.parent, observation)
         return relation.qualified_name
 
 
-def family(state: State, oid: int) -> Iterator[int]:
-    """Return a table with all of its partitions."""
-    yield oid
-    for child, relation in state.relations.items():
-        if relation.parent == oid:
-            yield from family(state, child)
+def dropped(observation: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:
+    """Return the relations of some kinds that the statement dropped."""
+    return ((oid, before) for oid, before in observation.dropped if before.kind in kinds)
 
 
-def is_scanned(seen: Observation, oid: int) -> bool:
-    """Whether the statement read the whole of a table, or of one of its partitions."""
-    scans = seen.scans
-    return bool(scans) and any(
-        each in scans or any(index in scans for index in _indexes(seen.after, each))
-        for each in family(seen.after, oid)
-    )
-
-
-def _indexes(state: State, table: int) -> Iterator[int]:
-    return (oid for oid, relation in state.relations.items() if relation.table == table)
-
-
-def is_rewritten(seen: Observation, oid: int) -> bool:
-    """Whether the table has another file than before the statement."""
-    before, after = seen.before.relations.get(oid), seen.after.relations.get(oid)
-    return bool(before and after and before.file and after.file and before.file != after.file)
-
-
-def changed(seen: Observation) -> Iterator[tuple[int, Relation, Relation]]:
-    """Return the relations that were there before and after the statement, and are not the same."""
-    yield from seen.changed
-
-
-def gone(seen: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:
-    """Return the relations of some kinds that the statement made disappear."""
-    return ((oid, before) for oid, before in seen.gone if before.kind in kinds)
-
-
-def made(seen: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:
-    """Return the relations of some kinds that the statement made."""
-    return ((oid, after) for oid, after in seen.made if after.kind in kinds)
+def created(observation: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:
+    """Return the relations of some kinds that the statement created."""
+    return ((oid, after) for oid, after in observation.created if after.kind in kinds)

@@ -1,137 +1,140 @@
-"""Objects that an old application still uses, and that are gone or called otherwise.
+"""Rules about objects that an old application still uses, and that are dropped or renamed.
 
-In a downgrade only lost data counts: whatever else is missing at its end is a trace.
+In a downgrade only lost data counts: what else is missing at its end is a trace.
 """
 
 from collections.abc import Iterator
 
-from pybase.migrate.catalog._state import Relation, State
+from pybase.migrate.catalog import Relation, State
 from pybase.migrate.record import Finding
-from pybase.migrate.rehearsal._observer import Observation
-from pybase.migrate.rehearsal._rules._case import Case, changed, gone
+from pybase.migrate.rehearsal._observation import Observation
+from pybase.migrate.rehearsal._rules._case import Case, dropped
 from pybase.migrate.rehearsal._rules._locks import rewrites
-from pybase.migrate.sql._names import QualifiedName
+from pybase.migrate.sql import QualifiedName
 
 
-def dropped_tables(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Find dropped tables; one of a family stands for its partitions."""
-    for oid, relation in gone(seen, "rpf"):
-        if case.is_known(oid) and relation.parent not in _gone_oids(seen):
-            yield _loss(case, seen, "drops-table", relation.qualified_name, "")
+def dropped_tables(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find dropped tables, without the partitions that are dropped with them."""
+    parents = dict(observation.dropped)
+    for oid, relation in dropped(observation, "rpf"):
+        if case.is_known(oid) and relation.parent not in parents:
+            yield _loss(case, observation, "drops-table", relation.qualified_name, "")
 
 
-def emptied_tables(case: Case, seen: Observation) -> Iterator[Finding]:
+def emptied_tables(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find tables that a downgrade truncates."""
-    for finding in rewrites(case, seen) if not case.is_upgrade else ():
-        if finding.code == "truncates":
-            assert finding.relation is not None
-            yield _loss(case, seen, finding.code, finding.relation, "")
+    for finding in rewrites(case, observation) if not case.is_upgrade else ():
+        if finding.code == "truncates" and finding.relation is not None:
+            yield _loss(case, observation, finding.code, finding.relation, "")
 
 
-def dropped_columns(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Find dropped columns of tables that stay."""
-    for oid, before, after in changed(seen):
+def dropped_columns(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find dropped columns of tables that are not dropped."""
+    for oid, before, after in observation.changed:
         if not before.is_table or not case.is_known(oid):
             continue
         for number, column in after.columns.items():
             old = before.columns.get(number)
             if column.is_dropped and old and not old.is_dropped:
                 if number in case.known.relations[oid].columns:
-                    yield _loss(case, seen, "drops-column", case.named(oid, seen), old.name)
+                    table = case.named(oid, observation)
+                    yield _loss(case, observation, "drops-column", table, old.name)
 
 
-def dropped_views(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Find dropped views, unless one of that name with every old column is there at the end."""
-    for oid, view in gone(seen, "vm"):
+def dropped_views(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find dropped views, unless the end has one of that name with every old column."""
+    for oid, view in dropped(observation, "vm"):
         if case.is_upgrade and case.is_known(oid):
-            again = _by_name(case.run.end, view)
-            if again is None or not _column_names(view) <= _column_names(again):
-                yield Finding(seen.index, "drops-view", view.qualified_name)
+            successor = _by_name(case.run.end, view)
+            if successor is None or not _column_names(view) <= _column_names(successor):
+                yield Finding(observation.index, "drops-view", view.qualified_name)
 
 
 def _loss(
-    case: Case, seen: Observation, code: str, relation: QualifiedName, detail: str
+    case: Case, observation: Observation, code: str, relation: QualifiedName, detail: str
 ) -> Finding:
     if case.is_upgrade:
-        return Finding(seen.index, code, relation, detail)
+        return Finding(observation.index, code, relation, detail)
     lost = f"{relation.label}.{detail}" if detail else relation.label
-    return Finding(seen.index, "downgrade-loses-data", relation, lost)
+    return Finding(observation.index, "downgrade-loses-data", relation, lost)
 
 
-def _gone_oids(seen: Observation) -> set[int]:
-    return set(seen.before.relations) - set(seen.after.relations)
+def drops_data(case: Case, observation: Observation) -> bool:
+    """Whether the statement dropped a table, or a column of one."""
+    losses = (*dropped_columns(case, observation), *dropped_tables(case, observation))
+    return bool(losses)
 
 
 def _by_name(state: State, relation: Relation) -> Relation | None:
-    """Return the relation that now has the name of another, which is not it."""
-    for each in state.relations.values():
-        if (each.schema_oid, each.name) == (relation.schema_oid, relation.name):
-            return each
-    return None
+    """Return the relation that has the name of an earlier one."""
+    return next((item for item in state.relations.values() if _has_name(item, relation)), None)
+
+
+def _has_name(relation: Relation, other: Relation) -> bool:
+    return (relation.schema_oid, relation.name) == (other.schema_oid, other.name)
 
 
 def _column_names(relation: Relation) -> set[str]:
     return {column.name for column in relation.columns.values() if not column.is_dropped}
 
 
-def renamed_relations(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Find renamed tables and views, unless a view of the old name takes their place."""
-    for oid, before, after in changed(seen):
-        if before.kind not in "rpfvm" or not case.is_known(oid) or not case.is_upgrade:
-            continue
-        if (before.schema_oid, before.name) != (after.schema_oid, after.name):
-            if _by_name(case.run.end, before) is None:
-                yield Finding(seen.index, "renames-table", before.qualified_name)
+def renamed_relations(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find renamed tables and views, unless a view of the old name replaces them."""
+    for _, before, after in _changed(case, observation):
+        if not _has_name(before, after) and _by_name(case.run.end, before) is None:
+            yield Finding(observation.index, "renames-table", before.qualified_name)
 
 
-def renamed_columns(case: Case, seen: Observation) -> Iterator[Finding]:
+def renamed_columns(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find renamed columns of tables and views."""
-    for oid, before, after in changed(seen):
-        if before.kind not in "rpfvm" or not case.is_known(oid) or not case.is_upgrade:
-            continue
+    for oid, before, after in _changed(case, observation):
         known = case.known.relations[oid].columns
         for number, column in after.columns.items():
             old = before.columns.get(number)
             if old and number in known and not column.is_dropped and column.name != old.name:
-                yield case.finding(seen, "renames-column", oid, old.name)
+                yield case.finding(observation, "renames-column", oid, old.name)
 
 
-def schemas(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Find schemas that go or are renamed; what goes with one has its own code."""
-    for oid, name in seen.before.schemas.items():
+def _changed(case: Case, observation: Observation) -> Iterator[tuple[int, Relation, Relation]]:
+    """Return the known tables and views that a statement of an upgrade changed."""
+    for oid, before, after in observation.changed:
+        if before.kind in "rpfvm" and case.is_known(oid) and case.is_upgrade:
+            yield oid, before, after
+
+
+def schemas(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find dropped and renamed schemas; what is dropped with one has its own code."""
+    for oid, name in observation.before.schemas.items():
         if oid not in case.known.schemas or not case.is_upgrade:
             continue
-        if oid not in seen.after.schemas:
-            yield Finding(seen.index, "drops-schema", QualifiedName("", name))
-        elif seen.after.schemas[oid] != name:
-            yield Finding(seen.index, "renames-schema", QualifiedName("", name))
+        if oid not in observation.after.schemas:
+            yield Finding(observation.index, "drops-schema", QualifiedName("", name))
+        elif observation.after.schemas[oid] != name:
+            yield Finding(observation.index, "renames-schema", QualifiedName("", name))
 
 
 def types(case: Case) -> Iterator[Finding]:
-    """Find types and enum values, by what is there at the end under the old name."""
+    """Find types and enum values that the end does not have under the old name."""
     if not case.is_upgrade:
         return
-    at_end = {(each.schema, each.name): (oid, each) for oid, each in case.run.end.types.items()}
+    oids = {(item.schema, item.name): oid for oid, item in case.run.end.types.items()}
     for oid, before in case.known.types.items():
-        found = at_end.get((before.schema, before.name))
-        if found is None:
-            code = "renames-type" if oid in case.run.end.types else "drops-type"
-            if code == "renames-type" and before.schema in _renamed_schemas(case):
-                continue
-            yield Finding(_when(case, oid), code, before.qualified_name)
-            continue
-        same, after = found
-        if same == oid:
-            for label, name in before.labels.items():
-                if after.labels.get(label, name) != name:
-                    yield Finding(
-                        _when(case, oid), "renames-enum-value", before.qualified_name, repr(name)
-                    )
-        else:
-            missing = sorted(set(before.labels.values()) - set(after.labels.values()))
-            if missing:
-                detail = ", ".join(map(repr, missing))
-                yield Finding(_when(case, oid), "drops-enum-value", before.qualified_name, detail)
+        end_oid = oids.get((before.schema, before.name), 0)
+        after = case.run.end.types.get(end_oid)
+        if after is None:
+            if oid not in case.run.end.types:
+                yield Finding(_last_change(case, oid), "drops-type", before.qualified_name)
+            elif before.schema not in _renamed_schemas(case):
+                yield Finding(_last_change(case, oid), "renames-type", before.qualified_name)
+        elif end_oid == oid:
+            for key, label in before.labels.items():
+                if after.labels.get(key, label) != label:
+                    index = _last_change(case, oid)
+                    yield Finding(index, "renames-enum-value", before.qualified_name, repr(label))
+        elif missing := sorted(set(before.labels.values()) - set(after.labels.values())):
+            detail = ", ".join(map(repr, missing))
+            name, index = before.qualified_name, _last_change(case, oid)
+            yield Finding(index, "drops-enum-value", name, detail)
 
 
 def _renamed_schemas(case: Case) -> set[str]:
@@ -139,57 +142,56 @@ def _renamed_schemas(case: Case) -> set[str]:
     return {name for oid, name in case.known.schemas.items() if end.get(oid, name) != name}
 
 
-def _when(case: Case, oid: int) -> int:
+def _last_change(case: Case, oid: int) -> int:
     """Return the statement that last changed a type."""
-    for seen in reversed(case.observations):
-        if seen.before.types.get(oid) != seen.after.types.get(oid):
-            return seen.index
+    for observation in reversed(case.observations):
+        if observation.before.types.get(oid) != observation.after.types.get(oid):
+            return observation.index
     return -1
 
 
 def functions(case: Case) -> Iterator[Finding]:
-    """Find functions that are gone; no application calls a trigger's."""
+    """Find dropped functions; an application does not call those of triggers."""
     if not case.is_upgrade:
         return
-    at_end = set(case.run.end.functions.values())
+    end = set(case.run.end.functions.values())
     for oid, function in case.known.functions.items():
-        if function.is_trigger or function in at_end or oid in case.run.end.functions:
+        if function.is_trigger or function in end or oid in case.run.end.functions:
             continue
-        for seen in case.observations:
-            if oid in seen.before.functions and oid not in seen.after.functions:
-                yield Finding(seen.index, "drops-function", function.qualified_name)
+        for observation in case.observations:
+            if oid in observation.before.functions and oid not in observation.after.functions:
+                yield Finding(observation.index, "drops-function", function.qualified_name)
 
 
 def access(case: Case) -> Iterator[Finding]:
-    """Find rights taken away, and row security switched on, for tables that were there."""
+    """Find privileges revoked, and row security enabled, for existing tables."""
     if not case.is_upgrade:
         return
     for oid, before in case.known.relations.items():
         after = case.run.end.relations.get(oid)
         if after is None or not before.is_table:
             continue
-        taken = case.known.grants.get(oid, frozenset()) - case.run.end.grants.get(oid, frozenset())
-        if taken or (after.has_row_security and not before.has_row_security):
-            yield Finding(_narrowed(case, oid), "narrows-access", before.qualified_name)
+        granted = case.run.end.grants.get(oid, frozenset())
+        revoked = case.known.grants.get(oid, frozenset()) - granted
+        if revoked or (after.has_row_security and not before.has_row_security):
+            yield Finding(_access_change(case, oid), "narrows-access", before.qualified_name)
 
 
-def _narrowed(case: Case, oid: int) -> int:
-    for seen in case.observations:
-        secured = seen.after.relations[oid].has_row_security if oid in seen.after.relations else 0
-        if seen.before.grants.get(oid) != seen.after.grants.get(oid) or (
-            secured and not seen.before.relations[oid].has_row_security
-        ):
-            return seen.index
+def _access_change(case: Case, oid: int) -> int:
+    for observation in case.observations:
+        before, after = observation.before, observation.after
+        is_enabled = _has_row_security(after, oid) and not _has_row_security(before, oid)
+        if is_enabled or before.grants.get(oid) != after.grants.get(oid):
+            return observation.index
     return -1
 
 
+def _has_row_security(state: State, oid: int) -> bool:
+    return oid in state.relations and state.relations[oid].has_row_security
+
+
 RULES = (
-    dropped_tables,
-    emptied_tables,
-    dropped_columns,
-    dropped_views,
-    renamed_relations,
-    renamed_columns,
-    schemas,
+    *(dropped_tables, emptied_tables, dropped_columns, dropped_views),
+    *(renamed_relations, renamed_columns, schemas),
 )
 RUN_RULES = (types, functions, access)

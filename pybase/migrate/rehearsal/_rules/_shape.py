@@ -1,4 +1,4 @@
-"""How a revision is written, whether it runs at all, and whether its way back leads back."""
+"""Rules about how a revision is written, whether it runs, and whether its downgrade reverts it."""
 
 import re
 from collections.abc import Iterator
@@ -7,53 +7,54 @@ import psycopg
 from pglast import ast
 
 from pybase.migrate.record import Finding, ScriptStatus
-from pybase.migrate.rehearsal._observer import Observation
-from pybase.migrate.rehearsal._row_sources import find
+from pybase.migrate.rehearsal._observation import Observation
+from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case
-from pybase.migrate.sql._names import QualifiedName
+from pybase.migrate.sql import QualifiedName
 from pybase.migrate.sql.grammar._parse import is_kind, names
 
 _NAME_TOO_LONG = "42622"
 
 
-def cut_names(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Find names that PostgreSQL said it cut; the table is the one that it locked the most."""
-    for notice in seen.notices if case.is_upgrade else ():
+def cut_names(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find names that PostgreSQL cut; the table is the one with the strongest lock."""
+    relations = observation.after.relations
+    for notice in observation.notices if case.is_upgrade else ():
         if notice.startswith(_NAME_TOO_LONG):
             tables = [
-                (rank, seen.after.relations[oid].qualified_name)
-                for oid, rank in seen.locks.items()
-                if oid in seen.after.relations and seen.after.relations[oid].is_table
+                (rank, relations[oid].qualified_name)
+                for oid, rank in observation.locks.items()
+                if oid in relations and relations[oid].is_table
             ]
+            table = max(tables)[1] if tables else None
             quoted = re.findall('"([^"]*)"', notice)
-            yield Finding(
-                seen.index, "cut-identifier", max(tables)[1] if tables else None, quoted[-1]
-            )
+            yield Finding(observation.index, "cut-identifier", table, quoted[-1])
 
 
-def refusals(case: Case, seen: Observation) -> Iterator[Finding]:
-    """Tell what PostgreSQL refused, under the most special code for it."""
-    error = seen.error
+def errors(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find what PostgreSQL refused, under the most specific code for it."""
+    error, index = observation.error, observation.index
     if error is None:
         return
-    said = error.diag.message_primary or str(error).strip()
+    message = error.diag.message_primary or str(error).strip()
     if isinstance(error, psycopg.errors.ActiveSqlTransaction):
         if any(map(is_transaction_control, case.script.texts)):
-            return  # it left the transaction by hand, and is told of that
-        yield Finding(seen.index, "concurrently-in-transaction", _table_of(case, seen.sql))
+            return  # `transaction_control` reports that
+        table = _table_of(case, observation.sql)
+        yield Finding(index, "concurrently-in-transaction", table)
     elif isinstance(error, psycopg.errors.UnsafeNewEnumValueUsage):
-        enum = re.search(r"enum type (\S+)", said)
-        yield Finding(seen.index, "uses-new-enum-value", _type_name(enum[1]) if enum else None)
+        enum = re.search(r"enum type (\S+)", message)
+        yield Finding(index, "uses-new-enum-value", _type_name(enum[1]) if enum else None)
     elif isinstance(error, psycopg.errors.InvalidTransactionTermination):
-        yield Finding(seen.index, "transaction-control")
+        yield Finding(index, "transaction-control")
     elif case.is_upgrade:
-        yield Finding(seen.index, "rehearsal-failed", _table_of(case, seen.sql), said)
+        yield Finding(index, "rehearsal-failed", _table_of(case, observation.sql), message)
     else:
-        yield Finding(seen.index, "downgrade-wrong", detail=said)
+        yield Finding(index, "downgrade-wrong", detail=message)
 
 
 def _type_name(printed: str) -> QualifiedName:
-    """Return the name of an enum type as an error message prints it."""
+    """Return the name of a type as an error message prints it."""
     schema, _, name = printed.replace('"', "").rpartition(".")
     return QualifiedName(schema, name)
 
@@ -61,12 +62,12 @@ def _type_name(printed: str) -> QualifiedName:
 def _table_of(case: Case, sql: str) -> QualifiedName | None:
     """Return the first table that a statement names, or whose index it names."""
     state = case.run.start
-    found = (find(state, name) for name in names(sql))
-    oid = next((oid for oid in found if oid is not None), None)
+    oids = (find_relation(state, name) for name in names(sql))
+    oid = next((oid for oid in oids if oid is not None), None)
     if oid is not None:
         return state.relations[state.table_of(oid)].qualified_name
     words = re.findall(r"\w+", sql)  # of a statement with a syntax error there is only the text
-    tables = {each.name: each.qualified_name for each in state.relations.values() if each.is_table}
+    tables = {item.name: item.qualified_name for item in state.relations.values() if item.is_table}
     return next((tables[word] for word in words if word in tables), None)
 
 
@@ -76,7 +77,7 @@ def is_transaction_control(sql: str) -> bool:
 
 
 def transaction_control(case: Case) -> Iterator[Finding]:
-    """BEGIN, COMMIT and their like, written by hand."""
+    """Find the first BEGIN, COMMIT or the like that a revision contains."""
     for index, text in enumerate(case.script.texts):
         if is_transaction_control(text):
             yield Finding(index, "transaction-control")
@@ -84,26 +85,22 @@ def transaction_control(case: Case) -> Iterator[Finding]:
 
 
 def autocommit(case: Case) -> Iterator[Finding]:
-    """Return an autocommit block beside anything else but the version."""
+    """Find an autocommit block in a revision that does something else, too."""
     own = case.script.own_blocks
     if len(own) > 1 and any(not block.transactional for block in own):
         yield Finding(-1, "autocommit-not-alone")
 
 
-def rendering(case: Case) -> Iterator[Finding]:
-    """Return a revision without SQL, and a way back that is missing."""
-    if case.script.status is ScriptStatus.MISSING:
-        yield Finding(
-            -1,
-            "downgrade-missing" if not case.is_upgrade else "cannot-render",
-            detail=case.script.reason,
-        )
-    elif case.script.status is ScriptStatus.PYTHON:
-        yield Finding(-1, "cannot-render", detail=case.script.reason)
+def missing_sql(case: Case) -> Iterator[Finding]:
+    """Find a revision without SQL, and a missing downgrade."""
+    if case.script.needs_python:
+        is_missing = case.script.status is ScriptStatus.MISSING and not case.is_upgrade
+        code = "downgrade-missing" if is_missing else "cannot-render"
+        yield Finding(-1, code, detail=case.script.reason)
 
 
-def way_back(case: Case) -> Iterator[Finding]:
-    """Return a downgrade that does nothing, or not enough."""
+def downgrade(case: Case) -> Iterator[Finding]:
+    """Find a downgrade that does nothing, or not enough."""
     if case.is_upgrade or not case.script.has_sql or not case.trace:
         return
     if case.run.error:
@@ -112,5 +109,5 @@ def way_back(case: Case) -> Iterator[Finding]:
     yield Finding(-1, "downgrade-empty" if is_empty else "downgrade-wrong", detail=case.trace)
 
 
-RULES = (cut_names, refusals)
-RUN_RULES = (transaction_control, autocommit, rendering, way_back)
+RULES = (cut_names, errors)
+RUN_RULES = (transaction_control, autocommit, missing_sql, downgrade)

@@ -39,18 +39,19 @@ def names(sql: str) -> Iterator[Any]:
                 *schema, name = (word.sval for word in words)
                 yield ast.RangeVar(relname=name, schemaname=schema[-1] if schema else None)
     elif tree is not None:
-        yield from _range_vars(tree)
+        yield from nodes(tree, ast.RangeVar)
 
 
-def _range_vars(node: Any) -> Iterator[Any]:
-    if isinstance(node, ast.RangeVar):
-        yield node
-    elif isinstance(node, tuple | list):
-        for each in node:
-            yield from _range_vars(each)
-    elif isinstance(node, ast.Node):
-        for field in node:
-            yield from _range_vars(getattr(node, field))
+def nodes(tree: Any, kind: type) -> Iterator[Any]:
+    """Return the outermost nodes of a kind, in the order of the text."""
+    if isinstance(tree, kind):
+        yield tree
+    elif isinstance(tree, tuple | list):
+        for item in tree:
+            yield from nodes(item, kind)
+    elif isinstance(tree, ast.Node):
+        for field in tree:
+            yield from nodes(getattr(tree, field), kind)
 
 
 def is_write(sql: str) -> bool:

@@ -1,30 +1,30 @@
-"""Types, functions and what is made of them, as data: see `kind.py`."""
+"""Types, functions, operators, casts and collations as kinds of objects."""
 
-from pybase.migrate.catalog._kind import Kind, function_name
+from functools import partial
 
-_TYPE_SOURCE = """pg_type AS o JOIN schema AS s ON s.oid = o.typnamespace"""
+from pybase.migrate.catalog._kinds._kind import Kind, function_name, owned
 
-ENUM = Kind(
+_TYPE_SOURCE = "pg_type AS o JOIN schema AS s ON s.oid = o.typnamespace"
+_type = partial(
+    Kind,
     catalog="pg_type",
-    source=f"{_TYPE_SOURCE} WHERE o.typtype = 'e'",
     kind="'type'",
-    name="s.name || '.' || quote_ident(o.typname)",
+    path=("s.nspname", "o.typname"),
+    **owned("o.typ", "T"),
+)
+
+ENUM = _type(
+    source=f"{_TYPE_SOURCE} WHERE o.typtype = 'e'",
     definition="""(
         SELECT 'CREATE TYPE ' || format_type(o.oid, NULL) || ' AS ENUM ('
             || coalesce(string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder), '')
             || ')'
         FROM pg_enum AS e WHERE e.enumtypid = o.oid)""",
-    owner="o.typowner",
-    acl="o.typacl",
-    acl_type="'T'",
 )
 
-COMPOSITE = Kind(
-    catalog="pg_type",
+COMPOSITE = _type(
     source=f"{_TYPE_SOURCE} JOIN relation AS r ON r.oid = o.typrelid AND r.relkind = 'c'",
-    kind="'type'",
-    name="s.name || '.' || quote_ident(o.typname)",
-    # The order of attributes counts here: it is the meaning of a row literal.
+    # The order of attributes counts here: row literals depend on it.
     definition="""(
         SELECT 'CREATE TYPE ' || r.name || ' AS (' || coalesce(string_agg(concat(
                 quote_ident(a.attname), ' ', format_type(a.atttypid, a.atttypmod),
@@ -33,17 +33,11 @@ COMPOSITE = Kind(
             ), ', ' ORDER BY a.attnum), '') || ')'
         FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
         WHERE a.attrelid = r.oid AND a.attnum > 0)""",
-    owner="o.typowner",
-    acl="o.typacl",
-    acl_type="'T'",
 )
 
-RANGE = Kind(
-    catalog="pg_type",
+RANGE = _type(
     source=f"{_TYPE_SOURCE} JOIN pg_range AS r ON r.rngtypid = o.oid"
     " JOIN pg_opclass AS c ON c.oid = r.rngsubopc",
-    kind="'type'",
-    name="s.name || '.' || quote_ident(o.typname)",
     definition=f"""concat('CREATE TYPE ', format_type(o.oid, NULL), ' AS RANGE (',
         concat_ws(', ', 'SUBTYPE = ' || format_type(r.rngsubtype, NULL),
             'SUBTYPE_OPCLASS = ' || CASE WHEN NOT c.opcdefault
@@ -52,47 +46,36 @@ RANGE = Kind(
             'CANONICAL = ' || {function_name("r.rngcanonical")},
             'SUBTYPE_DIFF = ' || {function_name("r.rngsubdiff")},
             'MULTIRANGE_TYPE_NAME = ' || format_type(r.rngmultitypid, NULL)), ')')""",
-    owner="o.typowner",
-    acl="o.typacl",
-    acl_type="'T'",
 )
 
-DOMAIN = Kind(
-    catalog="pg_type",
+DOMAIN = _type(
     source=f"{_TYPE_SOURCE} JOIN pg_type AS b ON b.oid = o.typbasetype WHERE o.typtype = 'd'",
     kind="'domain'",
-    name="s.name || '.' || quote_ident(o.typname)",
     definition="""concat('CREATE DOMAIN ', format_type(o.oid, NULL), ' AS ',
         format_type(o.typbasetype, o.typtypmod),
         CASE WHEN o.typcollation NOT IN (0, b.typcollation)
             THEN ' COLLATE ' || o.typcollation::regcollation END,
         ' DEFAULT ' || pg_get_expr(o.typdefaultbin, 0),
         CASE WHEN o.typnotnull THEN ' NOT NULL' END)""",
-    owner="o.typowner",
-    acl="o.typacl",
-    acl_type="'T'",
 )
 
 DOMAIN_CONSTRAINT = Kind(
-    catalog="pg_constraint",
     source="""pg_constraint AS o
         JOIN pg_type AS t ON t.oid = o.contypid
         JOIN schema AS s ON s.oid = t.typnamespace
         WHERE NOT EXISTS (SELECT FROM member AS m
             WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)""",
     kind="'constraint'",
-    name="concat_ws('.', s.name, quote_ident(t.typname), quote_ident(o.conname))",
+    path=("s.nspname", "t.typname", "o.conname"),
+    subtype="o.contype",
     address="'CONSTRAINT ' || quote_ident(o.conname) || ' ON DOMAIN '"
     " || format_type(o.contypid, NULL)",
     definition="CASE WHEN o.contype <> 'n' THEN pg_get_constraintdef(o.oid) END",
 )
 
-BASE_TYPE = Kind(
-    catalog="pg_type",
+BASE_TYPE = _type(
     source=f"""{_TYPE_SOURCE} WHERE (o.typtype = 'b' OR NOT o.typisdefined)
         AND NOT EXISTS (SELECT FROM pg_type AS e WHERE e.typarray = o.oid)""",
-    kind="'type'",
-    name="s.name || '.' || quote_ident(o.typname)",
     definition=f"""concat('CREATE TYPE ', format_type(o.oid, NULL), CASE WHEN o.typisdefined THEN
         ' (' || concat_ws(', ', 'INPUT = ' || {function_name("o.typinput")},
             'OUTPUT = ' || {function_name("o.typoutput")},
@@ -102,18 +85,15 @@ BASE_TYPE = Kind(
             'STORAGE = ' || o.typstorage::text,
             'CATEGORY = ' || quote_literal(o.typcategory::text)) || ')'
         END)""",
-    owner="o.typowner",
-    acl="o.typacl",
-    acl_type="'T'",
 )
 
 FUNCTION = Kind(
-    catalog="pg_proc",
     source="""pg_proc AS o
         JOIN schema AS s ON s.oid = o.pronamespace
         LEFT JOIN pg_aggregate AS g ON g.aggfnoid = o.oid""",
     kind="CASE o.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END",
-    name="concat(s.name, '.', quote_ident(o.proname), '(', oidvectortypes(o.proargtypes), ')')",
+    path=("s.nspname", "o.proname"),
+    suffix="concat('(', oidvectortypes(o.proargtypes), ')')",
     definition=f"""CASE WHEN o.prokind <> 'a' THEN rtrim(pg_get_functiondef(o.oid), chr(10))
         ELSE concat('CREATE AGGREGATE ', s.name, '.', quote_ident(o.proname),
             '(', coalesce(nullif(pg_get_function_arguments(o.oid), ''), '*'), ') (',
@@ -138,16 +118,15 @@ FUNCTION = Kind(
                 'PARALLEL = ' || CASE o.proparallel
                     WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' END), ')')
         END""",
-    owner="o.proowner",
-    acl="o.proacl",
-    acl_type="'f'",
+    **owned("o.pro", "f"),
 )
 
 OPERATOR = Kind(
-    catalog="pg_operator",
     source="pg_operator AS o JOIN schema AS s ON s.oid = o.oprnamespace",
     kind="'operator'",
-    name="""concat(s.name, '.', o.oprname, ' (',
+    path=("s.nspname", "o.oprname"),
+    label="concat(s.name, '.', o.oprname)",
+    suffix="""concat(' (',
         CASE o.oprleft WHEN 0 THEN 'NONE' ELSE format_type(o.oprleft, NULL) END, ', ',
         format_type(o.oprright, NULL), ')')""",
     definition=f"""concat('CREATE OPERATOR ', s.name, '.', o.oprname, ' (', concat_ws(', ',
@@ -165,11 +144,11 @@ OPERATOR = Kind(
 )
 
 OPERATOR_CLASS = Kind(
-    catalog="pg_opclass",
     source="pg_opclass AS o JOIN schema AS s ON s.oid = o.opcnamespace"
     " JOIN pg_am AS a ON a.oid = o.opcmethod",
     kind="'operator class'",
-    name="concat(s.name, '.', quote_ident(o.opcname), ' USING ', quote_ident(a.amname))",
+    path=("s.nspname", "o.opcname"),
+    suffix="' USING ' || quote_ident(a.amname)",
     definition="""concat('CREATE OPERATOR CLASS ', s.name, '.', quote_ident(o.opcname),
         CASE WHEN o.opcdefault THEN ' DEFAULT' END, ' FOR TYPE ', format_type(o.opcintype, NULL),
         ' USING ', quote_ident(a.amname), ' AS ',
@@ -185,11 +164,11 @@ OPERATOR_CLASS = Kind(
 )
 
 CAST = Kind(
-    catalog="pg_cast",
-    # Casts live in no schema: those above the oids of initdb are somebody's.
+    # Casts have no schema: those above the oids of initdb are users'.
     source="pg_cast AS o WHERE o.oid >= 16384",
     kind="'cast'",
-    name="concat('(', format_type(o.castsource, NULL), ' AS ',"
+    path=(),
+    suffix="concat('(', format_type(o.castsource, NULL), ' AS ',"
     " format_type(o.casttarget, NULL), ')')",
     definition="""concat('CREATE CAST (', format_type(o.castsource, NULL), ' AS ',
         format_type(o.casttarget, NULL), ')', CASE o.castmethod
@@ -199,10 +178,9 @@ CAST = Kind(
 )
 
 COLLATION = Kind(
-    catalog="pg_collation",
     source="pg_collation AS o JOIN schema AS s ON s.oid = o.collnamespace",
     kind="'collation'",
-    name="s.name || '.' || quote_ident(o.collname)",
+    path=("s.nspname", "o.collname"),
     definition="""concat('CREATE COLLATION ', s.name, '.', quote_ident(o.collname), ' (',
         concat_ws(', ', 'PROVIDER = ' || CASE o.collprovider
                 WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'default' END,
@@ -216,15 +194,6 @@ COLLATION = Kind(
 )
 
 KINDS = (
-    ENUM,
-    COMPOSITE,
-    RANGE,
-    DOMAIN,
-    DOMAIN_CONSTRAINT,
-    BASE_TYPE,
-    FUNCTION,
-    OPERATOR,
-    OPERATOR_CLASS,
-    CAST,
-    COLLATION,
+    *(ENUM, COMPOSITE, RANGE, DOMAIN, DOMAIN_CONSTRAINT, BASE_TYPE),
+    *(FUNCTION, OPERATOR, OPERATOR_CLASS, CAST, COLLATION),
 )

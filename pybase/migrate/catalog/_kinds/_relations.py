@@ -1,25 +1,23 @@
-"""Schemas, tables and what holds rows or speeds up reading them, as data: see `kind.py`."""
+"""Schemas, relations, columns, constraints, indexes and statistics as kinds of objects."""
 
-from pybase.migrate.catalog._kind import Kind, foreign_options, options, statements
+from pybase.migrate.catalog._kinds._kind import Kind, foreign_options, options, owned, statements
 
 SCHEMA = Kind(
     catalog="pg_namespace",
     source="schema AS o",
     kind="'schema'",
-    name="o.name",
+    path=("o.nspname",),
     definition="'CREATE SCHEMA ' || o.name",
-    owner="o.nspowner",
-    acl="o.nspacl",
-    acl_type="'n'",
+    **owned("o.nsp", "n"),
 )
 
 TABLE = Kind(
     catalog="pg_class",
     source="relation AS o WHERE o.relkind IN ('r', 'p', 'f')",
     kind="CASE o.relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END",
-    name="o.name",
+    path=("o.schema", "o.relname"),
     table="o.oid",
-    # (...) stands for the columns and constraints, which are objects of their own.
+    # (...) is the place of the columns and constraints, which are objects of their own.
     definition=f"""concat(
         'CREATE ', CASE o.relpersistence WHEN 'u' THEN 'UNLOGGED ' END,
         CASE o.relkind WHEN 'f' THEN 'FOREIGN ' END, 'TABLE ', o.name, ' (...)',
@@ -66,15 +64,13 @@ TABLE = Kind(
         " || CASE o.relreplident WHEN 'f' THEN ' REPLICA IDENTITY FULL'"
         " ELSE ' REPLICA IDENTITY NOTHING' END END",
     ),
-    owner="o.relowner",
-    acl="o.relacl",
-    acl_type="'r'",
+    **owned("o.rel", "r"),
 )
 
 COLUMN = Kind(
     catalog="pg_class",
-    # Nullability is the column's: PostgreSQL 18 also keeps it as a constraint, under a name that
-    # does not follow a renamed table, and older servers do not keep it at all.
+    # Nullability belongs to the column: PostgreSQL 18 also stores it as a constraint, under a name
+    # that does not follow a renamed table, and older servers do not.
     source="""relation AS o
         JOIN pg_attribute AS a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
         JOIN pg_type AS t ON t.oid = a.atttypid
@@ -83,11 +79,11 @@ COLUMN = Kind(
             ON n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey[1] = a.attnum
         WHERE o.relkind IN ('r', 'p', 'f', 'v', 'm', 'i', 'I')""",
     kind="'column'",
-    name="o.name || '.' || quote_ident(a.attname)",
+    path=("o.schema", "o.relname", "a.attname"),
     column="a.attnum",
     table="o.oid",
     position="a.attnum",
-    # The columns of views and indexes are told by their definitions, unless somebody tuned them.
+    # The definitions of views and indexes contain their columns, but not their settings.
     definition="""CASE WHEN o.relkind IN ('r', 'p', 'f') OR d.oid IS NOT NULL
             OR coalesce(a.attstattarget, -1) >= 0 OR a.attoptions IS NOT NULL
             OR (o.relkind = 'm' AND (a.attstorage <> t.typstorage OR a.attcompression <> ''))
@@ -134,7 +130,7 @@ COLUMN = Kind(
     acl_type="'c'",
 )
 
-# What the index behind a constraint may have of its own, as well as an index that stands alone.
+# Properties both of the index of a constraint and of an index without one.
 _INDEX_STATEMENTS = (
     "CASE WHEN NOT i.indisvalid THEN '-- INVALID' END",
     "CASE WHEN NOT i.indisready THEN '-- NOT READY' END",
@@ -150,7 +146,7 @@ _INDEX_STATEMENTS = (
 
 CONSTRAINT = Kind(
     catalog="pg_constraint",
-    # A foreign key to a partitioned table has a row for each partition beside its own.
+    # A foreign key to a partitioned table has further rows, one for each partition.
     source="""relation AS r
         JOIN pg_constraint AS o ON o.conrelid = r.oid
         LEFT JOIN pg_index AS i
@@ -160,7 +156,9 @@ CONSTRAINT = Kind(
             SELECT FROM pg_constraint AS p WHERE p.oid = o.conparentid AND p.conrelid = o.conrelid
         ))""",
     kind="'constraint'",
-    name="r.name || '.' || quote_ident(o.conname)",
+    path=("r.schema", "r.relname", "o.conname"),
+    subtype="o.contype",
+    numbers="o.conkey",
     table="o.conrelid",
     address="'CONSTRAINT ' || quote_ident(o.conname) || ' ON ' || r.name",
     definition="CASE WHEN o.contype <> 'n' THEN pg_get_constraintdef(o.oid) END",
@@ -168,7 +166,7 @@ CONSTRAINT = Kind(
         *_INDEX_STATEMENTS,
         "CASE WHEN x.reloptions IS NOT NULL THEN"
         f" 'ALTER INDEX ' || x.name || ' SET (' || {options('x.reloptions')} || ')' END",
-        # DISABLE TRIGGER ALL silences foreign keys, on one side or on both.
+        # DISABLE TRIGGER ALL disables foreign keys, on one side or on both.
         """CASE WHEN o.contype = 'f' THEN (
             SELECT '-- triggers disabled on ' || string_agg(t.name, ', ' ORDER BY t.name)
             FROM (
@@ -188,7 +186,7 @@ INDEX = Kind(
             AND k.contype IN ('p', 'u', 'x')""",
     kind="'index'",
     oid="x.oid",
-    name="x.name",
+    path=("x.schema", "x.relname"),
     table="i.indrelid",
     definition="CASE WHEN k.oid IS NULL THEN pg_get_indexdef(x.oid) END",
     extra=statements(*_INDEX_STATEMENTS),
@@ -196,7 +194,7 @@ INDEX = Kind(
 
 SEQUENCE = Kind(
     catalog="pg_class",
-    # Where a sequence stands is data, and left out.
+    # The current value of a sequence is data, and left out.
     source="""relation AS o
         JOIN pg_sequence AS s ON s.seqrelid = o.oid
         LEFT JOIN pg_depend AS d
@@ -205,9 +203,9 @@ SEQUENCE = Kind(
             AND d.deptype IN ('a', 'i')
         LEFT JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid""",
     kind="'sequence'",
-    name="o.name",
+    path=("o.schema", "o.relname"),
     table="coalesce(d.refobjid, 0)",
-    # The sequence of an identity column is made by the column.
+    # The sequence of an identity column is created by the column.
     position="CASE d.deptype WHEN 'i' THEN -1 ELSE 0 END",
     definition="""concat('CREATE ', CASE o.relpersistence WHEN 'u' THEN 'UNLOGGED ' END,
         'SEQUENCE ', o.name, ' AS ', format_type(s.seqtypid, NULL),
@@ -218,16 +216,14 @@ SEQUENCE = Kind(
         "'ALTER SEQUENCE ' || o.name || ' OWNED BY ' || d.refobjid::regclass || '.'"
         " || quote_ident(a.attname)"
     ),
-    owner="o.relowner",
-    acl="o.relacl",
-    acl_type="'s'",
+    **owned("o.rel", "s"),
 )
 
 VIEW = Kind(
     catalog="pg_class",
     source="relation AS o WHERE o.relkind IN ('v', 'm')",
     kind="CASE o.relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END",
-    name="o.name",
+    path=("o.schema", "o.relname"),
     table="o.oid",
     definition=f"""concat(
         'CREATE ', CASE o.relkind WHEN 'm' THEN 'MATERIALIZED ' END, 'VIEW ', o.name,
@@ -241,16 +237,13 @@ VIEW = Kind(
         ) END,
         ' AS', chr(10), rtrim(pg_get_viewdef(o.oid, true), ';'),
         CASE WHEN o.relkind = 'm' AND NOT o.relispopulated THEN chr(10) || 'WITH NO DATA' END)""",
-    owner="o.relowner",
-    acl="o.relacl",
-    acl_type="'r'",
+    **owned("o.rel", "r"),
 )
 
 STATISTICS = Kind(
-    catalog="pg_statistic_ext",
     source="pg_statistic_ext AS o JOIN schema AS s ON s.oid = o.stxnamespace",
     kind="'statistics'",
-    name="s.name || '.' || quote_ident(o.stxname)",
+    path=("s.nspname", "o.stxname"),
     table="o.stxrelid",
     definition="pg_get_statisticsobjdef(o.oid)",
     extra=statements(
@@ -260,13 +253,4 @@ STATISTICS = Kind(
     owner="o.stxowner",
 )
 
-KINDS = (
-    SCHEMA,
-    TABLE,
-    COLUMN,
-    CONSTRAINT,
-    INDEX,
-    SEQUENCE,
-    VIEW,
-    STATISTICS,
-)
+KINDS = (SCHEMA, TABLE, COLUMN, CONSTRAINT, INDEX, SEQUENCE, VIEW, STATISTICS)

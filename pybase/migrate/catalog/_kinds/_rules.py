@@ -1,15 +1,14 @@
-"""What happens when somebody acts, and who may act, as data: see `kind.py`."""
+"""Triggers, rules, policies and default privileges as kinds of objects."""
 
-from pybase.migrate.catalog._kind import Kind, grants, statements
+from pybase.migrate.catalog._kinds._kind import Kind, grants, statements
 
 _FIRING = "CASE {0} WHEN 'D' THEN 'DISABLE {1} ' WHEN 'R' THEN 'ENABLE REPLICA {1} '"
 _FIRING += " WHEN 'A' THEN 'ENABLE ALWAYS {1} ' END"
 
 TRIGGER = Kind(
-    catalog="pg_trigger",
     source="pg_trigger AS o JOIN relation AS r ON r.oid = o.tgrelid WHERE NOT o.tgisinternal",
     kind="'trigger'",
-    name="r.name || '.' || quote_ident(o.tgname)",
+    path=("r.schema", "r.relname", "o.tgname"),
     table="o.tgrelid",
     position="CASE o.tgparentid WHEN 0 THEN 0 ELSE -1 END",
     address="'TRIGGER ' || quote_ident(o.tgname) || ' ON ' || r.name",
@@ -21,10 +20,9 @@ TRIGGER = Kind(
 )
 
 EVENT_TRIGGER = Kind(
-    catalog="pg_event_trigger",
     source="pg_event_trigger AS o",
     kind="'event trigger'",
-    name="quote_ident(o.evtname)",
+    path=("o.evtname",),
     definition="""concat('CREATE EVENT TRIGGER ', quote_ident(o.evtname), ' ON ', o.evtevent,
         ' WHEN TAG IN (' || (SELECT string_agg(quote_literal(tag), ', ' ORDER BY tag)
             FROM unnest(o.evttags) AS tag) || ')',
@@ -38,10 +36,9 @@ EVENT_TRIGGER = Kind(
 )
 
 RULE = Kind(
-    catalog="pg_rewrite",
     source="pg_rewrite AS o JOIN relation AS r ON r.oid = o.ev_class WHERE o.rulename <> '_RETURN'",
     kind="'rule'",
-    name="r.name || '.' || quote_ident(o.rulename)",
+    path=("r.schema", "r.relname", "o.rulename"),
     table="o.ev_class",
     address="'RULE ' || quote_ident(o.rulename) || ' ON ' || r.name",
     definition="rtrim(pg_get_ruledef(o.oid), ';')",
@@ -52,10 +49,9 @@ RULE = Kind(
 )
 
 POLICY = Kind(
-    catalog="pg_policy",
     source="pg_policy AS o JOIN relation AS r ON r.oid = o.polrelid",
     kind="'policy'",
-    name="r.name || '.' || quote_ident(o.polname)",
+    path=("r.schema", "r.relname", "o.polname"),
     table="o.polrelid",
     address="'POLICY ' || quote_ident(o.polname) || ' ON ' || r.name",
     definition="""concat('CREATE POLICY ', quote_ident(o.polname), ' ON ', r.name,
@@ -70,14 +66,14 @@ POLICY = Kind(
 )
 
 DEFAULT_PRIVILEGES = Kind(
-    catalog="pg_default_acl",
     source="""pg_default_acl AS o
         CROSS JOIN LATERAL (SELECT CASE o.defaclobjtype
             WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'
             WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS'
         END) AS target (plural)""",
     kind="'default privileges'",
-    name="""concat('for role ', o.defaclrole::regrole,
+    path=(),
+    suffix="""concat('for role ', o.defaclrole::regrole,
         ' in schema ' || nullif(o.defaclnamespace, 0)::regnamespace, ' on ', lower(plural))""",
     definition="array_to_string("
     + grants(
@@ -92,10 +88,4 @@ DEFAULT_PRIVILEGES = Kind(
     + ", ';' || chr(10))",
 )
 
-KINDS = (
-    TRIGGER,
-    EVENT_TRIGGER,
-    RULE,
-    POLICY,
-    DEFAULT_PRIVILEGES,
-)
+KINDS = (TRIGGER, EVENT_TRIGGER, RULE, POLICY, DEFAULT_PRIVILEGES)

@@ -1,50 +1,72 @@
-"""The shape of one kind of catalog object, and the SQL expressions that several kinds share.
+"""Definition of one kind of catalog object, and SQL expressions that several kinds share.
 
-Each `Kind` becomes one branch of the single query of `read.py`. The fragments lean on two settings
+Each `Kind` becomes one branch of the query in `_definitions`. The expressions rely on two settings
 of that query: `search_path` is `pg_catalog`, so `regclass` and the `pg_get_*def` functions qualify
-every name that a revision could have made, and columns that only some servers have are read through
+every name of a user's object, and columns that only some servers have are read through
 `to_jsonb(row) ->> 'column'`, which is null where the column is missing, so one text serves
-PostgreSQL 14 to 18. Their sources may use `schema` and `relation`, what `read.py` has of those two
-catalogs: no system schema, and a qualified `name`.
+PostgreSQL 14 to 18. A source may use `schema` and `relation`: the rows of those two catalogs
+outside system schemas, with a quoted, qualified `name` (and, in `relation`, the raw `schema`).
 """
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 
 @dataclass(frozen=True)
 class Kind:
     """One kind of object: SQL expressions over the rows of `source`.
 
-    `definition` is null for an object that is told by another one (the index behind a primary key,
-    the columns of a view), and is then seen only through its comment, grants and owner. `extra` is
-    an array of further statements, without a semicolon, that complete the definition.
+    `definition` is null for an object that another one defines (the index of a primary key, the
+    columns of a view): only its comment, grants and owner are read then. `extra` is an array of
+    further statements, without a semicolon, that complete the definition.
     """
 
-    catalog: str
-    """The system catalog that holds the object, as `pg_description.classoid` names it."""
     source: str
     """The FROM clause and everything after it."""
     kind: str
-    """An expression: the first words of the identity, in the terms of `COMMENT ON`, lower-case."""
-    name: str
-    """An expression: the rest of the identity, quoted and qualified."""
+    """The first words of the identity, in the terms of `COMMENT ON`, lower-case."""
+    path: tuple[str, ...]
+    """The name and the names that qualify it, unquoted; empty for what has no name."""
     definition: str
+    catalog: str = ""
+    """The system catalog that contains the object, unless the source begins with it."""
+    label: str = ""
+    """The quoted path, where a part must not be quoted."""
+    suffix: str = "''"
+    """What follows the path in the identity, such as the types of arguments."""
+    subtype: str = "''"
+    """The letter by which the catalog distinguishes objects of this kind."""
+    numbers: str = "NULL"
+    """An array of the columns that a constraint is about."""
     extra: str = "NULL"
     oid: str = "o.oid"
     column: str = "0"
     """The `objsubid` of a column."""
     table: str = "0"
-    """The oid of the table that takes this object along when it is dropped or ignored."""
+    """The oid of the table with which this object is dropped or ignored."""
     position: str = "0"
-    """The order among siblings in a rendered table; -1 for a copy that PostgreSQL makes itself."""
+    """The order among siblings in a rendered table; -1 for a copy that PostgreSQL creates."""
     address: str = "NULL"
     """What follows `COMMENT ON` where that is not the kind in capitals and the name."""
     owner: str = "NULL"
     acl: str = "NULL"
     acl_type: str = "NULL"
-    """The object type as `acldefault()` wants it; null where nothing can be granted."""
+    """The object type as an argument of `acldefault()`; null where nothing can be granted."""
     since: int = 140000
     """The first `server_version_num` that has the catalog."""
+
+
+class Owned(TypedDict):
+    """The fields of a kind of object that has an owner and grants."""
+
+    owner: str
+    acl: str
+    acl_type: str
+
+
+def owned(prefix: str, acl_type: str) -> Owned:
+    """Return the fields of a kind whose columns begin with `prefix`."""
+    return {"owner": f"{prefix}owner", "acl": f"{prefix}acl", "acl_type": f"'{acl_type}'"}
 
 
 def statements(*candidates: str) -> str:
@@ -53,7 +75,7 @@ def statements(*candidates: str) -> str:
 
 
 def options(array: str, prefix: str = "") -> str:
-    """Return the expression for storage parameters as text, sorted: their order is history."""
+    """Return the expression for storage parameters as text; sorted, as their order is arbitrary."""
     return (
         f"(SELECT string_agg('{prefix}' || regexp_replace(option, '=', ' = '), ', '"
         " ORDER BY option)"
@@ -76,11 +98,11 @@ def function_name(oid: str) -> str:
 
 
 def grants(acl: str, baseline: str, target: str, *, prefix: str = "''", suffix: str = "''") -> str:
-    """Return the expression for the GRANT and REVOKE statements that lead from baseline to acl.
+    """Return the expression for the GRANT and REVOKE statements that turn `baseline` into `acl`.
 
-    Only the difference is told, so a privilege that a newer server adds to every owner (MAINTAIN
-    in 17) is no difference. Revocations come first: a change of the grant option is both. `suffix`
-    follows each privilege, as the name of a column does.
+    Only differences are returned, so a privilege that a newer server adds to every owner (MAINTAIN
+    in 17) is none. REVOKE comes first: a change of the grant option needs both. `suffix` follows
+    each privilege, as the name of a column does.
     """
     return f"""(
         SELECT array_agg(line ORDER BY line COLLATE "C" DESC) FROM (

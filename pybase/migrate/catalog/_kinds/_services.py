@@ -1,23 +1,21 @@
-"""Extensions, text search, replication and foreign servers, as data: see `kind.py`."""
+"""Extensions, text search, publications and foreign servers as kinds of objects."""
 
-from pybase.migrate.catalog._kind import Kind, foreign_options, function_name
+from pybase.migrate.catalog._kinds._kind import Kind, foreign_options, function_name, owned
 
 EXTENSION = Kind(
-    catalog="pg_extension",
-    # No version and no comment: both come from the server's files, not from a revision. plpgsql
-    # is there from initdb on.
+    # No version and no comment: both come from the server's files, not from a revision. initdb
+    # creates plpgsql.
     source="pg_extension AS o WHERE o.extname <> 'plpgsql'",
     kind="'extension'",
-    name="quote_ident(o.extname)",
+    path=("o.extname",),
     definition="concat('CREATE EXTENSION ', quote_ident(o.extname),"
     " ' SCHEMA ', o.extnamespace::regnamespace)",
 )
 
 TEXT_SEARCH_CONFIGURATION = Kind(
-    catalog="pg_ts_config",
     source="pg_ts_config AS o JOIN schema AS s ON s.oid = o.cfgnamespace",
     kind="'text search configuration'",
-    name="s.name || '.' || quote_ident(o.cfgname)",
+    path=("s.nspname", "o.cfgname"),
     definition="""concat('CREATE TEXT SEARCH CONFIGURATION ', s.name, '.', quote_ident(o.cfgname),
         ' (PARSER = ', (SELECT concat_ws('.', p.prsnamespace::regnamespace, quote_ident(p.prsname))
             FROM pg_ts_parser AS p WHERE p.oid = o.cfgparser), ')')""",
@@ -33,10 +31,9 @@ TEXT_SEARCH_CONFIGURATION = Kind(
 )
 
 TEXT_SEARCH_DICTIONARY = Kind(
-    catalog="pg_ts_dict",
     source="pg_ts_dict AS o JOIN schema AS s ON s.oid = o.dictnamespace",
     kind="'text search dictionary'",
-    name="s.name || '.' || quote_ident(o.dictname)",
+    path=("s.nspname", "o.dictname"),
     definition="""concat('CREATE TEXT SEARCH DICTIONARY ', s.name, '.', quote_ident(o.dictname),
         ' (', (SELECT concat_ws(', ', 'TEMPLATE = ' || concat_ws('.',
                 t.tmplnamespace::regnamespace, quote_ident(t.tmplname)), o.dictinitoption)
@@ -45,10 +42,9 @@ TEXT_SEARCH_DICTIONARY = Kind(
 )
 
 PUBLICATION = Kind(
-    catalog="pg_publication",
     source="pg_publication AS o",
     kind="'publication'",
-    name="quote_ident(o.pubname)",
+    path=("o.pubname",),
     definition="""concat('CREATE PUBLICATION ', quote_ident(o.pubname),
         CASE WHEN o.puballtables THEN ' FOR ALL TABLES' END, ' WITH (', concat_ws(', ',
             'publish = ' || quote_literal(concat_ws(', ',
@@ -62,11 +58,10 @@ PUBLICATION = Kind(
 )
 
 PUBLICATION_TABLE = Kind(
-    catalog="pg_publication_rel",
     source="pg_publication_rel AS o JOIN pg_publication AS p ON p.oid = o.prpubid"
     " JOIN relation AS r ON r.oid = o.prrelid",
     kind="'publication table'",
-    name="quote_ident(p.pubname) || '.' || r.name",
+    path=("p.pubname", "r.schema", "r.relname"),
     table="o.prrelid",
     definition="""concat('ALTER PUBLICATION ', quote_ident(p.pubname), ' ADD TABLE ', r.name,
         ' (' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname)
@@ -77,51 +72,38 @@ PUBLICATION_TABLE = Kind(
 )
 
 PUBLICATION_SCHEMA = Kind(
-    catalog="pg_publication_namespace",
     source="pg_publication_namespace AS o JOIN pg_publication AS p ON p.oid = o.pnpubid"
     " JOIN schema AS s ON s.oid = o.pnnspid",
     kind="'publication schema'",
-    name="quote_ident(p.pubname) || '.' || s.name",
+    path=("p.pubname", "s.nspname"),
     definition="concat('ALTER PUBLICATION ', quote_ident(p.pubname),"
     " ' ADD TABLES IN SCHEMA ', s.name)",
     since=150000,
 )
 
 FOREIGN_DATA_WRAPPER = Kind(
-    catalog="pg_foreign_data_wrapper",
     source="pg_foreign_data_wrapper AS o",
     kind="'foreign data wrapper'",
-    name="quote_ident(o.fdwname)",
+    path=("o.fdwname",),
     definition=f"""concat('CREATE FOREIGN DATA WRAPPER ', quote_ident(o.fdwname),
         ' HANDLER ' || {function_name("o.fdwhandler")},
         ' VALIDATOR ' || {function_name("o.fdwvalidator")},
         {foreign_options("o.fdwoptions")})""",
-    owner="o.fdwowner",
-    acl="o.fdwacl",
-    acl_type="'F'",
+    **owned("o.fdw", "F"),
 )
 
 SERVER = Kind(
-    catalog="pg_foreign_server",
     # User mappings are left out: their options are passwords, and definitions get printed.
     source="pg_foreign_server AS o JOIN pg_foreign_data_wrapper AS w ON w.oid = o.srvfdw",
     kind="'server'",
-    name="quote_ident(o.srvname)",
+    path=("o.srvname",),
     definition=f"""concat('CREATE SERVER ', quote_ident(o.srvname),
         ' TYPE ' || quote_literal(o.srvtype), ' VERSION ' || quote_literal(o.srvversion),
         ' FOREIGN DATA WRAPPER ', quote_ident(w.fdwname), {foreign_options("o.srvoptions")})""",
-    owner="o.srvowner",
-    acl="o.srvacl",
-    acl_type="'S'",
+    **owned("o.srv", "S"),
 )
 
 KINDS = (
-    EXTENSION,
-    TEXT_SEARCH_CONFIGURATION,
-    TEXT_SEARCH_DICTIONARY,
-    PUBLICATION,
-    PUBLICATION_TABLE,
-    PUBLICATION_SCHEMA,
-    FOREIGN_DATA_WRAPPER,
-    SERVER,
+    *(EXTENSION, TEXT_SEARCH_CONFIGURATION, TEXT_SEARCH_DICTIONARY),
+    *(PUBLICATION, PUBLICATION_TABLE, PUBLICATION_SCHEMA, FOREIGN_DATA_WRAPPER, SERVER),
 )

@@ -1,0 +1,180 @@
+"""Query for the definitions of all objects of a database, by their identities.
+
+It never writes, and leaves no setting, lock or open transaction. The kinds of objects are data, in
+`_kinds`.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import psycopg
+
+from pybase.migrate.catalog._kinds import KINDS, Kind, grants
+from pybase.migrate.catalog._session import cursor, fixed_settings, prepare
+
+_PREPARED = "pybase_definitions"
+
+# Without the objects of extensions and of PostgreSQL itself, which no revision creates, and without
+# temporary ones, which end with their session.
+_COMMON = """
+WITH schema AS MATERIALIZED (
+    SELECT oid, nspname, quote_ident(nspname) AS name, nspowner, nspacl
+    FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+),
+member AS MATERIALIZED (
+    SELECT classid, objid FROM pg_depend
+    WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+),
+relation AS MATERIALIZED (
+    SELECT c.*, s.nspname AS schema, s.name || '.' || quote_ident(c.relname) AS name
+    FROM pg_class AS c JOIN schema AS s ON s.oid = c.relnamespace
+),
+"""
+
+_COLUMNS = (
+    "classid, objid, objsubid, relid, kind, path, label, suffix, subtype, numbers, definition,"
+    " extra, position, address, owner, acl, acl_type"
+)
+
+# The privileges that initdb itself granted (on the schema public) are recorded, not computed.
+_BASELINE = """coalesce(
+    (SELECT p.initprivs FROM pg_init_privs AS p WHERE p.classoid = o.classid
+        AND p.objoid = o.objid AND p.objsubid = o.objsubid AND p.privtype = 'i'),
+    acldefault(o.acl_type, o.owner))"""
+_GRANTED_ON = """CASE WHEN o.kind = 'column' THEN 'TABLE ' || t.name
+    WHEN o.acl_type = 'r' THEN 'TABLE ' || o.name
+    WHEN o.acl_type = 'S' THEN 'FOREIGN ' || o.target ELSE o.target END"""
+_OF_COLUMN = """CASE WHEN o.kind = 'column'
+    THEN ' (' || quote_ident(o.path[3]) || ')' ELSE '' END"""
+
+_REPORTED = f"""
+own AS MATERIALIZED (
+    SELECT o.*, concat(o.kind, ' ', o.label, o.suffix) AS identity, o.label || o.suffix AS name,
+        coalesce(o.address, concat(upper(o.kind), ' ', o.label, o.suffix)) AS target
+    FROM object AS o
+    -- NOT IN is hashed; an anti-join gets nested loops, and a large extension thousands of them.
+    WHERE (o.classid, o.objid) NOT IN (SELECT m.classid, m.objid FROM member AS m)
+        AND o.relid NOT IN (
+            SELECT m.objid FROM member AS m WHERE m.classid = 'pg_class'::regclass
+        )
+),
+reported AS (
+    SELECT '' AS prefix, o.kind AS role, o.definition AS first, o.extra AS more, o.*
+    FROM own AS o WHERE o.definition IS NOT NULL
+    UNION ALL
+    SELECT 'comment on ', 'comment',
+        'COMMENT ON ' || o.target || ' IS ' || quote_literal(d.description), NULL, o.*
+    FROM own AS o JOIN pg_description AS d
+        ON d.classoid = o.classid AND d.objoid = o.objid AND d.objsubid = o.objsubid
+    WHERE o.kind <> 'extension'
+        AND NOT (o.identity = 'schema public' AND d.description = 'standard public schema')
+    UNION ALL
+    SELECT 'grants on ', 'grants', g.statements[1], g.statements[2:], o.*
+    FROM own AS o
+    LEFT JOIN relation AS t ON t.oid = o.relid
+    CROSS JOIN LATERAL (SELECT {
+    grants("o.acl", _BASELINE, _GRANTED_ON, suffix=_OF_COLUMN)
+}) AS g (statements)
+    WHERE o.acl IS NOT NULL AND g.statements IS NOT NULL
+    UNION ALL
+    SELECT 'owner of ', 'owner', 'ALTER ' || o.target || ' OWNER TO ' || o.owner::regrole, NULL, o.*
+    FROM own AS o
+    WHERE o.owner <> (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = session_user)
+        AND o.objsubid = 0 AND o.position >= 0
+        AND NOT (o.identity = 'schema public' AND o.owner < 16384)
+)
+SELECT r.prefix || r.identity, r.role, r.identity, r.kind, r.path, r.name, r.suffix, r.subtype,
+    t.name, r.position, r.first, r.more, r.numbers
+FROM reported AS r LEFT JOIN relation AS t ON t.oid = r.relid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogObject:
+    """One object, or a comment, the grants or the owner of one."""
+
+    identity: str
+    kind: str
+    about: str
+    """The identity of the object that a comment, grants or an owner belongs to; else its own."""
+    about_kind: str
+    path: list[str]
+    """The names, unquoted: those that qualify the object, then its own; empty for a cast."""
+    name: str
+    """The quoted path, and `suffix`."""
+    suffix: str
+    """The types of a function's arguments, and the like."""
+    subtype: str
+    """What kind of a constraint it is, as pg_constraint.contype; else empty."""
+    table: str | None
+    """The table, view or other relation with which it is dropped, quoted and qualified."""
+    position: int
+    definition: str
+    extra: list[str] | None
+    columns: tuple[str, ...] = ()
+    """The columns of a constraint of a table, in their order, unquoted."""
+
+    @property
+    def statements(self) -> list[str]:
+        """The definition and what completes it, none with a semicolon."""
+        return [self.definition, *(self.extra or ())]
+
+
+def read_objects(
+    connection: psycopg.Connection[Any],
+    ignore_tables: Collection[str] = (),
+    *,
+    keep_prepared: bool = False,
+) -> tuple[CatalogObject, ...]:
+    """Read every object of a database, in no particular order.
+
+    `ignore_tables` are relations as `CatalogObject.table` names them, which are left out with all
+    that belongs to them. One statement, so what is listed is one state of the database; the
+    definition of an object that another session drops at that moment is left out. In an open
+    transaction the read happens inside a savepoint that is rolled back, else in a transaction of
+    its own: settings, locks and the state of the connection are afterwards as before. Planning
+    takes three quarters of the time on a small schema: `keep_prepared` leaves the query prepared in
+    the session, as its only trace.
+
+    Raises `psycopg.Error` when the server refuses, for example in a failed transaction.
+    """
+    query = _query(connection.info.server_version)
+    with fixed_settings(connection):
+        if keep_prepared:
+            prepare(connection, _PREPARED, f" AS {query}")
+            query = f"EXECUTE {_PREPARED}"
+        rows = cursor(connection).execute(query.encode(), prepare=False).fetchall()
+    items = [(CatalogObject(*fields), numbers or ()) for *fields, numbers in rows]
+    names = {
+        (item.table, item.position): item.path[-1] for item, _ in items if item.kind == "column"
+    }
+    return tuple(
+        replace(item, columns=tuple(names[item.table, number] for number in numbers if number > 0))
+        if numbers
+        else item
+        for item, numbers in items
+        if item.table not in ignore_tables
+    )
+
+
+@cache
+def _query(server_version: int) -> str:
+    """Return the query for a server, by its `server_version_num`."""
+    branches = "\nUNION ALL\n".join(_branch(kind) for kind in KINDS if kind.since <= server_version)
+    return f"{_COMMON}object ({_COLUMNS}) AS (\n{branches}\n),{_REPORTED}"
+
+
+def _branch(kind: Kind) -> str:
+    """Return the SELECT of one kind, its columns as in `_COLUMNS`."""
+    names = [f"quote_ident({name})" for name in kind.path]
+    label = kind.label or " || '.' || ".join(names) or "''"
+    catalog = kind.catalog or kind.source.split(maxsplit=1)[0]
+    return f"""SELECT '{catalog}'::regclass::oid, {kind.oid}, {kind.column}::integer,
+        {kind.table}::oid, ({kind.kind})::text, ARRAY[{", ".join(kind.path)}]::text[],
+        ({label})::text, ({kind.suffix})::text, ({kind.subtype})::text,
+        ({kind.numbers})::smallint[], ({kind.definition})::text, ({kind.extra})::text[],
+        {kind.position}::integer,
+        ({kind.address})::text, {kind.owner}::oid, {kind.acl}::aclitem[], {kind.acl_type}::"char"
+        FROM {kind.source}"""

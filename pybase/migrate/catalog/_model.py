@@ -1,0 +1,135 @@
+"""Model of a schema by oid: an object that is renamed remains the same object."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pybase.migrate.sql._names import QualifiedName
+
+FIRST_USER_OID = 16384
+"""PostgreSQL's FirstNormalObjectId: objects below it belong to the server itself."""
+
+
+class Column(NamedTuple):
+    """A row of pg_attribute. `type` is format_type(); `default` also a generation expression.
+
+    `identity` and `generated` are the letters of pg_attribute, or empty.
+    """
+
+    name: str
+    is_dropped: bool
+    type: str
+    type_oid: int
+    element_type: str
+    """The type of an element where the column is an array, else its type; without a modifier."""
+    collation: str
+    """Where it is not the type's own."""
+    is_required: bool
+    is_nullable: bool
+    """Neither the column nor its domain refuses null."""
+    default: str | None
+    type_default: str | None
+    identity: str
+    generated: str
+    is_local: bool
+    """Whether it is declared by the table itself and not only inherited."""
+
+
+class Constraint(NamedTuple):
+    """A row of pg_constraint; `kind` is contype: c, f, p, u, x or, since PostgreSQL 18, n."""
+
+    name: str
+    kind: str
+    is_valid: bool
+    index_oid: int
+    references: int
+    columns: tuple[int, ...]
+    referenced_columns: tuple[int, ...]
+    is_match_full: bool
+    is_copy: bool
+    """Whether it exists because of a constraint of another table, as in partitions."""
+    definition: str
+
+
+class Index(NamedTuple):
+    """A row of pg_index; a column number of 0 is an expression, INCLUDE columns come last."""
+
+    table: int
+    columns: tuple[int, ...]
+    key_length: int
+    is_primary: bool
+    is_unique: bool
+    """Whether it guarantees that all rows of the table differ: valid, without a predicate."""
+
+
+@dataclass(frozen=True)
+class Relation(QualifiedName):
+    """A table, view, index or sequence."""
+
+    schema_oid: int
+    kind: str
+    file: int | None
+    parent: int
+    is_partition: bool
+    is_extension_member: bool
+    has_row_security: bool
+    index: Index | None
+    columns: Mapping[int, Column]
+    constraints: Mapping[int, Constraint]
+    triggers: Mapping[int, str]
+
+    @property
+    def is_table(self) -> bool:
+        """Whether rows are stored in it, or in its partitions."""
+        return self.kind in "rpmf"
+
+    @property
+    def table(self) -> int:
+        """The table that an index is on, else 0."""
+        return self.index.table if self.index else 0
+
+
+@dataclass(frozen=True)
+class Type(QualifiedName):
+    """An enum, domain, range or composite type with its enum labels by oid."""
+
+    kind: str
+    labels: Mapping[int, str]
+    constraints: Mapping[int, bool]
+
+
+@dataclass(frozen=True)
+class Function(QualifiedName):
+    """A function or procedure."""
+
+    arguments: str
+    is_trigger: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """All that a revision may change, at one moment."""
+
+    relations: Mapping[int, Relation]
+    schemas: Mapping[int, str]
+    types: Mapping[int, Type]
+    functions: Mapping[int, Function]
+    grants: Mapping[int, frozenset[str]]
+    """By relation: the privileges of other roles than the owner, as `grantee:PRIVILEGE`."""
+    replication_role: str
+
+    def table_of(self, oid: int) -> int:
+        """Return the table to which an index belongs; any other relation is its own."""
+        relation = self.relations.get(oid)
+        return relation.table if relation is not None and relation.table else oid
+
+    def indexes_of(self, table: int) -> Iterator[int]:
+        """Return the indexes of a table."""
+        return (oid for oid, relation in self.relations.items() if relation.table == table)
+
+    def family(self, table: int) -> Iterator[int]:
+        """Return a table with all of its partitions."""
+        yield table
+        for child, relation in self.relations.items():
+            if relation.parent == table:
+                yield from self.family(child)

@@ -1,0 +1,90 @@
+"""Observations of statements, as data: states before and after, locks, scans and rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import psycopg
+
+from pybase.migrate.catalog import Relation, State
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How many rows of one table a statement wrote."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one statement did. Relations are named by oid.
+
+    `locks` is the strongest rank in MODES that its transaction holds on each relation afterwards,
+    `gained` what this statement itself added to that.
+    """
+
+    index: int
+    sql: str
+    transactional: bool
+    before: State
+    after: State
+    locks: Mapping[int, int] = field(default_factory=dict)
+    gained: Mapping[int, int] = field(default_factory=dict)
+    scans: Mapping[int, int] = field(default_factory=dict)
+    rows: Mapping[int, Rows] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    error: psycopg.Error | None = None
+
+    # Every rule needs these, of every statement: with hundreds of tables, compute them once.
+
+    @cached_property
+    def changed(self) -> tuple[tuple[int, Relation, Relation], ...]:
+        """The relations that existed before and after, and are not the same."""
+        after = self.after.relations
+        return tuple(
+            (oid, before, after[oid])
+            for oid, before in self.before.relations.items()
+            if oid in after and before is not after[oid] and before != after[oid]
+        )
+
+    @cached_property
+    def dropped(self) -> tuple[tuple[int, Relation], ...]:
+        """The relations that no longer exist."""
+        after = self.after.relations
+        return tuple(item for item in self.before.relations.items() if item[0] not in after)
+
+    @cached_property
+    def created(self) -> tuple[tuple[int, Relation], ...]:
+        """The relations that did not exist before."""
+        before = self.before.relations
+        return tuple(item for item in self.after.relations.items() if item[0] not in before)
+
+    def is_scanned(self, table: int) -> bool:
+        """Whether a table, or one of its partitions, was read from end to end."""
+        return bool(self.scans) and any(
+            oid in self.scans or any(index in self.scans for index in self.after.indexes_of(oid))
+            for oid in self.after.family(table)
+        )
+
+    def is_rewritten(self, oid: int) -> bool:
+        """Whether a relation has another file than before the statement."""
+        before, after = self.before.relations.get(oid), self.after.relations.get(oid)
+        return bool(before and after and before.file and after.file and before.file != after.file)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One direction of one revision on the scratch database, from `start` to `end`."""
+
+    start: State
+    end: State
+    observations: tuple[Observation, ...]
+
+    @property
+    def error(self) -> psycopg.Error | None:
+        """The error that ended it, if any."""
+        errors = (observation.error for observation in self.observations)
+        return next((error for error in errors if error), None)

@@ -1,0 +1,90 @@
+"""Writer session, which blocks a statement outside a transaction until its locks are read."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from pybase.migrate.catalog import FIRST_USER_OID, State
+from pybase.migrate.rehearsal._observation import Rows
+from pybase.migrate.sql._lock_modes import MODES
+
+_TIMEOUT_S = 5
+
+_AWAITED = f"""
+SELECT
+    pg_backend_pid() = ANY(pg_blocking_pids(%(pid)s)),
+    (
+        SELECT json_agg(json_build_array(l.relation::bigint, l.mode)) FROM pg_locks AS l
+        WHERE l.pid = %(pid)s AND l.locktype = 'relation' AND l.relation >= {FIRST_USER_OID}
+    )
+"""
+
+_COUNTERS = f"""
+SELECT
+    oid::bigint, pg_stat_get_tuples_inserted(oid), pg_stat_get_tuples_updated(oid),
+    pg_stat_get_tuples_deleted(oid)
+FROM pg_class WHERE relkind = 'r' AND oid >= {FIRST_USER_OID}
+"""
+
+
+def locks_of(execute: Callable[[], None], pid: int, url: str, state: State) -> dict[int, int]:
+    """Run `execute`, a statement of the server process `pid`, and return the locks that it took.
+
+    The writer holds ROW EXCLUSIVE on every table: CREATE INDEX CONCURRENTLY and its like take their
+    own locks and then wait for writers, so what is read does not depend on chance.
+    """
+    tables = [
+        sql.Identifier(relation.schema, relation.name)
+        for relation in state.relations.values()
+        if relation.kind in "rp"
+    ]
+    with psycopg.connect(url, application_name="pybase") as writer:
+        if tables:
+            names = sql.SQL(", ONLY ").join(tables)
+            writer.execute(sql.SQL("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE").format(names))
+        running = threading.Thread(target=execute)
+        running.start()
+        locks = _awaited_locks(writer, pid, running)
+        writer.rollback()
+        running.join()
+    return locks
+
+
+def _awaited_locks(
+    writer: psycopg.Connection[Any], pid: int, running: threading.Thread
+) -> dict[int, int]:
+    """Return the locks of the server process `pid`, as soon as it waits for this connection."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    locks: dict[int, int] = {}
+    while running.is_alive() and time.monotonic() < deadline:
+        waits, held = writer.execute(_AWAITED, {"pid": pid}).fetchone() or (False, None)
+        locks = {oid: MODES.index(mode) for oid, mode in held or ()}
+        if waits:
+            break
+        time.sleep(0.002)
+    return locks
+
+
+def row_counters(connection: psycopg.Connection[Any]) -> dict[int, tuple[int, ...]]:
+    """Return the numbers of rows inserted, updated and deleted so far, by table."""
+    connection.execute("SELECT pg_stat_force_next_flush()")  # or it may take the server a second
+    return {oid: tuple(counts) for oid, *counts in connection.execute(_COUNTERS)}
+
+
+def rows_since(
+    before: Mapping[int, tuple[int, ...]], connection: psycopg.Connection[Any]
+) -> dict[int, Rows]:
+    """Return the rows that were written since the counters were `before`."""
+    changed = {
+        oid: (counts, before.get(oid, (0, 0, 0)))
+        for oid, counts in row_counters(connection).items()
+        if counts != before.get(oid, (0, 0, 0))
+    }
+    return {
+        oid: Rows(*(new - old for new, old in zip(counts, last, strict=True)))
+        for oid, (counts, last) in changed.items()
+    }
