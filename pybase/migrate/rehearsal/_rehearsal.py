@@ -53,7 +53,7 @@ class Rehearsal:
         self._failed = set(failed or ())
         self._emptied: set[int] = set()
         self._is_changed = True
-        self._observer: Observer
+        self._watcher: Observer
         self._samples: Samples
         self._objects: tuple[catalog.CatalogObject, ...]
         self._catalog: catalog.Snapshot
@@ -61,11 +61,11 @@ class Rehearsal:
         if failed is None:
             self._fill()
         else:
-            self._samples.keep(self._observer.state)
+            self._samples.keep(self._watcher.state)
 
     def close(self) -> None:
         """Let go of the database."""
-        self._observer.close()
+        self._watcher.close()
 
     def schema(self) -> dict[str, str]:
         """Return the schema as it is now, as SQL by object."""
@@ -73,7 +73,7 @@ class Rehearsal:
 
     def entities(self) -> tuple[Entity, ...]:
         """Return the tables as they are now, and how they refer to each other."""
-        return read_entities(self._observer.connection, ignore_tables=self._ignored)
+        return read_entities(self._watcher.connection, ignore_tables=self._ignored)
 
     def rehearse(self, revision: RenderedRevision) -> RevisionReport:
         """Run one revision up and down, and leave the database as the upgrade does."""
@@ -106,7 +106,7 @@ class Rehearsal:
         """Run the upgrade; where only sample rows were in its way, again without them."""
         rendering = scratch.runnable(revision.upgrade)
         if rendering.error:
-            return Run(self._observer.state, self._observer.state, ())
+            return Run(self._watcher.state, self._watcher.state, ())
         run = self._run(rendering, at_end=self._look_for_changes)
         if _is_about_rows(run.error):
             self._take_samples_away(revision)
@@ -116,7 +116,7 @@ class Rehearsal:
 
     def _look_for_changes(self) -> None:
         """Note whether there is anything that a snapshot would show: it takes its time."""
-        self._is_changed = self._observer.has_changed_catalog()
+        self._is_changed = self._watcher.has_changed_catalog()
 
     def _downgraded(
         self, revision: RenderedRevision, upgrade: Case, before: catalog.Snapshot, changes: str
@@ -144,11 +144,11 @@ class Rehearsal:
         traces: list[str] = []
 
         def look() -> None:
-            is_same = rendering.is_transactional and not self._observer.has_changed_catalog()
+            is_same = rendering.is_transactional and not self._watcher.has_changed_catalog()
             traces.append(_trace(before, self._catalog if is_same else self._snapshot()))
 
         def delete() -> None:
-            self._samples.delete(self._observer.state)
+            self._samples.delete(self._watcher.state)
 
         keep = not rendering.is_transactional
         run = self._run(rendering, keep=keep, at_end=look)
@@ -165,13 +165,13 @@ class Rehearsal:
         if error is None:
             rendering = scratch.runnable(revision.upgrade)
             run_it = scratch.execute_apart if upgrade.run.error else scratch.execute_whole
-            error = run_it(self._observer.connection, rendering)
+            error = run_it(self._watcher.connection, rendering)
         if error is not None and self._plain is not None:  # it stands anywhere, half undone
-            self._observer.close()
+            self._watcher.close()
             self._plain.copy_after(revision, self._url)
             self._open()
         else:
-            self._observer.refresh()
+            self._watcher.refresh()
             self._look()
         if run.error is not None or error is None or _is_about_rows(error):
             return ""
@@ -188,9 +188,9 @@ class Rehearsal:
         if error is not None and refused is None and not is_moot:
             failure = Finding(-1, "rehearsal-failed", "", _said(error))
             upgrade = replace(upgrade, findings=(*upgrade.findings, failure))
-        self._observer.close()
+        self._watcher.close()
         self._open()
-        run = Run(case.known, self._observer.state, case.run.observations)
+        run = Run(case.known, self._watcher.state, case.run.observations)
         if error is None:
             downgrade = self._downgraded(
                 revision, replace(case, run=run), before, _trace(before, self._catalog)
@@ -208,13 +208,13 @@ class Rehearsal:
             self._take_samples_away(revision)
             error = self._tried(revision)
         if error is not None and revision.upgrade.error:
-            scratch.keep_version(self._observer.connection, revision.upgrade)
+            scratch.keep_version(self._watcher.connection, revision.upgrade)
         return error
 
     def _tried(self, revision: RenderedRevision) -> BaseException | None:
         if not revision.upgrade.error:
             rendering = scratch.runnable(revision.upgrade)
-            return scratch.execute_apart(self._observer.connection, rendering)
+            return scratch.execute_apart(self._watcher.connection, rendering)
         try:
             self._run_online(revision)
         except (Exception, SystemExit, TimeLimitError) as error:  # the others are rehearsed
@@ -233,14 +233,14 @@ class Rehearsal:
         )
 
     def _open(self) -> None:
-        self._observer = Observer(self._url)
-        observer = self._observer
-        self._samples = Samples(observer.connection, observer.state, self._ignored)
+        self._watcher = Observer(self._url)
+        watcher = self._watcher
+        self._samples = Samples(watcher.connection, watcher.state, self._ignored)
         self._look()
 
     def _run(self, rendering: Rendering, **options: Any) -> Run:
         """Run and watch, and remember which tables may be empty now."""
-        run = self._observer.run(rendering, **options)
+        run = self._watcher.run(rendering, **options)
         for seen in run.observations:
             self._emptied |= {oid for oid, rows in seen.rows.items() if rows.deleted}
         return run
@@ -254,22 +254,22 @@ class Rehearsal:
         return catalog.snapshot_of(self._read())
 
     def _read(self) -> tuple[catalog.CatalogObject, ...]:
-        connection = self._observer.connection
+        connection = self._watcher.connection
         return catalog.read_objects(connection, self._ignored, keep_prepared=True)
 
     def _take_samples_away(self, revision: RenderedRevision) -> None:
         """Leave no rows but those that the revisions have made."""
         source = None if self._plain is None else self._plain.before(revision)
-        self._samples.clear(self._observer.state, source)
-        self._observer.refresh()
+        self._samples.clear(self._watcher.state, source)
+        self._watcher.refresh()
 
     def _fill(self) -> None:
         """Put sample rows into the tables that have none."""
-        self._samples.fill(self._observer.state, self._emptied)
+        self._samples.fill(self._watcher.state, self._emptied)
         self._emptied.clear()
 
     def _unfilled(self) -> set[str]:
-        relations = self._observer.state.relations
+        relations = self._watcher.state.relations
         return {relations[oid].label for oid in self._samples.unfilled if oid in relations}
 
 
