@@ -126,7 +126,9 @@ class Walk:
 
     def schema(self) -> dict[str, str]:
         """The catalog; its query is planned once, which takes longer than to run it."""
-        return catalog.snapshot_of(catalog.objects(self._reader, OWN_TABLES, keep_prepared=True))
+        return catalog.snapshot_of(
+            catalog.read_objects(self._reader, OWN_TABLES, keep_prepared=True)
+        )
 
     def counts(self) -> dict[str, int]:
         """The number of rows of each table; 0 for a table that does not exist."""
