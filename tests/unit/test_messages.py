@@ -35,7 +35,6 @@ WITHOUT_CODE = {
     "pybase/migrate/deploy/_preflight.py",
     "pybase/migrate/deploy/_runner.py",
     "pybase/migrate/rehearsal/_scratch.py",
-    "pybase/migrate/review/_choose.py",
     "pybase/migrate/revisions/_history.py",
     "pybase/migrate/revisions/_run_env.py",
     "pybase/migrate/sqlfiles/_build.py",
