@@ -74,7 +74,7 @@ class Rehearsal:
 
     def schema(self) -> dict[str, str]:
         """Return the schema as it is now, as SQL by object."""
-        return render_schema(self._read())
+        return render_schema(self._objects)
 
     def entities(self) -> tuple[Entity, ...]:
         """Return the tables as they are now, and how they refer to each other."""
