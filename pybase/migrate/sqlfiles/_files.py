@@ -35,15 +35,19 @@ _README = """\
 Written by `nox -s sql` from `migrations/versions/`, and never edited by hand. `nox -s sql-lint`
 fails when a file is stale, missing or not clean.
 
-- `upgrade/` and `downgrade/`: what runs, one file a revision and direction. Each file runs as it
-  is: `psql -v ON_ERROR_STOP=1 -f FILE`. The comment at its top tells how it runs, and what was
-  observed when it ran on a scratch database: for each table that existed before, the strongest
-  lock and what that blocks; what it `loses`; what is `unseen`, because no rows could be made or
-  nothing could be run; its `hazards`, each explained above its statement. No such line: nothing
-  was locked against writers, rewritten or lost.
-- `schema/`: the schema at head, one file a table or other object.
-- `records/`, `schema.json`: the same for programs. `migrate`, `pending` and `review` load them.
-- `manifest.txt`: the order of the revisions, and digests that tie each file to its revision.
+- `upgrade/` and `downgrade/`: what is run, one file per revision and direction. A file can be run by
+  itself: `psql -v ON_ERROR_STOP=1 -f FILE`. Its header states how it is run, and what was
+  observed on a scratch database: for each table that existed before, the strongest lock and what
+  that blocks; what it `loses`; what is `unseen`, because no sample rows could be created or
+  the revision could not be run; its `hazards`, each explained above its statement. No such line:
+  nothing was locked against writers, rewritten or lost.
+- `schema/`: the schema at head, one file per table or other object.
+- `records/`: one record per revision, from which the headers are rendered: its statements' places,
+  transactions, effects and hazards. `migrate`, `pending`, `downgrade`, `backfill` and `review` load
+  it; no program reads a comment.
+- `schema.json`: the tables at head, for drawings.
+- `manifest.txt`: the order of the revisions, and digests that tie each revision file to its
+  record and its two SQL files.
 
 Reviewing a pull request: read the new files in `upgrade/`, then `downgrade/`, then what changed
 in `schema/`.
