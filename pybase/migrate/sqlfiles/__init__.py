@@ -23,7 +23,8 @@ from pybase.migrate.sqlfiles._header import (
     header,
     what_is_done,
 )
-from pybase.migrate.sqlfiles._lint import LintFinding, LintResult, hazard_findings, lint
+from pybase.migrate.sqlfiles._lint import hazard_findings, lint
+from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
 from pybase.migrate.sqlfiles._load import Committed, StaleError, load, revision_files
 from pybase.migrate.sqlfiles._manifest import has_manifest
 
