@@ -26,8 +26,8 @@ from pybase.migrate.sqlfiles import build
 def generate(history: History, request: Request) -> Outcome | None:
     """Write the revisions that lead from the history to the models, and their SQL.
 
-    None when there is nothing to write. Raises UsageError for a message that does not say what
-    changes, CheckFailedError with two heads, where only the user can tell a rename from a drop, or
+    None when there is nothing to write. Raises UsageError for a message that does not state what
+    changes, CheckFailedError with two heads, where only the user knows a rename from a drop, or
     where the models or an earlier revision fail on a server; nothing is written then.
     """
     title = checked_title(history, request.message)
@@ -94,5 +94,5 @@ def _sql_step(sql: str) -> Step:
     if not statements:
         raise UsageError("The file holds no SQL.", "Write a statement into it.", code="no-sql")
     up = tuple(source.execute(statement) for statement in statements)
-    down = ('raise NotImplementedError("TODO: undo it, or say why it cannot be undone.")',)
+    down = ('raise NotImplementedError("TODO: undo it, or state why it cannot be undone.")',)
     return Step((Part(Stage.OTHER, "Run SQL", up, down),))

@@ -8,7 +8,7 @@ MOST_TABLES = 3
 
 
 class Stage(IntEnum):
-    """When a part may run. What is added comes first, what is dropped comes last."""
+    """When a part may run. What is added is first, what is dropped is last."""
 
     RENAME = 0
     SCHEMA = 1
@@ -40,7 +40,7 @@ class Part:
 
     `tables` are those that it locks. `alone` keeps other parts out of its revision, unless they
     have the same `group`. `autocommit` and `autocommit_down` run it outside a transaction. `why`
-    goes into the docstring; `owes` is a decision that the developer has to make, `loses` the data
+    is put into the docstring; `owes` is a decision that the developer has to make, `loses` the data
     that is lost; `find` is a query for rows that violate it. `constants` precede upgrade() and are
     to be filled in.
     """

@@ -44,7 +44,7 @@ class Rebased:
 def rebase(settings: Settings) -> Rebased | None:
     """Put the revisions of this branch after those of the main branch; None with one head.
 
-    Raises UsageError where git cannot tell which are which, CheckFailedError where the main branch
+    Raises UsageError where git cannot distinguish them, CheckFailedError where the main branch
     has two heads itself, where a revision to move is applied already, or where it fails in its new
     place; nothing is changed then.
     """

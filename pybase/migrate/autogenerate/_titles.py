@@ -1,4 +1,4 @@
-"""Titles of revisions: a sentence that says what changes, under a name that is free."""
+"""Titles of revisions: a sentence that states what changes, under a name that is free."""
 
 import re
 from pathlib import Path
@@ -13,13 +13,13 @@ _WORDS = """
     todo update updated updates updating wip
 """
 _EMPTY_WORDS = frozenset(_WORDS.split())
-_EXAMPLE = 'Say what changes: nox -s makemigration -- "add colour"'
+_EXAMPLE = 'State what changes: nox -s makemigration -- "add colour"'
 
 
 def checked_title(history: History, message: str) -> str:
     """Return the message as one line.
 
-    Raises UsageError for a message that is empty or does not say what changes, and for one whose
+    Raises UsageError for a message that is empty or does not state what changes, and for one whose
     name another revision has.
     """
     title = one_line(message)
@@ -27,13 +27,13 @@ def checked_title(history: History, message: str) -> str:
         raise UsageError("A revision needs a message.", _EXAMPLE, code="no-message")
     words = re.findall(r"\w+", title.lower())
     if words and _EMPTY_WORDS.issuperset(words):
-        problem = f"The message {title!r} does not say what changes."
+        problem = f"The message {title!r} does not state what changes."
         raise UsageError(problem, _EXAMPLE, code="empty-message")
     taken = _slugs(history).get(_slug(title))
     if taken is not None:
         raise UsageError(
             f"There is a revision of that name already: {taken.name}.",
-            "Say what is different this time.",
+            "Name what is different this time.",
             code="name-taken",
         )
     return title

@@ -131,7 +131,7 @@ def _rank(item: CatalogObject) -> tuple[int, int, str]:
 def _file(items: list[CatalogObject]) -> Iterator[str]:
     """Yield the statements of one file, laid out and terminated; `items` are in order.
 
-    What completes an object comes after everything is created: a partition is attached, and a
+    What completes an object follows after everything is created: a partition is attached, and a
     sequence owned, when both sides exist.
     """
     ranked = []

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow, tuple_row
 
-# As pg_dump sets them. `pg_temp` comes last, or a temporary table called pg_class would be read in
+# As pg_dump sets them. `pg_temp` is last, or a temporary table called pg_class would be read in
 # place of the catalog; jit and the planning of parallel queries cost more time than they save.
 _SETTINGS = {
     "search_path": "pg_catalog, pg_temp",

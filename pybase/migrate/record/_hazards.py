@@ -13,7 +13,7 @@ from pybase.migrate.sql import QualifiedName
 class Hazard:
     """One way to hurt a live server or those who use it.
 
-    `consequence` is a sentence with `{relation}` and `{detail}`; `recipe` says how to do it
+    `consequence` is a sentence with `{relation}` and `{detail}`; `recipe` describes how to do it
     safely, in Alembic's terms.
     """
 
@@ -27,7 +27,7 @@ class Hazard:
 class Finding:
     """A hazard in one revision and direction.
 
-    `statement` counts the statements of the script from 0, or is -1 for the whole revision.
+    `statement` counts the statements of the script from 0, or is -1 for the revision itself.
     `relation` is the relation, type, function or schema that it is about, `detail` a column or
     what else the consequence names.
     """

@@ -47,7 +47,7 @@ class StatementKind(Enum):
     VERSION = "version"
     """Moves a row of the version table."""
     HOOK = "hook"
-    """Comes from the project's `on_version_apply`."""
+    """From the project's `on_version_apply`."""
     LEDGER = "ledger"
     """Writes the revision into the ledger, for those who run the file with psql."""
 

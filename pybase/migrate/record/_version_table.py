@@ -47,14 +47,14 @@ class VersionMove:
 
 def ancestors(graph: Graph, revisions: Iterable[str]) -> set[str]:
     """Return all revisions that lead to `revisions`, these included; unknown ones are skipped."""
-    found: set[str] = set()
+    lineage: set[str] = set()
     left = list(revisions)
     while left:
         revision = left.pop()
-        if revision not in found and revision in graph:
-            found.add(revision)
+        if revision not in lineage and revision in graph:
+            lineage.add(revision)
             left.extend(graph[revision])
-    return found
+    return lineage
 
 
 def version_moves(
@@ -74,7 +74,7 @@ def version_moves(
     if others:
         implied = ancestors(graph, others)
     else:
-        implied = {name for each in parents for name in ancestors(graph, graph.get(each, ()))}
+        implied = ancestors(graph, {name for parent in parents for name in graph.get(parent, ())})
     left = sorted(set(parents) - implied)
     inserted = tuple(VersionMove(None, head) for head in left[:-1])
     return (*inserted, VersionMove(revision, left[-1] if left else None))

@@ -1,8 +1,8 @@
 """The baseline database: as the revisions alone make it, without sample rows.
 
 Where sample rows prevent an upgrade, only they may be removed: later revisions depend on rows that
-earlier ones inserted. In one database they cannot be told apart, so there is a second one, made
-when it is first needed, which follows from then on.
+earlier ones inserted. In one database they cannot be distinguished, so there is a second one,
+created when it is first needed, which follows from then on.
 """
 
 from contextlib import ExitStack

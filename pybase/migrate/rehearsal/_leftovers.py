@@ -25,6 +25,6 @@ def describe_leftovers(before: catalog.Snapshot, after: catalog.Snapshot) -> str
 
 
 def _holds(outer: str, inner: str) -> bool:
-    """Whether the second object goes with the first, as a column does with its table."""
+    """Whether the second object is dropped with the first, as a column with its table."""
     kind, _, name = outer.partition(" ")
     return kind in ("table", "schema", "type") and inner.partition(" ")[2].startswith(f"{name}.")

@@ -145,7 +145,7 @@ class Rehearsal:
         script: Script,
         before: catalog.Snapshot,
     ) -> tuple[Run, str]:
-        """Run a downgrade and undo it; tells what it did not restore."""
+        """Run a downgrade and undo it; returns what it did not restore."""
         described: list[str] = []
 
         def look() -> None:
@@ -160,8 +160,8 @@ class Rehearsal:
         keep = not script.is_transactional
         run = self._run(script, keep=keep, at_end=look)
         if keep:
-            found = (*described[:1], self._up_again(revision, upgrade, run))
-            return run, ", ".join(filter(None, found))
+            leftovers = (*described[:1], self._up_again(revision, upgrade, run))
+            return run, ", ".join(filter(None, leftovers))
         if _is_about_rows(run.error):
             run = self._run(script, keep=False, at_start=delete, at_end=look)
         return run, "".join(described[:1])
@@ -171,9 +171,9 @@ class Rehearsal:
         error: BaseException | None = run.error
         if error is None:
             script = scratch.runnable(revision.scripts.upgrade)
-            run_it = scratch.execute_apart if upgrade.run.error else scratch.execute_whole
+            run_it = scratch.execute_apart if upgrade.run.error else scratch.execute_framed
             error = run_it(self._observer.connection, script)
-        if error is not None and self._baseline is not None:  # it stands anywhere, half undone
+        if error is not None and self._baseline is not None:  # its state is unknown, half undone
             self._observer.close()
             self._baseline.copy_after(revision, self._url)
             self._open()
@@ -254,7 +254,7 @@ class Rehearsal:
         return run
 
     def _look(self) -> None:
-        """Read the catalog, to compare with it what comes next."""
+        """Read the catalog, to compare what follows with it."""
         self._objects = self._read()
         self._catalog = catalog.snapshot_of(self._objects)
 
@@ -266,7 +266,7 @@ class Rehearsal:
         return catalog.read_objects(connection, self._ignored, keep_prepared=True)
 
     def _take_samples_away(self, revision: RevisionSql) -> None:
-        """Leave no rows but those that the revisions have made."""
+        """Leave no rows but those that the revisions have inserted."""
         source = None if self._baseline is None else self._baseline.before(revision)
         self._samples.clear(self._observer.state, source)
         self._observer.refresh()
@@ -287,7 +287,7 @@ def _is_about_rows(error: BaseException | None) -> bool:
 
 
 def _is_about_what_is_missing(error: BaseException) -> bool:
-    """Whether what an earlier, failed revision should have made may be what is missing."""
+    """Whether what is missing may be what an earlier, failed revision should have created."""
     state = getattr(error, "sqlstate", None) or ""
     return state != _SYNTAX_ERROR and state.startswith(("42", "3F"))
 

@@ -73,9 +73,9 @@ def _rehearse(
 ) -> tuple[list[RevisionReport], _Head]:
     """Rehearse the revisions after those that are known, and read the schema at their end.
 
-    It begins at the last one that left a database, because sample rows depend on all that came
-    before: plain SQL would make others, and the same revision would get another report. The last
-    revision goes by itself, so that there is a database before it: it is the one that changes.
+    It begins at the last one that left a database, because sample rows depend on all earlier ones:
+    plain SQL would make others, and the same revision would get another report. The last revision
+    is rehearsed alone, so that there is a database before it: it is the one that changes.
     """
     settings = history.settings
     templates = [f"rehearsed_{key}" for key in keys]

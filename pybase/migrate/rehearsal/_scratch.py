@@ -151,7 +151,7 @@ def lead_over(
         keep_version(connection, script)
 
 
-def execute_whole(connection: psycopg.Connection[Any], script: Script) -> psycopg.Error | None:
+def execute_framed(connection: psycopg.Connection[Any], script: Script) -> psycopg.Error | None:
     """Run a script in its transactions; returns the error that stopped it."""
     try:
         execute(connection, script)
@@ -161,7 +161,7 @@ def execute_whole(connection: psycopg.Connection[Any], script: Script) -> psycop
 
 
 def execute_apart(connection: psycopg.Connection[Any], script: Script) -> psycopg.Error | None:
-    """Run each statement by itself, so that as much as possible is there; the first error."""
+    """Run each statement by itself, so that as much as possible is done; the first error."""
     first = None
     for text in script.texts:
         try:

@@ -52,7 +52,7 @@ class LiveState:
     def estimates(self, revision: str) -> dict[QualifiedName, Estimate]:
         """Return the estimates of a pending revision by table."""
         step = self.steps.get(revision)
-        return {each.effect.table: each for each in step.estimates} if step else {}
+        return {row.effect.table: row for row in step.estimates} if step else {}
 
 
 def read_state(settings: Settings, reviewed: Reviewed, shown: Sequence[Record]) -> LiveState:
@@ -72,7 +72,8 @@ def _read_state(settings: Settings, reviewed: Reviewed, shown: Sequence[Record])
     records = reviewed.records
     graph = {record.revision.id: record.revision.parents for record in records}
     version_table = records[-1].version_table if records else VersionTable()
-    tables = {each.identity: QualifiedName(each.schema, each.name) for each in reviewed.entities}
+    entities = reviewed.entities
+    tables = {table.identity: QualifiedName(table.schema, table.name) for table in entities}
     database = find_database(settings)
     with connect(database, autocommit=True) as connection:
         heads = read_heads(connection, version_table)

@@ -1,6 +1,6 @@
 """Review as Markdown for a comment of a pull request, on GitHub and GitLab.
 
-The headline comes first, then effects and hazards, then SQL. What people wrote is text: it becomes
+The headline is first, then effects and hazards, then SQL. What people wrote is text: it becomes
 no markup, no HTML and no mention.
 """
 
@@ -72,7 +72,7 @@ def _overview(shown: Sequence[RevisionSummary]) -> str:
     def importance(summary: RevisionSummary) -> tuple[object, ...]:
         return len(summary.hazards), worst(summary.record)
 
-    most = {each.revision.id for each in sorted(shown, key=importance, reverse=True)[:_ROWS]}
+    most = {summary.revision.id for summary in sorted(shown, key=importance, reverse=True)[:_ROWS]}
     left_out = len(shown) - len(most)
     more = f"\nand {counted(left_out, 'revision')} that do less.\n" if left_out else ""
     rows = [

@@ -33,7 +33,7 @@ def _between(settings: Settings, rev_range: str) -> set[str]:
     """Return what leads from A, which is excluded, to B, which is included."""
     from pybase.migrate.revisions import explained, read  # Alembic: it resolves A and B
 
-    hint = "Write A:B, as in base:head, where A comes before B; A is excluded."
+    hint = "Write A:B, as in base:head, where A is before B; A is excluded."
     lower, colon, upper = rev_range.partition(":")
     if not colon:
         raise UsageError(f"The range {rev_range!r} has no colon.", hint, code="range-without-colon")

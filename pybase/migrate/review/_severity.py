@@ -76,7 +76,7 @@ def headline(shown: Sequence[RevisionSummary]) -> str:
     if not shown:
         return "No revision."
     effects = [summary.upgrade for summary in shown]
-    unrehearsed = sum(not each.is_rehearsed for each in effects)
+    unrehearsed = sum(not direction.is_rehearsed for direction in effects)
     parts = [*_effects(effects)]
     if not unrehearsed and not any(worst(summary.record).length for summary in shown):
         parts.insert(0, "blocks nothing")
@@ -93,7 +93,7 @@ def direction_line(record: Record, direction: Direction) -> str:
 
 
 def _effects(effects: Collection[Effects]) -> Iterator[str]:
-    tables = [effect for each in effects for effect in each.tables]
+    tables = [effect for direction in effects for effect in direction.tables]
     waits = {effect.table: severity(effect) for effect in sorted(tables, key=severity)}
     blocked = {table: wait for table, wait in waits.items() if wait.length}
     if blocked:
@@ -105,7 +105,7 @@ def _effects(effects: Collection[Effects]) -> Iterator[str]:
     changed = sorted({effect.table.label for effect in tables if effect.is_changed})
     if changed:
         yield f"changes rows of {names(changed)}"
-    losses = sorted({loss.label for each in effects for loss in each.losses})
+    losses = sorted({loss.label for direction in effects for loss in direction.losses})
     if losses:
         yield f"destroys {names(losses)}"
 

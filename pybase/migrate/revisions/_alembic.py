@@ -86,12 +86,12 @@ def load(config: Config, settings: Settings) -> ScriptDirectory:
 
 def _files(scripts: ScriptDirectory) -> Iterator[Path]:
     """Return every file that Alembic would read as a revision, once."""
-    seen = set()
+    listed = set()
     for folder in filter(Path.exists, map(Path, scripts._version_locations)):
         for file in Script._list_py_dir(scripts, folder):
             path = file.resolve()
-            if _only_source_rev_file.match(path.name) and path not in seen:
-                seen.add(path)
+            if _only_source_rev_file.match(path.name) and path not in listed:
+                listed.add(path)
                 yield path
 
 
@@ -144,7 +144,7 @@ def step_info(scripts: ScriptDirectory, script: Script, direction: Direction) ->
 def offline_context(
     configured: MigrationContext, dialect: Dialect, options: dict[str, Any]
 ) -> MigrationContext:
-    """Return a context beside the one that env.py configured, and make `context` use it."""
+    """Return another context than the one that env.py configured, and make `context` use it."""
     environment = configured.environment_context
     context = MigrationContext(dialect, None, configured.opts | options, environment)
     if environment is not None:

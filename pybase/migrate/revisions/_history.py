@@ -29,7 +29,7 @@ _CREATED = re.compile(r"^[ \t]*Create Date:[ \t]*(.*)$", re.MULTILINE)
 
 ROWS_IN_THE_WAY = "Rows in the way: "
 """Introduces, at the start of a paragraph of the docstring, a query for rows that would make the
-revision fail. makemigration writes it; whoever reports the failure shows it."""
+revision fail. makemigration writes it; the report of the failure shows it."""
 
 _QUERY = re.compile(rf"^{ROWS_IN_THE_WAY}(.+?)(?=\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -70,7 +70,7 @@ class History:
         return script
 
     def describe(self, script: Script) -> Revision:
-        """Return what a revision file says of itself."""
+        """Return what a revision file declares of itself."""
         text = script.longdoc
         body = _FIELDS.sub("", text.removeprefix(script.doc))
         created = _CREATED.search(text)

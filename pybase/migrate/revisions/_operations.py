@@ -1,4 +1,4 @@
-"""`op.backfill`: what revisions may say beyond Alembic's own operations.
+"""`op.backfill`: an operation for revisions beyond Alembic's own.
 
 A revision imports nothing for it: `migrations/env.py` brings this room in before any revision is
 run, and plain `alembic` reads the same file.
@@ -33,8 +33,8 @@ class BackfillOp(MigrateOperation):
     ) -> Any:
         """Run `UPDATE table_name SET set WHERE where`, batch by batch along the columns of `key`.
 
-        It has to stand alone in its revision, since it cannot be in a transaction. `where` must
-        not hold any more for a row that `set` has changed. Raises ValueError as
+        It has to be alone in its revision, since it cannot be in a transaction. `where` must be
+        false, or null, for a row that `set` has changed. Raises ValueError as
         render_backfill.
         """
         return operations.invoke(cls(Backfill(table_name, set, where, key, schema)))

@@ -270,7 +270,7 @@ def _digest(statements: Iterable[Statement]) -> str:
 
 
 def _failed(direction: Direction, problem: BaseException) -> Script:
-    """Tell a downgrade that gives its reason for refusing from a revision that has no SQL."""
+    """Return a script without statements: a downgrade that refuses with a reason, or no SQL."""
     message = repeatable(str(problem))
     is_word = isinstance(problem, NotImplementedError | RuntimeError) or type(problem) is Exception
     if not direction.is_upgrade and is_word and message:

@@ -50,14 +50,14 @@ class LedgerRecorder:
         """Record a step; a stamp ran nothing."""
         if step.is_stamp or ctx.as_sql:
             return
-        now, since = time.monotonic(), self._since
+        ended, started = time.monotonic(), self._since
         direction = Direction.UPGRADE if step.is_upgrade else Direction.DOWNGRADE
         digest = self._digest_of(step.up_revision_id, direction)
         execute = ctx.connection.exec_driver_sql
         ledger = Ledger(version_table_of(ctx))
         ledger.ensure(execute)
-        execute(ledger.entry_sql(step.up_revision_id, direction, digest, now - since))
-        self._since = now
+        execute(ledger.entry_sql(step.up_revision_id, direction, digest, ended - started))
+        self._since = ended
 
 
 def record_in(configured: MigrationContext, digest_of: DigestOf) -> None:

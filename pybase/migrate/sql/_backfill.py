@@ -2,10 +2,10 @@
 
 Owns the one loop that does it. The loop is SQL, a DO block, because what was reviewed is what
 runs: `op.backfill` puts it into a revision, the committed file holds it, and `migrate`, plain
-Alembic, psql and `nox -s backfill` all run the same text. Where it stands is kept in a table beside
-the one that it fills, which it drops at its end.
+Alembic, psql and `nox -s backfill` all run the same text. Its position is kept in a table in the
+schema of the one that it fills, which it drops at its end.
 
-Imports nothing of Alembic: whoever only looks for backfills must not wait for it.
+Imports nothing of Alembic, for which a mere search for backfills would wait.
 """
 
 import re
@@ -29,7 +29,7 @@ PATIENCE_S = 600
 """How long it tries again while other sessions hold the very rows that are next."""
 
 PREFIX = "backfill_"
-"""How the names of the tables begin that keep where a backfill stands."""
+"""The prefix of the names of the tables that keep a backfill's position."""
 
 _QUOTE = "$backfill$"
 _FINGERPRINT = 8
@@ -52,7 +52,7 @@ class Backfill:
 
     @property
     def cursor(self) -> str:
-        """The name of the table that keeps where this backfill stands; another one has another."""
+        """The name of the table that keeps this backfill's position; no other has that name."""
         text = "\n".join((self.set, self.where, *self.key))
         tail = f"_{digest(text.encode())[:_FINGERPRINT]}"
         head = f"{PREFIX}{self.table}".encode()[: LONGEST - len(tail)]
@@ -198,9 +198,9 @@ BEGIN
     RAISE NOTICE '{literal}: % rows changed', total;
 END
 {quote}"""
-"""A sub-block that bears EXCEPTION may not COMMIT. Custom plans, so that a bound is an index
-condition. No lock_timeout above a batch's time: who waits for one row keeps others waiting for
-those that it has changed. `is_left` is computed from the row as the change has left it."""
+"""A sub-block with EXCEPTION may not COMMIT. Custom plans, so that a bound is an index
+condition. No lock_timeout above a batch's time: while it waits for one row, others wait for those
+that it has changed. `is_left` is computed from the row as the change has left it."""
 
 
 STATEMENT = re.compile(
@@ -215,5 +215,5 @@ def parse_backfill(statement: str) -> tuple[str, str] | None:
     """Return the table that a loop fills, and that of its cursor; None for another statement."""
     if _QUOTE not in statement:
         return None
-    found = STATEMENT.match(f"{statement.strip()};")
-    return (found["table"], found["cursor"]) if found else None
+    match = STATEMENT.match(f"{statement.strip()};")
+    return (match["table"], match["cursor"]) if match else None

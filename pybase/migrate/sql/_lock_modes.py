@@ -14,7 +14,7 @@ MODES = (
 
 ROW_EXCLUSIVE, SHARE, SHARE_ROW_EXCLUSIVE, ACCESS_EXCLUSIVE = 2, 4, 5, 7
 """Ranks in MODES: what writers take, the weakest that blocks writers, what a foreign key takes of
-both its tables, what blocks everybody."""
+both its tables, what blocks all other sessions."""
 
 LOCKS = (
     ("ACCESS SHARE", "blocks nothing"),

@@ -116,7 +116,7 @@ def check(settings: Settings) -> None:
         return
     stale = _apply(settings, _files.compare)
     if stale:
-        named = (replace(each, path=settings.written_name(each.path)) for each in stale)
+        named = (replace(file, path=settings.written_name(file.path)) for file in stale)
         raise CheckFailedError(
             f"{settings.options.sql}/ is not what the revisions render to:\n"
             + _files.describe(named),

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
+from itertools import chain
 from pathlib import Path
 
 from pybase.core.files import digest, files_below, write_file
@@ -35,8 +36,8 @@ _README = """\
 Written by `nox -s sql` from `migrations/versions/`, and never edited by hand. `nox -s sql-lint`
 fails when a file is stale, missing or not clean.
 
-- `upgrade/` and `downgrade/`: what is run, one file per revision and direction. A file can be run by
-  itself: `psql -v ON_ERROR_STOP=1 -f FILE`. Its header states how it is run, and what was
+- `upgrade/` and `downgrade/`: what is run, one file per revision and direction. Each can be run
+  by itself: `psql -v ON_ERROR_STOP=1 -f FILE`. Its header states how it is run, and what was
   observed on a scratch database: for each table that existed before, the strongest lock and what
   that blocks; what it `loses`; what is `unseen`, because no sample rows could be created or
   the revision could not be run; its `hazards`, each explained above its statement. No such line:
@@ -77,7 +78,7 @@ def compose(
 ) -> dict[str, str]:
     """Return every file of `sql/`, by its path in that folder.
 
-    Each record goes with the content of its revision's file; `tables` is the text of schema.json.
+    Each record is paired with the content of its revision's file; `tables` is schema.json.
     """
     files = {"README.md": _README, "schema.json": tables}
     names = stems([record.revision for record, _ in records])
@@ -122,7 +123,7 @@ def script_file(
     comments = comments or {}
     places: list[tuple[int, int]] = []
     commented: dict[int, int] = {}
-    if not all(map(str.isascii, (*script.texts, *(c for each in comments.values() for c in each)))):
+    if not all(map(str.isascii, (*script.texts, *chain(*comments.values())))):
         lines += [ENCODING, ""]
     for block in script.blocks:
         lines += [line for frame in BEGIN for line in (frame, "")] if block.transactional else []

@@ -27,7 +27,7 @@ _KIND = "lint"
 
 
 def lint(settings: Settings, since: str | None = None) -> LintResult:
-    """Lint every file; with `since`, the revisions that came after that one.
+    """Lint every file; with `since`, only the revisions after that one.
 
     Raises UsageError for an unknown revision, DatabaseError when nothing can be rehearsed.
     """
@@ -75,7 +75,7 @@ def _after(result: LintResult, history: "History", since: str) -> LintResult:
 
 def _stale_findings(settings: Settings, stale: Iterable[Stale]) -> Iterator[LintFinding]:
     """Yield each file that is not fresh, or once that the folder is missing."""
-    places = [(settings.written_name(each.path), f"the file is {each.reason}") for each in stale]
+    places = [(settings.written_name(file.path), f"the file is {file.reason}") for file in stale]
     if places and not settings.sql.exists():
         places = [(settings.options.sql, "the folder is missing")]
     for file, reason in places:

@@ -25,10 +25,10 @@ def text(result: LintResult) -> str:
         if line.accepted is None
     ]
     accepted = sum(1 for line in result.findings if line.accepted is not None)
-    told = f"; {counted(accepted, 'hazard')} accepted" if accepted else ""
+    more = f"; {counted(accepted, 'hazard')} accepted" if accepted else ""
     if not blocks:
         return (
-            f"{style('sql/ is fresh and clean', 'green')}: {counted(result.files, 'file')}{told}."
+            f"{style('sql/ is fresh and clean', 'green')}: {counted(result.files, 'file')}{more}."
         )
     errors, warnings = counted(result.errors, "error"), counted(result.warnings, "warning")
     counts = ", ".join(
@@ -37,7 +37,7 @@ def text(result: LintResult) -> str:
             style(warnings, "bold yellow") if result.warnings else warnings,
         )
     )
-    return "\n\n".join([*blocks, f"{counts}{told}."])
+    return "\n\n".join([*blocks, f"{counts}{more}."])
 
 
 def _on(line: LintFinding) -> str:
@@ -60,9 +60,9 @@ def _annotations(result: LintResult) -> Iterator[str]:
         level = "notice" if line.accepted is not None else line.level
         why = f"accepted: {line.accepted}" if line.accepted is not None else line.fix
         properties = {"file": line.file, "line": str(line.line), "title": line.code + _on(line)}
-        told = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items())
+        listed = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items())
         message = _escaped(f"{line.message}\n{why}")
-        yield f"::{level} {told}::{message}"
+        yield f"::{level} {listed}::{message}"
 
 
 def _escaped(value: str, special: str = "") -> str:
@@ -96,7 +96,7 @@ def _sarif_result(line: LintFinding) -> dict[str, Any]:
         "artifactLocation": {"uri": line.file},
         "region": {"startLine": line.line},
     }
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "ruleId": line.code,
         "level": line.level,
         "message": {"text": f"{line.code}{_on(line)}: {line.message}"},
@@ -104,15 +104,15 @@ def _sarif_result(line: LintFinding) -> dict[str, Any]:
         "partialFingerprints": {"primaryLocationLineHash": _fingerprint(line)},
     }
     if line.accepted is not None:
-        found["suppressions"] = [{"kind": "inSource", "justification": line.accepted}]
-    return found
+        result["suppressions"] = [{"kind": "inSource", "justification": line.accepted}]
+    return result
 
 
 def _fingerprint(line: LintFinding) -> str:
-    """Tell a finding apart for whoever remembers it; with its statement it may move."""
+    """Return what identifies a finding from run to run; with its statement it may move."""
     where = line.statement or str(line.line)
-    told = (line.file, line.code, line.relation, line.message, where)
-    return digest("\0".join(told).encode())
+    identity = (line.file, line.code, line.relation, line.message, where)
+    return digest("\0".join(identity).encode())
 
 
 def gitlab(result: LintResult) -> str:

@@ -67,10 +67,10 @@ class Committed:
         line = self.by_revision[revision]
         content = self._verified(line.record_path, line.record, revision)
         texts = [
-            self._verified(line.path(each), line.sql[each], revision).decode()
-            if each in directions
+            self._verified(line.path(direction), line.sql[direction], revision).decode()
+            if direction in directions
             else None
-            for each in Direction
+            for direction in Direction
         ]
         try:
             return decode(content, Directions(*texts))
@@ -195,7 +195,7 @@ def revision_files(settings: Settings) -> Iterable[Path]:
 
 
 def _plain_folder(settings: Settings) -> Path | None:
-    """Return the folder of the revisions, or None where only Alembic can tell."""
+    """Return the folder of the revisions, or None where only Alembic can determine it."""
     ini = ConfigParser({"here": str(settings.root)})
     try:
         ini.read(settings.config_path, encoding="utf-8")

@@ -1,6 +1,6 @@
 """Documentation of tables and columns, from the database and from the models.
 
-A comment in the database comes first, since every reader of the database sees it; then that of
+A comment in the database is preferred, since every reader of the database sees it; then that of
 the models: `doc=` of a column, and of a table its comment, or `info["doc"]`. The models are known
 only as the metadata that env.py passes on.
 """

@@ -77,7 +77,7 @@ def _drop_tables(context: Context, tables: set[str]) -> Iterator[Part]:
         )  # fmt: skip
 
 
-# --- what comes with something else -----------------------------------------------------------
+# --- what is created or dropped with something else --------------------------------------------
 
 
 def _is_implied(context: Context, change: Change, item: CatalogObject) -> bool:

@@ -46,7 +46,7 @@ def choose(candidates: Sequence[Rename], ask: Ask | None) -> list[Rename]:
     if candidates and ask is None:
         flags = "\n".join(f"  {rename.flag}" for rename in candidates)
         raise CheckFailedError(
-            "Dropped and added, or renamed? Only you can tell, and a wrong guess would lose data:\n"
+            "Dropped and added, or renamed? Only you know, and a wrong guess would lose data:\n"
             + "\n".join(f"  {rename.question}" for rename in candidates),
             f"Run the same command again with\n{flags}\n"
             "for each that is a rename, and with\n  --no-rename\nif none, or no other, is one. "

@@ -43,7 +43,7 @@ def resolve_renames(
 ) -> Resolved:
     """Carry out every rename on the scratch database.
 
-    Raises CheckFailedError where only the user can tell, UsageError for an unknown `--rename`.
+    Raises CheckFailedError where only the user can decide, UsageError for an unknown `--rename`.
     """
     flags = list(request.renames)
     parts: list[Part] = []

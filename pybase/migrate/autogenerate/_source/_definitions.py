@@ -1,6 +1,6 @@
 """Definitions that PostgreSQL printed, parsed by PostgreSQL's own grammar.
 
-The structure comes from the parse tree, the text of an expression from the definition itself.
+The structure is that of the parse tree, the text of an expression from the definition itself.
 """
 
 from collections.abc import Iterable, Iterator

@@ -174,7 +174,7 @@ def drop_table(table: str) -> str:
 
 
 def sort_tables(side: Side, tables: Collection[str]) -> tuple[list[str], set[str]]:
-    """Order tables so that what is referenced comes first.
+    """Order tables so that a table follows those that it references.
 
     Returns the order, and the foreign keys that have to be added afterwards, by identity.
     """

@@ -101,7 +101,7 @@ def grants(acl: str, baseline: str, target: str, *, prefix: str = "''", suffix: 
     """Return the expression for the GRANT and REVOKE statements that turn `baseline` into `acl`.
 
     Only differences are returned, so a privilege that a newer server adds to every owner (MAINTAIN
-    in 17) is none. REVOKE comes first: a change of the grant option needs both. `suffix` follows
+    in 17) is not one. REVOKE is first: a change of the grant option needs both. `suffix` follows
     each privilege, as the name of a column does.
     """
     return f"""(

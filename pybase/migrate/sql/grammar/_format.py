@@ -12,7 +12,7 @@ from typing import TypeAlias
 from pglast import parser
 
 WIDTH = 100
-"""The longest line, in characters, that is left whole."""
+"""The longest line, in characters, that is not broken."""
 
 _CLOSING = {"(": ")", "[": "]"}
 SEQUENCE_CLAUSES = frozenset({"INCREMENT", "MINVALUE", "MAXVALUE", "START", "CACHE"})
@@ -27,7 +27,7 @@ _FUNCTION_HEAD = re.compile(r"^ (?=[A-Z])", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """One token, and whether white space stands before it."""
+    """One token, and whether white space precedes it."""
 
     text: str
     spaced: bool
@@ -50,7 +50,7 @@ def lay_out(sql: str, indent: int = 0) -> str:
 
     Every line begins with at least `indent` spaces. Text that has lines already (a table put
     together from laid out lines, a view, a function) keeps them, but for PostgreSQL's odd margins.
-    What pglast's scanner refuses is returned as it came.
+    What pglast's scanner refuses is returned unchanged.
     """
     margin = " " * indent
     if "\n" in sql:
@@ -123,7 +123,7 @@ def _cleaned(nodes: list[_Node]) -> list[_Node]:
 
 
 def _text(node: _Node) -> str:
-    """Return a node as it stands on one line, without the space before it."""
+    """Return a node as it is on one line, without the space before it."""
     if isinstance(node, _Word):
         return node.text
     return node.opening + _flat(node.nodes) + _CLOSING[node.opening]
@@ -134,7 +134,7 @@ def _flat(nodes: list[_Node]) -> str:
 
 
 def _lines(nodes: list[_Node], margin: str, borders: frozenset[str]) -> Iterator[str]:
-    """Yield `nodes` as lines: whole, or cut before `borders`, or with the longest bracket open."""
+    """Yield `nodes` as lines: one, or cut before `borders`, or with the longest bracket open."""
     if len(margin) + len(_flat(nodes)) < WIDTH:
         yield margin + _flat(nodes)
         return

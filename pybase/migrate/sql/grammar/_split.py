@@ -22,22 +22,22 @@ def split(sql: str) -> list[str]:
     """Cut `sql` into single statements, without terminators, comments kept with what follows.
 
     A comment at the end of a statement, or behind the last, is dropped: a terminator put after
-    it would be lost in it. Text that PostgreSQL 18's grammar does not know comes back whole, as
-    one statement, so that the server itself says what is wrong with it.
+    it would be lost in it. Text that PostgreSQL 18's grammar does not know is returned as one
+    statement, so that the server itself reports what is wrong with it.
     """
     try:
         slices = parser.split(sql, only_slices=True) if ";" in sql or "--" in sql else None
     except parser.ParseError:
         slices = None
     if slices is None:
-        whole = _without_last_comment(sql.strip()).rstrip("; \t\r\n")
-        return [whole] if whole else []
+        statement = _without_last_comment(sql.strip()).rstrip("; \t\r\n")
+        return [statement] if statement else []
     statements = []
     end = 0
-    for each in slices:
-        comment = sql[end : each.start].lstrip("; \t\r\n")
-        statements.append(_without_last_comment((comment + sql[each]).strip()))
-        end = each.stop
+    for place in slices:
+        comment = sql[end : place.start].lstrip("; \t\r\n")
+        statements.append(_without_last_comment((comment + sql[place]).strip()))
+        end = place.stop
     return statements
 
 
@@ -97,7 +97,7 @@ def _lines(sql: str) -> Iterator[tuple[str, list[str]]]:
             margin, line, gap = gap.rpartition("\n")[2].expandtabs(4), [], ""
             margin = "" if margin == " " else margin  # as SQLAlchemy begins PARTITION BY
         if text == "(" and line and line[-1].endswith("KEY"):
-            gap = " "  # Alembic writes FOREIGN KEY(a), everybody else does not
+            gap = " "  # Alembic writes FOREIGN KEY(a)
         line.append(gap + text)
         end = token.end + 1
     yield margin, line
