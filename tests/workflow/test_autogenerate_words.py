@@ -33,7 +33,7 @@ def test_message_without_content_is_refused(message: str, cities: Project) -> No
     cities.write("models.py", WITH_NOTE)
     before = cities.files()
     error = cities.refused("makemigration", message, code=2)
-    assert "does not say what changes" in error
+    assert "does not state what changes" in error
     assert cities.files() == before
 
 
