@@ -173,7 +173,7 @@ def test_hazard_that_is_not_accepted_is_an_error_and_on_the_embedded_server_a_wa
     )
 
 
-# --- privileges ------------------------------------------------------------------------------------
+# --- privileges -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
