@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from projects import FORK, LINE, ONE, OWN_TABLES, THREE, TWO, Project, Revision
+from projects import LINE, ONE, OWN_TABLES, THREE, TWO, Project, Revision
 from waiting import IS_BLOCKED, wait_for_query, wait_until
 
 from pybase.core.files import write_file

@@ -74,7 +74,9 @@ def results(
         SETTINGS, database, {}, version_table, lambda *_: steps[0].record, lambda *_: None
     )
     plan = Plan(source, (), "head", Direction.UPGRADE, steps)
-    return deploy.check(deploy.Locked(source, connection, connection), plan, forced)
+    return deploy.check(
+        deploy.Locked(source, connection, connection, lambda _error: source), plan, forced
+    )
 
 
 def severities(

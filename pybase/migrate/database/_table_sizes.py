@@ -4,7 +4,7 @@ Reads, never writes, and waits for no lock: of a table that another session has 
 the catalog holds is known.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -99,11 +99,11 @@ def _size(
 
 
 def ask(
-    connection: psycopg.Connection[Any], query: Any, parameters: Collection[Any] = ()
+    connection: psycopg.Connection[Any], query: Any, parameters: Sequence[Any] | None = None
 ) -> Any | None:
     """Return the first row, or None where it takes too long or may not be read."""
     try:
-        return connection.execute(query, tuple(parameters)).fetchone()
+        return connection.execute(query, parameters).fetchone()
     except (
         psycopg.errors.LockNotAvailable,
         psycopg.errors.QueryCanceled,
