@@ -37,6 +37,8 @@ class Move:
     parent: str
     is_upgrade: bool
     template: str
+    boundaries: int = 0
+    """Messages that the server must answer at least: its transactions, and statements outside."""
 
     @property
     def destination(self) -> str:
@@ -83,13 +85,19 @@ def moves(cluster: Cluster) -> list[Move]:
     create(cluster, "at_base", "template1")
     for revision in committed.graph:
         url = create(cluster, f"at_{revision}", f"at_{parent}")
-        up = Move(revision, parent, True, f"at_{parent}")
+        messages = [_messages(committed, revision, direction) for direction in Direction]
+        up = Move(revision, parent, True, f"at_{parent}", messages[0])
         up.run(url)
         with psycopg.connect(url) as connection:
             connection.execute(ROWS.get(revision, "SELECT").encode())
-        moves += [up, Move(revision, parent, False, f"at_{revision}")]
+        moves += [up, Move(revision, parent, False, f"at_{revision}", messages[1])]
         parent = revision
     return moves
+
+
+def _messages(committed: sqlfiles.Committed, revision: str, direction: Direction) -> int:
+    blocks = committed.record(revision, direction).scripts[direction].blocks
+    return sum(1 if block.transactional else len(block.parts) for block in blocks)
 
 
 def create(cluster: Cluster, name: str, template: str) -> str:

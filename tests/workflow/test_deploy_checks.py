@@ -245,6 +245,16 @@ def test_member_of_the_owner_has_its_privileges(
     cities.execute("DROP ROLE keeper")
 
 
+def test_table_that_the_search_path_finds_is_the_one_that_is_checked(
+    cities: psycopg.Connection[Any], guest: psycopg.Connection[Any]
+) -> None:
+    """A record's `public` is what an unqualified name resolved to at the rehearsal."""
+    cities.execute("CREATE SCHEMA visitor AUTHORIZATION visitor")
+    assert severities(guest, step(EXCLUSIVE)) == [("privileges", "error")]
+    guest.execute("CREATE TABLE visitor.cities (name text)")
+    assert severities(guest, step(EXCLUSIVE)) == []
+
+
 # --- blocking sessions ----------------------------------------------------------------------------
 
 

@@ -120,17 +120,27 @@ _TREE = """
     )
 """
 
-_FIND = f"""
-WITH recorded AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS r (schema, name))
-SELECT
-    recorded.schema, recorded.name,
-    c.oid::bigint, n.nspname, c.relname, parts.rows, parts.pages
-FROM recorded
+RECORDED_TABLES = """recorded
 CROSS JOIN LATERAL (
     SELECT CASE WHEN recorded.schema = 'public' THEN to_regclass(quote_ident(recorded.name)) END
 ) AS path (oid)
 JOIN pg_class AS c ON c.relname = recorded.name AND c.relkind IN ('r', 'p', 'm', 'f')
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
+"""
+"""For a FROM: tables by their names in records, `recorded (schema, name)`, as `c` in `n`.
+
+A record's `public` is what an unqualified name resolved to: `path` is what it resolves to here.
+"""
+
+IS_USED = "CASE WHEN path.oid IS NULL THEN n.nspname = recorded.schema ELSE c.oid = path.oid END"
+"""Whether an unqualified name means the table: what the search path finds, else the record's."""
+
+_FIND = f"""
+WITH recorded AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS r (schema, name))
+SELECT
+    recorded.schema, recorded.name,
+    c.oid::bigint, n.nspname, c.relname, parts.rows, parts.pages
+FROM {RECORDED_TABLES}
 CROSS JOIN LATERAL (
     {_TREE.format(start="c.oid")}
     SELECT sum(p.reltuples) FILTER (WHERE p.reltuples >= 0) AS rows, sum(p.relpages) AS pages
