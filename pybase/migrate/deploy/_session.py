@@ -220,12 +220,6 @@ _TIMEOUTS = (
 
 _CHECK = "SET client_connection_check_interval = '2s'"
 
-_AS_BEGUN = (
-    "SET SESSION AUTHORIZATION DEFAULT",
-    "RESET ROLE",  # to the role of ALTER ROLE ... SET role, which the line above leaves
-    "RESET ALL",
-    "DEALLOCATE ALL",
-    "DISCARD TEMP",
-)
+_AS_BEGUN = ("SET SESSION AUTHORIZATION DEFAULT", "RESET ALL", "DEALLOCATE ALL", "DISCARD TEMP")
 """What of DISCARD ALL, which cannot be combined, may change what another step does: each step
 finds the session as if its file were run by a psql of its own."""
