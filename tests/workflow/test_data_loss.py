@@ -26,7 +26,9 @@ from pybase.migrate.record import (
     RevisionReport,
     Script,
     ScriptStatus,
+    Statement,
     TableColumn,
+    TableEffect,
     VersionTable,
 )
 from pybase.migrate.sql import QualifiedName
@@ -156,12 +158,14 @@ def downgrade(
     *dropped: TableColumn,
     created: tuple[TableColumn, ...] = (),
     findings: tuple[Finding, ...] = (),
+    statements: tuple[Statement, ...] = (),
+    tables: tuple[TableEffect, ...] = (),
     status: ScriptStatus = ScriptStatus.SQL,
     is_rehearsed: bool = True,
 ) -> Step:
     """The downgrade of a revision as its record has it."""
-    effects = Effects((), dropped, created, findings, is_rehearsed=is_rehearsed)
-    script = Script(status=status)
+    effects = Effects(tables, dropped, created, findings, is_rehearsed=is_rehearsed)
+    script = Script(statements, status)
     made = Record(
         record.Revision("a", (), "Change something", "a.py"),
         VersionTable(),
@@ -199,8 +203,9 @@ def test_what_does_not_resolve_is_a_loss(database_url: str) -> None:
 
 
 def test_what_an_earlier_downgrade_renames_is_a_loss(database_url: str) -> None:
-    renames = Finding(0, "renames-table", QualifiedName("public", "new"))
-    steps = (downgrade(findings=(renames,)), downgrade(table("old")))
+    rename = Statement("ALTER TABLE new RENAME TO old", 0)
+    new = TableEffect(table("new").table, "ACCESS EXCLUSIVE")
+    steps = (downgrade(statements=(rename,), tables=(new,)), downgrade(table("old")))
     assert losses_of(database_url, *steps) == {"old": "unknown: it has another name now"}
 
 
@@ -252,6 +257,38 @@ def test_downgrade_is_refused_whatever_the_name(name: str, project: Project) -> 
     message = project.refused("downgrade", "-1", "--force", "hazards", code=1)
     assert "error[data-loss]" in message
     assert f"\n  cities.{name}  1 row\n" in message
+
+
+RENAMES = {
+    "column": (
+        "op.alter_column('cities', 'note', new_column_name='remark')",
+        "op.alter_column('cities', 'remark', new_column_name='note')",
+    ),
+    "swap": (
+        "op.add_column('cities', sa.Column('other', sa.Text()))\n"
+        "op.alter_column('cities', 'note', new_column_name='remark')\n"
+        "op.alter_column('cities', 'other', new_column_name='note')",
+        "op.alter_column('cities', 'note', new_column_name='other')\n"
+        "op.alter_column('cities', 'remark', new_column_name='note')\n"
+        "op.drop_column('cities', 'other')",
+    ),
+    "table": ("op.rename_table('cities', 'towns')", "op.rename_table('towns', 'cities')"),
+}
+
+
+@pytest.mark.parametrize("renamed", RENAMES)
+def test_column_that_a_downgrade_renames_before_it_is_dropped_is_a_loss(
+    renamed: str, project: Project
+) -> None:
+    rename = Revision("dddddddddddd", THREE.id, *RENAMES[renamed])
+    project.lay_out(*LINE, rename).run("sql")
+    project.done("migrate", "--force", "hazards")
+    table = "towns" if renamed == "table" else "cities"
+    column = "note" if renamed == "table" else "remark"
+    sql(project, f"INSERT INTO {table} (name, {column}) VALUES ('Rome', 'eternal')")
+    message = project.refused("downgrade", "-2", "--force", "hazards", code=1)
+    assert "error[data-loss]" in message
+    assert "\n  cities.note  unknown: it has another name now\n" in message
 
 
 def test_table_in_the_schema_that_the_search_path_finds_is_a_loss(
