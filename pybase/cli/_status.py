@@ -1,8 +1,8 @@
 """Verbs that show state: current, history, pending, and the plan of migrate."""
 
 import argparse
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pybase.cli import _terminal as terminal
 from pybase.cli._common import announced_database, no_arguments
@@ -21,7 +21,9 @@ from pybase.migrate.database import (
     require_known,
 )
 from pybase.migrate.record import Direction
-from pybase.migrate.revisions import AlembicScript, History, explained, read, title
+
+if TYPE_CHECKING:
+    from pybase.migrate.revisions import AlembicScript, History
 
 
 def _current(_args: argparse.Namespace, settings: Settings) -> None:
@@ -31,9 +33,20 @@ def _current(_args: argparse.Namespace, settings: Settings) -> None:
     if not heads:
         terminal.result("base (nothing is applied)")
         return
-    history = source.history
-    rows = [_row(history.get(revision), (), {}) for revision in heads]
-    terminal.result("\n".join(table(rows)))
+    terminal.result("\n".join(table(_current_row(source, revision) for revision in heads)))
+
+
+def _current_row(source: deploy.Source, revision: str) -> tuple[str, str, str]:
+    """Return the id, the title and the marks of a revision that a database is at."""
+    children = [parents for parents in source.graph.values() if revision in parents]
+    marks = [style("head", "bold cyan")] if not children else []
+    marks += ["merge"] if len(source.graph[revision]) > 1 else []
+    marks += ["branch point"] if len(children) > 1 else []
+    return _marked(revision, source.record(revision).revision.title, marks)
+
+
+def _marked(revision: str, title: str, marks: Sequence[str]) -> tuple[str, str, str]:
+    return style(revision, "magenta"), title, f"({', '.join(marks)})" if marks else ""
 
 
 def _history_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +56,8 @@ def _history_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _history(args: argparse.Namespace, settings: Settings) -> None:
+    from pybase.migrate.revisions import read  # Alembic: current and pending do without
+
     history = read(settings)
     heads: tuple[str, ...] = ()
     entries: Mapping[str, LedgerEntry] = {}
@@ -56,9 +71,11 @@ def _history(args: argparse.Namespace, settings: Settings) -> None:
 
 
 def _scripts(
-    history: History, rev_range: str | None, current_heads: tuple[str, ...]
-) -> Iterator[AlembicScript]:
+    history: "History", rev_range: str | None, current_heads: tuple[str, ...]
+) -> "Iterator[AlembicScript]":
     """Yield the revisions of the range `A:B`, or all of them, newest first."""
+    from pybase.migrate.revisions import explained  # Alembic
+
     if rev_range is None:
         yield from reversed(history.revisions)
         return
@@ -75,9 +92,11 @@ def _scripts(
 
 
 def _row(
-    script: AlembicScript, current_heads: tuple[str, ...], entries: Mapping[str, LedgerEntry]
+    script: "AlembicScript", current_heads: tuple[str, ...], entries: Mapping[str, LedgerEntry]
 ) -> tuple[str, str, str]:
     """Return the id, the title and the marks of a revision."""
+    from pybase.migrate.revisions import title  # Alembic
+
     marks = []
     if script.revision in current_heads:
         marks.append(style("current", "bold green"))
@@ -90,8 +109,7 @@ def _row(
     entry = entries.get(script.revision)
     if entry and entry.direction == Direction.UPGRADE.value:
         marks.append(style(f"applied {entry}", "dim"))
-    aside = f"({', '.join(marks)})" if marks else ""
-    return style(script.revision, "magenta"), title(script.doc), aside
+    return _marked(script.revision, title(script.doc), marks)
 
 
 def _pending_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,9 +124,8 @@ def _pending(args: argparse.Namespace, settings: Settings) -> None:
 
 def show_plan(settings: Settings, database: Database, output_format: str, destination: str) -> None:
     """Show what an upgrade of `database` to `destination` would do."""
-    source = deploy.rendered_source(settings, database)
     with connect(database, autocommit=True) as connection:
-        plan = deploy.plan(connection, source, destination, Direction.UPGRADE)
+        plan = deploy.preview(connection, settings, database, destination)
         steps = deploy.estimate(connection, plan.steps)
     if output_format == "json":
         terminal.data(f"{plan_json(steps)}\n")

@@ -15,10 +15,9 @@ from projects import OWN_TABLES
 from pybase.cli import TerminalReporter
 from pybase.core import settings
 from pybase.core.settings import Settings
-from pybase.migrate import catalog
-from pybase.migrate.database._connect import Database
-from pybase.migrate.deploy import _apply as apply
-from pybase.migrate.sqlfiles import _committed as committed
+from pybase.migrate import catalog, deploy, sqlfiles
+from pybase.migrate.database import Database
+from pybase.migrate.record import Direction
 from pybase.migrate.verify import _proof as proof
 from pybase.postgres import Cluster, find_bin, scratch_cluster
 from pybase.postgres._os_user import server_user
@@ -38,6 +37,8 @@ class Move:
     parent: str
     is_upgrade: bool
     template: str
+    boundaries: int = 0
+    """Messages that the server must answer at least: its transactions, and statements outside."""
 
     @property
     def destination(self) -> str:
@@ -49,8 +50,10 @@ class Move:
     def run(self, url: str, options: Settings = SETTINGS) -> int:
         """Run the command under test."""
         database = Database(url, is_embedded=False)
-        job = apply.Job(options, database, self.destination, self.is_upgrade, Silent())
-        return apply.run(job)
+        direction = Direction.UPGRADE if self.is_upgrade else Direction.DOWNGRADE
+        with deploy.locked(options, database, Silent()) as session:
+            plan = session.plan(self.destination, direction)
+            return deploy.apply(session, plan, Silent()) if plan.steps else 0
 
 
 class Silent(TerminalReporter):
@@ -75,21 +78,26 @@ def cluster(servers_folder: Path, request: pytest.FixtureRequest) -> Iterator[Cl
 @pytest.fixture(scope="module")
 def moves(cluster: Cluster) -> list[Move]:
     """Every revision up and down, each with the database before it."""
-    history = committed.read(SETTINGS)
-    assert history is not None
-    assert history.stale == ""
+    committed = sqlfiles.load(SETTINGS)
+    assert committed is not None
     moves = []
     parent = "base"
     create(cluster, "at_base", "template1")
-    for revision in (entry.revision for entry in history.entries):
+    for revision in committed.graph:
         url = create(cluster, f"at_{revision}", f"at_{parent}")
-        up = Move(revision, parent, True, f"at_{parent}")
+        messages = [_messages(committed, revision, direction) for direction in Direction]
+        up = Move(revision, parent, True, f"at_{parent}", messages[0])
         up.run(url)
         with psycopg.connect(url) as connection:
             connection.execute(ROWS.get(revision, "SELECT").encode())
-        moves += [up, Move(revision, parent, False, f"at_{revision}")]
+        moves += [up, Move(revision, parent, False, f"at_{revision}", messages[1])]
         parent = revision
     return moves
+
+
+def _messages(committed: sqlfiles.Committed, revision: str, direction: Direction) -> int:
+    blocks = committed.record(revision, direction).scripts[direction].blocks
+    return sum(1 if block.transactional else len(block.parts) for block in blocks)
 
 
 def create(cluster: Cluster, name: str, template: str) -> str:

@@ -1,4 +1,4 @@
-"""migrate and downgrade on a server with others on it: what runs, one at a time, short locks."""
+"""migrate and downgrade on a server with other sessions: what runs, one run at a time, locks."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from projects import FORK, LINE, ONE, OWN_TABLES, THREE, TWO, Project, Revision
+from projects import LINE, ONE, OWN_TABLES, THREE, TWO, Project, Revision
 from waiting import IS_BLOCKED, wait_for_query, wait_until
 
 from pybase.core.files import write_file
@@ -61,7 +61,7 @@ def version(project: Project) -> list[Any]:
 
 @contextmanager
 def session(project: Project, *statements: str) -> Iterator[psycopg.Connection[Any]]:
-    """Somebody else, in a transaction."""
+    """Another session, in a transaction."""
     with psycopg.connect(project.environment["DATABASE_URL"], application_name="reader") as other:
         for statement in statements:
             other.execute(statement.encode())
@@ -84,9 +84,9 @@ def test_committed_file_runs_and_alembic_is_not_even_loaded(three: Project) -> N
 def test_file_that_was_edited_is_not_run(three: Project) -> None:
     path = three.sql / f"upgrade/{TWO.name}.sql"
     path.write_text(path.read_text().replace("Troy", "Rome"))
-    said = three.refused("migrate", code=1)
-    assert f"the SQL of revision {TWO.id} has changed" in said
-    assert "nox -s sql" in said
+    message = three.refused("migrate", code=1)
+    assert f"the SQL of revision {TWO.id} has changed" in message
+    assert "nox -s sql" in message
     assert rows(three, "SELECT to_regclass('cities')") == [(None,)]
 
 
@@ -102,22 +102,20 @@ def test_new_revision_without_sql_is_not_run(three: Project) -> None:
     assert three.done("migrate").endswith("3 applied.\n")
 
 
-def test_stale_sql_is_written_afresh_on_the_embedded_server(three: Project) -> None:
+def test_stale_sql_is_written_again_on_the_embedded_server(three: Project) -> None:
     """The daily loop: its database is its developer's own."""
     del three.environment["DATABASE_URL"]
     three.add(INDEX)
     try:
         result = three.run("migrate")
         assert (result.code, result.out.splitlines()[-1]) == (0, "4 applied.")
-        assert (
-            f"sql/ was stale ({INDEX.name}.py has no SQL yet) and is written afresh" in result.err
-        )
+        assert f"sql/ was stale ({INDEX.name}.py has no SQL yet) and is written again" in result.err
         assert (three.sql / f"upgrade/{INDEX.name}.sql").exists()
     finally:
         three.done("db", "stop")
 
 
-def test_database_ahead_of_the_checkout_is_told_so(four: Project) -> None:
+def test_database_ahead_of_the_checkout_is_refused(four: Project) -> None:
     four.done("migrate")
     (four.versions / f"{INDEX.name}.py").unlink()
     four.write_sql()
@@ -125,23 +123,12 @@ def test_database_ahead_of_the_checkout_is_told_so(four: Project) -> None:
         assert f"at revision {INDEX.id}, which this" in four.refused(*verb, code=1)
 
 
-def test_history_that_is_not_a_line_is_run_by_alembic(three: Project) -> None:
-    three.add(FORK)
-    three.write_sql()
-    result = three.run("migrate", "heads")
-    assert (result.code, result.out.splitlines()[-1]) == (0, "4 applied.")
-    assert "not one line: Alembic runs the revisions" in result.err
-    assert sorted(version(three)) == [THREE.id, FORK.id]
-    assert len(ledger(three)) == 4
-
-
-def test_revision_that_has_no_sql_is_run_by_alembic(project: Project) -> None:
-    """One that asks the database what to do."""
+def test_revision_without_sql_is_run_by_alembic(project: Project) -> None:
+    """One whose statements depend on the database."""
     code = "op.get_bind().execute(sa.text('SELECT 1')).scalar()"
     project.lay_out(ONE, Revision(TWO.id, ONE.id, code)).run("sql")
     assert "cannot-render" in project.refused("migrate", code=1)
-    told = project.run("migrate", "--force", "hazards").err
-    assert f"There is no SQL for {TWO.id}" in told
+    assert project.done("migrate", "--force", "hazards").endswith("2 applied.\n")
     assert ledger(project) == [(ONE.id, "upgrade"), (TWO.id, "upgrade")]
 
 
@@ -156,34 +143,36 @@ def test_committed_sql_and_alembic_leave_the_same(
             three.done("migrate", destination, DATABASE_URL=url)
             three.done("downgrade", "-1", DATABASE_URL=url)
             with psycopg.connect(url, autocommit=True) as connection:
-                found = proof._rows(connection)
-                for name in ("applied_at", "digest"):  # nobody knows the SQL that is not there
-                    found.pop((OWN_TABLES[1], name))
-                left.append((catalog.snapshot(connection, ignore_tables=OWN_TABLES), found))
+                content = proof._rows(connection)
+                for name in ("applied_at", "digest"):  # without sql/ there is no digest
+                    content.pop((OWN_TABLES[1], name))
+                left.append((catalog.snapshot(connection, ignore_tables=OWN_TABLES), content))
         if folder.exists():
             folder.rename(three.root / "elsewhere")
     assert left[0] == left[1]
 
 
-def test_downgrade_runs_its_file_and_says_what_it_cannot_undo(three: Project) -> None:
+def test_downgrade_runs_its_file_and_stops_at_an_irreversible_revision(three: Project) -> None:
     three.done("migrate")
     assert three.done("downgrade", "-2").endswith("2 undone.\n")
     assert version(three) == [ONE.id]
     three.add(Revision(TWO.id, ONE.id, TWO.upgrade, "raise NotImplementedError('Troy is gone')"))
     three.write_sql()
     three.done("migrate")
-    said = three.refused("downgrade", ONE.id, code=1)
-    assert "Troy is gone" in said
+    message = three.refused("downgrade", ONE.id, code=1)
+    assert "error[irreversible]" in message
+    assert "Troy is gone" in message
+    assert "1 before it stay undone." in message
     assert version(three) == [TWO.id]
 
 
 def test_failing_statement_is_named_and_its_revision_undone(three: Project) -> None:
     three.done("migrate", ONE.id)
     rows(three, "INSERT INTO cities VALUES ('Troy')")
-    said = three.refused("migrate", code=1)
-    assert f"in revision {TWO.id} (Found Troy)" in said
-    assert "INSERT INTO cities" in said
-    assert "Nothing was applied." in said
+    message = three.refused("migrate", code=1)
+    assert f"in revision {TWO.id} (Found Troy)" in message
+    assert "INSERT INTO cities" in message
+    assert "Nothing was applied." in message
     assert version(three) == [ONE.id]
 
 
@@ -264,10 +253,10 @@ def test_statement_that_fails_amid_others_is_named(project: Project) -> None:
     wrong = f"{table('d')}\nop.execute('ALTER TABLE a ADD CHECK (id > nothing)')"
     project.add(Revision("ffffffffffff", names[-1], wrong))
     project.run("sql")
-    said = project.refused("migrate", "--force", "hazards", code=1)
-    assert "in revision ffffffffffff" in said
-    assert "3 before it stay applied." in said
-    assert " ALTER TABLE a ADD CHECK (id > nothing)\nhint: Mend" in said
+    message = project.refused("migrate", "--force", "hazards", code=1)
+    assert "in revision ffffffffffff" in message
+    assert "3 before it stay applied." in message
+    assert " ALTER TABLE a ADD CHECK (id > nothing)\nhint: Correct" in message
     assert version(project) == [names[-1]]
 
 
@@ -290,8 +279,8 @@ environment.run(metadata)
 
 
 @pytest.mark.parametrize("has_callback", [False, True])
-def test_version_that_somebody_else_moves_is_noticed(has_callback: bool, three: Project) -> None:
-    if has_callback:  # what it does stands between the version and the ledger
+def test_version_moved_by_another_program_is_noticed(has_callback: bool, three: Project) -> None:
+    if has_callback:  # its statement is between the version and the ledger
         three.write("migrations/env.py", CALLBACK)
         three.write_sql()
         assert "audited" in (three.sql / "upgrade" / f"{TWO.name}.sql").read_text("utf-8")
@@ -309,7 +298,7 @@ def test_version_that_somebody_else_moves_is_noticed(has_callback: bool, three: 
 # --- the ledger -----------------------------------------------------------------------------------
 
 
-def test_ledger_tells_what_ran_which_way_by_whom_how_long_and_from_what(three: Project) -> None:
+def test_ledger_has_revision_direction_role_duration_and_digest(three: Project) -> None:
     three.done("migrate", TWO.id)
     three.done("downgrade", "-1")
     assert ledger(three) == [(ONE.id, "upgrade"), (TWO.id, "upgrade"), (TWO.id, "downgrade")]
@@ -327,7 +316,7 @@ def test_database_without_a_ledger_is_adopted(three: Project) -> None:
     assert ledger(three) == [(THREE.id, "upgrade")]
 
 
-def test_file_that_psql_runs_does_without_a_ledger(three: Project) -> None:
+def test_file_run_by_psql_needs_no_ledger(three: Project) -> None:
     three.done("migrate", TWO.id)
     rows(three, "DROP TABLE migration_ledger")
     rows(three, (three.sql / f"upgrade/{THREE.name}.sql").read_text())
@@ -348,14 +337,14 @@ def test_check_names_what_was_changed_after_it_was_applied(three: Project) -> No
     downgrade = str(TWO.downgrade).replace("Troy", "Rome")
     three.add(Revision(TWO.id, ONE.id, upgrade, downgrade))
     three.write_sql()
-    said = three.refused("check", code=1)
-    assert f"  {TWO.id}, applied 20" in said
-    assert THREE.id not in said
+    message = three.refused("check", code=1)
+    assert f"  {TWO.id}, applied 20" in message
+    assert THREE.id not in message
     three.add(INDEX)
     three.write_sql()
-    told = three.run("migrate")
-    assert f"Revision {TWO.id} was applied from other SQL" in told.err
-    assert told.out.endswith("1 applied.\n")
+    result = three.run("migrate")
+    assert f"Revision {TWO.id} was applied from other SQL" in result.err
+    assert result.out.endswith("1 applied.\n")
 
 
 # --- one at a time --------------------------------------------------------------------------------
@@ -373,9 +362,9 @@ def test_many_at_once_apply_each_revision_once(count: int, four: Project) -> Non
 
 def test_waiting_migration_names_the_holder_and_gives_up_at_the_deadline(three: Project) -> None:
     with session(three, "SELECT pg_advisory_lock(4851520931)") as other:
-        said = three.refused("migrate", "--deadline-s", "1", code=3)
-        assert f"pid {other.info.backend_pid}, user postgres, from this host, since 20" in said
-        assert "Another migration has run for 1 s" in said
+        message = three.refused("migrate", "--deadline-s", "1", code=3)
+        assert f"pid {other.info.backend_pid}, user postgres, from this host, since 20" in message
+        assert "Another migration has run for 1 s" in message
 
 
 def test_plain_alembic_waits_for_another_migration_too(three: Project) -> None:
@@ -442,16 +431,16 @@ def test_lock_that_is_held_for_a_while_is_waited_for_in_short_tries(three: Proje
 def test_blocker_that_never_leaves_is_named_with_what_is_not_applied(three: Project) -> None:
     three.done("migrate", ONE.id)
     with session(three, READS, "SELECT 'the password is secret'") as other:
-        said, pid = three.refused("migrate", "--deadline-s", "2", code=3), other.info.backend_pid
-    assert f"Revision {THREE.id} (Add note to cities) did not get its locks within 2 s" in said
-    assert f"1 before it stay applied. Not applied: {THREE.id}." in said
-    assert f"pid {pid} (reader, idle in transaction)" in said
-    assert "pg_terminate_backend" in said
-    assert "secret" not in said
+        message, pid = three.refused("migrate", "--deadline-s", "2", code=3), other.info.backend_pid
+    assert f"Revision {THREE.id} (Add note to cities) did not get its locks within 2 s" in message
+    assert f"1 before it stay applied. Not applied: {THREE.id}." in message
+    assert f"pid {pid} (reader, idle in transaction)" in message
+    assert "pg_terminate_backend" in message
+    assert "secret" not in message
     assert version(three) == [TWO.id]
 
 
-def test_others_wait_no_longer_than_the_first_timeout(three: Project) -> None:
+def test_other_sessions_wait_no_longer_than_the_first_timeout(three: Project) -> None:
     """Behind a reader that holds the lock for two seconds."""
     three.done("migrate", TWO.id)
     longest = 0.0
@@ -476,7 +465,7 @@ def test_role_with_a_timeout_of_its_own_can_still_migrate(project: Project) -> N
 # --- outside a transaction ------------------------------------------------------------------------
 
 
-def test_invalid_index_that_was_left_is_built_again_and_not_believed(four: Project) -> None:
+def test_invalid_index_is_dropped_and_built_again(four: Project) -> None:
     four.done("migrate", THREE.id)
     rows(four, "CREATE INDEX ix_note ON cities (note)")
     rows(
@@ -488,18 +477,18 @@ def test_invalid_index_that_was_left_is_built_again_and_not_believed(four: Proje
     assert rows(four, query) == [(True,)]
 
 
-def test_index_that_was_built_before_the_version_moved_is_believed(four: Project) -> None:
+def test_valid_index_of_an_interrupted_run_is_kept(four: Project) -> None:
     plain = str(INDEX.upgrade).replace("IF NOT EXISTS ", "")
     four.add(replace(INDEX, upgrade=plain))
     four.write_sql()
     four.done("migrate", THREE.id)
     rows(four, "CREATE INDEX ix_note ON cities (note)")
-    told = four.run("migrate")
-    assert "ix_note is there, and valid" in told.err
-    assert told.out.endswith("1 applied.\n")
+    result = four.run("migrate")
+    assert "ix_note is there, and valid" in result.err
+    assert result.out.endswith("1 applied.\n")
 
 
-def test_index_of_that_name_over_something_else_is_not_believed(four: Project) -> None:
+def test_other_index_of_the_same_name_is_an_error(four: Project) -> None:
     plain = str(INDEX.upgrade).replace("IF NOT EXISTS ", "")
     four.add(replace(INDEX, upgrade=plain))
     four.write_sql()
@@ -528,9 +517,9 @@ def test_what_an_interrupted_run_has_done_is_not_done_again(
     three.write_sql()
     three.done("migrate", "dddddddddddd", "--force", "hazards")
     rows(three, done)
-    told = three.run("migrate")
-    assert "an interrupted run has done that" in told.err
-    assert told.out.endswith("1 applied.\n")
+    result = three.run("migrate")
+    assert "an interrupted run has done that" in result.err
+    assert result.out.endswith("1 applied.\n")
 
 
 def test_index_waits_for_a_long_transaction_without_a_timeout(four: Project) -> None:

@@ -1,4 +1,4 @@
-"""Backfills: in batches that commit, resumed where they were, one at a time, and never for ever."""
+"""Backfills: in batches that commit, resumed after an interruption, one at a time, finite."""
 
 import re
 import threading
@@ -11,12 +11,15 @@ import pytest
 from projects import Project, Revision
 
 from pybase.cli import TerminalReporter
+from pybase.core import settings
 from pybase.core.errors import DatabaseError
-from pybase.migrate.database._connect import Database
-from pybase.migrate.deploy import _backfill_runner as filling
-from pybase.migrate.deploy import _progress as progress
-from pybase.migrate.sql import _backfill as backfills
-from pybase.migrate.sql._backfill import Backfill
+from pybase.migrate import sqlfiles
+from pybase.migrate.database import Database
+from pybase.migrate.deploy import run_backfill
+from pybase.migrate.deploy._backfill_runner import DeclaredBackfill
+from pybase.migrate.deploy._progress import backfill_progress
+from pybase.migrate.record import Direction
+from pybase.migrate.sql import Backfill, parse_backfill, render_backfill
 
 ROWS = 5_000
 SHOPS = Backfill("shops", "city = upper(name)", "city IS NULL", ("region", "id"))
@@ -33,7 +36,7 @@ OURS = "SELECT relname FROM pg_class WHERE relname LIKE 'backfill%'"
 
 def statement(backfill: Backfill = SHOPS, *, pause_s: float = 0) -> bytes:
     """The loop, in small batches; with a rest after each, for a test to step in."""
-    text = backfills.render(backfill).replace("bigint := 1000;", "bigint := 100;")
+    text = render_backfill(backfill).replace("bigint := 1000;", "bigint := 100;")
     if pause_s:
         text = text.replace("least(100000,", "least(100,")
         text = text.replace("pg_sleep(took_ms / 10000)", f"pg_sleep({pause_s})")
@@ -201,7 +204,7 @@ def test_ddl_that_waits_gets_its_lock_between_batches(shops: psycopg.Connection[
 @pytest.mark.parametrize("bad", ["", "n = 1; DROP TABLE shops", "n = '$backfill$'"])
 def test_text_that_could_not_stand_in_it_is_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="of a backfill"):
-        backfills.render(Backfill("shops", bad, "n IS NULL"))
+        render_backfill(Backfill("shops", bad, "n IS NULL"))
 
 
 def test_names_are_quoted(shops: psycopg.Connection[Any]) -> None:
@@ -265,12 +268,23 @@ def cities(project: Project) -> list[tuple[str | None, int]]:
         return connection.execute("SELECT city, count(*) FROM shops GROUP BY 1").fetchall()
 
 
-def test_file_holds_the_loop_and_tells_what_it_changes(filled: Project) -> None:
+def test_record_holds_the_loop_and_what_it_changes(filled: Project) -> None:
+    committed = sqlfiles.load(settings.load(filled.root / "alembic.ini"))
+    assert committed is not None
+    record = committed.record("bbbbbbbbbbbb", Direction.UPGRADE)
+    assert (record.revision.parents, record.scripts.upgrade.shape) == (
+        ("aaaaaaaaaaaa",),
+        "no transaction",
+    )
+    (effect,) = record.effects(Direction.UPGRADE).tables
+    assert (effect.table.label, effect.lock, effect.is_changed) == ("shops", "ROW EXCLUSIVE", True)
+    assert record.effects(Direction.UPGRADE).findings == ()
+    backfills = [parse_backfill(text) for text in record.scripts.upgrade.texts]
+    assert [names[0] for names in backfills if names] == ["shops"]
     text = (filled.sql / "upgrade" / f"{FILL.name}.sql").read_text("utf-8")
     assert "\n-- revision  bbbbbbbbbbbb, after aaaaaaaaaaaa; no transaction\n" in text
     assert "\n-- shops     ROW EXCLUSIVE: blocks nothing; rows changed\n" in text
     assert "hazards" not in text
-    assert [found["table"] for found in backfills.STATEMENT.finditer(text)] == ["shops"]
 
 
 def test_migrate_and_plain_alembic_run_it_up_and_down(filled: Project) -> None:
@@ -291,40 +305,40 @@ def test_verb_runs_it_by_itself(name: str, filled: Project) -> None:
 
 
 def test_verb_names_what_there_is(filled: Project) -> None:
-    said = filled.refused("backfill", "nothing", code=2)
-    assert "bbbbbbbbbbbb  shops: Fill the cities" in said
+    message = filled.refused("backfill", "nothing", code=2)
+    assert "bbbbbbbbbbbb  shops: Fill the cities" in message
 
 
 def test_verb_before_there_is_such_a_table(filled: Project) -> None:
-    said = filled.refused("backfill", "shops", code=1)
-    assert 'relation "shops" does not exist' in said
-    assert "nox -s backfill -- bbbbbbbbbbbb" in said
+    message = filled.refused("backfill", "shops", code=1)
+    assert 'relation "shops" does not exist' in message
+    assert "nox -s backfill -- bbbbbbbbbbbb" in message
 
 
-def test_progress_is_seen_from_another_session(shops: psycopg.Connection[Any]) -> None:
-    seen: list[tuple[int, int]] = []
+def test_progress_is_read_from_another_session(shops: psycopg.Connection[Any]) -> None:
+    observations: list[tuple[int, int]] = []
     with other(shops) as runner:
         thread, raised = started(runner, statement(pause_s=0.02))
         while thread.is_alive():
-            seen.append(progress.look(shops, "shops", SHOPS.cursor))
+            observations.append(backfill_progress(shops, "shops", SHOPS.cursor))
             thread.join(0.05)
     assert raised == []
-    moving = [passed for passed, _ in seen if passed]
+    moving = [passed for passed, _ in observations if passed]
     assert moving == sorted(moving)
     assert 0 < moving[0] < ROWS
-    assert {total for _, total in seen if total} == {ROWS}
+    assert {total for _, total in observations if total} == {ROWS}
 
 
-def test_progress_is_told_in_lines_where_there_is_no_terminal(
+def test_progress_is_shown_in_lines_without_a_terminal(
     shops: psycopg.Connection[Any],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("pybase.cli._reporter.LINE_EVERY_S", 0.2)
     monkeypatch.setattr("pybase.migrate.deploy._progress.PATIENCE_S", 0)
-    ours = filling.Declared("b", "Fill.", "shops", statement(pause_s=0.02).decode())
+    ours = DeclaredBackfill("b", "Fill.", "shops", statement(pause_s=0.02).decode())
     assert (
-        filling.run(Database(shops.info.dsn, is_embedded=False), ours, TerminalReporter()) == ROWS
+        run_backfill(Database(shops.info.dsn, is_embedded=False), ours, TerminalReporter()) == ROWS
     )
     line = capsys.readouterr().err.splitlines()[-1]
     assert re.fullmatch(r"shops: [\d,]+ of about 5,000 rows, [\d,]+ a second, \d+ s left", line)
@@ -332,11 +346,11 @@ def test_progress_is_told_in_lines_where_there_is_no_terminal(
 
 def test_rows_that_stay_locked_stop_it_in_the_end(shops: psycopg.Connection[Any]) -> None:
     text = statement().decode().replace("interval '600 s'", "interval '1 s'")
-    ours = filling.Declared("bbbb", "Fill.", "shops", text)
+    ours = DeclaredBackfill("bbbb", "Fill.", "shops", text)
     with psycopg.connect(shops.info.dsn) as holder:
         holder.execute("SELECT FROM shops WHERE region = 3 ORDER BY id LIMIT 1 FOR UPDATE")
         with pytest.raises(DatabaseError, match="Other sessions hold the rows that are next"):
-            filling.run(Database(shops.info.dsn, is_embedded=False), ours, TerminalReporter())
+            run_backfill(Database(shops.info.dsn, is_embedded=False), ours, TerminalReporter())
     assert one(shops, CHANGED) > 1400
-    assert filling.run(Database(shops.info.dsn, is_embedded=False), ours, TerminalReporter()) > 0
+    assert run_backfill(Database(shops.info.dsn, is_embedded=False), ours, TerminalReporter()) > 0
     assert one(shops, LEFT) == 0

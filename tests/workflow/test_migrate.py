@@ -84,10 +84,10 @@ def test_database_is_named_and_its_password_is_not(project: Project, tcp_url: st
 
 def test_failed_revision_is_undone_and_those_before_it_stay(project: Project) -> None:
     broken = Revision(THREE.id, TWO.id, f"{THREE.upgrade}\nop.execute('SELECT 1/0')")
-    said = project.lay_out(ONE, TWO, broken).refused("migrate", code=1)
-    assert f"in revision {THREE.id}" in said
-    assert "division by zero" in said
-    assert "2 before it stay applied." in said
+    message = project.lay_out(ONE, TWO, broken).refused("migrate", code=1)
+    assert f"in revision {THREE.id}" in message
+    assert "division by zero" in message
+    assert "2 before it stay applied." in message
     assert version(project) == TWO.id
 
 
@@ -101,8 +101,8 @@ def test_failed_revision_is_run_again_once_it_is_mended(project: Project) -> Non
 def test_value_that_a_statement_met_is_not_told_as_a_parameter(project: Project) -> None:
     """SQLAlchemy quotes parameters in its errors; one may be somebody's secret."""
     code = "op.get_bind().execute(sa.text('SELECT CAST(:v AS integer) / 0'), {'v': 4711})"
-    said = project.lay_out(Revision(ONE.id, None, code)).refused("migrate", code=1)
-    assert "4711" not in said
+    message = project.lay_out(Revision(ONE.id, None, code)).refused("migrate", code=1)
+    assert "4711" not in message
 
 
 # --- migrate --sql, downgrade --sql -------------------------------------------------------------
@@ -203,8 +203,8 @@ def test_downgrade_of_nothing_has_nothing_to_do(three: Project) -> None:
 
 def test_downgrade_has_no_default(three: Project) -> None:
     three.done("migrate")
-    said = three.refused("downgrade", code=2)
-    assert "target" in said
+    message = three.refused("downgrade", code=2)
+    assert "target" in message
     assert version(three) == THREE.id
 
 

@@ -86,9 +86,9 @@ def test_migrate_through_a_pooler(
         if mode == "session":
             assert tcp.done("migrate", DATABASE_URL=url).endswith("3 applied.\n")
         else:
-            said = tcp.refused("migrate", code=3, DATABASE_URL=url)
-            assert "pooler in transaction mode" in said
-            assert "at the server itself" in said
+            message = tcp.refused("migrate", code=3, DATABASE_URL=url)
+            assert "pooler in transaction mode" in message
+            assert "at the server itself" in message
             with psycopg.connect(tcp_url) as connection:
                 (table,) = connection.execute("SELECT to_regclass('cities')").fetchone() or ("",)
             assert table is None

@@ -31,10 +31,12 @@ OWN = {"alembic_version", "migration_ledger", "cities"}
 
 def test_extension_that_the_server_does_not_have(project: Project, database_url: str) -> None:
     project.lay_out(ONE, extension("CREATE EXTENSION nothing")).run("sql")
-    said = project.refused("migrate", "--force", "hazards", code=3)
-    assert 'in revision eeeeeeeeeeee (Add an extension): extension "nothing" is not avail' in said
-    assert "1 before it stay applied." in said
-    assert "Install nothing on the machine of the server" in said
+    message = project.refused("migrate", "--force", "hazards", code=3)
+    assert (
+        'in revision eeeeeeeeeeee (Add an extension): extension "nothing" is not avail' in message
+    )
+    assert "1 before it stay applied." in message
+    assert "Install nothing on the machine of the server" in message
     assert tables(database_url) == OWN
 
 
@@ -45,10 +47,10 @@ def test_extension_that_the_role_may_not_create(
     project.lay_out(ONE, extension("CREATE EXTENSION IF NOT EXISTS vector")).done("sql")
     with psycopg.connect(tcp_url, autocommit=True) as connection:
         connection.execute("GRANT CREATE ON SCHEMA public TO guest")
-    said = project.refused("migrate", "--force", "hazards", code=3, DATABASE_URL=guest_url)
-    assert 'permission denied to create extension "vector" (guest@' in said
-    assert "1 before it stay applied." in said
-    assert "Let a superuser run: CREATE EXTENSION vector" in said
+    message = project.refused("migrate", "--force", "hazards", code=3, DATABASE_URL=guest_url)
+    assert 'permission denied to create extension "vector" (guest@' in message
+    assert "1 before it stay applied." in message
+    assert "Let a superuser run: CREATE EXTENSION vector" in message
     assert tables(tcp_url) == OWN
     with psycopg.connect(tcp_url, autocommit=True) as connection:
         connection.execute("CREATE EXTENSION vector")
@@ -93,11 +95,11 @@ def test_full_disk_leaves_nothing_half_done(
     )
     large = Revision("eeeeeeeeeeee", ONE.id, fill, "op.drop_table('shops')", "Fill the shops.")
     project.lay_out(ONE, large).done("sql")
-    said = project.refused("migrate", "--force", "hazards", code=3, DATABASE_URL=tcp_url)
-    assert "in revision eeeeeeeeeeee (Fill the shops): could not extend file" in said
-    assert "No space left on device" in said
-    assert "1 before it stay applied." in said
-    assert "Free space on the server, and run the same command again." in said
+    message = project.refused("migrate", "--force", "hazards", code=3, DATABASE_URL=tcp_url)
+    assert "in revision eeeeeeeeeeee (Fill the shops): could not extend file" in message
+    assert "No space left on device" in message
+    assert "1 before it stay applied." in message
+    assert "Free space on the server, and run the same command again." in message
     assert tables(tcp_url) == OWN
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     assert "1 applied." in project.done("migrate", "--force", "hazards", DATABASE_URL=tcp_url)

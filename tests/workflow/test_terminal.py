@@ -150,8 +150,8 @@ def test_error_has_its_hint_below_it(screen: Screen) -> None:
     shown = screen.show("migrate", "nosuch")
     assert shown.code == 2
     assert shown.lines[-2:] == [
-        "error: Can't locate revision identified by 'nosuch'.",
-        "hint: See what there is: nox -s history",
+        "error[alembic]: Can't locate revision identified by 'nosuch'.",
+        "hint: List the revisions: nox -s history",
     ]
     assert "\x1b[1;36mnox -s history\x1b[0m" in shown.written
 

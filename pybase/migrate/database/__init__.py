@@ -13,9 +13,18 @@ from pybase.migrate.database._connect import (
 from pybase.migrate.database._ledger import TABLE, Ledger, LedgerEntry, read_heads
 from pybase.migrate.database._migration_lock import migration_lock, require_own_session
 from pybase.migrate.database._server_errors import first_line, server_error
-from pybase.migrate.database._table_sizes import TableSize, ask, limits, measure
+from pybase.migrate.database._table_sizes import (
+    IS_USED,
+    RECORDED_TABLES,
+    TableSize,
+    ask,
+    limits,
+    measure,
+)
 
 __all__ = [
+    "IS_USED",
+    "RECORDED_TABLES",
     "TABLE",
     "Database",
     "Ledger",

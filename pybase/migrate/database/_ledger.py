@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import psycopg
 
+from pybase.core.errors import CheckFailedError
 from pybase.migrate.record import Direction, VersionTable
 from pybase.migrate.sql import literal, quote
 
@@ -119,9 +120,21 @@ class Ledger:
 
 
 def read_heads(connection: psycopg.Connection[Any], version_table: VersionTable) -> tuple[str, ...]:
-    """Return the revisions that a database is at; none where it has no version table."""
+    """Return the revisions that a database is at; none where it has no version table.
+
+    Raises CheckFailedError where the ledger has applied revisions nevertheless.
+    """
     row = connection.execute("SELECT to_regclass(%s) IS NULL", [version_table.quoted]).fetchone()
     if row == (True,):
+        entries = Ledger(version_table).entries(lambda query: connection.execute(query.encode()))
+        if any(entry.direction == Direction.UPGRADE.value for entry in entries.values()):
+            raise CheckFailedError(
+                f"The database has no version table {version_table.quoted}, but {TABLE} has "
+                "applied revisions.",
+                "If env.py configures another version table, run: nox -s sql. Otherwise create "
+                "the table again: alembic stamp REVISION",
+                code="version-table-missing",
+            )
         return ()
     query = f"SELECT version_num FROM {version_table.quoted}"
     return tuple(version for (version,) in connection.execute(query.encode()))

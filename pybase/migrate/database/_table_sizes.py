@@ -4,7 +4,7 @@ Reads, never writes, and waits for no lock: of a table that another session has 
 the catalog holds is known.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -99,11 +99,11 @@ def _size(
 
 
 def ask(
-    connection: psycopg.Connection[Any], query: Any, parameters: Collection[Any] = ()
+    connection: psycopg.Connection[Any], query: Any, parameters: Sequence[Any] | None = None
 ) -> Any | None:
     """Return the first row, or None where it takes too long or may not be read."""
     try:
-        return connection.execute(query, tuple(parameters)).fetchone()
+        return connection.execute(query, parameters).fetchone()
     except (
         psycopg.errors.LockNotAvailable,
         psycopg.errors.QueryCanceled,
@@ -120,17 +120,27 @@ _TREE = """
     )
 """
 
-_FIND = f"""
-WITH recorded AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS r (schema, name))
-SELECT
-    recorded.schema, recorded.name,
-    c.oid::bigint, n.nspname, c.relname, parts.rows, parts.pages
-FROM recorded
+RECORDED_TABLES = """recorded
 CROSS JOIN LATERAL (
     SELECT CASE WHEN recorded.schema = 'public' THEN to_regclass(quote_ident(recorded.name)) END
 ) AS path (oid)
 JOIN pg_class AS c ON c.relname = recorded.name AND c.relkind IN ('r', 'p', 'm', 'f')
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
+"""
+"""For a FROM: tables by their names in records, `recorded (schema, name)`, as `c` in `n`.
+
+A record's `public` is what an unqualified name resolved to: `path` is what it resolves to here.
+"""
+
+IS_USED = "CASE WHEN path.oid IS NULL THEN n.nspname = recorded.schema ELSE c.oid = path.oid END"
+"""Whether an unqualified name means the table: what the search path finds, else the record's."""
+
+_FIND = f"""
+WITH recorded AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS r (schema, name))
+SELECT
+    recorded.schema, recorded.name,
+    c.oid::bigint, n.nspname, c.relname, parts.rows, parts.pages
+FROM {RECORDED_TABLES}
 CROSS JOIN LATERAL (
     {_TREE.format(start="c.oid")}
     SELECT sum(p.reltuples) FILTER (WHERE p.reltuples >= 0) AS rows, sum(p.relpages) AS pages

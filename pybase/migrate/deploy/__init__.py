@@ -30,9 +30,8 @@ from pybase.migrate.deploy._plan import (
     Plan,
     Source,
     Step,
-    plan,
+    preview,
     record_source,
-    rendered_source,
     status_source,
 )
 
@@ -57,10 +56,9 @@ __all__ = [
     "estimate",
     "find_backfill",
     "locked",
-    "plan",
+    "preview",
     "read_status",
     "record_source",
-    "rendered_source",
     "require_clear",
     "run_backfill",
     "status_source",

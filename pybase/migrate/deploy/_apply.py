@@ -1,9 +1,10 @@
 """A plan applied to a real database: checked, then run step by step, each reported when done."""
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -32,7 +33,15 @@ from pybase.migrate.deploy._data_loss import (
     require_named,
 )
 from pybase.migrate.deploy._lock_retry import LockRetry, OutOfTimeError
-from pybase.migrate.deploy._plan import Plan, Source, Step, committed_source, plan, rendered_source
+from pybase.migrate.deploy._plan import (
+    Plan,
+    Source,
+    Step,
+    built_source,
+    committed_source,
+    plan,
+    renewed_source,
+)
 from pybase.migrate.deploy._progress import ProgressThread
 from pybase.migrate.deploy._session import Session, is_blocking
 from pybase.migrate.record import Direction, ScriptStatus, ancestors
@@ -60,10 +69,15 @@ class Locked:
     source: Source
     connection: psycopg.Connection[Any]
     lock: psycopg.Connection[Any]
+    renew: Callable[[StaleError], Source]
+    """Returns the source to run from where files of a step turn out to be stale, or raises."""
 
     def plan(self, destination: str, direction: Direction) -> Plan:
         """Plan the way to a destination. Raises as `plan`."""
-        return plan(self.connection, self.source, destination, direction)
+        try:
+            return plan(self.connection, self.source, destination, direction)
+        except StaleError as error:
+            return plan(self.connection, self.renew(error), destination, direction)
 
 
 @contextmanager
@@ -75,14 +89,24 @@ def locked(
     Raises StaleError and what cannot be loaded before anything is connected to; DatabaseError for
     a server that refuses, and a lock that is held for too long.
     """
-    source = committed_source(settings, database, reporter, run_stale=run_stale)
+    renew = partial(
+        renewed_source,
+        settings=settings,
+        database=database,
+        reporter=reporter,
+        run_stale=run_stale,
+    )
+    try:
+        source = committed_source(settings, database, reporter)
+    except StaleError as error:
+        source = renew(error)
     # the files are UTF-8, whatever the locale; and no prepared statement outlives DISCARD ALL
     options = {"autocommit": True, "prepare_threshold": None, "client_encoding": "UTF8"}
     try:
         with migration_lock(database, reporter.note, settings.options.migrate) as lock:
             with connect(database, **options) as connection:
                 require_own_session(lock, connection, database)
-                yield Locked(source, connection, lock)
+                yield Locked(source, connection, lock, renew)
     except psycopg.Error as error:
         raise server_error(database, error) from None
 
@@ -115,7 +139,7 @@ def _observed(locked: Locked, plan: Plan) -> Sequence[Step]:
     """Return the steps with what they were observed to do: rehearsed now, where it is unknown."""
     if all(step.effects.is_rehearsed or _refuses(step) for step in plan.steps):
         return plan.steps
-    source = rendered_source(locked.source.settings, locked.source.database)
+    source = built_source(locked.source.settings, locked.source.database)
     return [
         replace(step, record=source.record(step.revision.id, step.direction)) for step in plan.steps
     ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pybase.core.humanize import duration
+from pybase.migrate.database import IS_USED, RECORDED_TABLES
 from pybase.migrate.deploy._check import Checked, CheckResult, Severity
 from pybase.migrate.sql import QualifiedName
 from pybase.migrate.sql._lock_modes import MODES
@@ -67,27 +68,25 @@ CONFLICTS = {
 }
 """The held locks that each lock waits for (PostgreSQL's manual, table 13.2)."""
 
-_HOLDERS = """
-WITH needed AS (
+_HOLDERS = f"""
+WITH recorded AS (
     SELECT * FROM unnest(%(schemas)s::text[], %(names)s::text[], %(modes)s::text[])
-    AS n (schema, name, mode)
+    AS r (schema, name, mode)
 ),
 conflicts AS (
     SELECT * FROM unnest(%(held_pairs)s::text[], %(needed_pairs)s::text[]) AS c (held, needed)
 )
 SELECT
-    needed.schema, needed.name, min(l.mode), l.pid, a.application_name,
+    recorded.schema, recorded.name, min(l.mode), l.pid, a.application_name,
     coalesce(a.state, a.backend_type),
     extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))::float8
-FROM pg_locks AS l
-JOIN pg_class AS c ON c.oid = l.relation
-JOIN pg_namespace AS n ON n.oid = c.relnamespace
-JOIN needed ON needed.schema = n.nspname AND needed.name = c.relname
-JOIN conflicts ON conflicts.held = l.mode AND conflicts.needed = needed.mode
+FROM {RECORDED_TABLES}
+JOIN pg_locks AS l ON l.relation = c.oid
+JOIN conflicts ON conflicts.held = l.mode AND conflicts.needed = recorded.mode
 LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
-WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM %(own)s
+WHERE {IS_USED} AND l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM %(own)s
 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-GROUP BY needed.schema, needed.name, l.pid, a.application_name, a.state, a.backend_type,
+GROUP BY recorded.schema, recorded.name, l.pid, a.application_name, a.state, a.backend_type,
     a.xact_start, a.backend_start
 HAVING extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start))
     >= %(held_s)s OR l.pid IS NULL

@@ -4,7 +4,8 @@ The records hold the tables and columns that go; the database itself how much is
 cannot be determined counts as a loss.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +52,7 @@ def find_losses(connection: psycopg.Connection[Any], steps: Sequence[Step]) -> l
     sizes = measure(connection, {loss.table for loss in dropped})
     losses: dict[str, Loss] = {}
     created: set[TableColumn] = set()
-    is_renamed = False
+    renamed: set[QualifiedName] = set()
     with limits(connection):
         for step in steps:
             revision = step.revision.id
@@ -62,12 +63,12 @@ def find_losses(connection: psycopg.Connection[Any], steps: Sequence[Step]) -> l
                 with_table = loss.column and TableColumn(loss.table) in dropped
                 if with_table or {loss, TableColumn(loss.table)} & created:
                     continue
-                content = _content(connection, loss, sizes, is_renamed=is_renamed)
+                content = _content(connection, loss, sizes, renamed)
                 if content:
                     losses.setdefault(loss.label, Loss(loss.label, revision, content))
             created |= set(step.effects.created)
-            codes = [finding.code for finding in step.effects.findings]
-            is_renamed = is_renamed or any(code.startswith("renames-") for code in codes)
+            if _RENAMES.search("\n".join(step.script.texts)):
+                renamed |= {effect.table for effect in step.effects.tables}
     return list(losses.values())
 
 
@@ -87,10 +88,14 @@ def _content(
     connection: psycopg.Connection[Any],
     loss: TableColumn,
     sizes: Mapping[QualifiedName, tuple[TableSize, ...]],
-    *,
-    is_renamed: bool,
+    renamed: Collection[QualifiedName],
 ) -> str:
-    """Return what is in a table or column; an empty text where it is known to be empty."""
+    """Return what is in a table or column; an empty text where it is known to be empty.
+
+    In a table of which an earlier downgrade renames something, the name means another thing now.
+    """
+    if loss.table in renamed:
+        return _RENAMED
     tables = sizes.get(loss.table, ())
     contents = []
     for size in tables:
@@ -100,7 +105,13 @@ def _content(
             contents.append(_values(connection, size, loss.column))
     if contents:
         return next(filter(None, contents), "")
-    return "unknown: it has another name now" if is_renamed else "unknown: it is not there"
+    return _RENAMED if renamed else "unknown: it is not there"
+
+
+_RENAMED = "unknown: it has another name now"
+
+_RENAMES = re.compile(r"\b(RENAME|SET\s+SCHEMA)\b", re.IGNORECASE)
+"""Finds every rename, and more: what it finds in vain is asked about once too often."""
 
 
 def _has_column(connection: psycopg.Connection[Any], size: TableSize, column: str) -> bool:

@@ -5,6 +5,7 @@ from Alembic. It changes nothing.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -143,32 +144,40 @@ def plan(
     return Plan(source, heads, destination, direction, steps)
 
 
-def committed_source(
-    settings: Settings, database: Database, reporter: Reporter, *, run_stale: bool = False
-) -> Source:
-    """Return the source to run from.
-
-    On the embedded server, which is its developer's own, stale SQL is written again. Raises
-    StaleError on any other, unless `run_stale`: then Alembic runs the revisions.
-    """
-    folder = f"{settings.options.sql}/"
-    try:
-        committed = sqlfiles.load(settings)
-    except sqlfiles.StaleError as error:
-        if run_stale:
-            reporter.note(f"{folder} is stale: {error.reason}. Alembic runs the revisions.")
-            return unrendered_source(settings, database)
-        if not database.is_embedded:
-            raise
-        committed = _written_again(settings, reporter, error.reason)
+def committed_source(settings: Settings, database: Database, reporter: Reporter) -> Source:
+    """Return the source to run from. Raises StaleError."""
+    committed = sqlfiles.load(settings)
     if committed is None:
-        reporter.note(f"There is no {folder}: Alembic runs the revisions.")
+        reporter.note(f"There is no {settings.options.sql}/: Alembic runs the revisions.")
         return unrendered_source(settings, database)
     return record_source(settings, database, committed)
 
 
+def renewed_source(
+    error: sqlfiles.StaleError,
+    settings: Settings,
+    database: Database,
+    reporter: Reporter,
+    *,
+    run_stale: bool,
+) -> Source:
+    """Return the source to run from where the committed SQL is stale.
+
+    On the embedded server, which is its developer's own, stale SQL is written again. Raises
+    `error` on any other, unless `run_stale`: then Alembic runs the revisions.
+    """
+    if run_stale:
+        folder = f"{settings.options.sql}/"
+        reporter.note(f"{folder} is stale: {error.reason}. Alembic runs the revisions.")
+        return unrendered_source(settings, database)
+    if not database.is_embedded:
+        raise error
+    _write_again(settings, reporter, error.reason)
+    return committed_source(settings, database, reporter)
+
+
 def record_source(settings: Settings, database: Database, committed: sqlfiles.Committed) -> Source:
-    """Return the source of committed records."""
+    """Return the source of committed records. Raises StaleError."""
     return Source(
         settings,
         database,
@@ -179,9 +188,7 @@ def record_source(settings: Settings, database: Database, committed: sqlfiles.Co
     )
 
 
-def _written_again(
-    settings: Settings, reporter: Reporter, reason: str
-) -> sqlfiles.Committed | None:
+def _write_again(settings: Settings, reporter: Reporter, reason: str) -> None:
     from pybase.migrate.revisions import read  # Alembic: for stale SQL only
 
     read(settings).require_one_head()
@@ -192,20 +199,28 @@ def _written_again(
         changes = []
     count = f": {counted(len(changes), 'file')}" if changes else ""
     reporter.note(f"{settings.options.sql}/ was stale ({reason}) and is written again{count}.")
-    return sqlfiles.load(settings)
 
 
-def rendered_source(settings: Settings, database: Database) -> Source:
-    """Return the source to show a plan from: rendered and rehearsed where `sql/` is not fresh.
+def preview(
+    connection: psycopg.Connection[Any], settings: Settings, database: Database, destination: str
+) -> Plan:
+    """Plan an upgrade to show it: from the committed records, or from new ones where stale.
+
+    Raises as `plan` and `sqlfiles.build`.
+    """
+    with suppress(sqlfiles.StaleError):
+        if (committed := sqlfiles.load(settings)) is not None:
+            source = record_source(settings, database, committed)
+            return plan(connection, source, destination, Direction.UPGRADE)
+    source = built_source(settings, database)
+    return plan(connection, source, destination, Direction.UPGRADE)
+
+
+def built_source(settings: Settings, database: Database) -> Source:
+    """Return the source of records that are rendered and rehearsed now, to show and not to run.
 
     Raises as sqlfiles.build.
     """
-    try:
-        committed = sqlfiles.load(settings)
-        if committed is not None:
-            return record_source(settings, database, committed)
-    except sqlfiles.StaleError:
-        pass
     from pybase.migrate.revisions import read  # Alembic: for stale SQL only
 
     history = read(settings)
@@ -255,10 +270,7 @@ def unrendered_source(settings: Settings, database: Database) -> Source:
 
 def status_source(settings: Settings, database: Database) -> Source:
     """Return the source to look at a database with; nothing is rendered."""
-    try:
-        committed = sqlfiles.load(settings)
-    except sqlfiles.StaleError:
-        committed = None
-    if committed is None:
-        return unrendered_source(settings, database)
-    return record_source(settings, database, committed)
+    with suppress(sqlfiles.StaleError):
+        if (committed := sqlfiles.load(settings)) is not None:
+            return record_source(settings, database, committed)
+    return unrendered_source(settings, database)

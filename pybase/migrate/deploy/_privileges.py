@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pybase.migrate.database import IS_USED, RECORDED_TABLES
 from pybase.migrate.deploy._check import Checked, CheckResult, Severity
 from pybase.migrate.record import StatementKind
 from pybase.migrate.sql import QualifiedName
@@ -54,15 +55,15 @@ def _may_create(checked: Checked, role: str) -> Iterator[CheckResult]:
         )  # fmt: skip
 
 
-_PRIVILEGES = """
+_PRIVILEGES = f"""
+WITH recorded AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS r (schema, name))
 SELECT
     recorded.schema, recorded.name, pg_has_role(c.relowner, 'USAGE'),
     has_table_privilege(c.oid, 'REFERENCES') AND has_table_privilege(c.oid, 'TRIGGER'),
     has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
     AND has_table_privilege(c.oid, 'DELETE'),
     pg_get_userbyid(c.relowner)::text
-FROM unnest(%s::text[], %s::text[]) AS recorded (schema, name)
-JOIN pg_class AS c ON c.relname = recorded.name AND c.relkind IN ('r', 'p', 'm', 'f')
-JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = recorded.schema
+FROM {RECORDED_TABLES}
+WHERE {IS_USED}
 ORDER BY 1, 2
 """

@@ -100,7 +100,7 @@ class Session:
             self._roll_back()
             raise
         if closing:
-            self._has_ledger = not any(self._ledger.name in text for text in own)
+            self._has_ledger = True
 
     def _parted(self, step: Step, block: Block, started: float) -> tuple[list[str], list[str]]:
         """Return the revision's own statements, and what closes it where this block does.
@@ -117,8 +117,11 @@ class Session:
         entry = self._ledger.entry_sql(
             step.revision.id, step.direction, digest, seconds, moves=moves
         )
+        texts = (s.sql for s in step.script.statements if s.kind is StatementKind.OWN)
+        is_at_risk = any(self._ledger.name in text for text in texts)  # it may have dropped it
+        again = [self._ledger.create_sql] if is_at_risk else []
         hooks = [s.sql for s in block.parts if s.kind is StatementKind.HOOK]
-        return [*self._setup(block.parts), *own], [entry, *hooks]
+        return [*self._setup(block.parts), *own], [*again, entry, *hooks]
 
     def _setup(self, parts: Sequence[Statement]) -> list[str]:
         """Return what creates the version table and the ledger, where these are missing."""
