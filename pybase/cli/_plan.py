@@ -29,7 +29,7 @@ def plan_text(steps: Sequence[PlannedStep]) -> str:
 def _step_lines(planned: PlannedStep) -> Iterator[str]:
     step = planned.step
     yield f"{style(step.revision.id, 'magenta')}  {step.revision.title}"
-    rows = [(each.effect.table.label, _estimate_text(each)) for each in planned.estimates]
+    rows = [(line.effect.table.label, _estimate_text(line)) for line in planned.estimates]
     losses = _labels(planned)
     rows += [(style("loses", "bold red"), ", ".join(losses))] if losses else []
     rows += [(style("hazards", "bold yellow"), hazard) for hazard in _hazards(planned)]

@@ -50,7 +50,7 @@ def inputs_digest(
         return None
     own = [str(settings.config_path), str(settings.root / "pyproject.toml")]
     every = (*recorded.folders, *map(str, folders))
-    files = {*own, *recorded.modules, *(file for each in every for file in files_below(each))}
+    files = {*own, *recorded.modules, *(file for folder in every for file in files_below(folder))}
     files.difference_update(map(str, skipped))
     tools = [sys.version, str(rehearsal_url()), *map(version, _LIBRARIES)]
     tools += [package_digest(package) for package in packages]

@@ -39,13 +39,17 @@ _ABANDONED = """
 """
 _STALE_TEMPLATES = """
     WITH used AS (
-        SELECT datname, substr(shobj_description(oid, 'pg_database'), %(skip)s)::timestamptz AS at
+        SELECT datname,
+            substr(shobj_description(oid, 'pg_database'), %(skip)s)::timestamptz AS used_at
         FROM pg_database
         WHERE starts_with(shobj_description(oid, 'pg_database'), %(mark)s)
     ),
-    ranked AS (SELECT datname, at, row_number() OVER (ORDER BY at DESC, datname) AS rank FROM used)
+    ranked AS (
+        SELECT datname, used_at, row_number() OVER (ORDER BY used_at DESC, datname) AS rank
+        FROM used
+    )
     SELECT datname FROM ranked
-    WHERE rank > %(keep)s AND at < clock_timestamp() - make_interval(secs => %(recent)s)
+    WHERE rank > %(keep)s AND used_at < clock_timestamp() - make_interval(secs => %(recent)s)
 """
 
 

@@ -326,7 +326,7 @@ _TABLE = (
     ),
 )  # fmt: skip
 
-HAZARDS: Mapping[str, Hazard] = {each.code: each for each in _TABLE}
+HAZARDS: Mapping[str, Hazard] = {hazard.code: hazard for hazard in _TABLE}
 """Every hazard by its code, in the order of docs/hazards.md."""
 
 

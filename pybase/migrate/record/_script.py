@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from itertools import groupby
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
@@ -123,7 +124,7 @@ class Script:
         """The statements by transaction."""
         return tuple(
             Block(tuple(group), transaction is not None)
-            for transaction, group in groupby(self.statements, lambda each: each.transaction)
+            for transaction, group in groupby(self.statements, attrgetter("transaction"))
         )
 
     @property

@@ -17,7 +17,9 @@ def table_effects(case: Case) -> tuple[TableEffect, ...]:
                 name = case.named(oid, observation)
                 effect = _table_effect(observation, oid, name, rank)
                 effects[name] = _merged(effects.get(name, effect), effect)
-    kept = [each for each in effects.values() if each.rank > ROW_EXCLUSIVE or each.is_changed]
+    kept = [
+        effect for effect in effects.values() if effect.rank > ROW_EXCLUSIVE or effect.is_changed
+    ]
     return tuple(sorted(kept, key=lambda effect: (-effect.rank, effect.table.label)))
 
 
