@@ -10,7 +10,7 @@ import pytest
 from projects import ONE, THREE, TWO, Project, Revision
 
 from pybase.core.files import digest
-from pybase.migrate.rehearsal._hazards import HAZARDS
+from pybase.migrate.record import HAZARDS
 
 INDEXED = Revision(
     "cccccccccccc",

@@ -142,7 +142,7 @@ def _parts(url: str) -> dict[str, Any]:
             "DATABASE_URL is malformed.",
             "Write it as postgresql://user:password@localhost:5432/pybase, with the password "
             "URL-encoded.",
-            code="malformed-url",
+            code="unreadable-url",
         ) from None
 
 

@@ -30,7 +30,7 @@ def path_sql(history: History, target: str, direction: Direction) -> str:
                 f"Revision {sql.revision.id} ({sql.revision.title}) cannot be rendered: "
                 f"{script.reason}.",
                 "Without --sql, Alembic runs it.",
-                code="cannot-render",
+                code="no-offline-sql",
             )
         header = header_text(sql.revision, script, direction, [])
         parts.append(script_file(header, script).text)
