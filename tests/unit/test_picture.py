@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pybase.migrate.catalog import EntityColumn, Entity, ForeignKey
+from pybase.migrate.catalog import Entity, EntityColumn, ForeignKey
 from pybase.migrate.sql import one_line
 from pybase.migrate.sqlfiles._schema_page import page
 

@@ -13,11 +13,11 @@ import psycopg
 import pytest
 from alembic.runtime.migration import MigrationContext
 from projects import Project, Revision
-
 from pybase.migrate.catalog._state import Column
-from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.rehearsal._effects import RevisionReport
 from pybase.migrate.rehearsal._hazards import HAZARDS, Finding, acceptance_faults, reason_for
+
+from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.revisions._history import History
 from pybase.migrate.revisions._render import RenderedRevision, Rendering, render_steps

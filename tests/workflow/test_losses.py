@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 from projects import LINE, ONE, THREE, TWO, Project, Revision, plain_environment
+from pybase.migrate.sqlfiles._headers import Header
 
 from pybase.migrate.deploy import _data_loss as losses
-from pybase.migrate.sqlfiles._headers import Header
 
 
 def sql(project: Project, query: str) -> None:

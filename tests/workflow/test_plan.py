@@ -5,18 +5,18 @@ import json
 import psycopg
 import pytest
 from projects import LINE, ONE, THREE, TWO, Project, Revision
+from pybase.migrate.rehearsal._effects import Report, Touch
+from pybase.migrate.rehearsal._hazards import Finding
+from pybase.migrate.sqlfiles._headers import Header, Table
 
 from pybase.migrate.database import _table_sizes as live
 from pybase.migrate.database._table_sizes import Live
 from pybase.migrate.deploy import _plan as plan
-from pybase.migrate.rehearsal._effects import Report, Touch
-from pybase.migrate.rehearsal._hazards import Finding
 from pybase.migrate.revisions._render import Block, Rendering
 from pybase.migrate.sql._lock_modes import LOCKS
 from pybase.migrate.sqlfiles import _headers as headers
 from pybase.migrate.sqlfiles._files import header_text
 from pybase.migrate.sqlfiles._header import report_rows
-from pybase.migrate.sqlfiles._headers import Header, Table
 
 INDEX = Revision(
     "dddddddddddd",

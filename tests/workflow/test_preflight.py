@@ -8,14 +8,14 @@ from typing import Any
 import psycopg
 import pytest
 from projects import FORK, LINE, ONE, ROOT, THREE, TWO, Project, Revision
+from pybase.migrate.deploy._check_result import Colour, Concern, Situation
+from pybase.migrate.deploy._guards import Guard
+from pybase.migrate.sqlfiles._headers import Header, Table
 from waiting import wait_until
 
 from pybase.migrate.database._connect import Database
 from pybase.migrate.deploy import _preflight as preflight
-from pybase.migrate.deploy._check_result import Colour, Concern, Situation
 from pybase.migrate.deploy._data_loss import Consent
-from pybase.migrate.deploy._guards import Guard
-from pybase.migrate.sqlfiles._headers import Header, Table
 from pybase.postgres import scratch_database
 
 CITIES = Table("cities", 7, "")

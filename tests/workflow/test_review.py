@@ -14,7 +14,7 @@ from projects import FORK, LINE, NO_MODELS, ONE, THREE, TWO, Git, Project, Revis
 
 from pybase.core.files import digest
 from pybase.migrate import record
-from pybase.migrate.catalog import EntityColumn, Entity
+from pybase.migrate.catalog import Entity, EntityColumn
 from pybase.migrate.record import Directions, Effects, FileChange, RevisionReport, TableEffect
 from pybase.migrate.review import Review, as_markdown
 from pybase.migrate.review import _markdown as markdown
