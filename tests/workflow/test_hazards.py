@@ -11,17 +11,22 @@ from dataclasses import dataclass, replace
 
 import psycopg
 import pytest
-from alembic.runtime.migration import MigrationContext
-from projects import Project, Revision
-from pybase.migrate.catalog._state import Column
-from pybase.migrate.rehearsal._effects import RevisionReport
-from pybase.migrate.rehearsal._hazards import HAZARDS, Finding, acceptance_faults, reason_for
+from projects import OWN_TABLES, Project, Revision
 
+from pybase.migrate.catalog import Column
+from pybase.migrate.record import (
+    HAZARDS,
+    Directions,
+    Finding,
+    RevisionReport,
+    Script,
+    acceptance_faults,
+    reason_for,
+)
 from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
-from pybase.migrate.revisions._history import History
-from pybase.migrate.revisions._render import RenderedRevision, Rendering, render_steps
-from pybase.migrate.revisions._run_env import run_env
+from pybase.migrate.revisions import History, RevisionSql, render
+from pybase.migrate.sql import QualifiedName
 from pybase.migrate.verify import _proof as proof
 from pybase.postgres import ensure_template, scratch_database
 
@@ -47,7 +52,7 @@ class Table:
     """All cases as one history, and each of them as SQL."""
 
     history: History
-    revisions: dict[str, RenderedRevision]
+    revisions: dict[str, RevisionSql]
 
 
 @pytest.fixture(scope="session")
@@ -59,22 +64,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.syspath_prepend(project.root)
         history = project.history()
-        yield Table(history, _rendered(history))
-
-
-def _rendered(history: History) -> dict[str, RenderedRevision]:
-    """Each revision by its id, rendered as if it were the only one."""
-    revisions = {}
-
-    def work(_heads: object, configured: MigrationContext) -> tuple[()]:
-        for script in history.revisions:
-            (up,) = render_steps(configured, [(script, True)], [_PARENT.id])
-            (down,) = render_steps(configured, [(script, False)], [script.revision])
-            revisions[script.revision] = RenderedRevision(script, up, down)
-        return ()
-
-    run_env(history, work)
-    return revisions
+        yield Table(history, {sql.revision.id: sql for sql in render(history).revisions})
 
 
 def _id(case: Case) -> str:
@@ -99,15 +89,15 @@ class Bench:
     def close(self) -> None:
         self._around.close()
 
-    def rehearse(self, revision: RenderedRevision) -> RevisionReport:
+    def rehearse(self, revision: RevisionSql) -> RevisionReport:
         return self._rehearsal.rehearse(revision)
 
-    def is_restored(self, revision: RenderedRevision, report: RevisionReport) -> bool:
+    def is_restored(self, revision: RevisionSql, report: RevisionReport) -> bool:
         """Run the downgrade for good, and compare what it leaves with the start."""
-        is_simple = revision.upgrade.is_transactional and revision.downgrade.is_transactional
-        if not (is_simple and report.leads_on and report.downgrade.is_rehearsed):
+        is_simple = all(script.is_transactional for _, script in revision.scripts)
+        if not (is_simple and report.leads_on and report.effects.downgrade.is_rehearsed):
             return False
-        undo = replace(revision, upgrade=revision.downgrade, downgrade=Rendering(()))
+        undo = replace(revision, scripts=Directions(revision.scripts.downgrade, Script()))
         return (
             self._rehearsal._rehearsed(undo).leads_on  # the files of its schema are no matter
             and self._state() == self._start
@@ -116,15 +106,15 @@ class Bench:
 
     def _state(self) -> object:
         """What the rehearsal has just read: another connection would have to plan it all again."""
-        state = self._rehearsal._watcher.state
+        state = self._rehearsal._observer.state
         relations = {
-            oid: relation._replace(file=None, columns=_alive(relation.columns))
+            oid: replace(relation, file=None, columns=_alive(relation.columns))
             for oid, relation in state.relations.items()
         }
         return replace(state, relations=relations), self._rehearsal._catalog
 
     def _read_rows(self) -> object:
-        return proof._rows(self._rehearsal._watcher.connection)
+        return proof._rows(self._rehearsal._observer.connection)
 
 
 def _alive(columns: Mapping[int, Column]) -> dict[int, Column]:
@@ -180,11 +170,11 @@ def _template(server_url: str, setup: str) -> str:
 
 
 def _rehearsal(url: str, table: Table | None = None) -> Rehearsal:
-    def run_online(revision: RenderedRevision) -> None:
+    def run_online(revision: RevisionSql) -> None:
         assert table is not None
         scratch.run_online(table.history, url, revision)
 
-    return Rehearsal(url, "public.alembic_version", frozenset(), run_online)
+    return Rehearsal(url, OWN_TABLES, frozenset(), run_online)
 
 
 @pytest.mark.parametrize(("case", "major"), RUNS)
@@ -192,8 +182,9 @@ def test_revision_has_its_hazards_and_no_others(
     case: Case, major: int, benches: Benches, table: Table, request: pytest.FixtureRequest
 ) -> None:
     report = benches.rehearse(request.getfixturevalue(f"server{major}_url"), case)
-    upgrade, downgrade = report.upgrade.findings, report.downgrade.findings
-    faults = acceptance_faults(table.revisions[_id(case)].accepted, (*upgrade, *downgrade))
+    upgrade, downgrade = (effects.findings for _, effects in report.effects)
+    accepted = table.revisions[_id(case)].revision.accepted
+    faults = acceptance_faults(accepted, (*upgrade, *downgrade))
     listing = "\n".join(
         f"{finding.code}: {finding.message}" for finding in (*upgrade, *faults, *downgrade)
     )
@@ -202,7 +193,7 @@ def test_revision_has_its_hazards_and_no_others(
 
 
 def _pairs(*findings: Finding) -> set[tuple[str, str]]:
-    return {(finding.code, finding.relation) for finding in findings}
+    return {(finding.code, finding.label) for finding in findings}
 
 
 # --- the table itself ---------------------------------------------------------------------------
@@ -237,5 +228,8 @@ def test_step_of_a_recipe_has_nothing_that_is_not_accepted(code: str, name: str)
     case = next(case for case in CASES if case.name == name)
     expected = case.expect_downgrade if code.startswith("downgrade-") else case.expect
     for expected_code, relation in expected:
-        assert reason_for(case.accepted or {}, Finding(-1, expected_code, relation))
+        schema, _, relation_name = relation.rpartition(".")
+        finding = Finding(-1, expected_code, QualifiedName(schema, relation_name))
+        assert finding.label == relation
+        assert reason_for(case.accepted or {}, finding)
         assert expected_code != code or "accept it" in HAZARDS[code].recipe
