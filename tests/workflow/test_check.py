@@ -90,7 +90,7 @@ def test_values_that_no_run_repeats_are_not_compared(project: Project) -> None:
     assert "by catalog and rows" in checked(project, ONE, times)
 
 
-# --- every downgrade restores the schema -----------------------------------------------------------
+# --- every downgrade restores the schema ---------------------------------------------------------
 
 WRONG = [
     pytest.param("pass", "the downgrade does nothing", id="empty"),
@@ -178,9 +178,8 @@ def test_edited_revision_is_named_with_its_sql(
     ]
     assert edited(merged) == files
     message = merged.refused("check", code=1)
-    assert (
-        "These are on the branch main already, and were edited:\n  " + "\n  ".join(files) in message
-    )
+    assert "error[merged-edited]: These are on the branch main already" in message
+    assert "and were edited:\n  " + "\n  ".join(files) in message
     assert "git checkout main -- FILE" in message
 
 

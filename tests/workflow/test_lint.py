@@ -251,9 +251,7 @@ def test_long_line_that_the_rehearsal_wrote_is_no_finding(
         ONE.id,
         f'op.execute("ALTER TABLE {name}\\nDROP COLUMN name")',
         'raise NotImplementedError("What the names were is not stored anywhere else any more.")',
-        accepted={
-            "drops-column": "no reader since 2026-10, as the team that owned it has confirmed"
-        },
+        accepted={"drops-column": "no reader since 2026-10, as the team that owned it confirmed"},
     )
     assert linted.of(table, column).codes(code=0) == ["drops-column"]
 
