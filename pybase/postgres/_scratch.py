@@ -128,14 +128,16 @@ def template_names(server_url: str) -> set[str]:
         return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
 
 
-def prune_templates(server_url: str, keep: int = 8) -> list[str]:
-    """Drop all but the `keep` templates last used; return their names.
+def prune_templates(server_url: str, keep: int = 8, slack: int = 8) -> list[str]:
+    """Drop all but the `keep` templates last used, when there are many more; return their names.
 
-    One used in the last minutes is kept: another process may be about to clone it.
+    One used in the last minutes is kept: another process may be about to clone it. DROP DATABASE
+    waits for a checkpoint, so it is not done for each new template.
     """
     dropped = []
     with _maintenance(server_url) as connection:
-        for name in _stale_templates(connection, keep):
+        stale = _stale_templates(connection, keep)
+        for name in stale if len(stale) >= slack else ():
             # Checked again under the lock: another process may have used it since.
             if _try_lock(connection, name) and name in _stale_templates(connection, keep):
                 _drop(connection, name)

@@ -126,7 +126,9 @@ class Walk:
 
     def schema(self) -> dict[str, str]:
         """The catalog; its query is planned once, which takes longer than to run it."""
-        return catalog.snapshot_of(catalog.objects(self._reader, OWN_TABLES, keep_prepared=True))
+        return catalog.snapshot_of(
+            catalog.read_objects(self._reader, OWN_TABLES, keep_prepared=True)
+        )
 
     def counts(self) -> dict[str, int]:
         """The number of rows of each table; 0 for a table that does not exist."""
@@ -242,21 +244,21 @@ def test_part_outside_a_transaction_runs_again_after_a_crash(
     """A crash between its last statement and the version leaves its work done and not recorded."""
     repeated = []
     for revision in rendered.revisions:
-        name, parent = revision.script.revision, revision.script.down_revision or "base"
+        name, (parent,) = revision.revision.id, revision.revision.parents or ("base",)
         walk.up(name)
-        if not revision.upgrade.is_transactional:
+        if not revision.scripts.upgrade.is_transactional:
             left = walk.state()
             walk.record(parent)
             walk.up(name)
-            assert walk.state() == left, revision.script.path
+            assert walk.state() == left, revision.revision.path
             repeated.append(f"upgrade {name}")
         walk.execute(ROWS.get(name, "SELECT"))
-        if not revision.downgrade.is_transactional:
+        if not revision.scripts.downgrade.is_transactional:
             walk.down(parent)
             left = walk.state()
             walk.record(name)
             walk.down(parent)
-            assert walk.state() == left, revision.script.path
+            assert walk.state() == left, revision.revision.path
             repeated.append(f"downgrade {name}")
             walk.up(name)
     assert {"upgrade 4769c700cf0e", "downgrade 4769c700cf0e"} < set(repeated)

@@ -167,7 +167,7 @@ class _Parts:
             table=table,
             name=name,
             type=column.type,
-            base_type=column.element_type,
+            base_type=column.element_type or column.type,
             collation=column.collation,
             default="" if column.generated else default,
             identity=_IDENTITIES.get(column.identity, ""),

@@ -5,6 +5,7 @@ A step that a server refuses is removed and named, never hidden.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from pybase.core.errors import CheckFailedError
 from pybase.migrate import catalog
@@ -144,6 +145,19 @@ def _accepted(record: Record) -> dict[str, str]:
     }
 
 
+def _in_place(written: Draft, built: Built) -> Built:
+    """Return the records with the paths that the new revisions will have."""
+    root, folder = written.history.settings.root, written.destination
+    path = folder.relative_to(root) if folder.is_relative_to(root) else folder
+
+    def moved(record: Record) -> Record:
+        name = Path(record.revision.path).name
+        return replace(record, revision=replace(record.revision, path=(path / name).as_posix()))
+
+    records = (moved(r) if r.revision.id in written.ids else r for r in built.records)
+    return replace(built, records=tuple(records))
+
+
 def finish(
     written: Draft, built: Built, steps: Sequence[Step], gap: str, alone: Iterable[str]
 ) -> Outcome:
@@ -165,7 +179,7 @@ def finish(
         for record in records
         for effect in record.report.effects.upgrade.tables
     ]
-    revisions, changed = put_in_place(written, files(settings, built))
+    revisions, changed = put_in_place(written, files(settings, _in_place(written, built)))
     return Outcome(
         revisions=tuple(revisions),
         sql=tuple(changed),

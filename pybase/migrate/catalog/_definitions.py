@@ -5,7 +5,7 @@ It never writes, and leaves no setting, lock or open transaction. The kinds of o
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -37,6 +37,9 @@ _COLUMNS = (
     "classid, objid, objsubid, relid, kind, path, label, suffix, subtype, numbers, definition,"
     " extra, position, address, owner, acl, acl_type"
 )
+
+_PATH, _TABLE, _POSITION = 4, 8, 9
+"""Places in a row of the query, before it is a CatalogObject."""
 
 # The privileges that initdb itself granted (on the schema public) are recorded, not computed.
 _BASELINE = """coalesce(
@@ -146,17 +149,14 @@ def read_objects(
             prepare(connection, _PREPARED, f" AS {query}")
             query = f"EXECUTE {_PREPARED}"
         rows = cursor(connection).execute(query.encode(), prepare=False).fetchall()
-    items = [(CatalogObject(*fields), numbers or ()) for *fields, numbers in rows]
-    names = {
-        (item.table, item.position): item.path[-1] for item, _ in items if item.kind == "column"
-    }
-    return tuple(
-        replace(item, columns=tuple(names[item.table, number] for number in numbers if number > 0))
-        if numbers
-        else item
-        for item, numbers in items
-        if item.table not in ignore_tables
-    )
+    names = {(row[_TABLE], row[_POSITION]): row[_PATH][-1] for row in rows if row[1] == "column"}
+    objects: list[CatalogObject] = []
+    for *fields, numbers in rows:
+        table = fields[_TABLE]
+        if table not in ignore_tables:
+            fields.append(tuple(names[table, number] for number in numbers or () if number > 0))
+            objects.append(CatalogObject(*fields))
+    return tuple(objects)
 
 
 @cache

@@ -20,8 +20,8 @@ class Column(NamedTuple):
     is_dropped: bool
     type: str
     type_oid: int
-    element_type: str
-    """The type of an element where the column is an array, else its type; without a modifier."""
+    element_type: str | None
+    """The type of an element, without a modifier, where it is not `type`."""
     collation: str
     """Where it is not the type's own."""
     is_required: bool

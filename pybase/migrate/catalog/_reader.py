@@ -131,7 +131,8 @@ SELECT
                 i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL) END,
             (SELECT json_agg(json_build_array(
                 a.attnum, a.attname, a.attisdropped, format_type(a.atttypid, a.atttypmod),
-                a.atttypid::bigint, format_type(coalesce(nullif(t.typelem, 0), t.oid), NULL),
+                a.atttypid::bigint, CASE WHEN t.typelem <> 0 OR a.atttypmod >= 0 THEN
+                    format_type(coalesce(nullif(t.typelem, 0), t.oid), NULL) END,
                 CASE WHEN a.attcollation NOT IN (0, t.typcollation)
                     THEN a.attcollation::regcollation::text ELSE '' END,
                 a.attnotnull, NOT (a.attnotnull OR t.typnotnull), pg_get_expr(d.adbin, d.adrelid),

@@ -54,19 +54,11 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Link:
-    """A foreign key as an SVG path from the table that refers to the one that it refers to."""
-
-    path: str
-    key: ForeignKey
-
-
-@dataclass(frozen=True)
 class Diagram:
-    """Boxes and the lines between them; sizes in pixels."""
+    """Boxes, and foreign keys with the SVG paths between them; sizes in pixels."""
 
     boxes: tuple[Box, ...]
-    links: tuple[Link, ...]
+    links: tuple[tuple[str, ForeignKey], ...]
     width: float
     height: float
 
@@ -84,7 +76,7 @@ def draw_diagram(entities: Sequence[Entity], changed: Mapping[str, Collection[st
     boxes = [_box(entity, changed, with_all=with_all) for entity in entities]
     placed = {box.entity.identity: box for box in _placed(boxes, _layers(len(entities), edges))}
     links = tuple(
-        Link(_path(box, placed[key.target], key), key)
+        (_path(box, placed[key.target], key), key)
         for box in placed.values()
         for key in box.entity.foreign_keys
         if key.target in placed

@@ -10,7 +10,6 @@ import psycopg
 
 from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.core.settings import Settings
-from pybase.migrate.catalog import Entity
 from pybase.migrate.database import (
     Ledger,
     TableSize,
@@ -25,6 +24,7 @@ from pybase.migrate.database import (
 from pybase.migrate.deploy import Estimate, PlannedStep, Step, estimate
 from pybase.migrate.record import Direction, Record, VersionTable, ancestors
 from pybase.migrate.sql import QualifiedName
+from pybase.migrate.sqlfiles import Reviewed
 
 NO_DATABASE = "No database answers: what is applied, and sizes, are unknown."
 
@@ -55,17 +55,12 @@ class LiveState:
         return {each.effect.table: each for each in step.estimates} if step else {}
 
 
-def read_state(
-    settings: Settings,
-    history: Sequence[Record],
-    shown: Sequence[Record],
-    entities: Sequence[Entity],
-) -> LiveState:
+def read_state(settings: Settings, reviewed: Reviewed, shown: Sequence[Record]) -> LiveState:
     """Return the state of the configured database, or why it is unknown."""
     try:
         if not is_at_hand(settings):
             return LiveState(problem=NO_DATABASE)
-        return _read_state(settings, history, shown, entities)
+        return _read_state(settings, reviewed, shown)
     except CheckFailedError as error:  # it is ahead of this checkout
         return LiveState(problem=error.problem)
     except (PybaseError, psycopg.Error) as error:
@@ -73,15 +68,11 @@ def read_state(
         return LiveState(problem=f"The database cannot be read: {reason}")
 
 
-def _read_state(
-    settings: Settings,
-    history: Sequence[Record],
-    shown: Sequence[Record],
-    entities: Sequence[Entity],
-) -> LiveState:
-    graph = {record.revision.id: record.revision.parents for record in history}
-    version_table = history[-1].version_table if history else VersionTable()
-    tables = {entity.identity: QualifiedName(entity.schema, entity.name) for entity in entities}
+def _read_state(settings: Settings, reviewed: Reviewed, shown: Sequence[Record]) -> LiveState:
+    records = reviewed.records
+    graph = {record.revision.id: record.revision.parents for record in records}
+    version_table = records[-1].version_table if records else VersionTable()
+    tables = {each.identity: QualifiedName(each.schema, each.name) for each in reviewed.entities}
     database = find_database(settings)
     with connect(database, autocommit=True) as connection:
         heads = read_heads(connection, version_table)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from pybase.core.humanize import counted, duration
-from pybase.migrate.record import Direction, Effects
+from pybase.migrate.record import Direction
 from pybase.migrate.review._live_state import NO_DATABASE
 from pybase.migrate.review._review import Review
 from pybase.migrate.review._revision_summary import RevisionSummary
@@ -24,8 +24,8 @@ MOST_CHARACTERS = 60_000
 _OPEN_LINES, _OPEN_REVISIONS = 25, 5
 """Statements of up to so many lines are not folded, unless there are more revisions than that."""
 
-_LONGEST_TITLE = 120
-"""Characters: the overview has many titles, and a comment little room."""
+_LONGEST_TITLE = 160
+"""Characters of Markdown: the overview has many titles, and a comment little room."""
 
 _ROWS = 50
 """The most revisions in the table at the top: those with hazards, and those that block most."""
@@ -107,18 +107,19 @@ def _section(review: Review, summary: RevisionSummary) -> Iterator[Part]:
 
 def _title(summary: RevisionSummary) -> str:
     title = summary.revision.title
-    if len(title) > _LONGEST_TITLE:
-        title = title[: _LONGEST_TITLE - 1].rstrip() + "…"
+    length = len(text(title))
+    if length > _LONGEST_TITLE:
+        title = title[: _LONGEST_TITLE * len(title) // length - 1].rstrip() + "…"
     return text(title)
 
 
 def _direction(summary: RevisionSummary, direction: Direction, *, is_folded: bool) -> Part:
     sql = summary.sql(direction)
     if direction.is_upgrade:
-        title = f"Upgrade: {summary.script(direction).shape}"
+        title = f"Upgrade: {summary.record.scripts[direction].shape}"
     else:
         title = f"Downgrade: {direction_line(summary.record, direction)}"
-    pointer = _pointer(title, sql, _in_sql(summary.path(direction)))
+    pointer = _pointer(title, sql, _in_sql(f"{direction.value}/{summary.stem}.sql"))
     if is_folded or not direction.is_upgrade or sql.count("\n") >= _OPEN_LINES:
         return _folded(title, _fenced(sql, "sql"), pointer)
     return Part(f"\n{text(title)}\n\n{_fenced(sql, 'sql')}", pointer)
@@ -141,17 +142,15 @@ def _effects(review: Review, summary: RevisionSummary) -> str:
         )
         for effect in effects.tables
     ]
-    parts = [_table(head, rows)] if rows else []
-    parts += [f"{reason}\n" for reason in (unknown(summary.record, Direction.UPGRADE),) if reason]
-    return "".join(f"\n{part}" for part in (*parts, *_notes(effects)))
-
-
-def _notes(effects: Effects) -> Iterator[str]:
-    if effects.losses:
-        yield f"**Destroys** {', '.join(code(loss.label) for loss in effects.losses)}.\n"
-    if effects.unfilled:
-        tables = ", ".join(code(table.label) for table in effects.unfilled)
-        yield f"No sample rows could be made for {tables}: effects on rows are unknown.\n"
+    losses = ", ".join(code(loss.label) for loss in effects.losses)
+    unfilled = ", ".join(code(table.label) for table in effects.unfilled)
+    parts = (
+        rows and _table(head, rows),
+        unknown(summary.record, Direction.UPGRADE),
+        losses and f"**Destroys** {losses}.",
+        unfilled and f"No sample rows could be made for {unfilled}: effects on rows are unknown.",
+    )
+    return "".join(f"\n{part.rstrip()}\n" for part in parts if part)
 
 
 def _hazard(finding: LintFinding) -> str:

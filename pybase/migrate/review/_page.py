@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -37,10 +36,11 @@ def as_html(review: Review) -> str:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
-    environment.globals |= _GLOBALS
+    environment.globals |= {function.__name__: function for function in _FUNCTIONS}
     return environment.get_template("page.html.j2").render(
         review=review,
         live=review.live,
+        directions=tuple(Direction),
         graph=draw_graph(review.history, {summary.revision.id for summary in review.shown}),
         diagram=draw_diagram(review.entities, _changed(review)),
         css=css,
@@ -57,7 +57,7 @@ def _changed(review: Review) -> dict[str, set[str]]:
     return columns
 
 
-def _highlighted(sql: str) -> Markup:
+def highlighted(sql: str) -> Markup:
     """Mark the words of SQL by class: k a keyword, s a text, n a number, c a comment."""
     parts = []
     for name, tokens in groupby(_classed(sql), key=itemgetter(0)):
@@ -79,20 +79,12 @@ _LEXER = PostgresLexer(stripnl=False)
 _CLASSES = ((Comment, "c"), (String, "s"), (Number, "n"), (Keyword, "k"), (Name.Builtin, "k"))
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Return a digest as a content security policy has it."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-_GLOBALS: dict[str, Any] = {
-    "counted": counted,
-    "digest": _digest,
-    "directions": tuple(Direction),
-    "done": what_is_done,
-    "duration": duration,
-    "highlighted": _highlighted,
-    "severity": severity,
-    "size": size,
-    "unknown": unknown,
-    "worst": worst,
-}
-"""What the template calls, by name."""
+_FUNCTIONS = (
+    counted, digest, duration, highlighted, severity, size, unknown, what_is_done, worst
+)  # fmt: skip
+"""What the template calls."""

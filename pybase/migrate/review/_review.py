@@ -49,5 +49,5 @@ def gather(settings: Settings, rev_range: str | None) -> Review:
         for stem in (stems[record.revision.id],)
         if record.revision.id in ids
     )
-    live = read_state(settings, records, [summary.record for summary in shown], reviewed.entities)
+    live = read_state(settings, reviewed, [summary.record for summary in shown])
     return Review(scope, shown, records, reviewed.files.keys(), reviewed.entities, live)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pybase.migrate.record import Direction, Effects, Record, Revision, Script
+from pybase.migrate.record import Direction, Effects, Record, Revision
 from pybase.migrate.sqlfiles import LintFinding, header, sql_file
 
 
@@ -23,19 +23,6 @@ class RevisionSummary:
     def upgrade(self) -> Effects:
         """What its upgrade was observed to do."""
         return self.record.report.effects.upgrade
-
-    @property
-    def open_hazards(self) -> int:
-        """How many hazards are not accepted."""
-        return sum(finding.accepted is None for finding in self.hazards)
-
-    def script(self, direction: Direction) -> Script:
-        """Return the statements of one direction."""
-        return self.record.scripts[direction]
-
-    def path(self, direction: Direction) -> str:
-        """Return the path of a SQL file below `sql/`."""
-        return f"{direction.value}/{self.stem}.sql"
 
     def sql(self, direction: Direction) -> str:
         """Return the statements of one direction as its file has them, without its header."""

@@ -114,13 +114,12 @@ def _hazards(shown: Sequence[RevisionSummary]) -> Iterator[str]:
     hazards = [finding for summary in shown for finding in summary.hazards]
     accepted = sum(finding.accepted is not None for finding in hazards)
     errors = sum(finding.accepted is None and finding.level == ERROR for finding in hazards)
-    warnings = len(hazards) - accepted - errors
-    if errors:
-        yield f"{counted(errors, 'hazard')} not accepted"
-    if warnings:
-        yield counted(warnings, "warning")
-    if accepted:
-        yield f"{counted(accepted, 'hazard')} accepted"
+    parts = (
+        (errors, "hazard", " not accepted"),
+        (len(hazards) - accepted - errors, "warning", ""),
+        (accepted, "hazard", " accepted"),
+    )
+    yield from (f"{counted(number, noun)}{state}" for number, noun, state in parts if number)
 
 
 def names(labels: Sequence[str]) -> str:

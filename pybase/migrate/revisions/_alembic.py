@@ -45,8 +45,8 @@ class _LazyModule(ModuleType):
         vars(self).update(msgspec.structs.asdict(attributes), _unread=path)
 
     def __getattr__(self, name: str) -> Any:
-        path = vars(self).pop("_unread", None)
-        if path is None or name.startswith("__"):
+        path = None if name.startswith("_") else vars(self).pop("_unread", None)
+        if path is None:  # read already, or what Alembic only asks for, as an encoding
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         vars(self).update(vars(load_python_file(path.parent, path.name)))
         return getattr(self, name)

@@ -130,11 +130,15 @@ class History:
 
     def path(self, script: Script) -> Path:
         """Return the revision's file, relative to the project's root where it is inside."""
-        path, root = Path(script.path), self.settings.root
-        for file, folder in ((path, root), (path.resolve(), root.resolve())):
-            if file.is_relative_to(folder):
-                return file.relative_to(folder)
+        path = Path(script.path)  # resolved, as are the revisions that `read` indexes
+        for folder in (self.settings.root, self._resolved_root):
+            if path.is_relative_to(folder):
+                return path.relative_to(folder)
         return path
+
+    @cached_property
+    def _resolved_root(self) -> Path:
+        return self.settings.root.resolve()
 
 
 def parents(script: Script) -> tuple[str, ...]:

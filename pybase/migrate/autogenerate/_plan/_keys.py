@@ -135,7 +135,7 @@ def _by_index(
     """Plan a key: its index is built CONCURRENTLY; the next revision makes it the constraint's."""
     table, name = item.table or "", raw(constraint_name(item))
     index = source.key_index(item, derived(name, "new") if before else name)
-    build = _built(index)
+    build = _create(context.new, index, safe=True)
     yield Part(
         Stage.INDEX, f"Build the index of {name}", build,
         (source.drop_index(index, concurrently=True),),
@@ -148,7 +148,7 @@ def _by_index(
     else:
         old = source.key_index(before, derived(name, "old"))
         down = (
-            *_built(old), _use_index(before, old, is_change=True),
+            *_create(context.old, old, safe=True), _use_index(before, old, is_change=True),
             *comments(context.old, before.identity), *build,
         )  # fmt: skip
     yield Part(
@@ -159,13 +159,6 @@ def _by_index(
         why="The constraint takes over the index that the revision before has built, and reads no "
         "row. The downgrade builds that index again, outside a transaction.",
     )  # fmt: skip
-
-
-def _built(index: CatalogObject) -> tuple[str, str]:
-    return (
-        source.drop_index(index, concurrently=True),
-        source.create_index(index, concurrently=True),
-    )
 
 
 def _use_index(item: CatalogObject, index: CatalogObject, *, is_change: bool) -> str:
@@ -199,7 +192,7 @@ def index_dropped(context: Context, item: CatalogObject) -> Part:
     safe = _is_safe(context, item)
     return Part(
         Stage.INDEX_DROP, f"Drop {raw(item.name)}",
-        (source.drop_index(item, concurrently=safe),), _create(context.old, item, safe),
+        (source.drop_index(item, concurrently=safe),), _create(context.old, item, safe=safe),
         frozenset({item.table or ""}), autocommit=safe, autocommit_down=safe, alone=safe,
         why="CONCURRENTLY lets readers and writers continue, and cannot run in a transaction."
         if safe else "",
@@ -210,7 +203,7 @@ def index_added(context: Context, item: CatalogObject) -> Part:
     """Plan a new index."""
     safe, table = _is_safe(context, item), plain(item.table or "")
     return Part(
-        Stage.INDEX, f"Index {table}: {raw(item.name)}", _create(context.new, item, safe),
+        Stage.INDEX, f"Index {table}: {raw(item.name)}", _create(context.new, item, safe=safe),
         (source.drop_index(item, concurrently=safe),),
         frozenset({item.table or ""}), autocommit=safe, autocommit_down=safe, alone=safe,
         why=_BUILD if safe else "", owes="" if safe or context.single else
@@ -242,19 +235,13 @@ def _replaced(side: Side, item: CatalogObject) -> Iterator[str]:
     yield source.drop_index(item, concurrently=True)
     qualified = shown(".".join(map(quote, [*parts(item.name)[:-1], name])))
     yield source.execute(f"ALTER INDEX {qualified} RENAME TO {quote(raw(item.name))}")
-    yield from _belongings(side, item)
+    yield from (*source.extras(item), *comments(side, item.identity))
 
 
-def _create(side: Side, item: CatalogObject, safe: bool) -> tuple[str, ...]:
+def _create(side: Side, item: CatalogObject, *, safe: bool) -> tuple[str, ...]:
     cleared = (source.drop_index(item, concurrently=True),) if safe else ()
-    return (*cleared, source.create_index(item, concurrently=safe), *_belongings(side, item))
-
-
-def _belongings(side: Side, item: CatalogObject) -> Iterator[str]:
-    for extra in item.extra or ():
-        if not extra.startswith("--") and " ATTACH PARTITION " not in extra:
-            yield source.execute(extra)
-    yield from comments(side, item.identity)
+    build = source.create_index(item, concurrently=safe)
+    return (*cleared, build, *source.extras(item), *comments(side, item.identity))
 
 
 def _is_safe(context: Context, item: CatalogObject) -> bool:

@@ -150,8 +150,9 @@ def _belongings(side: Side, table: CatalogObject, *, has_comments: bool) -> Iter
 
 def extras(item: CatalogObject) -> Iterator[str]:
     """Yield the statements that complete a definition."""
+    is_index = item.kind == "index"
     for sql in item.extra or ():
-        if not sql.startswith("--"):
+        if not sql.startswith("--") and not (is_index and " ATTACH PARTITION " in sql):
             yield execute(sql)
 
 
