@@ -17,42 +17,6 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden/messages.txt"
 CLASSES = ("UsageError", "CheckFailedError", "DatabaseError")
 
-<<<<<<< HEAD
-=======
-WITHOUT_CODE = {
-    "pybase/migrate/autogenerate/_compare.py",
-    "pybase/migrate/autogenerate/_generate.py",
-    "pybase/migrate/autogenerate/_message.py",
-    "pybase/migrate/autogenerate/_rebase.py",
-    "pybase/migrate/autogenerate/_renames.py",
-    "pybase/migrate/autogenerate/_resolve_renames.py",
-    "pybase/migrate/autogenerate/_validate.py",
-    "pybase/migrate/database/_connect.py",
-    "pybase/migrate/database/_migration_lock.py",
-    "pybase/migrate/database/_server_errors.py",
-    "pybase/migrate/deploy/_apply.py",
-    "pybase/migrate/deploy/_backfill_runner.py",
-    "pybase/migrate/deploy/_data_loss.py",
-    "pybase/migrate/deploy/_online.py",
-    "pybase/migrate/deploy/_preflight.py",
-    "pybase/migrate/deploy/_runner.py",
-    "pybase/migrate/rehearsal/_scratch.py",
-    "pybase/migrate/revisions/_history.py",
-    "pybase/migrate/revisions/_run_env.py",
-    "pybase/migrate/sqlfiles/_build.py",
-    "pybase/migrate/sqlfiles/_offline.py",
-    "pybase/migrate/verify/_checks.py",
-    "pybase/migrate/verify/_proof.py",
-    "pybase/postgres/_binaries.py",
-    "pybase/postgres/_cluster.py",
-    "pybase/postgres/_launch.py",
-    "pybase/postgres/_os_user.py",
-    "pybase/postgres/_paths.py",
-    "pybase/postgres/_scratch.py",
-}
-"""Modules that may raise errors without a code for now."""
-
->>>>>>> work
 
 @dataclass(frozen=True, order=True)
 class Message:

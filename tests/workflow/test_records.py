@@ -172,11 +172,11 @@ def test_verbs_do_and_print_the_same_without_comments(both: tuple[Project, Proje
         (("downgrade", "base", "--database", "DATABASE"), 0),
         (("pending",), 0),
     ]
-    for step, _code in steps:
+    for step, code in steps:
         one, other = (outcome(project, *step) for project in both)
-        print(step, one[0], one[1][-500:])
         # the review shows the SQL, with the comment that the revision itself writes
         assert (one[0], one[1].replace(COMMENT, "")) == other, step
+        assert one[0] == code, f"{step}\n{one[1]}"
         assert "is stale" not in other[1], step
         assert content(both[0]) == content(both[1]), step
 
@@ -310,6 +310,10 @@ def test_files_of_the_same_name_in_two_folders_have_sql_files_of_their_own(
     assert "nothing is applied" in project.done("current")
 
 
+REFUSED_BY_ALEMBIC = ("50%", "it's")
+"""Alembic's HeadMaintainer puts an id between quotes without escaping it."""
+
+
 @pytest.mark.parametrize(
     "identifier", ["a b", "#lead", "a,b", "50%", "%s", "it's", 'quo"te', "größe", "$$a$$"]
 )
@@ -326,6 +330,8 @@ def test_any_revision_id_works(identifier: str, has_sql: bool, project: Project)
     project.lay_out(one)
     project.write("migrations/versions/odd.py", odd.text)
     project.write("migrations/versions/last.py", last.text)
+    if not has_sql and identifier in REFUSED_BY_ALEMBIC:
+        pytest.skip("plain Alembic fails on this id")
     if has_sql:
         project.done("sql")
         project.done("sql", "--check")
