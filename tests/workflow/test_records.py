@@ -64,7 +64,8 @@ LOST = Revision(
     "abababababab",
     APART.id,
     "op.drop_column('cities', 'note')",
-    "op.add_column('cities', sa.Column('note', sa.Text()))",
+    "op.add_column('cities', sa.Column('note', sa.Text()))\n"
+    "op.create_index('ix_cities_note', 'cities', ['note'])",
     "Drop notes.",
 )
 COMMENT = "-- the notes of the backfill"
@@ -163,10 +164,11 @@ def test_verbs_do_and_print_the_same_without_comments(both: tuple[Project, Proje
         (("migrate", "--force", "hazards"), 0),
         (review, 0),
         (("backfill", FILLED.id), 1),
-        (("downgrade", "-1"), 0),
+        (("downgrade", "-1"), 1),
+        (("downgrade", "-1", "--force", "hazards"), 0),
         (("pending", "--format", "json"), 0),
         (("backfill", "cities"), 0),
-        (("downgrade", THREE.id), 0),
+        (("downgrade", THREE.id, "--force", "hazards"), 0),
         (("downgrade", ONE.id), 0),
         (("downgrade", "base"), 2),
         (("downgrade", "base", "--database", "DATABASE"), 0),
