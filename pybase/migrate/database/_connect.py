@@ -106,7 +106,7 @@ def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
 
 def engine(database: Database) -> Any:
     """Return a SQLAlchemy engine whose URL is empty: no traceback of it can show a password."""
-    import sqlalchemy as sa
+    import sqlalchemy as sa  # 0.2 s, and a fresh history is applied without it
 
     return sa.create_engine(
         "postgresql+psycopg://", creator=lambda: connect(database), poolclass=sa.NullPool

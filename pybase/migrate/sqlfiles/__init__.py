@@ -16,6 +16,7 @@ from pybase.migrate.sqlfiles._build import (
 )
 from pybase.migrate.sqlfiles._files import Stale, compare, sql_file, stems
 from pybase.migrate.sqlfiles._files import write as write_files
+from pybase.migrate.sqlfiles._findings import LintFinding
 from pybase.migrate.sqlfiles._header import (
     NOT_REHEARSED,
     effect_words,
@@ -23,8 +24,8 @@ from pybase.migrate.sqlfiles._header import (
     header,
     what_is_done,
 )
-from pybase.migrate.sqlfiles._lint import LintFinding, LintResult, hazard_findings, lint
-from pybase.migrate.sqlfiles._load import Committed, StaleError, load, revision_files
+from pybase.migrate.sqlfiles._lint import LintResult, hazard_findings, lint
+from pybase.migrate.sqlfiles._load import Committed, StaleError, load, read_history, revision_files
 from pybase.migrate.sqlfiles._manifest import has_manifest
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "header",
     "lint",
     "load",
+    "read_history",
     "review",
     "revision_files",
     "sql_file",
