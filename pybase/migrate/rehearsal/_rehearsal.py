@@ -10,25 +10,24 @@ from typing import Any
 import psycopg
 
 from pybase.migrate import catalog
-from pybase.migrate.catalog import Entity, State, file_changes, read_entities, render_schema
+from pybase.migrate.catalog import Entity, file_changes, read_entities, render_schema
 from pybase.migrate.record import (
     Directions,
     Effects,
     Finding,
     RevisionReport,
     Script,
-    TableColumn,
-    TableEffect,
 )
 from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.rehearsal._baseline import Baseline
-from pybase.migrate.rehearsal._observation import Observation, Run
+from pybase.migrate.rehearsal._effects import only_in_first, table_effects
+from pybase.migrate.rehearsal._leftovers import describe_leftovers
+from pybase.migrate.rehearsal._observation import Run
 from pybase.migrate.rehearsal._observer import Observer
 from pybase.migrate.rehearsal._rules import Case, find_hazards, is_transaction_control
 from pybase.migrate.rehearsal._samples import Samples
 from pybase.migrate.revisions import RevisionSql, TimeLimitError, repeatable
-from pybase.migrate.sql import LOCKS, RANKS, QualifiedName
-from pybase.migrate.sql._lock_modes import ROW_EXCLUSIVE
+from pybase.migrate.sql import QualifiedName
 
 
 class Rehearsal:
@@ -74,7 +73,7 @@ class Rehearsal:
 
     def schema(self) -> dict[str, str]:
         """Return the schema as it is now, as SQL by object."""
-        return render_schema(self._read())
+        return render_schema(self._objects)
 
     def entities(self) -> tuple[Entity, ...]:
         """Return the tables as they are now, and how they refer to each other."""
@@ -95,9 +94,9 @@ class Rehearsal:
             before = self._catalog
             if self._is_changed:
                 self._look()
-            trace = _trace(before, self._catalog)
+            leftovers = describe_leftovers(before, self._catalog)
             upgrade = self._report(case)
-            downgrade = self._downgraded(revision, case, before, trace)
+            downgrade = self._downgraded(revision, case, before, leftovers)
             report = RevisionReport(Directions(upgrade, downgrade))
             self._fill()
         if not report.leads_on or self._is_behind_failure(revision):
@@ -133,11 +132,11 @@ class Rehearsal:
         if not script.has_sql:
             return replace(self._report(case), is_rehearsed=False)
         if any(map(is_transaction_control, upgrade.script.texts)):
-            changes = ""  # nobody can tell what such a revision leaves
+            changes = ""  # what such a revision leaves is unknown
         if not script.own_blocks:
-            return self._report(replace(case, trace=changes))
-        run, trace = self._run_downgrade(revision, upgrade, script, before)
-        return self._report(replace(case, run=run, trace=trace))
+            return self._report(replace(case, leftovers=changes))
+        run, leftovers = self._run_downgrade(revision, upgrade, script, before)
+        return self._report(replace(case, run=run, leftovers=leftovers))
 
     def _run_downgrade(
         self,
@@ -147,11 +146,13 @@ class Rehearsal:
         before: catalog.Snapshot,
     ) -> tuple[Run, str]:
         """Run a downgrade and undo it; tells what it did not restore."""
-        traces: list[str] = []
+        described: list[str] = []
 
         def look() -> None:
             is_same = script.is_transactional and not self._observer.has_changed_catalog()
-            traces.append(_trace(before, self._catalog if is_same else self._snapshot()))
+            described.append(
+                describe_leftovers(before, self._catalog if is_same else self._snapshot())
+            )
 
         def delete() -> None:
             self._samples.delete(self._observer.state)
@@ -159,11 +160,11 @@ class Rehearsal:
         keep = not script.is_transactional
         run = self._run(script, keep=keep, at_end=look)
         if keep:
-            found = (*traces[:1], self._up_again(revision, upgrade, run))
+            found = (*described[:1], self._up_again(revision, upgrade, run))
             return run, ", ".join(filter(None, found))
         if _is_about_rows(run.error):
             run = self._run(script, keep=False, at_start=delete, at_end=look)
-        return run, "".join(traces[:1])
+        return run, "".join(described[:1])
 
     def _up_again(self, revision: RevisionSql, upgrade: Case, run: Run) -> str:
         """Upgrade once more after a downgrade that could not be rolled back."""
@@ -199,7 +200,7 @@ class Rehearsal:
         run = Run(case.known, self._observer.state, case.run.observations)
         if error is None:
             downgrade = self._downgraded(
-                revision, replace(case, run=run), before, _trace(before, self._catalog)
+                revision, replace(case, run=run), before, describe_leftovers(before, self._catalog)
             )
         else:
             case = replace(unseen, script=revision.scripts.downgrade, upgrade=run)
@@ -228,12 +229,12 @@ class Rehearsal:
         return None
 
     def _report(self, case: Case) -> Effects:
-        tables = _table_effects(case)
+        tables = table_effects(case)
         used = {effect.table for effect in tables if effect.is_changed or effect.is_scanned}
         return Effects(
             tables,
-            losses=_differing(case.run.start, case.run.end),
-            created=_differing(case.run.end, case.run.start),
+            losses=only_in_first(case.run.start, case.run.end),
+            created=only_in_first(case.run.end, case.run.start),
             findings=tuple(find_hazards(case)),
             unfilled=tuple(sorted(used & self._unfilled())),
             is_rehearsed=True,
@@ -248,8 +249,8 @@ class Rehearsal:
     def _run(self, script: Script, **options: Any) -> Run:
         """Run and watch, and remember which tables may be empty now."""
         run = self._observer.run(script, **options)
-        for seen in run.observations:
-            self._emptied |= {oid for oid, rows in seen.rows.items() if rows.deleted}
+        for observation in run.observations:
+            self._emptied |= {oid for oid, rows in observation.rows.items() if rows.deleted}
         return run
 
     def _look(self) -> None:
@@ -298,84 +299,3 @@ def _message(error: BaseException) -> str:
     if isinstance(error, psycopg.Error):
         return error.diag.message_primary or str(error)
     return f"{type(error).__name__}: {repeatable(str(error))}"
-
-
-def _trace(before: catalog.Snapshot, after: catalog.Snapshot) -> str:
-    """Say what differs, in one sentence; that a constraint is not validated is no difference."""
-    changes = [
-        change
-        for change in catalog.difference(before, after)
-        if (change.before or "").replace(" NOT VALID", "")
-        != (change.after or "").replace(" NOT VALID", "")
-    ]
-    said = [
-        f"{change.identity} "
-        + ("is left" if change.before is None else "is gone" if change.after is None else "differs")
-        for change in changes
-        if not any(_holds(other.identity, change.identity) for other in changes)
-    ]
-    more = f" and {len(said) - 3} more" if len(said) > 3 else ""
-    return ", ".join(said[:3]) + more
-
-
-def _holds(outer: str, inner: str) -> bool:
-    """Whether the second object goes with the first, as a column does with its table."""
-    kind, _, name = outer.partition(" ")
-    return kind in ("table", "schema", "type") and inner.partition(" ")[2].startswith(f"{name}.")
-
-
-def _table_effects(case: Case) -> tuple[TableEffect, ...]:
-    """Return what was done to each known table, the strongest lock first."""
-    effects: dict[QualifiedName, TableEffect] = {}
-    for observation in case.observations:
-        for oid, rank in observation.locks.items():
-            if case.is_known(oid) and case.known.relations[oid].is_table:
-                name = case.named(oid, observation)
-                effect = _table_effect(observation, oid, name, rank)
-                effects[name] = _merged(effects.get(name, effect), effect)
-    kept = [each for each in effects.values() if each.rank > ROW_EXCLUSIVE or each.is_changed]
-    return tuple(sorted(kept, key=lambda effect: (-effect.rank, effect.table.label)))
-
-
-def _table_effect(
-    observation: Observation, oid: int, name: QualifiedName, rank: int
-) -> TableEffect:
-    return TableEffect(
-        name,
-        LOCKS[rank][0],
-        observation.is_rewritten(oid),
-        observation.is_scanned(oid),
-        observation.gained.get(oid) == ROW_EXCLUSIVE or oid in observation.rows,
-    )
-
-
-def _merged(one: TableEffect, other: TableEffect) -> TableEffect:
-    return TableEffect(
-        one.table,
-        max(one.lock, other.lock, key=RANKS.__getitem__),
-        one.is_rewritten or other.is_rewritten,
-        one.is_scanned or other.is_scanned,
-        one.is_changed or other.is_changed,
-    )
-
-
-def _differing(here: State, there: State) -> tuple[TableColumn, ...]:
-    """Return the tables, and the columns of common tables, that only `here` has.
-
-    Only what holds rows of its own counts: no view, and no partition of a table that is there.
-    """
-    missing = set()
-    for oid, table in here.relations.items():
-        other = there.relations.get(oid)
-        if table.kind not in "rpf" or table.parent in here.relations:
-            continue
-        if other is None:
-            missing.add(TableColumn(table.qualified_name))
-        elif other is not table:
-            missing |= {
-                TableColumn(table.qualified_name, column.name)
-                for number, column in table.columns.items()
-                if not column.is_dropped
-                and (number not in other.columns or other.columns[number].is_dropped)
-            }
-    return tuple(sorted(missing))

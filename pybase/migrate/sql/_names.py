@@ -5,6 +5,7 @@ Knows the rules of identifiers and nothing of schemas or revisions.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^."\s()]+)')
@@ -67,6 +68,7 @@ def plain(name: str) -> str:
     return ".".join(parts(shown(name)))
 
 
+@lru_cache(maxsize=4096)
 def quote(identifier: str) -> str:
     """Quote an identifier where PostgreSQL's quote_ident() does."""
     if re.fullmatch(r"[a-z_][a-z0-9_]*", identifier) and identifier not in _KEYWORDS:

@@ -16,7 +16,6 @@ from pybase.migrate.sqlfiles._build import (
 )
 from pybase.migrate.sqlfiles._files import Stale, compare, sql_file, stems
 from pybase.migrate.sqlfiles._files import write as write_files
-from pybase.migrate.sqlfiles._findings import LintFinding
 from pybase.migrate.sqlfiles._header import (
     NOT_REHEARSED,
     effect_words,
@@ -24,7 +23,8 @@ from pybase.migrate.sqlfiles._header import (
     header,
     what_is_done,
 )
-from pybase.migrate.sqlfiles._lint import LintResult, hazard_findings, lint
+from pybase.migrate.sqlfiles._lint import hazard_findings, lint
+from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
 from pybase.migrate.sqlfiles._load import Committed, StaleError, load, read_history, revision_files
 from pybase.migrate.sqlfiles._manifest import has_manifest
 

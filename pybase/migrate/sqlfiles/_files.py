@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
-from pybase.core.files import digest, write_file
+from pybase.core.files import digest, files_below, write_file
 from pybase.migrate.record import Direction, Directions, Record, Revision, Script, ScriptStatus
 from pybase.migrate.sql import one_line
 from pybase.migrate.sqlfiles import _manifest
@@ -145,13 +145,21 @@ def _refusal(script: Script) -> str:
 
 def read(folder: Path, others: Iterable[str] = ()) -> dict[str, str]:
     """Return the files in `folder` by path below it; of `others`, those that are outside of it."""
-    inside = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
-    outside = {path: _place(folder, path) for path in others if path.startswith("../")}
+    base = len(str(folder)) + 1
+    inside = {path[base:].replace(os.sep, "/"): path for path in files_below(str(folder))}
+    outside = {path: str(_place(folder, path)) for path in others if path.startswith("../")}
     return {
-        path: place.read_bytes().decode("utf-8", errors="replace")
-        for path, place in (inside | outside).items()
-        if place.is_file()
+        path: text for path, file in (inside | outside).items() if (text := _text(file)) is not None
     }
+
+
+def _text(path: str) -> str | None:
+    """Return the text of a file, or None where there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace", newline="") as file:  # noqa: PTH123
+            return file.read()
+    except FileNotFoundError:
+        return None
 
 
 def _place(folder: Path, path: str) -> Path:

@@ -1,7 +1,7 @@
 """The lint of `sql/`: is it fresh, is it well laid out, and what would it do to a live server."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,7 @@ from pybase.core import cache
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
 from pybase.migrate.record import (
-    ERROR,
     HAZARDS,
-    WARNING,
     Direction,
     Finding,
     Record,
@@ -20,35 +18,13 @@ from pybase.migrate.record import (
 )
 from pybase.migrate.sqlfiles import _build
 from pybase.migrate.sqlfiles._files import SqlFile, Stale, compare, sql_file, stems
-from pybase.migrate.sqlfiles._findings import LintFinding
+from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
 from pybase.migrate.sqlfiles._load import read_history
 
 if TYPE_CHECKING:
     from pybase.migrate.revisions import History
 
 _KIND = "lint"
-
-
-@dataclass(frozen=True)
-class LintResult:
-    """All findings, and of how many files and revisions."""
-
-    findings: tuple[LintFinding, ...]
-    files: int
-    revisions: int
-
-    @property
-    def errors(self) -> int:
-        """How many errors are not accepted."""
-        return self._count(ERROR)
-
-    @property
-    def warnings(self) -> int:
-        """How many warnings are not accepted."""
-        return self._count(WARNING)
-
-    def _count(self, level: str) -> int:
-        return sum(1 for f in self.findings if f.level == level and f.accepted is None)
 
 
 def lint(settings: Settings, since: str | None = None) -> LintResult:

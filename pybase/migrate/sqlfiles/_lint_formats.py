@@ -10,8 +10,7 @@ from pybase.core.humanize import counted
 from pybase.core.style import Style, style
 from pybase.migrate.record import ERROR, HAZARDS
 from pybase.migrate.sql import one_line
-from pybase.migrate.sqlfiles._findings import LintFinding
-from pybase.migrate.sqlfiles._lint import LintResult
+from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
 
 _COLOURS: Mapping[str, Style] = {"error": "bold red", "warning": "bold yellow"}
 

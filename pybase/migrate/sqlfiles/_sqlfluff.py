@@ -15,7 +15,7 @@ from sqlfluff.core import FluffConfig, Linter
 from pybase.core import cache
 from pybase.core.files import digest
 from pybase.core.settings import Settings
-from pybase.migrate.sqlfiles._findings import LintFinding
+from pybase.migrate.sqlfiles._lint_result import LintFinding
 
 _Violation: TypeAlias = tuple[int, str, str]
 """Line, code, message."""

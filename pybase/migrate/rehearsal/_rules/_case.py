@@ -15,7 +15,7 @@ class Case:
     """A run, and what the rules have to know about it.
 
     `known` is the state before the upgrade, for a downgrade too: what the upgrade created, it may
-    drop. `upgrade` is, for a downgrade, the run that it reverts, and `trace` what it failed to
+    drop. `upgrade` is, for a downgrade, the run that it reverts, and `leftovers` what it failed to
     restore.
     """
 
@@ -23,7 +23,7 @@ class Case:
     script: Script
     known: State
     upgrade: Run | None = None
-    trace: str = ""
+    leftovers: str = ""
     small_tables: frozenset[str] = frozenset()
 
     @property

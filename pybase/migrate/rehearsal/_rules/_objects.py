@@ -1,6 +1,6 @@
 """Rules about objects that an old application still uses, and that are dropped or renamed.
 
-In a downgrade only lost data counts: what else is missing at its end is a trace.
+In a downgrade only lost data counts: what else is missing at its end is left over.
 """
 
 from collections.abc import Iterator

@@ -101,12 +101,12 @@ def missing_sql(case: Case) -> Iterator[Finding]:
 
 def downgrade(case: Case) -> Iterator[Finding]:
     """Find a downgrade that does nothing, or not enough."""
-    if case.is_upgrade or not case.script.has_sql or not case.trace:
+    if case.is_upgrade or not case.script.has_sql or not case.leftovers:
         return
     if case.run.error:
         return
     is_empty = not case.script.own_blocks
-    yield Finding(-1, "downgrade-empty" if is_empty else "downgrade-wrong", detail=case.trace)
+    yield Finding(-1, "downgrade-empty" if is_empty else "downgrade-wrong", detail=case.leftovers)
 
 
 RULES = (cut_names, errors)

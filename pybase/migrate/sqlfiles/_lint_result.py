@@ -1,0 +1,47 @@
+"""What the lint of `sql/` returns."""
+
+from dataclasses import dataclass
+
+from pybase.migrate.record import ERROR, WARNING
+
+
+@dataclass(frozen=True)
+class LintFinding:
+    """One finding at one place. `file` is relative to the project's root.
+
+    `accepted` is the reason for which a revision accepts it, `statement` its SQL where it has one.
+    """
+
+    file: str
+    line: int
+    revision: str = ""
+    direction: str = ""
+    relation: str = ""
+    code: str = ""
+    level: str = ERROR
+    message: str = ""
+    fix: str = ""
+    accepted: str | None = None
+    statement: str = ""
+
+
+@dataclass(frozen=True)
+class LintResult:
+    """All findings, and of how many files and revisions."""
+
+    findings: tuple[LintFinding, ...]
+    files: int
+    revisions: int
+
+    @property
+    def errors(self) -> int:
+        """How many errors are not accepted."""
+        return self._count(ERROR)
+
+    @property
+    def warnings(self) -> int:
+        """How many warnings are not accepted."""
+        return self._count(WARNING)
+
+    def _count(self, level: str) -> int:
+        return sum(1 for f in self.findings if f.level == level and f.accepted is None)
