@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pybase.cli import handbook
-from pybase.migrate.rehearsal._hazards import HAZARDS
+from pybase.migrate.record import HAZARDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
