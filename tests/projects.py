@@ -13,10 +13,14 @@ from textwrap import dedent, indent
 
 from warm import Command, Warm
 
+from pybase.cli import TerminalReporter
 from pybase.core import settings
 from pybase.core.files import digest, write_file
+from pybase.migrate import deploy
+from pybase.migrate.database import Database
+from pybase.migrate.record import Direction
+from pybase.migrate.revisions import History
 from pybase.migrate.revisions import _history as history
-from pybase.migrate.revisions._history import History
 
 ROOT = Path(__file__).parents[1]
 
@@ -282,6 +286,14 @@ def plain_environment() -> dict[str, str]:
     prefixes = ("PG", "DATABASE_URL", "PYBASE_", "NOX_", "PYTEST_", "COV_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
     return kept | {"PYTHONPATH": str(ROOT)}
+
+
+def run_target(history: History, url: str, target: str, direction: Direction) -> None:
+    """Migrate a database in this process, by `sql/` or by Alembic where there is none."""
+    reporter = TerminalReporter()
+    database = Database(url, is_embedded=False)
+    with deploy.locked(history.settings, database, reporter, run_stale=True) as locked:
+        deploy.apply(locked, locked.plan(target, direction), reporter)
 
 
 def commit(git: Git) -> None:

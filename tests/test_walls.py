@@ -1,9 +1,13 @@
-"""Import contracts of pyproject.toml, checked by import-linter."""
+"""Import contracts of pyproject.toml, checked by import-linter; limits of modules and imports."""
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -49,3 +53,79 @@ def test_import_against_a_contract_is_reported(module: str, line: str, tmp_path:
     done = lint_imports(folder=tmp_path)
     assert done.returncode == 1, done.stdout
     assert "BROKEN" in done.stdout
+
+
+# --- limits -------------------------------------------------------------------------------------
+
+MODULES_IN_A_FOLDER = 15
+IMPORTS_IN_FUNCTIONS = 20
+LEVELS = 12
+
+FOLDERS = sorted({path.parent.relative_to(ROOT) for path in (ROOT / "pybase").rglob("*.py")})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=str)
+def test_folder_has_few_modules(folder: Path) -> None:
+    modules = [path.name for path in (ROOT / folder).glob("*.py") if path.name != "__init__.py"]
+    assert len(modules) <= MODULES_IN_A_FOLDER, sorted(modules)
+
+
+def imports_in_functions() -> Iterator[tuple[str, str]]:
+    """Yield the place of each import in a function, and the comment on its line or above it."""
+    for path in sorted((ROOT / "pybase").rglob("*.py")):
+        text = path.read_text("utf-8")
+        lines = text.split("\n")
+        functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)]
+        numbers = {
+            node.lineno
+            for function in functions
+            for node in ast.walk(function)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        }
+        for number in sorted(numbers):
+            above = lines[number - 2].strip()
+            comment = lines[number - 1].partition("#")[2] or (above.startswith("#") and above[1:])
+            yield f"{path.relative_to(ROOT)}:{number}", (comment or "").strip()
+
+
+IMPORTS = dict(imports_in_functions())
+
+
+def test_few_imports_are_in_functions() -> None:
+    assert len(IMPORTS) <= IMPORTS_IN_FUNCTIONS, "\n".join(IMPORTS)
+
+
+@pytest.mark.parametrize("place", IMPORTS)
+def test_import_in_a_function_has_its_reason(place: str) -> None:
+    assert len(IMPORTS[place].split()) > 1, f"{place}: a comment must give the reason"
+
+
+@pytest.fixture(scope="module")
+def modules() -> Mapping[str, frozenset[str]]:
+    """Every module with those that it imports, also in functions."""
+    graph = grimp.build_graph("pybase", exclude_type_checking_imports=True, cache_dir=None)
+    return {
+        name: frozenset(graph.find_modules_directly_imported_by(name)) for name in graph.modules
+    }
+
+
+def test_modules_import_in_no_cycle(modules: Mapping[str, frozenset[str]]) -> None:
+    TopologicalSorter(modules).prepare()  # raises CycleError, which names the cycle
+
+
+def package_of(module: str) -> str:
+    """The package whose `__init__` is the interface of a module: `pybase.migrate.sql`."""
+    parts = module.split(".")
+    return ".".join(parts[: 3 if parts[1:2] == ["migrate"] else 2])
+
+
+def test_packages_have_few_levels(modules: Mapping[str, frozenset[str]]) -> None:
+    packages: dict[str, set[str]] = {}
+    for name, imported in modules.items():
+        below = packages.setdefault(package_of(name), set())
+        below |= {package_of(other) for other in imported} - {package_of(name)}
+    levels: dict[str, int] = {}
+    for package in TopologicalSorter(packages).static_order():
+        below = packages.get(package, set())
+        levels[package] = 1 + max((levels[other] for other in below), default=0)
+    assert max(levels.values()) <= LEVELS, sorted(levels.items(), key=lambda item: item[1])

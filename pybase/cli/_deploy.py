@@ -74,10 +74,9 @@ def _downgrade(args: argparse.Namespace, settings: Settings) -> None:
 
 
 def _print_sql(args: argparse.Namespace, settings: Settings, direction: Direction) -> None:
-    from pybase.migrate.revisions import read  # Alembic: a fresh history is applied without it
-    from pybase.migrate.sqlfiles.offline import path_sql
+    from pybase.migrate.sqlfiles.offline import path_sql  # Alembic: not needed to migrate
 
-    terminal.data(path_sql(read(settings), args.target, direction))
+    terminal.data(path_sql(settings, args.target, direction))
 
 
 def _run(args: argparse.Namespace, settings: Settings, direction: Direction) -> int:

@@ -1,14 +1,13 @@
 """Verbs that show state: current, history, pending, and the plan of migrate."""
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pybase.cli import _terminal as terminal
 from pybase.cli._common import announced_database, no_arguments
 from pybase.cli._plan import plan_json, plan_text
 from pybase.cli._verbs import Command, Commands
-from pybase.core.errors import UsageError
 from pybase.core.settings import Settings
 from pybase.core.style import style, table
 from pybase.migrate import deploy
@@ -21,6 +20,7 @@ from pybase.migrate.database import (
     require_known,
 )
 from pybase.migrate.record import Direction
+from pybase.migrate.sqlfiles import read_history
 
 if TYPE_CHECKING:
     from pybase.migrate.revisions import AlembicScript, History
@@ -56,47 +56,28 @@ def _history_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _history(args: argparse.Namespace, settings: Settings) -> None:
-    from pybase.migrate.revisions import read  # Alembic: current and pending do without
-
-    history = read(settings)
+    history = read_history(settings)
     heads: tuple[str, ...] = ()
     entries: Mapping[str, LedgerEntry] = {}
     # no server is started, and an unreachable one is no error, only to mark a line
     if "current" in (args.rev_range or "") or is_at_hand(settings):
         source = deploy.status_source(settings, find_database(settings))
         heads, entries = deploy.read_status(source)
-    rows = [_row(script, heads, entries) for script in _scripts(history, args.rev_range, heads)]
+    rev_range = args.rev_range or ":"
+    rows = [
+        _row(history, script, heads, entries) for script in history.walk_range(rev_range, heads)
+    ]
     if rows:
         terminal.result("\n".join(table(rows)))
 
 
-def _scripts(
-    history: "History", rev_range: str | None, current_heads: tuple[str, ...]
-) -> "Iterator[AlembicScript]":
-    """Yield the revisions of the range `A:B`, or all of them, newest first."""
-    from pybase.migrate.revisions import explained  # Alembic
-
-    if rev_range is None:
-        yield from reversed(history.revisions)
-        return
-    lower, colon, upper = rev_range.partition(":")
-    if not colon:
-        raise UsageError(
-            f"The range {rev_range!r} has no colon.",
-            "Write A:B, A: or :B, as in -r current:head.",
-            code="invalid-range",
-        )
-    ends: list[Any] = [current_heads if end == "current" else end for end in (lower, upper)]
-    with explained():
-        yield from history.scripts.walk_revisions(ends[0] or "base", ends[1] or "heads")
-
-
 def _row(
-    script: "AlembicScript", current_heads: tuple[str, ...], entries: Mapping[str, LedgerEntry]
+    history: "History",
+    script: "AlembicScript",
+    current_heads: tuple[str, ...],
+    entries: Mapping[str, LedgerEntry],
 ) -> tuple[str, str, str]:
     """Return the id, the title and the marks of a revision."""
-    from pybase.migrate.revisions import title  # Alembic
-
     marks = []
     if script.revision in current_heads:
         marks.append(style("current", "bold green"))
@@ -109,7 +90,7 @@ def _row(
     entry = entries.get(script.revision)
     if entry and entry.direction == Direction.UPGRADE.value:
         marks.append(style(f"applied {entry}", "dim"))
-    return _marked(script.revision, title(script.doc), marks)
+    return _marked(script.revision, history.describe(script).title, marks)
 
 
 def _pending_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,7 @@ from pybase.core.errors import DatabaseError
 from pybase.postgres import _launch as launch
 from pybase.postgres import _postmaster as postmaster
 from pybase.postgres._os_user import OsUser, server_user
-from pybase.postgres._paths import lock_file, report_os_errors, socket_folder
+from pybase.postgres._paths import file_lock, lock_file, report_os_errors, socket_folder
 
 _LOCK_TIMEOUT_S = 180
 _CONNECT_TIMEOUT_S = 5
@@ -141,13 +141,11 @@ class Cluster:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        from filelock import FileLock, Timeout  # 20 ms that are not needed to connect
-
         path = lock_file(self.directory)
-        lock = FileLock(path)
+        lock = file_lock(path, _LOCK_TIMEOUT_S)
         try:
-            lock.acquire(timeout=_LOCK_TIMEOUT_S)
-        except Timeout:
+            lock.acquire()
+        except TimeoutError:
             raise DatabaseError(
                 f"Another process has held {path} for {_LOCK_TIMEOUT_S} s.",
                 f"Find it with `fuser {path}`, end it, and try again.",

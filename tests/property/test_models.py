@@ -15,13 +15,13 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from projects import MODELS, OWN_TABLES, Project
+from projects import MODELS, OWN_TABLES, Project, run_target
 
 from pybase.core import settings as configuration
 from pybase.migrate import autogenerate, catalog
-from pybase.migrate.database._connect import Database, engine
-from pybase.migrate.deploy import _online as online
-from pybase.migrate.revisions import _history as history
+from pybase.migrate.database import Database, engine
+from pybase.migrate.record import Direction
+from pybase.migrate.revisions import read
 from pybase.postgres import scratch_database
 
 EXAMPLES = int(os.environ.get("PYBASE_EXAMPLES", "6"))
@@ -134,11 +134,10 @@ def _follow(project: Project, url: str, models: str, message: str, *, single: bo
         cached.unlink()
     config = configuration.load(project.root / "alembic.ini")
     request = autogenerate.Request(message, no_rename=True, single=single)
-    outcome = autogenerate.generate(history.read(config), request)
-    revisions = history.read(config)
+    outcome = autogenerate.generate(read(config), request)
+    revisions = read(config)
     if revisions.revisions:
-        database = Database(url, is_embedded=False)
-        online.upgrade(revisions, database, "head", lambda _line: None)
+        run_target(revisions, url, "head", Direction.UPGRADE)
     return outcome.gap if outcome is not None else ""
 
 

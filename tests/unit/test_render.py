@@ -1,13 +1,14 @@
 """Revisions as SQL, without a database: the faithful text, the transactions, the bookkeeping."""
 
+import re
 from dataclasses import replace
 
 import pytest
 from projects import LINE, ONE, Project, Revision
 
-from pybase.migrate.database import _ledger as ledger
-from pybase.migrate.revisions._render import RenderedHistory, Rendering, render
-from pybase.migrate.sql.grammar._split import Block
+from pybase.migrate.database import Ledger
+from pybase.migrate.record import Direction, Script, ScriptStatus, StatementKind, VersionTable
+from pybase.migrate.revisions import RenderedHistory, render
 
 VERSION_TABLE = (
     "CREATE TABLE IF NOT EXISTS alembic_version (\n"
@@ -15,6 +16,7 @@ VERSION_TABLE = (
     "    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)\n"
     ")"
 )
+LEDGER = "migration_ledger"
 FIRST = "INSERT INTO alembic_version (version_num)\nVALUES ('aaaaaaaaaaaa')"
 
 
@@ -22,27 +24,34 @@ def rendered(project: Project, *revisions: Revision) -> RenderedHistory:
     return render(project.lay_out(*revisions).history())
 
 
-def unrecorded(rendering: Rendering) -> Rendering:
+def unrecorded(script: Script) -> Script:
     """The same without what keeps the ledger, which every revision has at its end."""
-    kept = [
-        replace(block, statements=own)
-        for block in rendering.blocks
-        if (own := tuple(text for text in block.statements if ledger.TABLE not in text))
-    ]
-    return replace(rendering, blocks=tuple(kept))
+    return replace(
+        script,
+        statements=tuple(
+            statement for statement in script.statements if LEDGER not in statement.sql
+        ),
+    )
 
 
-def only(project: Project, upgrade: str) -> Rendering:
+def only(project: Project, upgrade: str) -> Script:
     """The upgrade of a history of one."""
-    (found,) = rendered(project, Revision("aaaaaaaaaaaa", None, upgrade)).revisions
-    return unrecorded(found.upgrade)
+    (revision,) = rendered(project, Revision("aaaaaaaaaaaa", None, upgrade)).revisions
+    return unrecorded(revision.scripts.upgrade)
 
 
 def statements(project: Project, upgrade: str) -> tuple[str, ...]:
-    """What a revision runs beside its bookkeeping."""
-    rendering = only(project, upgrade)
-    assert rendering.error == ""
-    return tuple(text for text in rendering.statements if text not in rendering.bookkeeping)
+    """What a revision runs in addition to its bookkeeping."""
+    script = only(project, upgrade)
+    assert (script.status, script.reason) == (ScriptStatus.SQL, "")
+    own = tuple(s.sql for s in script.statements if s.kind is StatementKind.OWN)
+    assert own == tuple(text for text in script.texts if text not in script.bookkeeping)
+    return own
+
+
+def shapes(script: Script) -> tuple[tuple[tuple[str, ...], bool], ...]:
+    """The statements by transaction: their texts, and whether they are in one."""
+    return tuple((block.statements, block.transactional) for block in script.blocks)
 
 
 def inserted(version: str) -> str:
@@ -110,7 +119,7 @@ def test_defaults_and_checks_are_not_doubled(project: Project) -> None:
     )
 
 
-def test_several_statements_in_one_execute_are_told_apart(project: Project) -> None:
+def test_several_statements_in_one_execute_are_separated(project: Project) -> None:
     code = 'op.execute("SELECT 1; -- one; and\\nSELECT 2;\\n-- last words")'
     assert statements(project, code) == ("SELECT 1", "-- one; and\nSELECT 2")
 
@@ -195,42 +204,49 @@ def test_rows_of_a_bulk_insert_may_name_different_columns(project: Project) -> N
 )
 def test_revision_that_cannot_be_rendered_carries_its_error(code: str, project: Project) -> None:
     """Never a placeholder or a NULL in its place: it would run, and write something else."""
-    rendering = only(project, code)
-    assert rendering.error
-    assert rendering.statements == (VERSION_TABLE, FIRST)
+    script = only(project, code)
+    assert (script.status, script.has_sql) == (ScriptStatus.PYTHON, False)
+    assert script.reason
+    assert script.texts == (VERSION_TABLE, FIRST)
 
 
 def test_unrenderable_revision_is_named_and_does_not_stop_the_others(project: Project) -> None:
     one, two, three = LINE
     broken = Revision(two.id, two.parents, "op.get_bind().commit()", two.downgrade)
-    found = rendered(project, one, broken, three)
-    (problem,) = found.problems
+    history = rendered(project, one, broken, three)
+    (problem,) = history.problems
     assert f"upgrade of revision {two.id}" in problem
     assert broken.name in problem
-    assert [bool(each.upgrade.error) for each in found.revisions] == [False, True, False]
-    assert unrecorded(found.revisions[2].upgrade).statements == (
+    assert [revision.scripts.upgrade.has_sql for revision in history.revisions] == [
+        True,
+        False,
+        True,
+    ]
+    assert unrecorded(history.revisions[2].scripts.upgrade).texts == (
         "ALTER TABLE cities ADD COLUMN note TEXT",
         moved(two.id, three.id),
     )
 
 
-def test_missing_downgrade_is_told_from_one_that_fails(project: Project) -> None:
+def test_missing_downgrade_differs_from_one_that_fails(project: Project) -> None:
     missing, failing = rendered(
         project,
         Revision("aaaaaaaaaaaa", downgrade=None),
         Revision("bbbbbbbbbbbb", "aaaaaaaaaaaa", downgrade="op.get_bind().commit()"),
     ).revisions
-    assert (missing.downgrade.is_missing, failing.downgrade.is_missing) == (True, False)
-    assert missing.downgrade.error
-    assert failing.downgrade.error
+    downgrades = missing.scripts.downgrade, failing.scripts.downgrade
+    assert [script.status for script in downgrades] == [ScriptStatus.MISSING, ScriptStatus.PYTHON]
+    assert all(script.reason for script in downgrades)
 
 
 def test_downgrade_that_refuses_keeps_its_own_words(project: Project) -> None:
-    words = "The rows were merged, and nobody knows which was which."
-    (found,) = rendered(
+    words = "The rows were merged, and their origin is not stored."
+    (revision,) = rendered(
         project, Revision("aaaaaaaaaaaa", downgrade=f"raise NotImplementedError({words!r})")
     ).revisions
-    assert (found.downgrade.refusal, found.downgrade.error) == (words, "")
+    script = revision.scripts.downgrade
+    assert (script.status, script.reason) == (ScriptStatus.IRREVERSIBLE, words)
+    assert not script.needs_python
 
 
 def test_broken_revision_leaves_nothing_behind_for_the_next(project: Project) -> None:
@@ -238,9 +254,9 @@ def test_broken_revision_leaves_nothing_behind_for_the_next(project: Project) ->
         "with op.get_context().autocommit_block():\n    op.execute('VACUUM')\n    raise OSError"
     )
     next_one = Revision("bbbbbbbbbbbb", "aaaaaaaaaaaa", "op.execute('SELECT 1')")
-    found = rendered(project, Revision("aaaaaaaaaaaa", None, half_done), next_one)
-    assert unrecorded(found.revisions[1].upgrade).blocks == (
-        Block(("SELECT 1", moved("aaaaaaaaaaaa", "bbbbbbbbbbbb")), True),
+    _, revision = rendered(project, Revision("aaaaaaaaaaaa", None, half_done), next_one).revisions
+    assert shapes(unrecorded(revision.scripts.upgrade)) == (
+        (("SELECT 1", moved("aaaaaaaaaaaa", "bbbbbbbbbbbb")), True),
     )
 
 
@@ -249,82 +265,90 @@ def test_broken_revision_leaves_nothing_behind_for_the_next(project: Project) ->
 ALONE = "with op.get_context().autocommit_block():\n    op.execute('VACUUM')"
 
 
-def second(project: Project, code: str) -> Rendering:
+def second(project: Project, code: str) -> Script:
     """The upgrade of a revision that is not the first, whose version table exists."""
-    _, found = rendered(
+    _, revision = rendered(
         project, Revision("aaaaaaaaaaaa"), Revision("bbbbbbbbbbbb", "aaaaaaaaaaaa", code)
     ).revisions
-    return unrecorded(found.upgrade)
+    return unrecorded(revision.scripts.upgrade)
 
 
 def test_ordinary_revision_is_one_transaction_with_its_version(project: Project) -> None:
-    rendering = second(project, "op.execute('SELECT 1')\nop.execute('SELECT 2')")
+    script = second(project, "op.execute('SELECT 1')\nop.execute('SELECT 2')")
     version = moved("aaaaaaaaaaaa", "bbbbbbbbbbbb")
-    assert rendering.blocks == (Block(("SELECT 1", "SELECT 2", version), True),)
+    assert shapes(script) == ((("SELECT 1", "SELECT 2", version), True),)
 
 
 def test_empty_revision_moves_the_version(project: Project) -> None:
     version = moved("aaaaaaaaaaaa", "bbbbbbbbbbbb")
-    assert second(project, "pass").blocks == (Block((version,), True),)
+    assert shapes(second(project, "pass")) == (((version,), True),)
 
 
 def test_behind_an_autocommit_block_the_version_moves_by_itself(project: Project) -> None:
-    rendering = second(project, ALONE)
+    script = second(project, ALONE)
     version = moved("aaaaaaaaaaaa", "bbbbbbbbbbbb")
-    assert rendering.blocks == (Block(("VACUUM",), False), Block((version,), True))
+    assert shapes(script) == ((("VACUUM",), False), ((version,), True))
 
 
 def test_statements_before_an_autocommit_block_are_committed_first(project: Project) -> None:
-    rendering = second(project, f"op.execute('SELECT 1')\n{ALONE}")
-    assert rendering.blocks[:2] == (Block(("SELECT 1",), True), Block(("VACUUM",), False))
+    script = second(project, f"op.execute('SELECT 1')\n{ALONE}")
+    assert shapes(script)[:2] == ((("SELECT 1",), True), (("VACUUM",), False))
 
 
 def test_statements_behind_an_autocommit_block_carry_the_version(project: Project) -> None:
-    rendering = second(project, f"{ALONE}\nop.execute('SELECT 2')")
+    script = second(project, f"{ALONE}\nop.execute('SELECT 2')")
     version = moved("aaaaaaaaaaaa", "bbbbbbbbbbbb")
-    assert rendering.blocks == (Block(("VACUUM",), False), Block(("SELECT 2", version), True))
+    assert shapes(script) == ((("VACUUM",), False), (("SELECT 2", version), True))
 
 
 def test_version_table_is_made_before_an_autocommit_block(project: Project) -> None:
-    rendering = only(project, ALONE)
-    assert rendering.statements == (VERSION_TABLE, "VACUUM", FIRST)
-    assert rendering.is_transactional is False
+    script = only(project, ALONE)
+    assert script.texts == (VERSION_TABLE, "VACUUM", FIRST)
+    assert script.is_transactional is False
 
 
 # --- the version table --------------------------------------------------------------------------
 
 
-def versions(rendering: Rendering) -> tuple[str, ...]:
-    return tuple(text for text in unrecorded(rendering).statements if text != VERSION_TABLE)
+def versions(script: Script) -> tuple[str, ...]:
+    return tuple(s.sql for s in script.statements if s.kind is StatementKind.VERSION)
 
 
 def test_line_of_revisions_moves_one_version(project: Project) -> None:
     a, b = rendered(
         project, Revision("aaaaaaaaaaaa"), Revision("bbbbbbbbbbbb", "aaaaaaaaaaaa")
     ).revisions
-    assert unrecorded(a.upgrade).statements == (VERSION_TABLE, FIRST)
-    assert versions(b.upgrade) == (moved("aaaaaaaaaaaa", "bbbbbbbbbbbb"),)
-    assert versions(b.downgrade) == (moved("bbbbbbbbbbbb", "aaaaaaaaaaaa"),)
-    assert versions(a.downgrade) == (deleted("aaaaaaaaaaaa"),)
+    assert unrecorded(a.scripts.upgrade).texts == (VERSION_TABLE, FIRST)
+    assert versions(b.scripts.upgrade) == (moved("aaaaaaaaaaaa", "bbbbbbbbbbbb"),)
+    assert versions(b.scripts.downgrade) == (moved("bbbbbbbbbbbb", "aaaaaaaaaaaa"),)
+    assert versions(a.scripts.downgrade) == (deleted("aaaaaaaaaaaa"),)
 
 
-def test_ledger_gets_a_line_behind_the_version_and_its_table_before(project: Project) -> None:
-    found, again = rendered(project, ONE, Revision("bbbbbbbbbbbb", ONE.id)).revisions
-    assert found.upgrade.statements[1] == ledger.create_sql("migration_ledger")
-    table, digest = ledger.in_file(found.upgrade.statements[-1]) or ("", "")
-    assert (table, len(digest or "")) == ("migration_ledger", 16)
-    assert not any(text.startswith("CREATE") for text in again.upgrade.statements)
-    assert "'downgrade'" in found.downgrade.statements[-1]
+def test_ledger_gets_a_line_after_the_version_and_its_table_before(project: Project) -> None:
+    first, second = rendered(project, ONE, Revision("bbbbbbbbbbbb", ONE.id)).revisions
+    upgrade = first.scripts.upgrade
+    assert re.fullmatch("[0-9a-f]{16}", upgrade.digest)
+    ledger = Ledger(VersionTable())
+    assert upgrade.texts[1] == ledger.create_sql
+    assert upgrade.texts[-1] == ledger.file_sql(ONE.id, Direction.UPGRADE, upgrade.digest)
+    assert not any(text.startswith("CREATE") for text in second.scripts.upgrade.texts)
+    assert "'downgrade'" in first.scripts.downgrade.texts[-1]
 
 
 def test_digest_of_the_ledger_ignores_layout_and_sees_words(project: Project) -> None:
     one, other = "SELECT 1,   2 -- why\n", "SELECT 1, 3"
     digests = {
-        sql: ledger.in_file(rendered(project, Revision(ONE.id, None, f"op.execute({sql!r})"))
-                            .revisions[0].upgrade.statements[-1])
+        sql: rendered(project, Revision(ONE.id, None, f"op.execute({sql!r})"))
+        .revisions[0]
+        .scripts.upgrade.digest
         for sql in ("SELECT 1, 2", one, other)
-    }  # fmt: skip
+    }
     assert digests["SELECT 1, 2"] == digests[one] != digests[other]
+
+
+def test_digest_of_the_ledger_sees_a_transaction(project: Project) -> None:
+    inside, outside = (only(project, code).digest for code in ("op.execute('VACUUM')", ALONE))
+    assert inside != outside
 
 
 def test_branches_keep_a_version_each_and_a_merge_joins_them(project: Project) -> None:
@@ -335,19 +359,19 @@ def test_branches_keep_a_version_each_and_a_merge_joins_them(project: Project) -
         Revision("cccccccccccc", "aaaaaaaaaaaa"),
         Revision("dddddddddddd", ("bbbbbbbbbbbb", "cccccccccccc")),
     ).revisions
-    first, other = left.script.revision, right.script.revision
-    assert versions(left.upgrade) == (moved("aaaaaaaaaaaa", first),)
-    assert versions(right.upgrade) == (inserted(other),)
-    assert versions(joined.upgrade) == (
+    first, other = left.revision.id, right.revision.id
+    assert versions(left.scripts.upgrade) == (moved("aaaaaaaaaaaa", first),)
+    assert versions(right.scripts.upgrade) == (inserted(other),)
+    assert versions(joined.scripts.upgrade) == (
         deleted("bbbbbbbbbbbb"),
         moved("cccccccccccc", "dddddddddddd"),
     )
-    assert versions(joined.downgrade) == (
+    assert versions(joined.scripts.downgrade) == (
         inserted("bbbbbbbbbbbb"),
         moved("dddddddddddd", "cccccccccccc"),
     )
-    assert versions(right.downgrade) == (deleted(other),)
-    assert versions(left.downgrade) == (moved(first, "aaaaaaaaaaaa"),)
+    assert versions(right.scripts.downgrade) == (deleted(other),)
+    assert versions(left.scripts.downgrade) == (moved(first, "aaaaaaaaaaaa"),)
 
 
 def test_two_heads_are_both_undone(project: Project) -> None:
@@ -357,8 +381,8 @@ def test_two_heads_are_both_undone(project: Project) -> None:
         Revision("bbbbbbbbbbbb", "aaaaaaaaaaaa"),
         Revision("cccccccccccc", "aaaaaaaaaaaa"),
     ).revisions
-    assert versions(right.downgrade) == (deleted(right.script.revision),)
-    assert versions(left.downgrade) == (moved(left.script.revision, "aaaaaaaaaaaa"),)
+    assert versions(right.scripts.downgrade) == (deleted(right.revision.id),)
+    assert versions(left.scripts.downgrade) == (moved(left.revision.id, "aaaaaaaaaaaa"),)
 
 
 def test_undoing_a_revision_that_depends_on_another_branch_brings_its_version_back(
@@ -369,7 +393,7 @@ def test_undoing_a_revision_that_depends_on_another_branch_brings_its_version_ba
     with project.add(depending).open("a") as file:
         file.write("\n\ndepends_on = 'aaaaaaaaaaaa'\n")
     last = render(project.history()).revisions[-1]
-    assert set(versions(last.downgrade)) in (
+    assert set(versions(last.scripts.downgrade)) in (
         {inserted("aaaaaaaaaaaa"), moved("cccccccccccc", "bbbbbbbbbbbb")},
         {inserted("bbbbbbbbbbbb"), moved("cccccccccccc", "aaaaaaaaaaaa")},
     )
@@ -378,6 +402,4 @@ def test_undoing_a_revision_that_depends_on_another_branch_brings_its_version_ba
 def test_same_revisions_render_to_the_same_text_twice(project: Project) -> None:
     history = project.lay_out(*LINE).history()
     first, again = render(history), render(history)
-    assert [(each.upgrade, each.downgrade) for each in first.revisions] == [
-        (each.upgrade, each.downgrade) for each in again.revisions
-    ]
+    assert first.revisions == again.revisions != ()

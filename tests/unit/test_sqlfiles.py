@@ -7,10 +7,14 @@ import pytest
 from pglast import parser
 from projects import LINE, ONE, Project, Revision
 
-from pybase.migrate.rehearsal._effects import Report, RevisionReport
-from pybase.migrate.revisions._render import render
-from pybase.migrate.sqlfiles import _files as sqlfiles
-from pybase.migrate.sqlfiles._files import Stale, compare, describe, one_line, read, write
+from pybase.core import settings
+from pybase.migrate.record import Direction, Directions, Effects, Record, RevisionReport
+from pybase.migrate.revisions import render
+from pybase.migrate.sql import one_line
+from pybase.migrate.sqlfiles import Stale, compare, load, sql_file
+from pybase.migrate.sqlfiles._files import compose, describe, read, write
+
+ROOT = Path(__file__).parents[2]
 
 HOSTILE = (
     "first line\n; DROP TABLE users; --",
@@ -31,9 +35,14 @@ def files(project: Project, *revisions: Revision) -> dict[str, str]:
 
 def composed(project: Project) -> dict[str, str]:
     """All files but the schema's, as if nothing had been rehearsed."""
-    rendered = render(project.history()).revisions
-    seen = Report(is_rehearsed=True)
-    return sqlfiles.compose(rendered, [RevisionReport(seen, seen) for _ in rendered], {})
+    rendered = render(project.history())
+    effects = Effects(is_rehearsed=True)
+    report = RevisionReport(Directions(effects, effects))
+    records = [
+        (Record(sql.revision, rendered.version_table, sql.scripts, report), sql.path.read_bytes())
+        for sql in rendered.revisions
+    ]
+    return compose(records, {}, "[]\n")
 
 
 # --- one file -----------------------------------------------------------------------------------
@@ -122,6 +131,23 @@ def test_revision_without_sql_has_a_file_that_stops_psql(project: Project) -> No
     )
 
 
+def committed_files() -> list[tuple[str, Direction]]:
+    committed = load(settings.load(ROOT / "alembic.ini"))
+    assert committed is not None
+    return [(line.revision, direction) for line in committed.lines for direction in Direction]
+
+
+@pytest.mark.parametrize(
+    ("revision", "direction"), committed_files(), ids=lambda value: getattr(value, "value", value)
+)
+def test_committed_file_is_rendered_from_its_record(revision: str, direction: Direction) -> None:
+    """The header too: it holds nothing that the record does not have."""
+    committed = load(settings.load(ROOT / "alembic.ini"))
+    assert committed is not None
+    record = committed.record(revision, *Direction)
+    assert sql_file(record, direction).text == committed.text(revision, direction)
+
+
 # --- text that people wrote ---------------------------------------------------------------------
 
 
@@ -160,7 +186,9 @@ def test_files_are_named_after_the_revision(project: Project) -> None:
     assert set(files(project, *LINE)) == {
         "README.md",
         "manifest.txt",
-        *(f"{way}/{each.name}.sql" for each in LINE for way in ("upgrade", "downgrade")),
+        "schema.json",
+        *(f"records/{revision.name}.json" for revision in LINE),
+        *(f"{direction.value}/{revision.name}.sql" for revision in LINE for direction in Direction),
     }
 
 
@@ -172,7 +200,7 @@ def test_manifest_has_a_line_a_revision_parents_first(project: Project) -> None:
         ["bbbbbbbbbbbb", "aaaaaaaaaaaa"],
         ["cccccccccccc", "bbbbbbbbbbbb"],
     ]
-    assert all(len(row) == 5 for row in rows)
+    assert all(len(row) == 7 for row in rows)
 
 
 def test_manifest_changes_with_the_revision_file(project: Project) -> None:

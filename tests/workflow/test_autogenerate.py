@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from projects import OWN_TABLES, Project
+from projects import OWN_TABLES, Project, run_target
 
 from pybase.core import settings
 from pybase.core.errors import PybaseError
@@ -17,11 +17,10 @@ from pybase.core.files import digest
 from pybase.migrate import autogenerate, catalog
 from pybase.migrate.autogenerate import _compare as compare
 from pybase.migrate.autogenerate._scope import read_scope
-from pybase.migrate.database._connect import Database
-from pybase.migrate.deploy import _online as online
-from pybase.migrate.revisions import _history as history
-from pybase.migrate.revisions._render import render
-from pybase.migrate.sqlfiles import _lint as lint
+from pybase.migrate.record import Direction
+from pybase.migrate.revisions import History, render
+from pybase.migrate.revisions import read as read_history
+from pybase.migrate.sqlfiles import LintFinding, lint
 from pybase.postgres import copy_over, ensure_template, with_database
 
 from .model_cases import CASES, ModelCase
@@ -43,8 +42,8 @@ def write_models(project: Project, text: str) -> None:
     importlib.invalidate_caches()
 
 
-def read(project: Project) -> history.History:
-    return history.read(settings.load(project.root / "alembic.ini"))
+def read(project: Project) -> History:
+    return read_history(settings.load(project.root / "alembic.ini"))
 
 
 def request(message: str, flags: tuple[str, ...]) -> autogenerate.Request:
@@ -58,7 +57,7 @@ def migrate(project: Project) -> None:
     url = project.environment["DATABASE_URL"]
     if not read(project).revisions:
         return
-    online.upgrade(read(project), Database(url, is_embedded=False), "head", lambda _line: None)
+    run_target(read(project), url, "head", Direction.UPGRADE)
 
 
 def snapshot(project: Project) -> dict[str, str]:
@@ -149,15 +148,15 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
     go_back(here, count)
     assert catalog.describe(catalog.difference(before, snapshot(here))) == ""
     since = read(here).revisions[count - 1].revision if count else None
-    result = lint.lint(settings.load(here.root / "alembic.ini"), since)
-    layout = [line for line in result.lines if not line.revision]
+    result = lint(settings.load(here.root / "alembic.ini"), since)
+    layout = [line for line in result.findings if not line.revision]
     layout_errors = [f"{line.code} {line.message}: {_text(here, line)}" for line in layout]
     assert not layout_errors, "\n".join(layout_errors)
-    codes = {line.code for line in result.lines if line.level == "error" and not line.accepted}
+    codes = {line.code for line in result.findings if line.level == "error" and not line.accepted}
     assert codes == set(case.hazards), f"HAZARDS {sorted(codes)!r} {case.hazards!r}"
 
 
-def _text(project: Project, line: lint.Line) -> str:
+def _text(project: Project, line: LintFinding) -> str:
     return (project.root / line.file).read_text("utf-8").split("\n")[line.line - 1]
 
 
@@ -173,5 +172,4 @@ def bring_up(project: Project, case: ModelCase) -> None:
 def go_back(project: Project, count: int) -> None:
     revisions = read(project)
     target = revisions.revisions[count - 1].revision if count else "base"
-    database = Database(project.environment["DATABASE_URL"], is_embedded=False)
-    online.downgrade(revisions, database, target, lambda _line: None)
+    run_target(revisions, project.environment["DATABASE_URL"], target, Direction.DOWNGRADE)

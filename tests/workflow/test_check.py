@@ -1,13 +1,15 @@
-"""check: what is committed is what Alembic does, leads back, and is not edited once merged."""
+"""check: committed SQL does what Alembic does; downgrades restore; merged files are unchanged."""
 
 from pathlib import Path
 
 import pytest
 from projects import CITIES_MODEL, LINE, ONE, THREE, TWO, Git, Project, Revision, commit
 
+from pybase.core import git as core_git
 from pybase.core import settings
+from pybase.core.errors import CheckFailedError
 from pybase.core.files import write_file
-from pybase.migrate.revisions import _git as branch
+from pybase.migrate.verify import _checks as checks
 
 OTHERWISE_ONLINE = """
 if context.is_offline_mode():
@@ -18,7 +20,7 @@ else:
 
 
 def checked(project: Project, *revisions: Revision) -> str:
-    """What `check` says of a fresh `sql/`, with which it must be content."""
+    """What `check` prints of a fresh `sql/`, which it must pass."""
     project.lay_out(*revisions).write_sql()
     return project.done("check")
 
@@ -40,7 +42,7 @@ def unlike_online(offline: str, online: str) -> Revision:
 # --- committed SQL equals the online run ----------------------------------------------------------
 
 
-def test_history_in_order_has_a_line_for_each_proof(project: Project) -> None:
+def test_each_proof_has_a_line(project: Project) -> None:
     model = CITIES_MODEL.replace("sa.PrimaryKey", "sa.Column('note', sa.Text()), sa.PrimaryKey")
     project.lay_out(*LINE, models=model).write_sql()
     assert project.done("check").splitlines() == [
@@ -48,7 +50,7 @@ def test_history_in_order_has_a_line_for_each_proof(project: Project) -> None:
         "ok  3 docstrings agree with the code",
         "ok  models equal revisions",
         "ok  committed SQL equals the online run, by catalog and rows",
-        "ok  each downgrade leaves no trace, or says why there is none",
+        "ok  each downgrade leaves no trace, or gives the reason why there is none",
         "--  not proven: no revision of the branch main was edited (git does not know it)",
         "ok  what is applied to the database at hand has not changed since",
     ]
@@ -58,25 +60,25 @@ def test_committed_sql_that_was_tampered_with_is_refused(project: Project) -> No
     project.lay_out(*LINE).write_sql()
     path = project.sql / f"upgrade/{THREE.name}.sql"
     path.write_text(path.read_text("utf-8").replace("note TEXT", "note INTEGER"), "utf-8")
-    said = project.refused("check", code=1)
-    assert "-ALTER TABLE cities ADD COLUMN note INTEGER;" in said
-    assert "Run `nox -s sql`" in said
+    message = project.refused("check", code=1)
+    assert "-ALTER TABLE cities ADD COLUMN note INTEGER;" in message
+    assert "Run `nox -s sql`" in message
 
 
 def test_other_catalog_online_is_refused(project: Project) -> None:
-    said = refused(
+    message = refused(
         project,
         ONE,
         unlike_online("CREATE TABLE t (a integer)", "CREATE TABLE t (a bigint)"),
     )
-    assert "The committed SQL does not do what Alembic does" in said
-    assert "column public.t.a" in said
+    assert "The committed SQL does not do what Alembic does" in message
+    assert "column public.t.a" in message
 
 
 def test_other_rows_online_are_refused(project: Project) -> None:
     offline, online = (f"INSERT INTO cities (name) VALUES ('{n}')" for n in ("Troy", "Ur"))
-    said = refused(project, ONE, unlike_online(offline, online))
-    assert "other rows: public.cities.name" in said
+    message = refused(project, ONE, unlike_online(offline, online))
+    assert "other rows: public.cities.name" in message
 
 
 def test_values_that_no_run_repeats_are_not_compared(project: Project) -> None:
@@ -88,11 +90,11 @@ def test_values_that_no_run_repeats_are_not_compared(project: Project) -> None:
     assert "by catalog and rows" in checked(project, ONE, times)
 
 
-# --- every way back leads back --------------------------------------------------------------------
+# --- every downgrade restores the schema ---------------------------------------------------------
 
 WRONG = [
     pytest.param("pass", "the downgrade does nothing", id="empty"),
-    pytest.param(None, "there is no way back, and no word why", id="missing"),
+    pytest.param(None, "there is no downgrade, and no reason for that", id="missing"),
     pytest.param(
         "op.drop_column('cities', 'note')\nop.execute('CREATE TYPE mood AS ENUM ()')",
         "type public.mood is left",
@@ -102,18 +104,18 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("downgrade", "said"), WRONG)
-def test_downgrade_that_does_not_lead_back_is_refused(
-    downgrade: str | None, said: str, project: Project
+@pytest.mark.parametrize(("downgrade", "message"), WRONG)
+def test_downgrade_that_does_not_restore_the_schema_is_refused(
+    downgrade: str | None, message: str, project: Project
 ) -> None:
     note = Revision(TWO.id, ONE.id, THREE.upgrade, downgrade)
     refusal = refused(project, ONE, note)
     assert f"{note.name}.py: " in refusal
-    assert said in refusal
+    assert message in refusal
 
 
 def test_downgrade_that_raises_with_a_reason_is_taken(project: Project) -> None:
-    reason = "raise NotImplementedError('Nobody knows what the notes were.')"
+    reason = "raise NotImplementedError('What the notes were is not stored.')"
     checked(project, ONE, Revision(TWO.id, ONE.id, THREE.upgrade, reason))
 
 
@@ -139,7 +141,13 @@ def merged(project: Project, git: Git) -> Project:
 
 
 def edited(project: Project) -> list[str] | None:
-    return branch.edited(settings.load(project.root / "alembic.ini"), [project.versions])
+    """The merged files that `check` reports as edited; None where git knows no main branch."""
+    try:
+        finding = checks._merged_is_untouched(settings.load(project.root / "alembic.ini"))
+    except CheckFailedError as error:
+        assert error.code == "merged-edited"
+        return [line.strip() for line in error.problem.splitlines()[1:]]
+    return [] if finding.is_proven else None
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -169,9 +177,10 @@ def test_edited_revision_is_named_with_its_sql(
         f"sql/upgrade/{TWO.name}.sql",
     ]
     assert edited(merged) == files
-    said = merged.refused("check", code=1)
-    assert "These are on the branch main already, and were edited:\n  " + "\n  ".join(files) in said
-    assert "git checkout main -- FILE" in said
+    message = merged.refused("check", code=1)
+    assert "error[merged-edited]: These are on the branch main already" in message
+    assert "and were edited:\n  " + "\n  ".join(files) in message
+    assert "git checkout main -- FILE" in message
 
 
 def test_edited_revision_with_a_name_that_is_not_ascii_is_named(project: Project, git: Git) -> None:
@@ -179,7 +188,7 @@ def test_edited_revision_with_a_name_that_is_not_ascii_is_named(project: Project
     path = project.write("migrations/versions/gründe.py", TWO.text)
     project.write_sql()
     commit(git)
-    merged = branch.merged(settings.load(project.root / "alembic.ini"), [project.versions])
+    merged = core_git.merged(settings.load(project.root / "alembic.ini"), [project.versions])
     assert path in (merged or ())
     edit(path, "Troy", "Ilion")
     assert edited(project) == ["migrations/versions/gründe.py"]
@@ -195,13 +204,13 @@ def test_word_in_the_docstring_of_a_merged_revision_is_an_edit(merged: Project) 
     assert edited(merged) == [f"migrations/versions/{TWO.name}.py"]
 
 
-def test_comments_of_the_sql_may_be_written_anew(merged: Project) -> None:
-    """A later PyBase may see more in a revision; what runs stays the same."""
+def test_comments_of_the_sql_may_change(merged: Project) -> None:
+    """A later PyBase may report more of a revision; what runs stays the same."""
     edit(merged.sql / f"upgrade/{ONE.name}.sql", "-- revision", "-- hazards   none\n-- revision")
     assert edited(merged) == []
 
 
-def test_statement_of_the_sql_may_not(merged: Project) -> None:
+def test_statement_of_the_sql_may_not_change(merged: Project) -> None:
     edit(merged.sql / f"upgrade/{ONE.name}.sql", "TEXT", "VARCHAR")
     assert edited(merged) == [f"sql/upgrade/{ONE.name}.sql"]
 
@@ -226,7 +235,7 @@ def test_schema_and_manifest_may_change(merged: Project) -> None:
     assert edited(merged) == []
 
 
-def test_what_others_merge_meanwhile_is_no_edit(merged: Project, git: Git) -> None:
+def test_later_merge_of_another_branch_is_no_edit(merged: Project, git: Git) -> None:
     commit(git)
     git("switch", "-q", "main")
     merged.add(Revision("dddddddddddd", TWO.id))
@@ -250,16 +259,16 @@ def test_main_branch_may_have_another_name(merged: Project, git: Git) -> None:
     assert edited(merged) == []
 
 
-def test_without_that_branch_it_says_so(merged: Project, git: Git) -> None:
+def test_without_that_branch_nothing_is_proven(merged: Project, git: Git) -> None:
     git("branch", "-q", "-m", "main", "trunk")
     assert f"--  {NOT_KNOWN}" in merged.done("check").splitlines()
 
 
-def test_without_git_it_says_so(merged: Project) -> None:
+def test_without_git_nothing_is_proven(merged: Project) -> None:
     assert f"--  {NOT_KNOWN}" in merged.done("check", PATH="").splitlines()
 
 
-def test_project_may_lie_deeper_in_its_repository(
+def test_project_may_be_in_a_folder_of_its_repository(
     project: Project, git: Git, tmp_path: Path
 ) -> None:
     inner = Project(tmp_path / "db" / "schema", project.environment).lay_out(ONE)
@@ -278,11 +287,11 @@ def test_project_may_lie_deeper_in_its_repository(
 
 def test_model_without_a_revision_is_drift(project: Project) -> None:
     project.lay_out(TOWNS, models=CITIES_MODEL).write_sql()
-    said = project.refused("check", code=1)
-    assert "Models and revisions differ" in said
-    assert "only in models: table public.cities" in said
-    assert "only in revisions: table public.towns" in said
-    assert "nox -s makemigration" in said
+    message = project.refused("check", code=1)
+    assert "Models and revisions differ" in message
+    assert "only in models: table public.cities" in message
+    assert "only in revisions: table public.towns" in message
+    assert "nox -s makemigration" in message
 
 
 TOWNS = Revision(
@@ -293,6 +302,6 @@ TOWNS = Revision(
 )
 
 
-def test_project_without_models_is_told_that_nothing_is_proven(project: Project) -> None:
-    said = checked(project, ONE)
-    assert "--  not proven: models equal revisions (env.py gives no metadata)\n" in said
+def test_without_models_nothing_is_proven_of_them(project: Project) -> None:
+    message = checked(project, ONE)
+    assert "--  not proven: models equal revisions (env.py gives no metadata)\n" in message

@@ -8,18 +8,14 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import psycopg
 import pytest
-from alembic.runtime.migration import MigrationContext
-from alembic.script import Script as AlembicScript
 from projects import OWN_TABLES, Project, Revision
 
-from pybase.migrate.catalog._model import Column
+from pybase.migrate.catalog import Column
 from pybase.migrate.record import (
     HAZARDS,
-    Direction,
     Directions,
     Finding,
     RevisionReport,
@@ -29,9 +25,7 @@ from pybase.migrate.record import (
 )
 from pybase.migrate.rehearsal import _scratch as scratch
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
-from pybase.migrate.revisions._history import History
-from pybase.migrate.revisions._render import RevisionSql, _Renderer
-from pybase.migrate.revisions._run_env import run_env
+from pybase.migrate.revisions import History, RevisionSql, render
 from pybase.migrate.sql import QualifiedName
 from pybase.migrate.verify import _proof as proof
 from pybase.postgres import ensure_template, scratch_database
@@ -70,31 +64,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.syspath_prepend(project.root)
         history = project.history()
-        yield Table(history, _rendered(history))
-
-
-def _rendered(history: History) -> dict[str, RevisionSql]:
-    """Each revision by its id, rendered as if it were the only one."""
-    revisions = {}
-
-    def work(_heads: object, configured: MigrationContext) -> tuple[()]:
-        renderer = _Renderer(history, configured)
-
-        def scripts(script: AlembicScript, direction: Direction, head: str) -> list[Script]:
-            step = (script, direction)
-            return renderer.with_bookkeeping([step], {step: renderer.own(*step)}, [head])
-
-        for script in history.revisions:
-            (up,) = scripts(script, Direction.UPGRADE, _PARENT.id)
-            (down,) = scripts(script, Direction.DOWNGRADE, script.revision)
-            revision = history.describe(script)
-            revisions[script.revision] = RevisionSql(
-                revision, Path(script.path), Directions(up, down)
-            )
-        return ()
-
-    run_env(history, work)
-    return revisions
+        yield Table(history, {sql.revision.id: sql for sql in render(history).revisions})
 
 
 def _id(case: Case) -> str:
@@ -124,11 +94,10 @@ class Bench:
 
     def is_restored(self, revision: RevisionSql, report: RevisionReport) -> bool:
         """Run the downgrade for good, and compare what it leaves with the start."""
-        scripts = revision.scripts
-        is_simple = scripts.upgrade.is_transactional and scripts.downgrade.is_transactional
+        is_simple = all(script.is_transactional for _, script in revision.scripts)
         if not (is_simple and report.leads_on and report.effects.downgrade.is_rehearsed):
             return False
-        undo = replace(revision, scripts=Directions(scripts.downgrade, Script()))
+        undo = replace(revision, scripts=Directions(revision.scripts.downgrade, Script()))
         return (
             self._rehearsal._rehearsed(undo).leads_on  # the files of its schema are no matter
             and self._state() == self._start
@@ -213,8 +182,9 @@ def test_revision_has_its_hazards_and_no_others(
     case: Case, major: int, benches: Benches, table: Table, request: pytest.FixtureRequest
 ) -> None:
     report = benches.rehearse(request.getfixturevalue(f"server{major}_url"), case)
-    upgrade, downgrade = report.effects.upgrade.findings, report.effects.downgrade.findings
-    faults = acceptance_faults(table.revisions[_id(case)].revision.accepted, (*upgrade, *downgrade))
+    upgrade, downgrade = (effects.findings for _, effects in report.effects)
+    accepted = table.revisions[_id(case)].revision.accepted
+    faults = acceptance_faults(accepted, (*upgrade, *downgrade))
     listing = "\n".join(
         f"{finding.code}: {finding.message}" for finding in (*upgrade, *faults, *downgrade)
     )
@@ -258,7 +228,8 @@ def test_step_of_a_recipe_has_nothing_that_is_not_accepted(code: str, name: str)
     case = next(case for case in CASES if case.name == name)
     expected = case.expect_downgrade if code.startswith("downgrade-") else case.expect
     for expected_code, relation in expected:
-        assert reason_for(
-            case.accepted or {}, Finding(-1, expected_code, QualifiedName("", relation))
-        )
+        schema, _, relation_name = relation.rpartition(".")
+        finding = Finding(-1, expected_code, QualifiedName(schema, relation_name))
+        assert finding.label == relation
+        assert reason_for(case.accepted or {}, finding)
         assert expected_code != code or "accept it" in HAZARDS[code].recipe

@@ -1,4 +1,4 @@
-"""sql, sql-lint and check: what they write, what they refuse, and how they say it."""
+"""sql, sql-lint and check: what they write, refuse and print."""
 
 import os
 import shutil
@@ -26,11 +26,13 @@ def three(project: Project, written_once: Path) -> Project:
 # --- sql ----------------------------------------------------------------------------------------
 
 
-def test_sql_writes_two_files_a_revision_the_schema_and_the_manifest(three: Project) -> None:
+def test_sql_writes_three_files_a_revision_the_schema_and_the_manifest(three: Project) -> None:
     assert set(three.files()) >= {
         *(f"sql/{way}/{each.name}.sql" for each in LINE for way in ("upgrade", "downgrade")),
+        *(f"sql/records/{each.name}.json" for each in LINE),
         "sql/manifest.txt",
         "sql/README.md",
+        "sql/schema.json",
         "sql/schema/cities.sql",
     }
 
@@ -40,7 +42,7 @@ def test_schema_holds_the_tables_at_head_and_not_alembics_own(three: Project) ->
     assert "note text" in (three.sql / "schema/cities.sql").read_text()
 
 
-def test_sql_tells_what_it_wrote(project: Project) -> None:
+def test_sql_prints_what_it_wrote(project: Project) -> None:
     lines = project.lay_out(ONE).done("sql").splitlines()
     assert f"wrote    sql/upgrade/{ONE.name}.sql" in lines
     assert lines[-1] == f"{len(lines) - 1} files written."
@@ -50,7 +52,7 @@ def test_sql_again_has_nothing_to_do(three: Project) -> None:
     assert three.done("sql") == "Nothing to do: sql/ is fresh.\n"
 
 
-def test_new_revision_adds_its_two_files_and_touches_two_more(three: Project) -> None:
+def test_new_revision_adds_its_three_files_and_touches_three_more(three: Project) -> None:
     before = three.files()
     four = Revision("dddddddddddd", THREE.id, "op.drop_column('cities', 'note')")
     three.add(four)
@@ -60,7 +62,9 @@ def test_new_revision_adds_its_two_files_and_touches_two_more(three: Project) ->
         f"migrations/versions/{four.name}.py",
         f"sql/upgrade/{four.name}.sql",
         f"sql/downgrade/{four.name}.sql",
+        f"sql/records/{four.name}.json",
         "sql/manifest.txt",
+        "sql/schema.json",
         "sql/schema/cities.sql",
     }
 
@@ -105,12 +109,13 @@ def test_folder_of_the_sql_is_configurable(project: Project) -> None:
 
 
 def stale(project: Project) -> str:
-    """What `sql --check` says; it must fail, and change nothing."""
+    """What `sql --check` prints; it must fail, and change nothing."""
     before = project.files()
-    said = project.refused("sql", "--check", code=1)
+    message = project.refused("sql", "--check", code=1)
     assert project.files() == before
-    assert "Run `nox -s sql` and commit what it writes." in said
-    return said
+    assert "error[stale-sql]: " in message
+    assert "Run `nox -s sql` and commit what it writes." in message
+    return message
 
 
 def test_fresh_sql_passes_the_check(three: Project) -> None:
@@ -124,19 +129,19 @@ def test_check_that_finds_no_sql_fails(project: Project) -> None:
 def test_edited_sql_is_stale_with_a_short_diff(three: Project) -> None:
     path = three.sql / f"upgrade/{THREE.name}.sql"
     path.write_text(path.read_text().replace("note TEXT", "note INTEGER"))
-    said = stale(three)
-    assert f"stale     sql/upgrade/{THREE.name}.sql" in said
-    assert "-ALTER TABLE cities ADD COLUMN note INTEGER;" in said
-    assert "+ALTER TABLE cities ADD COLUMN note TEXT;" in said
-    assert len(said.splitlines()) < 15
+    message = stale(three)
+    assert f"stale     sql/upgrade/{THREE.name}.sql" in message
+    assert "-ALTER TABLE cities ADD COLUMN note INTEGER;" in message
+    assert "+ALTER TABLE cities ADD COLUMN note TEXT;" in message
+    assert len(message.splitlines()) < 15
 
 
 def test_edited_revision_makes_its_sql_stale(three: Project) -> None:
     three.add(Revision(THREE.id, TWO.id, "op.add_column('cities', sa.Column('n', sa.Text()))"))
-    said = stale(three)
-    assert f"upgrade/{THREE.name}.sql" in said
-    assert "manifest.txt" in said
-    assert "schema/cities.sql" in said
+    message = stale(three)
+    assert f"upgrade/{THREE.name}.sql" in message
+    assert "manifest.txt" in message
+    assert "schema/cities.sql" in message
 
 
 def test_missing_file_is_named(three: Project) -> None:
@@ -156,14 +161,14 @@ def test_stale_manifest_is_named(three: Project) -> None:
     assert "stale     sql/manifest.txt" in stale(three)
 
 
-def test_stale_sql_is_mended_by_the_command_that_is_named(three: Project) -> None:
+def test_stale_sql_is_fresh_after_the_command_of_the_hint(three: Project) -> None:
     (three.sql / "manifest.txt").unlink()
     stale(three)
     three.done("sql")
     three.done("sql", "--check")
 
 
-def test_note_of_an_earlier_run_hides_no_change_of_the_same_size_and_time(three: Project) -> None:
+def test_cache_of_an_earlier_run_hides_no_change_of_the_same_size_and_time(three: Project) -> None:
     path = three.sql / f"upgrade/{THREE.name}.sql"
     times = path.stat()
     path.write_text(path.read_text().replace("TEXT", "REAL"))
@@ -179,7 +184,7 @@ def test_change_in_a_module_that_a_revision_imports_is_seen(project: Project) ->
     assert "+SELECT 2;" in stale(project)
 
 
-def test_check_works_without_what_earlier_runs_have_noted(three: Project) -> None:
+def test_check_works_without_the_cache(three: Project) -> None:
     shutil.rmtree(three.root / ".pybase")
     three.done("sql", "--check")
 
@@ -190,18 +195,18 @@ BROKEN = Revision(TWO.id, ONE.id, "op.get_bind().commit()")
 
 
 def test_unrenderable_revision_is_named(project: Project) -> None:
-    said = project.lay_out(ONE, BROKEN, THREE).refused("sql", code=1)
-    assert f"The upgrade of revision {TWO.id} ({TWO.name}.py) cannot be rendered" in said
-    assert "'commit'" in said
+    message = project.lay_out(ONE, BROKEN, THREE).refused("sql", code=1)
+    assert f"The upgrade of revision {TWO.id} ({TWO.name}.py) cannot be rendered" in message
+    assert "'commit'" in message
 
 
 def test_unrenderable_revision_is_named_again_where_nothing_has_changed(project: Project) -> None:
-    said = project.lay_out(ONE, BROKEN, THREE).refused("sql", code=1)
+    message = project.lay_out(ONE, BROKEN, THREE).refused("sql", code=1)
     project.done("sql", "--check")
-    assert project.refused("sql", code=1) == said
+    assert project.refused("sql", code=1) == message
 
 
-def test_files_of_the_others_are_written_beside_an_unrenderable_revision(project: Project) -> None:
+def test_files_of_the_others_are_written_next_to_an_unrenderable_revision(project: Project) -> None:
     project.lay_out(ONE, BROKEN, THREE).refused("sql", code=1)
     assert "cannot be rendered" in (project.sql / f"upgrade/{TWO.name}.sql").read_text()
     for name in (ONE.name, THREE.name):
@@ -227,7 +232,7 @@ def written(project: Project, *revisions: Revision) -> Project:
 
 
 def test_clean_sql_passes_the_lint(three: Project) -> None:
-    assert three.done("sql-lint") == "sql/ is fresh and clean: 9 files.\n"
+    assert three.done("sql-lint") == "sql/ is fresh and clean: 13 files.\n"
 
 
 def test_lint_refuses_stale_sql(three: Project) -> None:
@@ -242,16 +247,16 @@ def test_unrenderable_revision_is_a_finding(project: Project) -> None:
 
 def test_revision_that_a_server_refuses_is_a_finding(three: Project) -> None:
     written(three, Revision(THREE.id, TWO.id, "op.drop_column('cities', 'nothing')"))
-    said = findings(three)
-    assert f"(upgrade of {THREE.id})" in said
-    assert 'column "nothing" of relation "cities" does not exist' in said
+    message = findings(three)
+    assert f"(upgrade of {THREE.id})" in message
+    assert 'column "nothing" of relation "cities" does not exist' in message
 
 
-def test_finding_is_named_with_its_place_and_rule(three: Project) -> None:
+def test_finding_has_its_place_and_rule(three: Project) -> None:
     written(three, Revision(THREE.id, TWO.id, "op.execute('select 1 as one,2 as two')"))
-    said = findings(three)
-    assert f"sql/upgrade/{THREE.name}.sql:9: error: CP01" in said
-    assert f"sql/upgrade/{THREE.name}.sql:9: error: LT01" in said
+    message = findings(three)
+    assert f"sql/upgrade/{THREE.name}.sql:9: error: CP01" in message
+    assert f"sql/upgrade/{THREE.name}.sql:9: error: LT01" in message
 
 
 def test_file_that_sqlfluff_cannot_parse_is_a_finding(three: Project) -> None:
@@ -261,7 +266,7 @@ def test_file_that_sqlfluff_cannot_parse_is_a_finding(three: Project) -> None:
 
 
 def test_no_file_is_skipped_whatever_is_configured(three: Project) -> None:
-    """sqlfluff skips what is long or to be ignored, and says so in a warning at most."""
+    """sqlfluff skips what is long or to be ignored, with a warning at most."""
     three.write(".sqlfluffignore", "sql/\n")
     three.write(".sqlfluff", "[sqlfluff]\nlarge_file_skip_byte_limit = 300\nignore = parsing\n")
     long = f"-- {'word ' * 15}\\n" * 300
@@ -284,7 +289,7 @@ def test_braces_in_a_literal_are_no_template(three: Project) -> None:
 # --- check ----------------------------------------------------------------------------------------
 
 
-def test_history_in_order_passes_the_check(project: Project) -> None:
+def test_fresh_history_passes_the_check(project: Project) -> None:
     project.lay_out(ONE, models=CITIES_MODEL).done("sql")
     assert project.done("check").splitlines()[:3] == [
         "ok  one head",
@@ -295,17 +300,17 @@ def test_history_in_order_passes_the_check(project: Project) -> None:
 
 def test_revision_that_fails_on_a_server_fails_the_check(three: Project) -> None:
     written(three, Revision(THREE.id, TWO.id, "op.drop_column('cities', 'nothing')"))
-    said = three.refused("check", code=1)
-    assert THREE.id in said
-    assert 'column "nothing" of relation "cities" does not exist' in said
+    message = three.refused("check", code=1)
+    assert THREE.id in message
+    assert 'column "nothing" of relation "cities" does not exist' in message
 
 
 def test_two_heads_fail_the_check(project: Project) -> None:
-    said = project.lay_out(*LINE, FORK).refused("check", code=1)
-    assert "2 heads" in said
-    assert f"migrations/versions/{THREE.name}.py" in said
-    assert f"migrations/versions/{FORK.name}.py" in said
-    assert "alembic merge" in said
+    message = project.lay_out(*LINE, FORK).refused("check", code=1)
+    assert "2 heads" in message
+    assert f"migrations/versions/{THREE.name}.py" in message
+    assert f"migrations/versions/{FORK.name}.py" in message
+    assert "alembic merge" in message
 
 
 def test_merge_settles_two_heads(project: Project) -> None:
@@ -315,29 +320,31 @@ def test_merge_settles_two_heads(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("claim", "lie", "said"),
+    ("claim", "lie", "message"),
     [
-        (f"Revision ID: {TWO.id}", "Revision ID: 123456789abc", f"the code says {TWO.id}"),
-        (f"Revises: {ONE.id}", "Revises: 123456789abc", f"the code says {ONE.id}"),
-        (f"Revises: {ONE.id}", "Revises:", f"the code says {ONE.id}"),
-        (f"Revises: {ONE.id}", "Revises: None", f"the code says {ONE.id}"),
+        (f"Revision ID: {TWO.id}", "Revision ID: 123456789abc", f"the code has {TWO.id}"),
+        (f"Revises: {ONE.id}", "Revises: 123456789abc", f"the code has {ONE.id}"),
+        (f"Revises: {ONE.id}", "Revises:", f"the code has {ONE.id}"),
+        (f"Revises: {ONE.id}", "Revises: None", f"the code has {ONE.id}"),
     ],
 )
-def test_docstring_that_lies_fails_the_check(
-    claim: str, lie: str, said: str, project: Project
+def test_wrong_docstring_fails_the_check(
+    claim: str, lie: str, message: str, project: Project
 ) -> None:
     project.lay_out(*LINE)
     path = project.versions / f"{TWO.name}.py"
     path.write_text(path.read_text().replace(claim, lie))
     refusal = project.refused("check", code=1)
     assert path.name in refusal
-    assert said in refusal
+    assert message in refusal
 
 
 def test_model_without_a_revision_fails_the_check(project: Project) -> None:
-    said = project.lay_out(models=CITIES_MODEL).lay_out(ONE, models=MODELS).refused("check", code=1)
-    assert "only in revisions: table public.cities" in said
-    assert "nox -s makemigration" in said
+    message = (
+        project.lay_out(models=CITIES_MODEL).lay_out(ONE, models=MODELS).refused("check", code=1)
+    )
+    assert "only in revisions: table public.cities" in message
+    assert "nox -s makemigration" in message
 
 
 @pytest.mark.parametrize(
@@ -350,8 +357,8 @@ def test_model_without_a_revision_fails_the_check(project: Project) -> None:
 )  # fmt: skip
 def test_drift_is_named_by_object(model: str, identity: str, project: Project) -> None:
     models = CITIES_MODEL.replace("sa.PrimaryKey", f"{model}, sa.PrimaryKey")
-    said = project.lay_out(ONE, models=models).refused("check", code=1)
-    assert f"only in models: {identity}" in said
+    message = project.lay_out(ONE, models=models).refused("check", code=1)
+    assert f"only in models: {identity}" in message
 
 
 def test_other_primary_key_fails_the_check(project: Project) -> None:
@@ -367,5 +374,5 @@ def test_project_without_models_passes_the_check(three: Project) -> None:
     assert "not proven: models equal revisions" in three.done("check")
 
 
-def test_check_needs_no_database_of_the_own(three: Project) -> None:
+def test_check_needs_no_database_of_the_user(three: Project) -> None:
     three.done("check", DATABASE_URL="postgresql://127.0.0.1:1/none")

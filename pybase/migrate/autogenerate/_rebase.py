@@ -91,7 +91,7 @@ def _moves(history: History, ours: Mapping[str, Script]) -> list[Move]:
         raise CheckFailedError(
             f"The main branch has {len(heads)} heads: {', '.join(heads) or 'none'}.",
             "Join them there first.",
-            code="two-heads",
+            code="main-two-heads",
         )
     end, moves = heads[0], []
     for script in _roots(history, ours):
@@ -126,7 +126,7 @@ def _last(script: Script, ours: Mapping[str, Script]) -> str:
             raise CheckFailedError(
                 f"Two of your revisions follow {script.revision}: {', '.join(following)}.",
                 "Put one after the other by its down_revision first.",
-                code="two-heads",
+                code="own-two-heads",
             )
         script = ours[following[0]]
     return script.revision

@@ -106,7 +106,7 @@ def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
 
 def engine(database: Database) -> Any:
     """Return a SQLAlchemy engine whose URL is empty: no traceback of it can show a password."""
-    import sqlalchemy as sa
+    import sqlalchemy as sa  # 0.2 s, and a fresh history is applied without it
 
     return sa.create_engine(
         "postgresql+psycopg://", creator=lambda: connect(database), poolclass=sa.NullPool
@@ -142,7 +142,7 @@ def _parts(url: str) -> dict[str, Any]:
             "DATABASE_URL is malformed.",
             "Write it as postgresql://user:password@localhost:5432/pybase, with the password "
             "URL-encoded.",
-            code="malformed-url",
+            code="unreadable-url",
         ) from None
 
 

@@ -66,12 +66,13 @@ class Ledger:
 
     def file_sql(self, revision: str, direction: Direction, digest: str | None) -> str:
         """Return the statement of a SQL file. A database without a ledger is left without one."""
+        dollars = "$ledger$" if "$$" in revision else "$$"
         return (
-            "DO $$ BEGIN\n"
+            f"DO {dollars} BEGIN\n"
             f"    INSERT INTO {self.quoted} (revision, direction, digest)\n"
             f"    VALUES ({literal(revision)}, '{direction.value}', {_or_null(digest)});\n"
             "EXCEPTION WHEN undefined_table THEN NULL;\n"
-            "END $$"
+            f"END {dollars}"
         )
 
     def entry_sql(

@@ -85,9 +85,7 @@ class Source:
     @cached_property
     def history(self) -> "History":
         """The history as Alembic reads it."""
-        from pybase.migrate.revisions import read  # Alembic: a fresh history is run without it
-
-        return self.history_read[0] if self.history_read else read(self.settings)
+        return self.history_read[0] if self.history_read else sqlfiles.read_history(self.settings)
 
     @property
     def setup(self) -> tuple[Statement, ...]:
@@ -189,9 +187,7 @@ def record_source(settings: Settings, database: Database, committed: sqlfiles.Co
 
 
 def _write_again(settings: Settings, reporter: Reporter, reason: str) -> None:
-    from pybase.migrate.revisions import read  # Alembic: for stale SQL only
-
-    read(settings).require_one_head()
+    sqlfiles.read_history(settings).require_one_head()
     try:
         changes = sqlfiles.write(settings)
     except CheckFailedError as error:  # a revision without SQL; the others are written
@@ -221,9 +217,7 @@ def built_source(settings: Settings, database: Database) -> Source:
 
     Raises as sqlfiles.build.
     """
-    from pybase.migrate.revisions import read  # Alembic: for stale SQL only
-
-    history = read(settings)
+    history = sqlfiles.read_history(settings)
     built = sqlfiles.build(history)
     records = {record.revision.id: record for record in built.records}
     return Source(

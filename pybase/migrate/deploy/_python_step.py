@@ -76,5 +76,5 @@ def _failed(step: Step, error: Exception, state: str) -> CheckFailedError:
         f"The {step.direction.value} of revision {revision.id} ({revision.title}) fails: "
         f"{type(error).__name__}: {error}. {state}".rstrip(),
         f"Its code is in {revision.path}.",
-        code="revision-failed",
+        code="revision-raised",
     )

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import igraph
+
 from pybase.migrate.catalog import Entity, ForeignKey
 from pybase.migrate.sql import quote
 from pybase.migrate.sqlfiles._schema_page import short_type
@@ -114,8 +116,6 @@ def _cut(text: str, most: int = _WIDEST) -> str:
 
 def _layers(count: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
     """Return the tables of each layer, in an order in which few lines cross."""
-    import igraph  # 0.1 s, for this verb only
-
     if not count:
         return []
     graph = igraph.Graph(n=count, edges=edges, directed=True)

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import igraph
+
 from pybase.migrate.record import Record
 
 ROW, LANE, EDGE = 30, 20, 16
@@ -51,8 +53,6 @@ def _places(
     rows: Sequence[str], edges: Collection[tuple[str, str]]
 ) -> Mapping[str, tuple[float, float]]:
     """Give each revision a row of its own, and a lane so that few lines cross."""
-    import igraph  # 0.1 s, for this verb only
-
     if not rows:
         return {}
     numbers = {revision: row for row, revision in enumerate(rows)}

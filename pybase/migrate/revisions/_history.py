@@ -4,11 +4,12 @@ No database is opened and nothing is rendered.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
@@ -68,6 +69,23 @@ class History:
                 code="unknown-revision",
             )
         return script
+
+    def walk_range(self, rev_range: str, current: Sequence[str] = ()) -> Iterator[Script]:
+        """Yield the revisions of a range `A:B`, newest first, with A, as `alembic history` does.
+
+        Either end may be left out, or be `current`. Raises UsageError for a range without a colon
+        and for an unknown revision.
+        """
+        lower, colon, upper = rev_range.partition(":")
+        if not colon:
+            raise UsageError(
+                f"The range {rev_range!r} has no colon.",
+                "Write A:B, A: or :B, as in base:head; A comes before B.",
+                code="range-without-colon",
+            )
+        ends: list[Any] = [current if end == "current" else end for end in (lower, upper)]
+        with explained():
+            yield from self.scripts.walk_revisions(ends[0] or "base", ends[1] or "heads")
 
     def describe(self, script: Script) -> Revision:
         """Return what a revision file declares of itself."""

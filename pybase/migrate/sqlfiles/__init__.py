@@ -25,7 +25,7 @@ from pybase.migrate.sqlfiles._header import (
 )
 from pybase.migrate.sqlfiles._lint import hazard_findings, lint
 from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
-from pybase.migrate.sqlfiles._load import Committed, StaleError, load, revision_files
+from pybase.migrate.sqlfiles._load import Committed, StaleError, load, read_history, revision_files
 from pybase.migrate.sqlfiles._manifest import has_manifest
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "header",
     "lint",
     "load",
+    "read_history",
     "review",
     "revision_files",
     "sql_file",

@@ -15,6 +15,7 @@ from pybase.core.settings import Settings
 from pybase.migrate.record import Direction, Record
 from pybase.migrate.sqlfiles import _files, _load, _manifest
 from pybase.migrate.sqlfiles._files import Stale
+from pybase.migrate.sqlfiles._load import read_history
 from pybase.migrate.sqlfiles._records import to_json
 
 if TYPE_CHECKING:
@@ -51,19 +52,9 @@ class Reviewed:
 
 def build(history: "History") -> Built:
     """Render and rehearse a history. Raises UsageError, DatabaseError."""
-    # Alembic and psycopg: what is fresh needs neither
-    from pybase.migrate.rehearsal import rehearse
-    from pybase.migrate.revisions import render
-    from pybase.migrate.sqlfiles._table_docs import described
+    from pybase.migrate.sqlfiles._rehearsed import rehearsed  # Alembic: what is fresh needs none
 
-    rendered = render(history)
-    rehearsed = rehearse(history, rendered)
-    records = tuple(
-        Record(sql.revision, rendered.version_table, sql.scripts, report)
-        for sql, report in zip(rendered.revisions, rehearsed.revisions, strict=True)
-    )
-    entities = described(rehearsed.entities, rendered.metadata)
-    return Built(rendered, records, rehearsed.schema, entities)
+    return Built(*rehearsed(history))
 
 
 def files(settings: Settings, built: Built) -> dict[str, str]:
@@ -130,7 +121,7 @@ def review(settings: Settings) -> Reviewed:
 
     Raises as `build`. Writes nothing in `sql/`.
     """
-    from pybase.migrate.catalog import Entity  # psycopg
+    from pybase.migrate.catalog import Entity  # psycopg: what is fresh is checked without it
 
     try:
         committed = _load.load(settings)
@@ -141,9 +132,7 @@ def review(settings: Settings) -> Reviewed:
             return Reviewed(records, present, entities)
     except (_load.StaleError, KeyError, msgspec.DecodeError):
         pass
-    from pybase.migrate.revisions import read  # Alembic, where nothing is fresh
-
-    built = build(read(settings))
+    built = build(read_history(settings))
     return Reviewed(built.records, files(settings, built), built.entities)
 
 
@@ -161,9 +150,7 @@ def _apply(
     settings: Settings, act: Callable[[Path, Mapping[str, str]], list[Stale]]
 ) -> list[Stale]:
     """Compose the files and let `act` write or compare them; a clean result is remembered."""
-    from pybase.migrate.revisions import read  # Alembic: what is fresh does not need it
-
-    built = build(read(settings))
+    built = build(read_history(settings))
     changes = act(settings.sql, files(settings, built))
     if act is _files.write or not changes:
         key = inputs_digest(settings, PACKAGES, folders=_folders(settings))

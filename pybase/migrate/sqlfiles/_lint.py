@@ -19,6 +19,7 @@ from pybase.migrate.record import (
 from pybase.migrate.sqlfiles import _build
 from pybase.migrate.sqlfiles._files import SqlFile, Stale, compare, sql_file, stems
 from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
+from pybase.migrate.sqlfiles._load import read_history
 
 if TYPE_CHECKING:
     from pybase.migrate.revisions import History
@@ -34,9 +35,7 @@ def lint(settings: Settings, since: str | None = None) -> LintResult:
     key = inputs_digest(settings, _build.PACKAGES, folders=[settings.sql])
     result = None if key is None else cache.recall(settings, _KIND, key, LintResult)
     if result is None or since is not None:
-        from pybase.migrate.revisions import read  # Alembic: what is fresh does not need it
-
-        history = read(settings)
+        history = read_history(settings)
         result = result or _lint(history)
         result = result if since is None else _after(result, history, since)
     return result

@@ -136,7 +136,8 @@ def _require_nothing_else(script: Script, places: Sequence[_Place], lines: Seque
                 if next(expected, None) != code:
                     raise RecordError(f"line {number + 1} is not in the record")
         if place is not None:
-            if next(expected, None) != "" or place.last < place.first <= line:
+            is_after_the_last = line < place.first <= place.last <= len(lines)
+            if next(expected, None) != "" or not is_after_the_last:
                 raise RecordError(f"the statement of line {place.first} is not in the record")
             line = place.last
     if next(expected, None) is not None:

@@ -3,18 +3,20 @@
 from functools import partial
 
 from pybase.core.errors import CheckFailedError
+from pybase.core.settings import Settings
 from pybase.migrate.record import Direction
-from pybase.migrate.revisions import History, explained, render_path
+from pybase.migrate.revisions import explained, read, render_path
 from pybase.migrate.sqlfiles._files import script_file
 from pybase.migrate.sqlfiles._header import header_text
 
 
-def path_sql(history: History, target: str, direction: Direction) -> str:
+def path_sql(settings: Settings, target: str, direction: Direction) -> str:
     """Return the SQL to `target`, from base or head, or from A in `A:B`.
 
     Plain Alembic requires both ends of a downgrade; a `-1` alone can only mean one step down from
     head. Raises UsageError for an unknown revision, CheckFailedError for one without SQL.
     """
+    history = read(settings)
     start, _, end = target.rpartition(":")
     if end == "head" or not (start or direction.is_upgrade):
         history.require_one_head()
@@ -30,7 +32,7 @@ def path_sql(history: History, target: str, direction: Direction) -> str:
                 f"Revision {sql.revision.id} ({sql.revision.title}) cannot be rendered: "
                 f"{script.reason}.",
                 "Without --sql, Alembic runs it.",
-                code="cannot-render",
+                code="no-offline-sql",
             )
         header = header_text(sql.revision, script, direction, [])
         parts.append(script_file(header, script).text)

@@ -80,7 +80,7 @@ def _fails(path: str, error: psycopg.Error) -> CheckFailedError:
     return CheckFailedError(
         f"The SQL of {path} fails on a database at the revision before: {first_line(error)}.",
         "Correct that revision, then run `nox -s sql`.",
-        code="sql-fails",
+        code="committed-sql-fails",
     )
 
 
