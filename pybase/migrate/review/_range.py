@@ -32,24 +32,10 @@ def choose(
 
 def _between(settings: Settings, rev_range: str) -> set[str]:
     """Return what leads from A, which is excluded, to B, which is included."""
-<<<<<<< HEAD
-    from pybase.migrate.revisions import explained, read  # Alembic: it resolves A and B
-
-    hint = "Write A:B, as in base:head, where A is before B; A is excluded."
-    lower, colon, upper = rev_range.partition(":")
-    if not colon:
-        raise UsageError(f"The range {rev_range!r} has no colon.", hint, code="range-without-colon")
-    scripts = read(settings).scripts
-    upper, lower = upper or "heads", lower or "base"
-    with explained():
-        ids = {script.revision for script in scripts.walk_revisions(lower, upper)}
-        ids -= {script.revision for script in scripts.get_revisions(lower) if script}
-=======
     history = read_history(settings)
     ids = {script.revision for script in history.walk_range(rev_range)}
     lower = rev_range.partition(":")[0] or "base"
     ids -= {script.revision for script in history.scripts.get_revisions(lower) if script}
->>>>>>> work
     if not ids:
         raise UsageError(
             f"No revision is in the range {rev_range!r}.",
