@@ -32,7 +32,7 @@ from benchmarks.machine import first_migration_s
 from benchmarks.row import Row
 from benchmarks.stalls import measure as measure_stalls
 from pybase.core import settings
-from pybase.migrate.rehearsal import _scratch as scratch
+from pybase.migrate.rehearsal import scratch
 from pybase.postgres import Cluster, find_bin, locate, scratch_database, with_database
 
 ROOT = Path(__file__).parents[1]

@@ -1,6 +1,7 @@
 """Import contracts of pyproject.toml, checked by import-linter; limits of modules and imports."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -129,3 +130,13 @@ def test_packages_have_few_levels(modules: Mapping[str, frozenset[str]]) -> None
         below = packages.get(package, set())
         levels[package] = 1 + max((levels[other] for other in below), default=0)
     assert max(levels.values()) <= LEVELS, sorted(levels.items(), key=lambda item: item[1])
+
+
+@pytest.mark.parametrize("package", sorted({str(f) for f in FOLDERS}))
+def test_private_modules_stay_in_their_package(package: str) -> None:
+    """A module whose name begins with `_` is imported only from below its own package."""
+    private = re.compile(rf"\b(?:from|import) {package.replace('/', '.')}(?:\.| import )_(?!_)\w+")
+    for path in sorted((ROOT / "pybase").rglob("*.py")):
+        if not path.is_relative_to(ROOT / package):
+            found = private.search(path.read_text("utf-8"))
+            assert found is None, f"{path.relative_to(ROOT)}: {found[0] if found else ''}"

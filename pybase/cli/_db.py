@@ -9,7 +9,7 @@ from pybase.core import humanize
 from pybase.core.errors import UsageError
 from pybase.core.settings import Settings
 from pybase.core.style import table
-from pybase.migrate.database import _connect as target
+from pybase.migrate.database import EMBEDDED_DATABASE, embedded
 from pybase.postgres import Cluster, find_bin
 
 
@@ -19,15 +19,15 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _db(args: argparse.Namespace, settings: Settings) -> int | None:
-    cluster = target.embedded(settings)
+    cluster = embedded(settings)
     match args.action:
         case "status":
             _show_status(cluster, settings)
         case "url":
-            terminal.data(f"{cluster.ensure_database(target.EMBEDDED_DATABASE)}\n")
+            terminal.data(f"{cluster.ensure_database(EMBEDDED_DATABASE)}\n")
         case "psql":
             psql = find_bin(settings.options.postgres) / "psql"
-            url = cluster.ensure_database(target.EMBEDDED_DATABASE)
+            url = cluster.ensure_database(EMBEDDED_DATABASE)
             return subprocess.call([str(psql), url, *args.rest])
         case "stop":
             cluster.stop()

@@ -9,7 +9,7 @@ from pybase.core.humanize import duration
 from pybase.core.style import Style, style, table
 from pybase.migrate.deploy import ASSUMPTION, RATES_MB_S, Estimate, PlannedStep
 from pybase.migrate.sql import LOCKS
-from pybase.migrate.sql._lock_modes import ACCESS_EXCLUSIVE, SHARE
+from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, SHARE
 from pybase.migrate.sqlfiles import NOT_REHEARSED, hazard_words, what_is_done
 
 

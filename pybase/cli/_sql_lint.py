@@ -5,8 +5,8 @@ import argparse
 from pybase.cli import _terminal as terminal
 from pybase.cli._verbs import Command, Commands
 from pybase.core.settings import Settings
-from pybase.migrate.sqlfiles._lint import lint
-from pybase.migrate.sqlfiles._lint_formats import FORMATS
+from pybase.migrate.sqlfiles import lint
+from pybase.migrate.sqlfiles.lint_formats import FORMATS
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

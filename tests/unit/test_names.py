@@ -4,7 +4,7 @@ import pytest
 from pglast import keywords, parse_sql
 
 from pybase.migrate.sql import quote
-from pybase.migrate.sql._names import _KEYWORDS
+from pybase.migrate.sql.names import _KEYWORDS
 
 
 def test_keywords_are_those_of_the_grammar() -> None:

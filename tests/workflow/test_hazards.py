@@ -23,7 +23,7 @@ from pybase.migrate.record import (
     acceptance_faults,
     reason_for,
 )
-from pybase.migrate.rehearsal import _scratch as scratch
+from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.revisions import History, RevisionSql, render
 from pybase.migrate.sql import QualifiedName

@@ -15,11 +15,10 @@ from pybase.core.errors import CheckFailedError
 from pybase.migrate.autogenerate._schema_snapshot import Side, read
 from pybase.migrate.autogenerate._scope import Scope
 from pybase.migrate.catalog import CatalogObject, Change
-from pybase.migrate.database._connect import Database, engine
-from pybase.migrate.rehearsal import _scratch as scratch
-from pybase.migrate.revisions._history import History
-from pybase.migrate.revisions._render import RenderedHistory
-from pybase.migrate.sql._names import parts, quote
+from pybase.migrate.database import Database, engine
+from pybase.migrate.rehearsal import scratch
+from pybase.migrate.revisions import History, RenderedHistory
+from pybase.migrate.sql.names import parts, quote
 
 
 def read_url(url: str, rendered: RenderedHistory) -> Side:

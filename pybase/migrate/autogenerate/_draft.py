@@ -19,13 +19,12 @@ from alembic.script import ScriptDirectory
 from alembic.script.write_hooks import _run_hooks
 
 from pybase.core.files import write_file
+from pybase.migrate import sqlfiles
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._atomic import restored_on_failure, uninterrupted
 from pybase.migrate.autogenerate._operations import Step
 from pybase.migrate.autogenerate._titles import free_titles
-from pybase.migrate.revisions import ROWS_IN_THE_WAY
-from pybase.migrate.revisions._history import History, explained
-from pybase.migrate.sqlfiles import _files as sqlfiles
+from pybase.migrate.revisions import ROWS_IN_THE_WAY, History, explained
 
 _WIDTH = 100
 
@@ -197,5 +196,5 @@ def put_in_place(written: Draft, sql: Mapping[str, str]) -> tuple[list[Path], li
     with uninterrupted(), restored_on_failure(files):
         for path, target in zip(written.paths, moved, strict=True):
             write_file(target, path.read_text("utf-8"))
-        sqlfiles.write(folder, dict(sql))
+        sqlfiles.write_files(folder, dict(sql))
     return moved, stale

@@ -16,10 +16,9 @@ from pybase.migrate.autogenerate._scope import read_scope
 from pybase.migrate.autogenerate._server_checks import server_checks
 from pybase.migrate.autogenerate._titles import checked_title
 from pybase.migrate.autogenerate._validate import finish, first_failure, write_validated
-from pybase.migrate.rehearsal import _scratch as scratch
-from pybase.migrate.revisions._history import History
-from pybase.migrate.revisions._render import render
-from pybase.migrate.sql.grammar._split import split
+from pybase.migrate.rehearsal import scratch
+from pybase.migrate.revisions import History, render
+from pybase.migrate.sql.grammar import split
 from pybase.migrate.sqlfiles import build
 
 

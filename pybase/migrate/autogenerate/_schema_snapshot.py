@@ -13,7 +13,7 @@ import psycopg
 
 from pybase.migrate import catalog
 from pybase.migrate.catalog import CatalogObject, Relation
-from pybase.migrate.sql._names import quote
+from pybase.migrate.sql.names import quote
 
 _IDENTITIES = {"a": "ALWAYS", "d": "BY DEFAULT"}
 _STORAGES = {"s": "STORED", "v": "VIRTUAL"}

@@ -8,9 +8,8 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from pybase.core.errors import UsageError
-from pybase.migrate.revisions._history import History
-from pybase.migrate.revisions._run_env import run_env
-from pybase.migrate.sql._names import parts, plain
+from pybase.migrate.revisions import History, run_env
+from pybase.migrate.sql.names import parts, plain
 
 
 @dataclass(frozen=True)

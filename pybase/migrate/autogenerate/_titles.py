@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from pybase.core.errors import UsageError
-from pybase.migrate.revisions._history import History
+from pybase.migrate.revisions import History
 from pybase.migrate.sql import one_line
 
 _WORDS = """

@@ -23,8 +23,8 @@ from pybase.migrate.autogenerate._schema_snapshot import Side
 from pybase.migrate.autogenerate._scope import Scope
 from pybase.migrate.catalog import Change
 from pybase.migrate.record import Record
-from pybase.migrate.rehearsal import _scratch as scratch
-from pybase.migrate.revisions._history import History
+from pybase.migrate.rehearsal import scratch
+from pybase.migrate.revisions import History
 from pybase.migrate.sqlfiles import Built, build, effect_words, files, hazard_findings
 
 _MOST = 30

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pybase.migrate.sql._names import QualifiedName
+from pybase.migrate.sql.names import QualifiedName
 
 FIRST_USER_OID = 16384
 """PostgreSQL's FirstNormalObjectId: objects below it belong to the server itself."""

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from pybase.migrate.catalog._definitions import CatalogObject
 from pybase.migrate.record import FileChange
-from pybase.migrate.sql._names import QualifiedName
+from pybase.migrate.sql.names import QualifiedName
 
 # What a table may need is created before it; comments, grants and owners come last.
 _ORDER = {
@@ -159,7 +159,7 @@ def _statements(item: CatalogObject, items: Iterable[CatalogObject]) -> list[str
 
 
 def _laid_out(text: str, indent: int = 0) -> str:
-    from pybase.migrate.sql.grammar._format import lay_out  # with pglast, 0.2 s
+    from pybase.migrate.sql.grammar import lay_out  # with pglast, 0.2 s
 
     return lay_out(text, indent=indent)
 

@@ -1,6 +1,7 @@
 """A PostgreSQL database: connections, the migration lock, version table, ledger, table sizes."""
 
 from pybase.migrate.database._connect import (
+    EMBEDDED_DATABASE,
     Database,
     announcement,
     connect,
@@ -23,6 +24,7 @@ from pybase.migrate.database._table_sizes import (
 )
 
 __all__ = [
+    "EMBEDDED_DATABASE",
     "IS_USED",
     "RECORDED_TABLES",
     "TABLE",

@@ -17,7 +17,7 @@ from pybase.migrate.database import Database, connect, first_line
 from pybase.migrate.deploy._progress import ProgressThread
 from pybase.migrate.record import Direction
 from pybase.migrate.sql import parse_backfill
-from pybase.migrate.sql._names import plain
+from pybase.migrate.sql.names import plain
 
 
 @dataclass(frozen=True)

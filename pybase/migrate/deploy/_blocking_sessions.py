@@ -7,7 +7,7 @@ from pybase.core.humanize import duration
 from pybase.migrate.database import IS_USED, RECORDED_TABLES
 from pybase.migrate.deploy._check import Checked, CheckResult, Severity
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql._lock_modes import MODES
+from pybase.migrate.sql.lock_modes import MODES
 
 HELD_S = 1
 """A lock that is held for less is ordinary traffic."""

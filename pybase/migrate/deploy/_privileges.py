@@ -6,7 +6,7 @@ from pybase.migrate.database import IS_USED, RECORDED_TABLES
 from pybase.migrate.deploy._check import Checked, CheckResult, Severity
 from pybase.migrate.record import StatementKind
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql._lock_modes import ROW_EXCLUSIVE, SHARE_ROW_EXCLUSIVE
+from pybase.migrate.sql.lock_modes import ROW_EXCLUSIVE, SHARE_ROW_EXCLUSIVE
 
 
 def privileges(checked: Checked) -> Iterator[CheckResult]:

@@ -8,7 +8,7 @@ from pglast import ast
 from pglast.stream import RawStream
 from psycopg import sql
 
-from pybase.migrate.sql.grammar._parse import parsed
+from pybase.migrate.sql.grammar import parsed
 
 _PARTLY = (ast.CallStmt, ast.DoStmt, ast.ReindexStmt, ast.VacuumStmt, ast.ClusterStmt)
 """These may commit in between."""

@@ -22,7 +22,7 @@ from pybase.migrate.deploy._lock_retry import LockRetry
 from pybase.migrate.deploy._plan import Source, Step
 from pybase.migrate.deploy._progress import ProgressThread
 from pybase.migrate.record import Block, Statement, StatementKind, moved, version_moves
-from pybase.migrate.sql._lock_modes import SHARE
+from pybase.migrate.sql.lock_modes import SHARE
 
 IDLE_S = 60
 """The server ends our transaction, and releases its locks, after so long without a statement."""

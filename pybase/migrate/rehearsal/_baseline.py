@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from pybase.migrate.rehearsal import _scratch
+from pybase.migrate.rehearsal import scratch
 from pybase.migrate.revisions import History, RenderedHistory, RevisionSql
 from pybase.postgres import copy_over, scratch_database
 
@@ -46,12 +46,12 @@ class Baseline:
 
     def _to(self, place: int) -> psycopg.Connection[Any]:
         if not self._url:
-            server = _scratch.server(self._history.settings)
+            server = scratch.server(self._history.settings)
             self._url = self._around.enter_context(scratch_database(server))
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._url, autocommit=True)
         for sql in self._revisions[self._at : place]:
-            _scratch.lead_over(self._history, self._url, self._connection, sql)
+            scratch.lead_over(self._history, self._url, self._connection, sql)
         if self._at < place:
             self._connection.execute("RESET SESSION AUTHORIZATION")
             self._connection.execute("RESET ALL")

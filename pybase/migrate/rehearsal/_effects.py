@@ -5,7 +5,7 @@ from pybase.migrate.record import TableColumn, TableEffect
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules import Case
 from pybase.migrate.sql import LOCKS, RANKS, QualifiedName
-from pybase.migrate.sql._lock_modes import ROW_EXCLUSIVE
+from pybase.migrate.sql.lock_modes import ROW_EXCLUSIVE
 
 
 def table_effects(case: Case) -> tuple[TableEffect, ...]:

@@ -21,8 +21,8 @@ from pybase.migrate.catalog import (
 from pybase.migrate.record import Script
 from pybase.migrate.rehearsal._observation import Observation, Rows, Run
 from pybase.migrate.rehearsal._writer_session import locks_of, row_counters, rows_since
-from pybase.migrate.sql._lock_modes import MODES, ROW_EXCLUSIVE, SHARE
-from pybase.migrate.sql.grammar._parse import is_kind
+from pybase.migrate.sql.grammar import is_kind
+from pybase.migrate.sql.lock_modes import MODES, ROW_EXCLUSIVE, SHARE
 
 STATEMENT_TIMEOUT = "60s"
 """Tables have few rows in a rehearsal; what takes longer waits for a lock for ever."""

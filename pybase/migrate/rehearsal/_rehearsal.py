@@ -18,7 +18,7 @@ from pybase.migrate.record import (
     RevisionReport,
     Script,
 )
-from pybase.migrate.rehearsal import _scratch as scratch
+from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._baseline import Baseline
 from pybase.migrate.rehearsal._effects import only_in_first, table_effects
 from pybase.migrate.rehearsal._leftovers import describe_leftovers

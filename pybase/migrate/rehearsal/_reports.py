@@ -15,7 +15,7 @@ from pybase.core.inputs import package_digest
 from pybase.core.settings import Settings, rehearsal_url
 from pybase.migrate.catalog import Entity
 from pybase.migrate.record import RevisionReport
-from pybase.migrate.rehearsal import _scratch as scratch
+from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._baseline import Baseline
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.revisions import History, RenderedHistory

@@ -6,7 +6,7 @@ from typing import Any
 from pglast import ast
 
 from pybase.migrate.catalog import Relation, State
-from pybase.migrate.sql.grammar._parse import WRITES, parsed
+from pybase.migrate.sql.grammar import WRITES, parsed
 
 _COMPARISONS = ("AEXPR_OP", "AEXPR_IN", "AEXPR_BETWEEN", "AEXPR_OP_ANY")
 

@@ -9,8 +9,8 @@ from pglast import ast
 from psycopg import sql
 
 from pybase.migrate.catalog import Column, Constraint, Relation, State
-from pybase.migrate.sql._names import literal
-from pybase.migrate.sql.grammar._parse import nodes, parsed
+from pybase.migrate.sql.grammar import nodes, parsed
+from pybase.migrate.sql.names import literal
 
 ROWS = 3
 """Rows a table: enough for a duplicate or a difference to show, few enough to cost nothing."""

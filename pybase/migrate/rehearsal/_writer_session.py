@@ -10,7 +10,7 @@ from psycopg import sql
 
 from pybase.migrate.catalog import FIRST_USER_OID, State
 from pybase.migrate.rehearsal._observation import Rows
-from pybase.migrate.sql._lock_modes import MODES
+from pybase.migrate.sql.lock_modes import MODES
 
 _TIMEOUT_S = 5
 

@@ -8,7 +8,6 @@ import igraph
 
 from pybase.migrate.catalog import Entity, ForeignKey
 from pybase.migrate.sql import quote
-from pybase.migrate.sqlfiles._schema_page import short_type
 
 LINE, HEAD, GAP, ACROSS = 18, 28, 30, 64
 """Pixels: a column's height, a table's title, between two tables, between two layers."""
@@ -94,7 +93,7 @@ def _box(entity: Entity, changed: Mapping[str, Collection[str]], *, with_all: bo
     rows = [
         Row(
             _cut(column.name),
-            _cut(short_type(column.type), _WIDEST - 8),
+            _cut(column.short_type, _WIDEST - 8),
             " ".join(
                 ["PK"] * (column.name in entity.primary_key) + ["FK"] * (column.name in foreign)
             ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pybase.core.humanize import counted
 from pybase.migrate.record import ERROR, Direction, Effects, Record, TableEffect
 from pybase.migrate.review._revision_summary import RevisionSummary
-from pybase.migrate.sql._lock_modes import ACCESS_EXCLUSIVE, SHARE
+from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, SHARE
 from pybase.migrate.sqlfiles import NOT_REHEARSED
 
 _MOST_NAMES = 3

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from textwrap import dedent, indent
 
 from pybase.core.files import digest
-from pybase.migrate.sql._names import LONGEST, quote
+from pybase.migrate.sql.names import LONGEST, quote
 
 BUDGET_MS = 100
 """How long one batch may take: as long as a writer may have to wait for one of its rows."""

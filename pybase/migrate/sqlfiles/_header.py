@@ -17,7 +17,7 @@ from pybase.migrate.record import (
     reason_for,
 )
 from pybase.migrate.sql import one_line
-from pybase.migrate.sql._lock_modes import SHARE
+from pybase.migrate.sql.lock_modes import SHARE
 
 WIDTH = 97
 """Longest comment after its `-- `, in characters."""

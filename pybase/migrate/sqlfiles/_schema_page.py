@@ -28,14 +28,6 @@ _MOST_DRAWN = 50_000
 
 _TABLE_HEAD = "| column | type | null | default | meaning |\n| --- | --- | --- | --- | --- |\n"
 
-_SHORTER = (
-    (re.compile(r"^(timestamp|time)(\(\d\))? with time zone"), r"\1tz\2"),
-    (re.compile(r"^(timestamp|time)(\(\d\))? without time zone"), r"\1\2"),
-    (re.compile(r"^character varying"), "varchar"),
-    (re.compile(r"^double precision"), "float8"),
-)
-"""PostgreSQL's own other names of types: Mermaid accepts no blank in a type."""
-
 
 def page(entities: Sequence[Entity]) -> str:
     """Return the page, with a last newline."""
@@ -74,7 +66,7 @@ def _diagram(
         for column in entity.columns:
             marks = ", ".join(_marks(entity, column))
             if marks or with_all:
-                type_ = _word(short_type(column.type))
+                type_ = _word(column.short_type)
                 yield f"        {type_} {_word(column.name)} {marks}".rstrip()
         yield "    }"
     for entity in entities:
@@ -122,13 +114,6 @@ def _word(text: str) -> str:
     return f"_{word}" if _NOT_FIRST.match(word) else word
 
 
-def short_type(type_: str) -> str:
-    """Return a type by its shorter name, where PostgreSQL has one."""
-    for long, short in _SHORTER:
-        type_ = long.sub(short, type_)
-    return type_
-
-
 def _is_changed(entities: Iterable[Entity], names: Mapping[str, str]) -> bool:
     """Whether anything is drawn under another name than its own."""
     return any(
@@ -136,7 +121,7 @@ def _is_changed(entities: Iterable[Entity], names: Mapping[str, str]) -> bool:
         or any(
             _word(word) != word
             for column in entity.columns
-            for word in (column.name, short_type(column.type))
+            for word in (column.name, column.short_type)
         )
         for entity in entities
     )

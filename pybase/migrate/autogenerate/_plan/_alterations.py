@@ -16,7 +16,7 @@ from pybase.migrate.autogenerate._plan._required import (
     required,
 )
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
-from pybase.migrate.sql._names import literal, shown
+from pybase.migrate.sql.names import literal, shown
 
 _SET_EXPRESSION = 170000
 """The first server that can change the expression of a generated column."""

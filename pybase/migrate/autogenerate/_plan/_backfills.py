@@ -9,7 +9,7 @@ from pybase.migrate.autogenerate._plan._context import Context, column_title
 from pybase.migrate.autogenerate._schema_snapshot import Column, constraint_kind
 from pybase.migrate.catalog import CatalogObject
 from pybase.migrate.sql import Backfill, render_backfill
-from pybase.migrate.sql._names import plain, quote, raw, schema_of, shown
+from pybase.migrate.sql.names import plain, quote, raw, schema_of, shown
 
 _BATCHES = (
     "Batches by key, each committed, so that no row stays locked for long. Interrupted, it "

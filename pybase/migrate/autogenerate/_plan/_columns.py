@@ -10,7 +10,7 @@ from pybase.migrate.autogenerate._plan._context import Context, column_title, co
 from pybase.migrate.autogenerate._plan._required import alter_column, required
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
 from pybase.migrate.catalog import CatalogObject
-from pybase.migrate.sql._names import literal, raw, shown
+from pybase.migrate.sql.names import literal, raw, shown
 
 
 def added(context: Context, column: Column) -> Iterator[Part]:

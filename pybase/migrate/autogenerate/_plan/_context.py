@@ -6,7 +6,7 @@ from pybase.migrate.autogenerate._schema_snapshot import Column, Side
 from pybase.migrate.autogenerate._server_checks import ServerChecks
 from pybase.migrate.autogenerate._source import execute
 from pybase.migrate.catalog import CatalogObject
-from pybase.migrate.sql._names import plain, raw
+from pybase.migrate.sql.names import plain, raw
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._plan._columns import restore
 from pybase.migrate.autogenerate._plan._context import comments
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
-from pybase.migrate.sql._names import derived, literal, parts, plain, quote, raw, shown
+from pybase.migrate.sql.names import derived, literal, parts, plain, quote, raw, shown
 
 
 def is_replaced(old: Side, new: Side, name: str) -> bool:

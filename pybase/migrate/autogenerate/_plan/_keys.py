@@ -9,7 +9,7 @@ from pybase.migrate.autogenerate._plan._context import Context, comments
 from pybase.migrate.autogenerate._plan._required import validate
 from pybase.migrate.autogenerate._schema_snapshot import Side, constraint_kind, constraint_name
 from pybase.migrate.catalog import CatalogObject
-from pybase.migrate.sql._names import derived, parts, plain, quote, raw, shown
+from pybase.migrate.sql.names import derived, parts, plain, quote, raw, shown
 
 
 def dropped(context: Context, item: CatalogObject) -> Part:

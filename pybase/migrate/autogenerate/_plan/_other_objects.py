@@ -10,7 +10,7 @@ from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._schema_snapshot import Side, constraint_name
 from pybase.migrate.catalog import CatalogObject, Change
-from pybase.migrate.sql._names import literal, plain, raw, shown
+from pybase.migrate.sql.names import literal, plain, raw, shown
 
 _CREATE_STAGE = {
     "schema": Stage.SCHEMA,

@@ -12,7 +12,7 @@ from pybase.migrate.autogenerate._plan import _other_objects as other_objects
 from pybase.migrate.autogenerate._plan._context import Context
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side, constraint_kind
 from pybase.migrate.catalog import CatalogObject, Change
-from pybase.migrate.sql._names import plain
+from pybase.migrate.sql.names import plain
 
 
 def plan_changes(context: Context, changes: Sequence[Change]) -> Plan:

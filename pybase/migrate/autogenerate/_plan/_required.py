@@ -6,7 +6,7 @@ from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._plan._context import Context, column_title
 from pybase.migrate.autogenerate._schema_snapshot import Column
-from pybase.migrate.sql._names import derived, quote, raw, shown
+from pybase.migrate.sql.names import derived, quote, raw, shown
 
 
 def required(context: Context, column: Column) -> Iterator[Part]:

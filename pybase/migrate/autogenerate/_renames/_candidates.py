@@ -8,7 +8,7 @@ from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._renames._rename import Rename
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side, constraint_name
 from pybase.migrate.catalog import CatalogObject, Change
-from pybase.migrate.sql._names import parts, plain, raw, shown
+from pybase.migrate.sql.names import parts, plain, raw, shown
 
 _Pairs = list[tuple[CatalogObject, CatalogObject]]
 _Scored = Iterator[tuple[float, Rename]]

@@ -8,7 +8,7 @@ from pybase.core.errors import CheckFailedError, UsageError
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._schema_snapshot import Side
-from pybase.migrate.sql._names import literal, plain, quote, raw, schema_of, shown
+from pybase.migrate.sql.names import literal, plain, quote, raw, schema_of, shown
 
 Ask = Callable[[str], bool]
 

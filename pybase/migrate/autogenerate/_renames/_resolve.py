@@ -26,7 +26,7 @@ from pybase.migrate.autogenerate._request import Request
 from pybase.migrate.autogenerate._schema_snapshot import Side
 from pybase.migrate.autogenerate._scope import Scope
 from pybase.migrate.catalog import Change
-from pybase.migrate.revisions._render import RenderedHistory
+from pybase.migrate.revisions import RenderedHistory
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from pybase.migrate.autogenerate._schema_snapshot import Column, Side
 from pybase.migrate.autogenerate._source._definitions import option_values, parse_statement
 from pybase.migrate.autogenerate._source._text import comment_of, escaped, text
 from pybase.migrate.autogenerate._source._types import python_type
-from pybase.migrate.sql._names import raw
+from pybase.migrate.sql.names import raw
 
 _LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 

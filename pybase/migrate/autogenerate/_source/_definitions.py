@@ -11,7 +11,7 @@ from typing import Any
 
 from pglast import parse_sql, parser
 
-from pybase.migrate.sql._names import quote
+from pybase.migrate.sql.names import quote
 
 _OPEN, _CLOSE, _COMMA = ("ASCII_40", "ASCII_91"), ("ASCII_41", "ASCII_93"), "ASCII_44"
 

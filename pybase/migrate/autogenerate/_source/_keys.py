@@ -27,7 +27,7 @@ from pybase.migrate.autogenerate._source._text import (
     text,
 )
 from pybase.migrate.catalog import CatalogObject
-from pybase.migrate.sql._names import parts, quote, raw, shown
+from pybase.migrate.sql.names import parts, quote, raw, shown
 
 _ACTIONS = {"c": "CASCADE", "r": "RESTRICT", "n": "SET NULL", "d": "SET DEFAULT"}
 

@@ -20,7 +20,7 @@ from pybase.migrate.autogenerate._source._keys import (
 )
 from pybase.migrate.autogenerate._source._text import call, comment_of, execute, schema_option
 from pybase.migrate.catalog import CatalogObject
-from pybase.migrate.sql._names import raw, shown
+from pybase.migrate.sql.names import raw, shown
 
 _DEFINITION = re.compile(
     r"CREATE (?P<unlogged>UNLOGGED )?TABLE .+? \(\.\.\.\)"

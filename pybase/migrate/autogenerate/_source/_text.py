@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from pybase.migrate.autogenerate._schema_snapshot import Side
 from pybase.migrate.autogenerate._source._definitions import parse_statement
-from pybase.migrate.sql._names import raw, schema_of
-from pybase.migrate.sql.grammar._format import lay_out
+from pybase.migrate.sql.grammar import lay_out
+from pybase.migrate.sql.names import raw, schema_of
 
 
 def execute(sql: str) -> str:

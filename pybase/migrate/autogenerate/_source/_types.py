@@ -5,7 +5,7 @@ A table of the types that have an exact form; for any other the caller falls bac
 
 import re
 
-from pybase.migrate.sql._names import raw, schema_of
+from pybase.migrate.sql.names import raw, schema_of
 
 _PLAIN = {
     "text": "sa.Text()",

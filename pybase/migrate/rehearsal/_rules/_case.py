@@ -7,7 +7,7 @@ from pybase.migrate.catalog import Relation, State
 from pybase.migrate.record import Finding, Script
 from pybase.migrate.rehearsal._observation import Observation, Run
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql._lock_modes import SHARE
+from pybase.migrate.sql.lock_modes import SHARE
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import restricts_key, source_tables, target_table
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.rehearsal._rules._objects import drops_data
-from pybase.migrate.sql._lock_modes import ROW_EXCLUSIVE, SHARE
-from pybase.migrate.sql.grammar._parse import is_kind, is_opaque, is_write, parsed
+from pybase.migrate.sql.grammar import is_kind, is_opaque, is_write, parsed
+from pybase.migrate.sql.lock_modes import ROW_EXCLUSIVE, SHARE
 
 
 def data_changes(case: Case, observation: Observation) -> Iterator[Finding]:

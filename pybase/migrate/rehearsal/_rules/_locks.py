@@ -8,8 +8,8 @@ from pybase.migrate.catalog import State
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules._case import Case, created, dropped
-from pybase.migrate.sql._lock_modes import ACCESS_EXCLUSIVE, SHARE
-from pybase.migrate.sql.grammar._parse import is_kind, is_opaque
+from pybase.migrate.sql.grammar import is_kind, is_opaque
+from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, SHARE
 
 MANY_TABLES = 3
 """A foreign key locks two tables, a swap three; other changes can lock one after the other."""

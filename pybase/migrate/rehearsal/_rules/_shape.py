@@ -11,7 +11,7 @@ from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar._parse import is_kind, names
+from pybase.migrate.sql.grammar import is_kind, names
 
 _NAME_TOO_LONG = "42622"
 

@@ -1,16 +1,26 @@
 """What needs PostgreSQL's own grammar (pglast): cutting, laying out and reading statements."""
 
 from pybase.migrate.sql.grammar._format import WIDTH, lay_out
-from pybase.migrate.sql.grammar._parse import is_kind, is_opaque, is_write, names, parsed
+from pybase.migrate.sql.grammar._parse import (
+    WRITES,
+    is_kind,
+    is_opaque,
+    is_write,
+    names,
+    nodes,
+    parsed,
+)
 from pybase.migrate.sql.grammar._split import split, tidy, words
 
 __all__ = [
     "WIDTH",
+    "WRITES",
     "is_kind",
     "is_opaque",
     "is_write",
     "lay_out",
     "names",
+    "nodes",
     "parsed",
     "split",
     "tidy",
