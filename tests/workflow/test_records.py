@@ -257,9 +257,14 @@ def write_five_columns(project: Project) -> None:
     path.write_text("".join(f"{' '.join(row)}\n" for row in kept), "utf-8")
 
 
+def write_another_encoding(project: Project) -> None:
+    (project.sql / manifest.NAME).write_bytes(b"\xff")
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
+        (write_another_encoding, "manifest.txt is not UTF-8"),
         (add_statement, "is not in the record"),
         (add_statement_to_the_transaction, "is not in the record"),
         (hide_statement_behind_a_commit, "is not in the record"),

@@ -1,4 +1,4 @@
-"""The rehearsal: what a reviewer is told, in the same bytes each time, whatever people wrote."""
+"""The rehearsal: what a reviewer reads, in the same bytes each time, for any text in a revision."""
 
 import os
 import re
@@ -12,10 +12,8 @@ import psycopg
 import pytest
 from projects import LINE, ONE, Project, Revision
 
-from pybase.migrate import catalog
-from pybase.migrate.sql.grammar._split import split
-from pybase.migrate.sqlfiles import _build as build
-from pybase.migrate.sqlfiles import _files as sqlfiles
+from pybase.migrate import catalog, sqlfiles
+from pybase.migrate.sql.grammar import split
 from pybase.postgres import find_bin, scratch_cluster
 
 Compose: TypeAlias = Callable[[Project], dict[str, str]]
@@ -28,8 +26,8 @@ def compose(server18_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.syspath_prepend(tmp_path)
 
     def files(project: Project) -> dict[str, str]:
-        built = build.build(project.history())
-        return sqlfiles.compose(built.rendered.revisions, built.reports, built.schema)
+        history = project.history()
+        return sqlfiles.files(history.settings, sqlfiles.build(history))
 
     return files
 
@@ -171,7 +169,7 @@ HISTORY = (
         "Let a shop have no name.",
     ),
 )
-"""One of each: harmless, blocking, lossy, without a way back, without SQL, failing."""
+"""One of each: harmless, blocking, lossy, irreversible, without SQL, failing."""
 
 GOLDEN = {
     ("upgrade", "000000000002"): """\
@@ -211,7 +209,7 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
--- drops-column: the data of shops.colour is gone, and code that still selects it fails.
+-- drops-column: the data of shops.colour are deleted, and code that still selects it fails.
 -- accepted: no reader since 2026-10, see issue 12
 ALTER TABLE shops DROP COLUMN colour;
 """,
@@ -234,7 +232,7 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
--- blocking-index-build: writers of shops wait until the index is built.
+-- blocking-index-build: SHARE lock on shops: writers wait until the index is built.
 CREATE INDEX ix_shops_name ON shops (name);
 """,
     ("upgrade", "000000000007"): """\
@@ -249,7 +247,8 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
--- validates-constraint: every row behind sales is checked while writers wait.
+-- validates-constraint: SHARE ROW EXCLUSIVE lock or stronger on sales: writers wait while every row
+-- is checked.
 ALTER TABLE sales ADD CONSTRAINT fk_sales_shop_id FOREIGN KEY (shop_id) REFERENCES shops (id);
 """,
     ("upgrade", "000000000008"): """\
@@ -263,7 +262,8 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
--- rewrites-table: readers and writers of shops wait while the whole table is written anew.
+-- rewrites-table: ACCESS EXCLUSIVE lock on shops: readers and writers wait while the table is
+-- rewritten.
 ALTER TABLE shops ALTER COLUMN rank TYPE BIGINT;
 """,
     ("upgrade", "000000000009"): """\
@@ -277,8 +277,8 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
--- unbatched-data-change: one transaction works through all of shops; rows, and vacuum, wait for its
--- end.
+-- unbatched-data-change: one transaction works through all of shops; row locks, and vacuum, wait
+-- for its end.
 UPDATE shops SET note = '' WHERE note IS NULL;
 """,
     ("upgrade", "00000000000a"): """\
@@ -369,8 +369,8 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
--- blocking-index-drop: readers and writers of shops wait, behind whatever the drop itself waits
--- for.
+-- blocking-index-drop: ACCESS EXCLUSIVE lock on shops: readers and writers wait, behind whatever
+-- the drop itself waits for.
 DROP INDEX ix_shops_name;
 """,
     ("downgrade", "000000000007"): """\
@@ -397,7 +397,8 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
--- rewrites-table: readers and writers of shops wait while the whole table is written anew.
+-- rewrites-table: ACCESS EXCLUSIVE lock on shops: readers and writers wait while the table is
+-- rewritten.
 ALTER TABLE shops ALTER COLUMN rank TYPE INTEGER;
 """,
     ("downgrade", "000000000009"): """\
@@ -429,11 +430,11 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
--- sets-not-null: readers and writers of shops wait while every row is read.
+-- sets-not-null: ACCESS EXCLUSIVE lock on shops: readers and writers wait while every row is read.
 ALTER TABLE shops ALTER COLUMN name SET NOT NULL;
 """,
 }
-"""What stands in the file of a direction, before the version moves or psql is stopped."""
+"""The start of the file of a direction, before the version moves or psql is stopped."""
 
 
 @pytest.fixture(scope="module")
@@ -446,7 +447,7 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory, server18_url: str) -> Pr
 
 
 @pytest.mark.parametrize(("way", "revision"), GOLDEN)
-def test_file_tells_what_was_seen(way: str, revision: str, rehearsed: Project) -> None:
+def test_file_shows_what_was_observed(way: str, revision: str, rehearsed: Project) -> None:
     (path,) = (rehearsed.sql / way).glob(f"*_{revision}_*")
     text = path.read_text("utf-8")
     text = text.replace("BEGIN;\n\nSET LOCAL lock_timeout = '2s';\n\nUPDATE", "UPDATE")
@@ -496,7 +497,7 @@ def test_downgrade_that_fails_is_a_finding(compose: Compose, project: Project) -
     files = compose(project.lay_out(ONE, wrong, Revision("cccccccccccc", wrong.id)))
     text = files[f"downgrade/{wrong.name}.sql"]
     assert "-- hazards   downgrade-wrong\n" in text
-    assert 'the way back does not lead back: column "m" of relation "cities" does not' in text
+    assert 'the downgrade does not restore the schema: column "m" of relation "cities" does not' in text
 
 
 # --- the same bytes -------------------------------------------------------------------------------
@@ -561,7 +562,7 @@ UNFILLED = {
 }
 
 
-def test_what_could_not_be_filled_is_told(compose: Compose, project: Project) -> None:
+def test_what_could_not_be_filled_is_reported(compose: Compose, project: Project) -> None:
     tables = dict(sorted((FILLED | UNFILLED).items(), key=lambda each: each[0] == "child"))
     create = "; ".join(f"CREATE TABLE {name} ({columns})" for name, columns in tables.items())
     create = f"CREATE TYPE mood AS ENUM ('good'); CREATE DOMAIN short AS text; {create}"
@@ -569,12 +570,12 @@ def test_what_could_not_be_filled_is_told(compose: Compose, project: Project) ->
     first = Revision(
         "aaaaaaaaaaaa", None, f"op.execute({create!r})", "raise NotImplementedError('x')"
     )
-    said = header(compose(project.lay_out(first, after(scan))), after(scan))
-    (row,) = (line for line in said.split("\n") if "no sample rows could be made" in line)
+    text = header(compose(project.lay_out(first, after(scan))), after(scan))
+    (row,) = (line for line in text.split("\n") if "no sample rows could be made" in line)
     assert row.endswith(f" made for {', '.join(sorted(UNFILLED))}")
 
 
-def test_table_that_the_revision_does_not_read_is_not_told(
+def test_table_that_the_revision_does_not_read_is_not_reported(
     compose: Compose, project: Project
 ) -> None:
     change = after("ALTER TABLE t ADD COLUMN more text", "ALTER TABLE t DROP COLUMN more")
@@ -583,14 +584,14 @@ def test_table_that_the_revision_does_not_read_is_not_told(
 
 
 def test_rows_that_only_a_sample_has_fail_no_revision(compose: Compose, project: Project) -> None:
-    """Nothing says that two rows of a boolean column differ, nor that they do not."""
+    """Whether two rows of a boolean column differ is unknown."""
     unique = after("CREATE UNIQUE INDEX ix_t ON t (flag)", "DROP INDEX ix_t")
     files = compose(project.lay_out(table("t", "flag boolean NOT NULL"), unique))
     assert "-- hazards   blocking-index-build on t" in header(files, unique)
 
 
-def test_update_is_seen_to_change_rows(compose: Compose, project: Project) -> None:
-    """In a function's own body, too, where no text says which table it is."""
+def test_update_is_observed_to_change_rows(compose: Compose, project: Project) -> None:
+    """In a function's own body, too, where the text does not name the table."""
     change = after("DO $$ BEGIN EXECUTE concat('UPDATE ', 't', ' SET n = 0'); END $$")
     files = compose(project.lay_out(table("t"), change))
     assert "-- t         ROW EXCLUSIVE: blocks nothing; scanned; rows changed" in header(
@@ -598,7 +599,7 @@ def test_update_is_seen_to_change_rows(compose: Compose, project: Project) -> No
     )
 
 
-# --- nobody else's data ---------------------------------------------------------------------------
+# --- the data of others ---------------------------------------------------------------------------
 
 
 def test_own_database_is_not_touched(project: Project) -> None:

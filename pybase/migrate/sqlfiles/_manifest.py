@@ -61,11 +61,19 @@ def has_manifest(settings: Settings) -> bool:
 
 
 def read(settings: Settings) -> list[Line] | None:
-    """Read the manifest; None where there is none. Raises ValueError for another format."""
+    """Read the manifest; None where there is none.
+
+    Raises ValueError for another format, and for a file that cannot be read: what is not reviewed
+    must not be run in its place.
+    """
     try:
         text = (settings.sql / NAME).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+    except FileNotFoundError:
         return None
+    except UnicodeDecodeError:
+        raise ValueError(f"{NAME} is not UTF-8") from None
+    except OSError as error:
+        raise ValueError(f"{NAME} cannot be read: {error.strerror}") from None
     rows = [row.split() for row in text.splitlines() if not row.startswith("#")]
     if not all(len(row) == _FIELDS for row in rows):
         raise ValueError(f"{NAME} was written by an earlier version, or edited")
