@@ -2,7 +2,7 @@
 
     python -m benchmarks                 all but `first`
     python -m benchmarks render check    only these
-    python -m benchmarks first           from an empty machine; downloads everything anew
+    python -m benchmarks first           from an empty machine; downloads everything again
 
 Run it with the Python of `.nox/environment`. Each promise is a ratio between two commands that
 take turns, so that whatever else the machine does falls on both; the median of the rounds' ratios
@@ -75,7 +75,7 @@ def measure_migrate(runs: int) -> Iterator[Row]:
 
 
 def measure_render(runs: int) -> Iterator[Row]:
-    """All of `sql/` written anew, both directions, rehearsed before: against `alembic history`."""
+    """All of `sql/` written again, both directions, rehearsed before: against `alembic history`."""
     per_revision_s = []
     for size in SIZES:
         with _generated(size) as folder:
@@ -178,7 +178,7 @@ def measure_make(runs: int) -> Iterator[Row]:
 
 
 def measure_review(runs: int) -> Iterator[Row]:
-    """Time `review` of a branch with three revisions, and of a whole long history, and its size."""
+    """Time `review` of a branch with three revisions and of a long history, and its size."""
     size = SIZES[-1]
     with _generated(size) as folder:
         for command in (("init", "-q", "-b", "main"), ("add", "migrations"), _COMMIT):
@@ -186,14 +186,14 @@ def measure_review(runs: int) -> Iterator[Row]:
         for number in range(size, size + 3):
             add_revision(folder, number)
         _run((*_PYBASE, "sql"), folder)
-        check, review, whole = [], [], []
+        check, review, complete = [], [], []
         for _ in range(runs):
             check.append(_run((*_PYBASE, "sql", "--check"), folder))
             review.append(_run((*_PYBASE, "review"), folder))
-            whole.append(_run((*_PYBASE, "review", "base:head"), folder))
+            complete.append(_run((*_PYBASE, "review", "base:head"), folder))
         megabytes = (folder / ".pybase" / "review.html").stat().st_size / 1_000_000
     yield _beyond("pybase review, 3 new revisions", check, review, limit=1.0, than="sql --check")
-    yield replace(_row(f"pybase review, all of {size}", whole), limit=10.0)
+    yield replace(_row(f"pybase review, all of {size}", complete), limit=10.0)
     yield Row(f"the page of {size} revisions, in MB", ratio=megabytes, limit=5.0)
 
 
@@ -302,7 +302,7 @@ def _row(name: str, times: Sequence[Times]) -> Row:
 
 def _run(command: Sequence[str], folder: Path, environment: dict[str, str] | None = None) -> Times:
     """Run a command that has to succeed."""
-    # Whoever sets it would measure the compiler: 1,000 revisions are 1,000 modules.
+    # With it set, the compiler would be measured: 1,000 revisions are 1,000 modules.
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     before, began = os.times(), time.perf_counter()
     result = subprocess.run(

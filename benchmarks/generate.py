@@ -61,7 +61,7 @@ def downgrade() -> None:
 '''
 
 _Change: TypeAlias = tuple[str, str, str]
-"""What a revision says of itself, the body of its upgrade() and that of its downgrade()."""
+"""The docstring of a revision, the body of its upgrade() and that of its downgrade()."""
 
 
 def write_history(folder: Path, count: int) -> Path:

@@ -1,4 +1,4 @@
-"""How long writers wait while a migration runs: the safe recipes beside what Alembic writes.
+"""How long writers wait while a migration runs: the safe recipes and what Alembic writes.
 
 pgbench writes to a table of a million rows with four clients, all the time. Each recipe is run
 twice, on copies of one database: as plain Alembic would, and as PyBase does. What counts is the
@@ -25,7 +25,7 @@ from pybase.postgres import Cluster, database_name, find_bin, scratch_database
 ROWS = 1_000_000
 CLIENTS = 4
 READER_S = 9.0
-"""How long somebody reads, and keeps the lock of a reader."""
+"""Seconds for which a reader keeps its lock."""
 
 _ALONE = "with op.get_context().autocommit_block():\n    "
 _TABLE = """
@@ -117,7 +117,7 @@ def measure(_runs: int) -> Iterator[Row]:
         with _server(folder) as url, scratch_database(url, prefix="records") as full:
             _fill(full)
             quiet_s = _longest(full, folder, lambda: time.sleep(8.0))
-            yield Row("nobody migrates: longest stall", quiet_s)
+            yield Row("no migration: longest stall", quiet_s)
             for recipe in RECIPES:
                 yield from _both(recipe, folder, url, full, max(2 * quiet_s, 0.15))
 

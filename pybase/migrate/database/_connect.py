@@ -117,9 +117,9 @@ def unreachable(database: Database, error: psycopg.Error) -> DatabaseError:
     """Return the DatabaseError for a failed connection, by what libpq or the server reports."""
     message = str(error)
     for pattern, problem, hint in _REASONS:
-        found = re.search(pattern, message, re.IGNORECASE)
-        if found:
-            detail = found.groupdict()
+        match = re.search(pattern, message, re.IGNORECASE)
+        if match:
+            detail = match.groupdict()
             return DatabaseError(
                 f"{problem.format(**detail)} ({database.name}).",
                 hint.format(**detail),

@@ -55,7 +55,7 @@ def measure(
     """Return the tables that each name of a record may mean on this database.
 
     A record's `public` is what an unqualified name resolved to on the scratch server: here the
-    search path decides, so a name may stand for two tables, first the one that the path finds.
+    search path decides, so a name may mean two tables, first the one that the path finds.
     The connection is in autocommit. Raises psycopg.Error only for a broken connection.
     """
     sizes: dict[QualifiedName, list[TableSize]] = {name: [] for name in names}

@@ -52,7 +52,7 @@ def find_backfill(settings: Settings, name: str) -> DeclaredBackfill:
         matches = [backfill for backfill in known if backfill.revision.startswith(name)]
     if len(matches) == 1:
         return matches[0]
-    listed = "".join(f"\n  {each.revision}  {each.table}: {each.title}" for each in known)
+    listed = "".join(f"\n  {item.revision}  {item.table}: {item.title}" for item in known)
     raise UsageError(
         f"{'More than one backfill is' if matches else 'No backfill is'} called {name!r}.",
         f"Name one by its revision:{listed}" if known else "No revision declares one.",

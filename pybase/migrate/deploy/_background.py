@@ -1,4 +1,4 @@
-"""A background thread that reads the server's state while the work goes on."""
+"""A background thread that reads the server's state while the main thread works."""
 
 import threading
 from types import TracebackType

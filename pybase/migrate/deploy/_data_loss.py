@@ -163,7 +163,7 @@ def require_named(plan: Plan, name: str, confirmation: Confirmation) -> None:
 
 
 def require_allowed(losses: Sequence[Loss], destination: str, confirmation: Confirmation) -> None:
-    """Refuse to destroy data, and list it, unless it is allowed or a person says yes.
+    """Refuse to destroy data, and list it, unless it is allowed or confirmed at a prompt.
 
     Raises CheckFailedError.
     """

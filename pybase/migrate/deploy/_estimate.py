@@ -54,7 +54,7 @@ class PlannedStep:
     @property
     def seconds(self) -> float | None:
         """About how long its scans and rewrites take; None where nothing is estimated."""
-        known = [each.seconds for each in self.estimates if each.seconds is not None]
+        known = [item.seconds for item in self.estimates if item.seconds is not None]
         return sum(known) if known else None
 
 

@@ -20,7 +20,7 @@ def is_rolled_back(statement: str) -> bool:
     if tree is None or isinstance(tree, _PARTLY) or getattr(tree, "concurrent", False):
         return False
     commands = (tree.cmds or ()) if isinstance(tree, ast.AlterTableStmt) else ()
-    return not any(getattr(each.def_, "concurrent", False) for each in commands)
+    return not any(getattr(command.def_, "concurrent", False) for command in commands)
 
 
 def is_built(
