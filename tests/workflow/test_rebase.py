@@ -58,10 +58,12 @@ def test_ours_go_after_theirs_and_nothing_else_is_touched(branched: Project) -> 
     assert changed == {
         f"migrations/versions/{FORK.name}.py",
         "sql/manifest.txt",
+        "sql/schema.json",
         "sql/schema/cities.sql",
+        *(f"sql/records/{revision.name}.json" for revision in (FORK, FORK_2)),
         *(
-            f"sql/{way}/{revision.name}.sql"
-            for way in ("upgrade", "downgrade")
+            f"sql/{direction}/{revision.name}.sql"
+            for direction in ("upgrade", "downgrade")
             for revision in (FORK, FORK_2)
         ),
     }
