@@ -57,6 +57,7 @@ def test_changed_model_becomes_a_revision_and_its_sql(cities: Project) -> None:
     new = {path for path in cities.files() if path not in before}
     assert new == {
         revision.relative_to(cities.root).as_posix(),
+        f"sql/records/{revision.stem}.json",
         f"sql/upgrade/{revision.stem}.sql",
         f"sql/downgrade/{revision.stem}.sql",
     }

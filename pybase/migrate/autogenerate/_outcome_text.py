@@ -7,7 +7,7 @@ from pybase.core.settings import Settings
 from pybase.migrate.autogenerate._operations import Step
 from pybase.migrate.autogenerate._request import Outcome
 
-_MOST_FILES = 5
+_MOST_FILES = 6
 """SQL files that are listed one by one."""
 
 
