@@ -241,6 +241,17 @@ def test_revision_without_sql_is_tried_again_for_its_locks(mixed: Project) -> No
     assert rows(mixed, "SELECT count(*) FROM pids") == [(3,)]
 
 
+def test_code_of_a_revision_may_compute_between_its_statements(project: Project) -> None:
+    """The server ends an idle transaction only where no code can be busy in it."""
+    timeout = "op.get_bind().execute(sa.text('SHOW idle_in_transaction_session_timeout')).scalar()"
+    comment = "op.execute(f\"COMMENT ON TABLE cities IS '{timeout}'\")"
+    code = Revision(TWO.id, ONE.id, f"timeout = {timeout}\n{comment}", "pass")
+    project.lay_out(ONE, code)
+    project.run("sql")
+    project.done("migrate", "--force", "hazards")
+    assert rows(project, "SELECT obj_description('cities'::regclass)") == [("0",)]
+
+
 def test_revision_without_sql_does_not_block_readers_for_long(mixed: Project) -> None:
     mixed.done("migrate", FIRST.id)
     with session(mixed, READS):

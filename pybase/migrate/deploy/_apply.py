@@ -224,7 +224,7 @@ def _run(session: Session, plan: Plan, step: Step, retry: LockRetry) -> int:
     from pybase.migrate.deploy._python_step import run_python  # SQLAlchemy and Alembic
 
     def attempt(lock_timeout_ms: int) -> None:
-        with session.lock_timeout(lock_timeout_ms):
+        with session.lent_to_python(lock_timeout_ms):
             run_python(session.connection, plan.source, step)
 
     tries = retry.run(attempt, is_blocking=is_blocking(step))

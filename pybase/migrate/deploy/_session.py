@@ -176,9 +176,11 @@ class Session:
         self._send(statement)
 
     @contextmanager
-    def lock_timeout(self, milliseconds: int) -> Iterator[None]:
-        """Let the session's statements inside wait for a lock no longer than that."""
-        self._send(f"SET lock_timeout = {milliseconds}")
+    def lent_to_python(self, lock_timeout_ms: int) -> Iterator[None]:
+        """Let the code of a revision use the session; it may compute between its statements."""
+        self._send(
+            f"SET lock_timeout = {lock_timeout_ms}", "SET idle_in_transaction_session_timeout = 0"
+        )
         try:
             yield
         finally:
