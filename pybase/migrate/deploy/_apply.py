@@ -224,8 +224,8 @@ def _run(session: Session, plan: Plan, step: Step, retry: LockRetry) -> int:
     from pybase.migrate.deploy._python_step import run_python  # SQLAlchemy and Alembic
 
     def attempt(lock_timeout_ms: int) -> None:
-        with session.lent_to_python(lock_timeout_ms):
-            run_python(session.connection, plan.source, step)
+        with session.lent_to_python(lock_timeout_ms) as settings:
+            run_python(session.connection, settings, plan.source, step)
 
     tries = retry.run(attempt, is_blocking=is_blocking(step))
     session.moved_by(step)

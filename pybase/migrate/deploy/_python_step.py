@@ -4,7 +4,7 @@ It meets the same lock timeouts, the same migration lock and the same ledger. It
 only while nothing of it has been committed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -18,9 +18,12 @@ from pybase.migrate.deploy._plan import Source, Step
 from pybase.migrate.revisions import record_in, revision_step, run_env, same_session
 
 
-def run_python(connection: psycopg.Connection[Any], source: Source, step: Step) -> None:
+def run_python(
+    connection: psycopg.Connection[Any], settings: Sequence[str], source: Source, step: Step
+) -> None:
     """Run one direction of a revision through its project's env.py.
 
+    An env.py whose driver is not psycopg gets a session of its own, after `settings`.
     Raises psycopg.Error as the server reports it, CheckFailedError for an error of the revision's
     own code, and after a commit also for a lock that it did not get.
     """
@@ -33,11 +36,11 @@ def run_python(connection: psycopg.Connection[Any], source: Source, step: Step) 
 
     try:
         with _sqlalchemy(connection, commits) as session:
-            run_env(history, work, session, connect=same_session(connection))
+            run_env(history, work, session, connect=same_session(connection, settings))
     except sa.exc.DBAPIError as error:
-        original = error.orig
-        if not isinstance(original, psycopg.Error):
-            raise
+        original = _psycopg_error(error)
+        if original is None:
+            raise _failed(step, error.orig or error, "") from None
         if commits and isinstance(original, RETRIED):
             raise _failed(step, original, "A part of it is committed.") from None
         raise original from None  # SQLAlchemy's message would quote parameters
@@ -70,7 +73,21 @@ def _sqlalchemy(
             connection.autocommit = True
 
 
-def _failed(step: Step, error: Exception, state: str) -> CheckFailedError:
+def _psycopg_error(error: sa.exc.DBAPIError) -> psycopg.Error | None:
+    """Return the error of any driver as psycopg's; None where the server did not report it."""
+    original: Any = error.orig
+    if isinstance(original, psycopg.Error):
+        return original
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    if state is None:
+        return None
+    try:
+        return psycopg.errors.lookup(state)(str(original))
+    except KeyError:  # a code of the project's own
+        return psycopg.DatabaseError(str(original))
+
+
+def _failed(step: Step, error: BaseException, state: str) -> CheckFailedError:
     revision = step.revision
     return CheckFailedError(
         f"The {step.direction.value} of revision {revision.id} ({revision.title}) fails: "

@@ -176,13 +176,19 @@ class Session:
         self._send(statement)
 
     @contextmanager
-    def lent_to_python(self, lock_timeout_ms: int) -> Iterator[None]:
-        """Let the code of a revision use the session; it may compute between its statements."""
-        self._send(
-            f"SET lock_timeout = {lock_timeout_ms}", "SET idle_in_transaction_session_timeout = 0"
+    def lent_to_python(self, lock_timeout_ms: int) -> Iterator[Sequence[str]]:
+        """Let the code of a revision use the session; yields the settings that it needs.
+
+        Such code may compute between its statements, for longer than IDLE_S.
+        """
+        settings = (
+            *self._settings,
+            f"SET lock_timeout = {lock_timeout_ms}",
+            "SET idle_in_transaction_session_timeout = 0",
         )
+        self._send(*settings)
         try:
-            yield
+            yield settings
         finally:
             with suppress(psycopg.Error):
                 self._send(*_AS_BEGUN)

@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -109,32 +110,41 @@ def connections(connect: Callable[[Dialect], Any]) -> Iterator[None]:
 
 def same_as(connection: Connection) -> Callable[[Dialect], Any]:
     """Return what connects to the database of `connection`, whatever the driver."""
+    raw: Any = connection.connection.driver_connection
+    return partial(_connect, raw.info)
+
+
+def same_session(session: Any, settings: Iterable[str]) -> Callable[[Dialect], Any]:
+    """Return what gives psycopg engines the very session.
+
+    Another driver cannot use it, and gets a connection to the same database, after `settings`.
+    """
 
     def connect(dialect: Dialect) -> Any:
-        raw: Any = connection.connection.driver_connection
-        info = raw.info
-        address = {"user": info.user, "host": info.host, "port": info.port}
-        if dialect.driver.startswith("psycopg"):
-            address |= info.get_parameters()  # what libpq knows in addition, such as sslmode
-        else:
-            address["database"] = info.dbname
-        if info.password:
-            address["password"] = info.password
-        dbapi: Any = dialect.loaded_dbapi
-        return dbapi.connect(**address)
+        if dialect.driver == "psycopg" and not dialect.is_async:
+            return session
+        connection = _connect(session.info, dialect)
+        cursor = connection.cursor()
+        for statement in settings:
+            cursor.execute(statement)
+        cursor.close()
+        connection.commit()
+        return connection
 
     return connect
 
 
-def same_session(session: Any) -> Callable[[Dialect], Any]:
-    """Return what gives psycopg engines the very session, and connects no other driver."""
-
-    def connect(dialect: Dialect) -> Any:
-        if dialect.driver != "psycopg":
-            raise ConnectionRefusedError(f"the driver {dialect.driver} cannot use our session")
-        return session
-
-    return connect
+def _connect(info: Any, dialect: Dialect) -> Any:
+    """Connect with a dialect's driver to where the psycopg connection of `info` is."""
+    address = {"user": info.user, "host": info.host, "port": info.port}
+    if dialect.driver.startswith("psycopg"):
+        address |= info.get_parameters()  # what libpq knows in addition, such as sslmode
+    else:
+        address["database"] = info.dbname
+    if info.password:
+        address["password"] = info.password
+    dbapi: Any = dialect.loaded_dbapi
+    return dbapi.connect(**address)
 
 
 def refuse(_dialect: Dialect) -> Any:
