@@ -105,14 +105,18 @@ def _write(stream: TextIO, text: str, *, is_code: bool = False, end: str = "\n")
     ]
     plain = "".join(part for part, _ in parts)
     is_terminal = stream.isatty()
-    is_long = any(width(line) > _columns(stream) for line in plain.split("\n"))
     if is_terminal and _drawing is not None:
         _write_rich(_drawing, parts, end, is_code=is_code)
-    elif _has_colour(stream) or (is_terminal and is_long and not is_code):
+    elif _has_colour(stream) or (is_terminal and not is_code and _is_long(plain, stream)):
         _write_rich(_console(stream), parts, end, is_code=is_code)
     else:
         stream.write(plain + end)
     stream.flush()
+
+
+def _is_long(text: str, stream: TextIO) -> bool:
+    columns = _columns(stream)
+    return any(width(line) > columns for line in text.split("\n"))
 
 
 def _write_rich(

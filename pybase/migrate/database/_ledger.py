@@ -99,8 +99,8 @@ class Ledger:
         if not moves:
             return f"{entry}VALUES ({literal(revision)}, {rest})"
         parts = [f"m{i} AS (\n{move}\nRETURNING 1\n)" for i, move in enumerate(moves)]
-        counts = " + ".join(f"(SELECT count(*) FROM m{i})" for i in range(len(moves)))
-        checked = f"CASE WHEN {counts} = {len(moves)} THEN {literal(revision)} END"
+        moved = ", ".join(f"m{i}" for i in range(len(moves)))
+        checked = f"(SELECT {literal(revision)} FROM {moved})"  # null unless each moved its row
         return f"WITH {', '.join(parts)}\n{entry}SELECT {checked}, {rest}"
 
     def ensure(self, execute: Execute) -> None:
