@@ -305,3 +305,29 @@ TOWNS = Revision(
 def test_without_models_nothing_is_proven_of_them(project: Project) -> None:
     message = checked(project, ONE)
     assert "--  not proven: models equal revisions (env.py gives no metadata)\n" in message
+
+
+@pytest.mark.parametrize(
+    ("online", "message"),
+    [("SELECT 1 / 0", "DivisionByZero: division by zero."), ("", "KeyError: 'aaaaaaaaaaaa'.")],
+    ids=["revision", "Alembic"],
+)
+def test_failure_of_the_online_run_is_a_sentence(
+    online: str, message: str, project: Project
+) -> None:
+    """As at a merge that depends on an ancestor of its branches, which only our runner applies."""
+    last = unlike_online("SELECT 1", online)
+    if not online:
+        left = Revision("bbbbbbbbbbbb", ONE.id)
+        right = Revision("cccccccccccc", ONE.id)
+        last = Revision("dddddddddddd", (left.id, right.id))
+        project.lay_out(ONE, left, right)
+        depends = f"{last.text}\ndepends_on = {ONE.id!r}\n"
+        project.write(f"migrations/versions/{last.name}.py", depends)
+    else:
+        project.lay_out(ONE, last)
+    project.write_sql()
+    text = project.refused("check", code=1)
+    assert "error[online-run-fails]: Alembic fails to run the revisions online: " in text
+    assert message in text
+    project.done("migrate")

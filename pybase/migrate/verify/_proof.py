@@ -11,7 +11,7 @@ import psycopg
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from psycopg import sql
 
-from pybase.core.errors import CheckFailedError
+from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.migrate import catalog
 from pybase.migrate.database import Database, engine, first_line
 from pybase.migrate.record import Direction, Script
@@ -66,14 +66,29 @@ def _as_psql(script: Script) -> Iterator[str]:
 def upgrade_online(
     history: History, database: Database, digests: Mapping[str, str | None] = MappingProxyType({})
 ) -> None:
-    """Upgrade a database to its heads through Alembic's online mode, with its ledger."""
+    """Upgrade a database to its heads through Alembic's online mode, with its ledger.
+
+    Raises CheckFailedError where Alembic, or a revision that it runs, fails.
+    """
 
     def work(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         record_in(context, lambda revision, _direction: digests.get(revision))
         yield from steps_to(history, heads, "heads", Direction.UPGRADE)
 
-    with engine(database).connect() as connection:
-        run_env(history, work, connection)
+    try:
+        with engine(database).connect() as connection:
+            run_env(history, work, connection)
+    except PybaseError:
+        raise
+    except Exception as error:  # of a revision, or Alembic's own, as for a needless depends_on
+        cause = getattr(error, "orig", None) or error  # SQLAlchemy's would quote parameters
+        raise CheckFailedError(
+            f"Alembic fails to run the revisions online: {type(cause).__name__}: "
+            f"{first_line(cause)}.",
+            "Correct the revision. For a KeyError with an id, remove that id from depends_on where "
+            "it is an ancestor already.",
+            code="online-run-fails",
+        ) from error
 
 
 def _fails(path: str, error: psycopg.Error) -> CheckFailedError:
