@@ -5,7 +5,7 @@ same transaction as that.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -13,7 +13,7 @@ import psycopg
 
 from pybase.core.errors import CheckFailedError
 from pybase.migrate.record import Direction, VersionTable
-from pybase.migrate.sql import literal, quote
+from pybase.migrate.sql import literal
 
 TABLE = "migration_ledger"
 
@@ -47,8 +47,7 @@ class Ledger:
     @property
     def quoted(self) -> str:
         """The name for SQL text."""
-        schema = self.version_table.schema
-        return f"{quote(schema)}.{TABLE}" if schema else TABLE
+        return replace(self.version_table, name=TABLE).quoted
 
     @property
     def create_sql(self) -> str:

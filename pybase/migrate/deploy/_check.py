@@ -15,7 +15,7 @@ import psycopg
 from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError, UsageError
 from pybase.migrate.database import limits
 from pybase.migrate.deploy._plan import Plan
-from pybase.migrate.record import ERROR, HAZARDS, TableEffect, reason_for
+from pybase.migrate.record import ERROR, TableEffect
 from pybase.migrate.sql import QualifiedName
 
 OLDEST, FULLY_FROM, TESTED_TO = 14, 16, 18
@@ -171,10 +171,9 @@ def hazards(checked: Checked) -> Iterator[CheckResult]:
     for step in checked.plan.steps:
         revision = step.revision
         refused = [
-            f"{finding.code} on {finding.place}" if finding.relation else finding.code
+            finding.title
             for finding in step.effects.findings
-            if HAZARDS[finding.code].level == ERROR
-            and reason_for(revision.accepted, finding) is None
+            if finding.hazard.level == ERROR and step.record.reason_for(finding) is None
         ]
         if refused:
             yield CheckResult(

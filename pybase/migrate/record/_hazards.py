@@ -54,6 +54,11 @@ class Finding:
         return f"{self.label}.{self.detail}" if is_column else self.label
 
     @property
+    def title(self) -> str:
+        """The code, and where: `drops-column on records.colour`."""
+        return f"{self.code} on {self.place}" if self.relation else self.code
+
+    @property
     def message(self) -> str:
         """The consequence, as a sentence about this relation."""
         return self.hazard.consequence.format(relation=self.label, detail=self.detail)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pybase.migrate.record._effects import Effects, RevisionReport
+from pybase.migrate.record._hazards import Finding, reason_for
 from pybase.migrate.record._script import Direction, Directions, Script
 from pybase.migrate.record._version_table import VersionTable
 
@@ -45,3 +46,7 @@ class Record:
     def effects(self, direction: Direction) -> Effects:
         """Return what one direction was observed to do."""
         return self.report.effects[direction]
+
+    def reason_for(self, finding: Finding) -> str | None:
+        """Return the reason for which the revision accepts a finding, or None."""
+        return reason_for(self.revision.accepted, finding)

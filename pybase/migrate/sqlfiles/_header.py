@@ -14,7 +14,6 @@ from pybase.migrate.record import (
     Revision,
     Script,
     TableEffect,
-    reason_for,
 )
 from pybase.migrate.sql import one_line
 from pybase.migrate.sql.lock_modes import SHARE
@@ -92,10 +91,9 @@ def what_is_done(effect: TableEffect) -> list[str]:
 
 def hazard_words(record: Record, finding: Finding) -> str:
     """Return a hazard in one line: its code, where, and the reason for which it is accepted."""
-    where = f" on {finding.place}" if finding.relation else ""
-    reason = reason_for(record.revision.accepted, finding)
+    reason = record.reason_for(finding)
     accepted = "" if reason is None else f" (accepted: {one_line(reason)})"
-    return f"{finding.code}{where}{accepted}"
+    return f"{finding.title}{accepted}"
 
 
 def _wrapped(name: str, text: str) -> list[tuple[str, str]]:
@@ -123,6 +121,6 @@ def statement_comments(record: Record, direction: Direction) -> dict[int, list[s
 
 def _comment(record: Record, finding: Finding) -> Iterator[str]:
     yield from wrap(one_line(f"{finding.code}: {finding.message}"), WIDTH)
-    reason = reason_for(record.revision.accepted, finding)
+    reason = record.reason_for(finding)
     if reason is not None:
         yield from wrap(one_line(f"accepted: {reason}"), WIDTH)

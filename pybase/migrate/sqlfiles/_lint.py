@@ -9,12 +9,10 @@ from pybase.core import cache
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
 from pybase.migrate.record import (
-    HAZARDS,
     Direction,
     Finding,
     Record,
     acceptance_faults,
-    reason_for,
 )
 from pybase.migrate.sqlfiles import _build
 from pybase.migrate.sqlfiles._files import SqlFile, Stale, compare, sql_file, stems
@@ -109,7 +107,6 @@ def _hazard_finding(
     file: SqlFile,
 ) -> LintFinding:
     texts = record.scripts[direction].texts
-    hazard = HAZARDS[finding.code]
     return LintFinding(
         file=f"{settings.options.sql}/{direction.value}/{stem}.sql",
         line=_line(file, finding),
@@ -117,10 +114,10 @@ def _hazard_finding(
         direction=direction.value,
         relation=finding.label,
         code=finding.code,
-        level=hazard.level,
+        level=finding.hazard.level,
         message=finding.message,
-        fix=hazard.recipe,
-        accepted=reason_for(record.revision.accepted, finding),
+        fix=finding.hazard.recipe,
+        accepted=record.reason_for(finding),
         statement=texts[finding.statement] if 0 <= finding.statement < len(texts) else "",
     )
 
