@@ -88,7 +88,7 @@ class Session:
         for text in (*own, *(s.sql for s in block.parts if s.kind in _BOOKKEEPING)):
             self._reporter.echo(f"{text};")
         head = ("BEGIN", f"SET LOCAL lock_timeout = {lock_timeout_ms}")
-        tail = ("COMMIT", *_AS_BEGUN, *self._settings) if closing else ("COMMIT",)
+        tail = ("COMMIT", *self._resets) if closing else ("COMMIT",)
         try:
             self._send(*head, *own, *closing, *tail, shown=own[0] if len(own) == 1 else "")
         except errors.NotNullViolation as error:
@@ -129,6 +129,11 @@ class Session:
             return []
         setup = [s for s in parts if s.kind is StatementKind.SETUP] or self._source.setup
         return [statement.sql for statement in setup]
+
+    @property
+    def _resets(self) -> tuple[str, ...]:
+        """What gives the next step a session as this one was given."""
+        return *_AS_BEGUN, *self._settings
 
     def _roll_back(self) -> None:
         with suppress(psycopg.Error):
@@ -181,18 +186,16 @@ class Session:
 
         Such code may compute between its statements, for longer than IDLE_S.
         """
-        settings = (
-            *self._settings,
+        limits = (
             f"SET lock_timeout = {lock_timeout_ms}",
             "SET idle_in_transaction_session_timeout = 0",
         )
-        self._send(*settings)
+        self._send(*limits)
         try:
-            yield settings
+            yield (*self._settings, *limits)
         finally:
             with suppress(psycopg.Error):
-                self._send(*_AS_BEGUN)
-                self._send(*self._settings)
+                self._send(*self._resets)
 
 
 def is_blocking(step: Step) -> bool:
