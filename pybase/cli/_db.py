@@ -12,7 +12,6 @@ from pybase.core.style import table
 from pybase.migrate.database import EMBEDDED_DATABASE, embedded
 from pybase.postgres import Cluster, find_bin
 
-
 _REST: dict[str, tuple[str, ...]] = {"status": (), "url": (), "stop": (), "reset": ("--yes",)}
 """What each action takes; psql takes anything."""
 

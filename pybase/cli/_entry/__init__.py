@@ -1,1 +1,1 @@
-"""Where a command begins and ends: its arguments, its streams, and errors as exit codes."""
+"""Where a command begins and ends: its arguments, and errors as exit codes."""

@@ -1,8 +1,7 @@
-"""The process: its streams, and what ends it as an exit code."""
+"""What ends the process, as an exit code."""
 
 import os
 import signal
-import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +13,6 @@ _RESUME = "Finished steps are kept; run the same command again to resume."
 _OURS = Path(__file__).parents[2]
 
 
-def open_streams() -> None:
-    """Give a process without standard streams (`>&-`) those of the null device.
-
-    Else the next file that is opened would be its standard output.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
-
-
 def exit_code(run: Callable[[], int], *, with_traceback: bool) -> int:
     """Run a command; report how it fails in one sentence, and return its exit code."""
     try:
@@ -32,8 +21,7 @@ def exit_code(run: Callable[[], int], *, with_traceback: bool) -> int:
         code = 128 + signal.SIGPIPE
     except OSError:  # standard error cannot be written
         code = UsageError.exit_code
-    for stream in (sys.stdout, sys.stderr):
-        _let_close(stream)
+    terminal.close_streams()
     return code
 
 
@@ -78,13 +66,3 @@ def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_OURS)]
     return f" ({Path(ours[-1].filename).name}, line {ours[-1].lineno})" if ours else ""
-
-
-def _let_close(stream: object) -> None:
-    """Point a stream that cannot be written to the null device: Python flushes it at its end."""
-    try:
-        stream.flush()  # type: ignore[attr-defined]
-    except (OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())  # type: ignore[attr-defined]
-        os.close(null)
