@@ -12,6 +12,9 @@ from pybase.core.style import table
 from pybase.migrate.database import EMBEDDED_DATABASE, embedded
 from pybase.postgres import Cluster, find_bin
 
+_REST: dict[str, tuple[str, ...]] = {"status": (), "url": (), "stop": (), "reset": ("--yes",)}
+"""What each action takes; psql takes anything."""
+
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("status", "url", "psql", "stop", "reset"))
@@ -19,6 +22,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _db(args: argparse.Namespace, settings: Settings) -> int | None:
+    if unknown := [word for word in args.rest if word not in _REST.get(args.action, args.rest)]:
+        raise UsageError(
+            f"`{args.action}` takes no argument {unknown[0]!r}.",
+            "Leave it out; only psql passes its arguments on.",
+            code="unknown-argument",
+        )
     cluster = embedded(settings)
     match args.action:
         case "status":

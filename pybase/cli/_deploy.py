@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 
 from pybase.cli import _terminal as terminal
 from pybase.cli._common import NOTHING_TO_DO, announced_database
+from pybase.cli._entry.arguments import require_target
 from pybase.cli._reporter import TerminalReporter
 from pybase.cli._verbs import Command, Commands
 from pybase.core import humanize
@@ -40,7 +41,12 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         "--check-drift", action="store_true", help="compare the database with its revision first"
     )
     parser.add_argument(
-        "--force", metavar="CHECK", action="append", default=[], help="skip this check"
+        "--force",
+        metavar="CHECK",
+        action="append",
+        default=[],
+        choices=(*deploy.CHECKS, deploy.DRIFT),
+        help=f"skip a check: {', '.join((*deploy.CHECKS, deploy.DRIFT))}",
     )
     parser.add_argument("--verbose", action="store_true", help="show each statement as it runs")
     for option in fields(MigrateOptions):
@@ -50,6 +56,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _migrate(args: argparse.Namespace, settings: Settings) -> None:
+    require_target(args.target, with_range=args.sql)
     if args.sql:
         _print_sql(args, settings, Direction.UPGRADE)
     elif args.plan:
@@ -65,6 +72,7 @@ def _migrate(args: argparse.Namespace, settings: Settings) -> None:
 
 
 def _downgrade(args: argparse.Namespace, settings: Settings) -> None:
+    require_target(args.target, with_range=args.sql)
     if args.sql:
         _print_sql(args, settings, Direction.DOWNGRADE)
         return

@@ -159,12 +159,13 @@ def _maintenance(server_url: str) -> Iterator[psycopg.Connection]:
     # Always the same database: advisory locks are per database.
     try:
         connection = psycopg.connect(with_database(server_url, "postgres"), autocommit=True)
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
         raise DatabaseError(
-            f"The server for scratch databases cannot be reached: {str(error).strip()}",
-            "See `nox -s db -- status`.",
+            f"The server for scratch databases cannot be reached: {reason}",
+            "See `nox -s db -- status`; PYBASE_REHEARSAL_URL names another one.",
             code="scratch-server-unreachable",
-        ) from error
+        ) from None  # the chain would show the URL's parts
     with connection:
         yield connection
 

@@ -163,7 +163,7 @@ def test_missing_configuration_is_named(tmp_path: Path) -> None:
         ("sqll = 'x'", "unknown-setting", "[tool.pybase] has no setting called 'sqll'"),
         ("postgres = '16'", "invalid-setting", "postgres is '16'"),
         ("postgres = true", "invalid-setting", "postgres is True"),
-        ("= 1", "invalid-toml", "not valid TOML"),
+        ("= 1", "invalid-toml", "cannot be read as TOML"),
         ("migrate = 1", "invalid-setting", "migrate is 1"),
         ("[tool.pybase.migrate]\nlock_timeout = 1", "unknown-setting", "[tool.pybase.migrate]"),
         ("[tool.pybase.migrate]\ndeadline_s = '1 s'", "invalid-setting", "deadline_s is '1 s'"),

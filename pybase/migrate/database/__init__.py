@@ -9,6 +9,7 @@ from pybase.migrate.database._connect import (
     engine,
     find_database,
     is_at_hand,
+    read_url,
     require_known,
 )
 from pybase.migrate.database._ledger import TABLE, Ledger, LedgerEntry, read_heads
@@ -44,6 +45,7 @@ __all__ = [
     "measure",
     "migration_lock",
     "read_heads",
+    "read_url",
     "require_known",
     "require_own_session",
     "server_error",

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
-from pybase.core.settings import Settings, database_url
+from pybase.core.settings import DATABASE_URL, Settings, database_url
 from pybase.postgres import Cluster, locate
 
 CONNECT_TIMEOUT_S = 10
@@ -28,7 +28,7 @@ class Database:
     @property
     def name(self) -> str:
         """Who and where, without secrets: `user@host:port/database`."""
-        parts = _parts(self.url)
+        parts = read_url(self.url)
         host = parts.get("host") or parts.get("hostaddr") or "local socket"
         port = f":{parts['port']}" if parts.get("port") else ""
         user = f"{parts['user']}@" if parts.get("user") else ""
@@ -95,7 +95,7 @@ def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
 
     Raises DatabaseError in one sentence, which names the server and never the password.
     """
-    parts = _parts(database.url)
+    parts = read_url(database.url)
     defaults: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "pybase"}
     missing = {name: value for name, value in defaults.items() if name not in parts}
     try:
@@ -133,13 +133,21 @@ def unreachable(database: Database, error: psycopg.Error) -> DatabaseError:
     )
 
 
-def _parts(url: str) -> dict[str, Any]:
+def read_url(url: str, variable: str = DATABASE_URL) -> dict[str, Any]:
+    """Return the parameters of a URL, as libpq reads it. Raises UsageError."""
     try:
         return conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
+    except psycopg.ProgrammingError as error:
+        unknown = re.search(r"invalid URI query parameter: \"(\w+)\"", str(error))
+        if unknown:
+            raise UsageError(
+                f"{variable} has the parameter {unknown[1]}, which libpq does not know.",
+                f"Remove it from {variable}.",
+                code="unknown-parameter",
+            ) from None
         # libpq's message may quote the password when a character of it was not encoded
         raise UsageError(
-            "DATABASE_URL is malformed.",
+            f"{variable} is malformed.",
             "Write it as postgresql://user:password@localhost:5432/pybase, with the password "
             "URL-encoded.",
             code="unreadable-url",
@@ -194,11 +202,6 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         r"too many (clients|connections)|remaining connection slots",
         "The server has no free connection",
         "Run the same command again when one is free.",
-    ),
-    (
-        r"invalid (uri query parameter|connection option)[^\"]*\"(?P<name>[^\"]*)\"",
-        "libpq does not know the parameter {name} of DATABASE_URL",
-        "Remove it from DATABASE_URL.",
     ),
 )
 """(what libpq or the server reports, our sentence, the hint), tried in order."""

@@ -10,6 +10,7 @@ Quick to import: a fresh history is applied without Alembic and without a SQL pa
 
 from pybase.migrate.deploy._apply import (
     CHECKS,
+    DRIFT,
     Locked,
     apply,
     changed_entries,
@@ -38,6 +39,7 @@ from pybase.migrate.deploy._plan import (
 __all__ = [
     "ASSUMPTION",
     "CHECKS",
+    "DRIFT",
     "RATES_MB_S",
     "CheckResult",
     "Confirmation",

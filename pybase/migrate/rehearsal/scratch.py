@@ -14,8 +14,8 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest
-from pybase.core.settings import Settings, rehearsal_url
-from pybase.migrate.database import Database, engine
+from pybase.core.settings import REHEARSAL_URL, Settings, rehearsal_url
+from pybase.migrate.database import Database, engine, read_url
 from pybase.migrate.record import Direction, Script, Statement, StatementKind
 from pybase.migrate.rehearsal._rules import is_transaction_control
 from pybase.migrate.revisions import (
@@ -48,6 +48,7 @@ def server(settings: Settings) -> str:
     """Return the scratch server's URL: PYBASE_REHEARSAL_URL, or an embedded one without fsync."""
     given = rehearsal_url()
     if given is not None:
+        read_url(given, REHEARSAL_URL)
         return given
     settings.prepare_state()
     directory = locate(settings.root)
