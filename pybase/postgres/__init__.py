@@ -8,6 +8,12 @@ and knows nothing of Alembic and models.
 
 from pybase.postgres._binaries import find_bin
 from pybase.postgres._cluster import Cluster, Status
+from pybase.postgres._connect import (
+    connect,
+    connect_scratch,
+    plain_environment,
+    without_variables,
+)
 from pybase.postgres._paths import locate
 from pybase.postgres._scratch import (
     copy_over,
@@ -25,6 +31,8 @@ from pybase.postgres._scratch import (
 __all__ = [
     "Cluster",
     "Status",
+    "connect",
+    "connect_scratch",
     "copy_over",
     "database_name",
     "ensure_template",
@@ -32,9 +40,11 @@ __all__ = [
     "has_template",
     "keep_as_template",
     "locate",
+    "plain_environment",
     "prune_templates",
     "scratch_cluster",
     "scratch_database",
     "template_names",
     "with_database",
+    "without_variables",
 ]

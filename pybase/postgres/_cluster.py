@@ -20,6 +20,7 @@ from psycopg import sql
 from pybase.core.errors import DatabaseError
 from pybase.postgres import _launch as launch
 from pybase.postgres import _postmaster as postmaster
+from pybase.postgres._connect import connect, register
 from pybase.postgres._os_user import OsUser, server_user
 from pybase.postgres._paths import file_lock, lock_file, report_os_errors, socket_folder
 
@@ -71,7 +72,8 @@ class Cluster:
     @report_os_errors()
     def url(self, database: str = "postgres") -> str:
         """Return the libpq URI of `database`, without a password; starts nothing."""
-        # The port is explicit because libpq would take PGPORT from the environment.
+        register(self.socket, self.data, self._user)
+        # The port is explicit for programs that take PGPORT from the environment.
         address = urlencode({"host": str(self.socket), "port": 5432}, safe="/")
         return f"postgresql://postgres@/{quote(database, safe='')}?{address}"
 
@@ -173,9 +175,7 @@ class Cluster:
         return ""
 
     def _connect(self, database: str) -> psycopg.Connection:
-        return psycopg.connect(
-            self.url(database), connect_timeout=_CONNECT_TIMEOUT_S, autocommit=True
-        )
+        return connect(self.url(database), connect_timeout=_CONNECT_TIMEOUT_S, autocommit=True)
 
     def _start(self) -> int:
         """Start the server from any state of its files; return its version number."""

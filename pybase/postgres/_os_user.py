@@ -37,6 +37,11 @@ class OsUser:
     gid: int
 
     @property
+    def is_known(self) -> bool:
+        """Whether the password file has this user."""
+        return self.name != str(self.uid)
+
+    @property
     def is_caller(self) -> bool:
         """Whether this process runs as this user."""
         return self.uid == os.geteuid()

@@ -19,6 +19,7 @@ from psycopg import sql
 
 from pybase.core.errors import DatabaseError
 from pybase.postgres._cluster import Cluster
+from pybase.postgres._connect import connect_scratch
 
 # A name like this is never given by hand: such a database may be dropped.
 _SCRATCH_NAME = "^[a-z][a-z0-9_]*__[0-9a-f]{16}$"  # to Python and PostgreSQL alike
@@ -158,7 +159,7 @@ def with_database(url: str, name: str) -> str:
 def _maintenance(server_url: str) -> Iterator[psycopg.Connection]:
     # Always the same database: advisory locks are per database.
     try:
-        connection = psycopg.connect(with_database(server_url, "postgres"), autocommit=True)
+        connection = connect_scratch(with_database(server_url, "postgres"), autocommit=True)
     except psycopg.OperationalError as error:
         raise DatabaseError(
             f"The server for scratch databases cannot be reached: {str(error).strip()}",

@@ -6,10 +6,12 @@ from pybase.migrate.database._connect import (
     announcement,
     connect,
     embedded,
+    embedded_scratch,
     engine,
     find_database,
     is_at_hand,
     require_known,
+    scratch_at,
 )
 from pybase.migrate.database._ledger import TABLE, Ledger, LedgerEntry, read_heads
 from pybase.migrate.database._migration_lock import migration_lock, require_own_session
@@ -36,6 +38,7 @@ __all__ = [
     "ask",
     "connect",
     "embedded",
+    "embedded_scratch",
     "engine",
     "find_database",
     "first_line",
@@ -46,5 +49,6 @@ __all__ = [
     "read_heads",
     "require_known",
     "require_own_session",
+    "scratch_at",
     "server_error",
 ]

@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest
 from pybase.core.settings import Settings, rehearsal_url
-from pybase.migrate.database import Database, engine
+from pybase.migrate.database import embedded_scratch, engine, scratch_at
 from pybase.migrate.record import Direction, Script, Statement, StatementKind
 from pybase.migrate.rehearsal._rules import is_transaction_control
 from pybase.migrate.revisions import (
@@ -30,12 +30,11 @@ from pybase.migrate.revisions import (
     without_terminal,
 )
 from pybase.postgres import (
+    connect_scratch,
     ensure_template,
     has_template,
     keep_as_template,
-    locate,
     prune_templates,
-    scratch_cluster,
     scratch_database,
     template_names,
 )
@@ -49,11 +48,7 @@ def server(settings: Settings) -> str:
     given = rehearsal_url()
     if given is not None:
         return given
-    settings.prepare_state()
-    directory = locate(settings.root)
-    cluster = scratch_cluster(
-        directory.with_name(f"{directory.name}-scratch"), settings.options.postgres
-    )
+    cluster = embedded_scratch(settings)
     cluster.ensure_running()
     return cluster.url()
 
@@ -130,7 +125,7 @@ def run_online(history: History, database: str, sql: RevisionSql) -> None:
     def work(_heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         yield revision_step(history, sql.revision.id, Direction.UPGRADE)
 
-    with engine(Database(database, is_embedded=True)).connect() as connection:
+    with engine(scratch_at(database)).connect() as connection:
         with without_terminal(), time_limit(ONLINE_LIMIT_S):
             run_env(history, work, connection)
 
@@ -189,7 +184,7 @@ def runnable(script: Script) -> Script:
 
 def _apply(settings: Settings, database: str, revisions: Sequence[RevisionSql]) -> None:
     history: History | None = None
-    with psycopg.connect(database, autocommit=True) as connection:
+    with connect_scratch(database, autocommit=True) as connection:
         for sql in revisions:
             try:
                 if not sql.scripts.upgrade.has_sql:
