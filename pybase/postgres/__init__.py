@@ -27,6 +27,7 @@ from pybase.postgres._scratch import (
     template_names,
     with_database,
 )
+from pybase.postgres._shared_objects import ensure_pristine, shared_objects
 
 __all__ = [
     "Cluster",
@@ -35,6 +36,7 @@ __all__ = [
     "connect_scratch",
     "copy_over",
     "database_name",
+    "ensure_pristine",
     "ensure_template",
     "find_bin",
     "has_template",
@@ -44,6 +46,7 @@ __all__ = [
     "prune_templates",
     "scratch_cluster",
     "scratch_database",
+    "shared_objects",
     "template_names",
     "with_database",
     "without_variables",

@@ -6,6 +6,7 @@ is left running for the next command.
 """
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ _CONNECT_TIMEOUT_S = 5
 # A killed server may have much to recover from its write-ahead log.
 _RECOVERY_TIMEOUT_S = 300
 _NOT_YET = "the database system is"  # starting up, shutting down, in recovery
+LOCKED_OUT = re.compile('(role|database) "postgres"')
+"""Part of a refusal that lasts: what we connect by is gone, or closed to us."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,7 @@ class Cluster:
                 self._stop()
                 return False
             timeout_s = _RECOVERY_TIMEOUT_S if _NOT_YET in refusal else _CONNECT_TIMEOUT_S
+            timeout_s = 0 if LOCKED_OUT.search(refusal) else timeout_s
             if time.monotonic() - start > timeout_s:
                 raise DatabaseError(
                     f"The embedded PostgreSQL runs (pid {pid}) but refuses connections: {refusal}",

@@ -102,8 +102,8 @@ def file_lock(path: Path, timeout_s: float) -> "BaseFileLock":
     return FileLock(path, timeout=timeout_s)
 
 
-def lock_file(directory: Path) -> Path:
-    """Return the lock file of `directory`, and create both where they are missing.
+def lock_file(directory: Path, name: str = "lock") -> Path:
+    """Return a lock file in `directory`, and create both where they are missing.
 
     Missing parents are owned by the owner of the nearest existing one.
     """
@@ -115,7 +115,7 @@ def lock_file(directory: Path) -> Path:
         folder.chmod(0o755 if is_root else 0o700)
         if is_root:
             os.chown(folder, owner.st_uid, owner.st_gid, follow_symlinks=False)
-    path = directory / "lock"
+    path = directory / name
     if not path.exists():
         path.touch()
         # After `sudo`, the owner of the folder must be able to lock it.
