@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pybase.core.errors import UsageError
+from pybase.core.files import give_to_owner, make_folder
 
 DATABASE_URL = "DATABASE_URL"
 REHEARSAL_URL = "PYBASE_REHEARSAL_URL"
@@ -93,8 +94,9 @@ class Settings:
         """Create the state folder, with a .gitignore of its own."""
         ignore = self.state / ".gitignore"
         if not ignore.exists():
-            self.state.mkdir(parents=True, exist_ok=True)
+            make_folder(self.state)
             ignore.write_text("*\n", encoding="utf-8")
+            give_to_owner(ignore)
         return self.state
 
 

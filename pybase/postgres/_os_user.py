@@ -92,6 +92,13 @@ def server_user(near: Path) -> OsUser:
     )
 
 
+def owners_in(checkout: Path) -> set[int]:
+    """Return the users to whom folders may belong that commands have created in `checkout`."""
+    owner = checkout.stat().st_uid
+    servers = {entry.pw_uid for entry in _candidates(owner)} if os.geteuid() == _ROOT else set()
+    return {os.geteuid(), _ROOT, owner} | servers
+
+
 def nearest_existing(path: Path) -> Path:
     """Return `path`, or the closest folder above it that exists."""
     return next(step for step in (path, *path.parents) if step.exists())
