@@ -7,7 +7,7 @@ and knows nothing of Alembic and models.
 """
 
 from pybase.postgres._binaries import find_bin
-from pybase.postgres._cluster import Cluster, Status
+from pybase.postgres._cluster import Cluster, Status, scratch_cluster
 from pybase.postgres._connect import (
     connect,
     connect_scratch,
@@ -22,7 +22,6 @@ from pybase.postgres._scratch import (
     has_template,
     keep_as_template,
     prune_templates,
-    scratch_cluster,
     scratch_database,
     template_names,
     with_database,

@@ -242,6 +242,11 @@ class Cluster:
                 connection.execute(statement)
 
 
+def scratch_cluster(directory: Path, major: int = 18) -> Cluster:
+    """Return the cluster in `directory`, fast and not durable; it is not started."""
+    return Cluster(directory, major, durable=False)
+
+
 def _size_bytes(directory: Path) -> int:
     total = 0
     for folder, _, names in os.walk(directory):

@@ -11,14 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
 from pybase.core.errors import DatabaseError
-from pybase.postgres._cluster import Cluster
 from pybase.postgres._connect import connect_scratch
 
 # A name like this is never given by hand: such a database may be dropped.
@@ -52,11 +50,6 @@ _STALE_TEMPLATES = """
     SELECT datname FROM ranked
     WHERE rank > %(keep)s AND used_at < clock_timestamp() - make_interval(secs => %(recent)s)
 """
-
-
-def scratch_cluster(directory: Path, major: int = 18) -> Cluster:
-    """Return the cluster in `directory`, fast and not durable; it is not started."""
-    return Cluster(directory, major, durable=False)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.core.settings import Settings, database_url
-from pybase.postgres import Cluster, connect_scratch, locate
+from pybase.postgres import Cluster, connect_scratch, locate, scratch_cluster
 from pybase.postgres import connect as connect_ours
 
 CONNECT_TIMEOUT_S = 10
@@ -99,7 +99,7 @@ def embedded_scratch(settings: Settings) -> Cluster:
     """Return the cluster of scratch databases, next to the developer's own; running or not."""
     cluster = embedded(settings)
     directory = cluster.directory.with_name(f"{cluster.directory.name}-scratch")
-    return Cluster(directory, cluster.major, durable=False)
+    return scratch_cluster(directory, cluster.major)
 
 
 def scratch_at(url: str) -> Database:
