@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from pybase.core.errors import UsageError
+from pybase.core.files import give_to_owner, make_folder
 
 DATABASE_URL = "DATABASE_URL"
 REHEARSAL_URL = "PYBASE_REHEARSAL_URL"
@@ -100,8 +101,9 @@ class Settings:
         """Create the state folder, with a .gitignore of its own."""
         ignore = self.state / ".gitignore"
         if not ignore.exists():
-            self.state.mkdir(parents=True, exist_ok=True)
+            make_folder(self.state)
             ignore.write_text("*\n", encoding="utf-8")
+            give_to_owner(ignore)
         return self.state
 
 
@@ -192,17 +194,20 @@ _WIDEST = 60
 def database_url(settings: Settings) -> str | None:
     """Return the URL of the user's database in libpq's form, or None where none is configured.
 
-    An unset or empty DATABASE_URL is read from `.env` in the root.
-    Raises UsageError for another backend or a malformed URL; the message never holds the URL.
+    An unset DATABASE_URL is read from `.env` in the root.
+    Raises UsageError for an empty value, which may be a secret that is missing, another backend or
+    a malformed URL; the message never holds the URL.
     """
-    raw = os.environ.get(DATABASE_URL) or _read_dotenv(settings.root / ".env")
-    return parse_url(raw) if raw else None
+    raw = os.environ.get(DATABASE_URL)
+    if raw is None:
+        raw = _read_dotenv(settings.root / ".env")
+    return None if raw is None else parse_url(raw)
 
 
 def rehearsal_url() -> str | None:
     """Return the URL of the server to rehearse on instead of the embedded one, or None."""
     raw = os.environ.get(REHEARSAL_URL)
-    return parse_url(raw, REHEARSAL_URL) if raw else None
+    return None if raw is None else parse_url(raw, REHEARSAL_URL)
 
 
 def nox_session() -> str | None:
@@ -216,12 +221,13 @@ def _read_dotenv(path: Path) -> str | None:
     from dotenv import dotenv_values  # 40 ms, and most checkouts have no .env
 
     try:
-        return dotenv_values(path).get(DATABASE_URL)
+        values = dotenv_values(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(
             f"{path.name} cannot be read: {reason}.", "Correct it.", code="unreadable-dotenv"
         ) from None  # the chain would show a line of it
+    return values[DATABASE_URL] or "" if DATABASE_URL in values else None
 
 
 def parse_url(raw: str, variable: str = DATABASE_URL) -> str:
@@ -230,6 +236,13 @@ def parse_url(raw: str, variable: str = DATABASE_URL) -> str:
     A password that is not URL-encoded is refused here, because libpq would quote the part of it
     that it reads as host or port. Raises UsageError, whose text holds nothing after the scheme.
     """
+    if not raw.strip():
+        raise UsageError(
+            f"{variable} is set, but empty.",
+            f"Set it to a URL, or unset it to use the embedded server: unset {variable} (or delete "
+            "its line from .env).",
+            code="empty-url",
+        )
     scheme, separator, rest = raw.strip().partition("://")
     if not separator or not re.fullmatch(r"[a-z0-9+]+", scheme):
         raise UsageError(f"{variable} is not a URL.", _URL_HINT, code="malformed-url")

@@ -7,7 +7,13 @@ and knows nothing of Alembic and models.
 """
 
 from pybase.postgres._binaries import find_bin
-from pybase.postgres._cluster import Cluster, Status
+from pybase.postgres._cluster import Cluster, Status, scratch_cluster
+from pybase.postgres._connect import (
+    connect,
+    connect_scratch,
+    plain_environment,
+    without_variables,
+)
 from pybase.postgres._paths import locate
 from pybase.postgres._scratch import (
     copy_over,
@@ -16,25 +22,31 @@ from pybase.postgres._scratch import (
     has_template,
     keep_as_template,
     prune_templates,
-    scratch_cluster,
     scratch_database,
     template_names,
     with_database,
 )
+from pybase.postgres._shared_objects import ensure_pristine, shared_objects
 
 __all__ = [
     "Cluster",
     "Status",
+    "connect",
+    "connect_scratch",
     "copy_over",
     "database_name",
+    "ensure_pristine",
     "ensure_template",
     "find_bin",
     "has_template",
     "keep_as_template",
     "locate",
+    "plain_environment",
     "prune_templates",
     "scratch_cluster",
     "scratch_database",
+    "shared_objects",
     "template_names",
     "with_database",
+    "without_variables",
 ]

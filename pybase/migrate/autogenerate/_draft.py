@@ -175,8 +175,8 @@ def _format(folder: Path, paths: Sequence[Path], hooks: Sequence[Mapping[str, st
     """Format with ruff, then with the other hooks that the project has for new revisions."""
     ruff = [sys.executable, "-m", "ruff"]
     for arguments in (
-        ["check", "--fix", "--quiet", "--select", "F401,I001", "--exit-zero"],
-        ["format", "--quiet"],
+        ["check", "--fix", "--quiet", "--select", "F401,I001", "--exit-zero", "--no-cache"],
+        ["format", "--quiet", "--no-cache"],
     ):
         subprocess.run([*ruff, *arguments, *map(str, paths)], check=False, cwd=folder)
     own = [hook for hook in hooks if "ruff" not in " ".join(map(str, hook.values()))]

@@ -7,6 +7,8 @@ from functools import cache, partial
 
 import psycopg
 
+from pybase.postgres import connect_scratch
+
 
 @dataclass(frozen=True)
 class ServerChecks:
@@ -25,8 +27,8 @@ class ServerChecks:
 def server_checks(old_url: str, new_url: str) -> Iterator[ServerChecks]:
     """Yield the checks of two databases, which do not change either."""
     with (
-        psycopg.connect(old_url, autocommit=True) as old,
-        psycopg.connect(new_url, autocommit=True) as new,
+        connect_scratch(old_url, autocommit=True) as old,
+        connect_scratch(new_url, autocommit=True) as new,
     ):
 
         @cache

@@ -6,11 +6,13 @@ from pybase.migrate.database._connect import (
     announcement,
     connect,
     embedded,
+    embedded_scratch,
     engine,
     find_database,
     is_at_hand,
     read_url,
     require_known,
+    scratch_at,
 )
 from pybase.migrate.database._ledger import TABLE, Ledger, LedgerEntry, read_heads
 from pybase.migrate.database._migration_lock import migration_lock, require_own_session
@@ -37,6 +39,7 @@ __all__ = [
     "ask",
     "connect",
     "embedded",
+    "embedded_scratch",
     "engine",
     "find_database",
     "first_line",
@@ -48,5 +51,6 @@ __all__ = [
     "read_url",
     "require_known",
     "require_own_session",
+    "scratch_at",
     "server_error",
 ]

@@ -7,14 +7,13 @@ scratch server: only done on request.
 from collections.abc import Iterator
 from dataclasses import replace
 
-import psycopg
-
 from pybase.migrate import catalog
 from pybase.migrate.deploy._check import Checked, CheckResult, Severity
 from pybase.migrate.record import ancestors
 from pybase.migrate.rehearsal import scratch_at_head
 from pybase.migrate.revisions import render
 from pybase.migrate.sql import BACKFILL_PREFIX
+from pybase.postgres import connect_scratch
 
 _NOT_OF_REVISIONS = ("grants on ", "owner of ", "default privileges ")
 """Privileges differ from server to server; revisions seldom define them."""
@@ -28,7 +27,7 @@ def drift(checked: Checked) -> Iterator[CheckResult]:
     revisions = tuple(sql for sql in rendered.revisions if sql.revision.id in applied)
     own = rendered.own_tables
     with scratch_at_head(plan.source.settings, replace(rendered, revisions=revisions)) as url:
-        with psycopg.connect(url, autocommit=True) as connection:
+        with connect_scratch(url, autocommit=True) as connection:
             expected = catalog.snapshot(connection, ignore_tables=own)
     present = catalog.snapshot(checked.connection, ignore_tables=own)
     changes = [

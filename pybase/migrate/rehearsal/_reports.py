@@ -83,7 +83,7 @@ def _rehearse(
     reports = list(known[:start])
     ends = [end for end in (len(keys) - 1, len(keys)) if end > start] or [start]
     head = _Head({}, ())
-    with closing(Baseline(history, rendered)) as baseline:
+    with closing(Baseline(history, rendered)) as baseline, scratch.watched(settings, rendered):
         for end in ends:
             with scratch.clone(settings, templates[start - 1] if start else None) as database:
                 rehearsal = Rehearsal(

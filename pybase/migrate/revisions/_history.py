@@ -17,6 +17,7 @@ from alembic.util import CommandError
 
 from pybase.core import git
 from pybase.core.errors import CheckFailedError, PybaseError, UsageError
+from pybase.core.files import leave_no_bytecode
 from pybase.core.settings import Settings
 from pybase.migrate.database import require_known
 from pybase.migrate.record import Direction, Revision
@@ -176,6 +177,7 @@ def accepted(script: Script) -> dict[str, str]:
 
 def read(settings: Settings) -> History:
     """Load alembic.ini and index its revisions. Raises UsageError for what cannot be loaded."""
+    leave_no_bytecode(settings.root)
     config = Config(str(settings.config_path))
     with explained(), _sandbox.without_terminal(), _sandbox.connections(_sandbox.refuse):
         try:

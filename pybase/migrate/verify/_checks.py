@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
 
-import psycopg
 import sqlalchemy as sa
 
 from pybase.core import cache, git, humanize
@@ -15,13 +14,14 @@ from pybase.core.errors import CheckFailedError
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
 from pybase.migrate import catalog, sqlfiles
-from pybase.migrate.database import Database, connect, engine, find_database, is_at_hand
+from pybase.migrate.database import connect, engine, find_database, is_at_hand, scratch_at
 from pybase.migrate.deploy import changed_entries, record_source
 from pybase.migrate.record import Record
 from pybase.migrate.rehearsal import scratch_at_head, scratch_empty
 from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
 from pybase.migrate.sql.grammar import words
 from pybase.migrate.verify._proof import committed_equals_online
+from pybase.postgres import connect_scratch
 
 _KIND = "check"
 
@@ -170,13 +170,13 @@ def _models_catalog(
     settings: Settings, rendered: RenderedHistory, metadata: sa.MetaData
 ) -> dict[str, str]:
     with scratch_empty(settings) as url:
-        with engine(Database(url, is_embedded=True)).begin() as connection:
+        with engine(scratch_at(url)).begin() as connection:
             metadata.create_all(connection)
         return _snapshot(url, rendered)
 
 
 def _snapshot(url: str, rendered: RenderedHistory) -> dict[str, str]:
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect_scratch(url, autocommit=True) as connection:
         return catalog.snapshot(connection, ignore_tables=rendered.own_tables)
 
 
