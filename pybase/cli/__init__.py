@@ -52,7 +52,9 @@ _DESCRIPTION = "Write, review and apply the revisions of a PostgreSQL schema."
 
 def _parser(words: Collection[str]) -> argparse.ArgumentParser:
     """Return the parser; of the verbs, only those among `words` have their arguments."""
-    parser = argparse.ArgumentParser(prog="python -m pybase", description=_DESCRIPTION)
+    parser = argparse.ArgumentParser(
+        prog="python -m pybase", description=_DESCRIPTION, allow_abbrev=False
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     parser.add_argument("-c", "--config", default="alembic.ini", help="an alembic.ini")
     for name, verb in VERBS.items():
@@ -64,6 +66,7 @@ def _parser(words: Collection[str]) -> argparse.ArgumentParser:
             description=verb.line,
             epilog=f"Example: {verb.example}",
             add_help=not verb.is_tool,
+            allow_abbrev=False,  # `--a` must not be the consent to a loss
             prefix_chars="\0" if verb.is_tool else "-",  # a tool's arguments are all its own
         )
         if name in words:
