@@ -239,7 +239,8 @@ class Rehearsal:
         tables = table_effects(case)
         used = {effect.table for effect in tables if effect.is_changed or effect.is_scanned}
         losses = find_losses(case)
-        findings = (*find_hazards(case), *loss_findings(case, losses))
+        hazards = find_hazards(case)
+        findings = (*hazards, *loss_findings(case, losses, hazards))
         return Effects(
             tables,
             losses=tuple(losses),

@@ -13,13 +13,14 @@ from pybase.migrate.deploy._losses._targets import Target, find_references, find
 from pybase.migrate.deploy._plan import Step
 from pybase.migrate.record import Loss, LossKind, Record, TableColumn
 
+_CHANGES = {"unbatched-data-change", "changes-data-under-lock"}
 _ACCEPTED_BY: Mapping[LossKind, frozenset[str]] = {
     LossKind.DROPPED: frozenset({"drops-table", "drops-column", "drops-view"}),
     LossKind.EMPTIED: frozenset({"truncates"}),
     LossKind.EMPTIED_CASCADE: frozenset({"truncates"}),
-    LossKind.DELETED: frozenset({"deletes-rows"}),
-    LossKind.OVERWRITTEN: frozenset({"overwrites-values", "deletes-rows"}),
-    LossKind.CONVERTED: frozenset({"overwrites-values"}),
+    LossKind.DELETED: frozenset({"deletes-rows", *_CHANGES}),
+    LossKind.OVERWRITTEN: frozenset({"deletes-rows", "overwrites-values", *_CHANGES}),
+    LossKind.CONVERTED: frozenset({"overwrites-values", "rewrites-table"}),
     LossKind.UNKNOWN: frozenset(),
 }
 """The hazards whose acceptance, with a reason, is the consent of an upgrade's reviewers."""
@@ -48,12 +49,15 @@ def open_losses(step: Step) -> tuple[Loss, ...]:
     return tuple(loss for loss in step.effects.losses if not _is_accepted(step, loss))
 
 
+_OF_A_TABLE = {*_CHANGES, "rewrites-table"}
+
+
 def _is_accepted(step: Step, loss: Loss) -> bool:
     record: Record = step.record
     return any(
         finding.code in _ACCEPTED_BY[loss.kind]
         and finding.relation == loss.table
-        and finding.detail == loss.column
+        and (finding.detail == loss.column or finding.code in _OF_A_TABLE)
         and record.reason_for(finding) is not None
         for finding in step.effects.findings
     )

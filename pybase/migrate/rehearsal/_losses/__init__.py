@@ -5,7 +5,7 @@ their text, because the sample rows may not match.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from pglast import ast
 
@@ -31,7 +31,7 @@ def find_losses(case: Case) -> dict[Loss, int]:
     start, end = case.run.start, case.run.end
     gone = [*dropped(start, end)]
     losses = {Loss(place.table, place.column): -1 for place in gone}
-    for observation in case.observations:
+    for observation in (item for item in case.observations if item.error is None):
         found = {*emptied(start, observation), *converted(start, observation)}
         found |= {*changed_rows(start, observation), *_chosen(case, observation)}
         for loss in found:
@@ -40,13 +40,21 @@ def find_losses(case: Case) -> dict[Loss, int]:
     return dict(sorted(losses.items()))
 
 
-def loss_findings(case: Case, losses: Mapping[Loss, int]) -> Iterator[Finding]:
-    """Yield the losses of rows that stay hazards of an upgrade, which can be accepted."""
+def loss_findings(
+    case: Case, losses: Mapping[Loss, int], hazards: Collection[Finding]
+) -> Iterator[Finding]:
+    """Yield the losses of rows that stay as hazards of an upgrade, which can be accepted.
+
+    One fault is one finding: not where another hazard names how the rows are changed.
+    """
+    named = {item.relation for item in hazards if item.code in _NAMED_BY}
     for loss, index in losses.items() if case.is_upgrade else ():
         code = _CODES.get((loss.kind, bool(loss.column)))
-        if code:
+        if code and loss.table not in named:
             yield Finding(index, code, loss.table, loss.column)
 
+
+_NAMED_BY = ("unbatched-data-change", "changes-data-under-lock", "rewrites-table")
 
 _CODES = {
     (LossKind.DELETED, False): "deletes-rows",
