@@ -181,15 +181,19 @@ class Session:
         if _resume.is_built(self.connection, statement, self._reporter.note):
             return 1
 
+        is_rolled_back = _resume.is_rolled_back(statement)
+        is_first = index == 0 and block == step.script.own_blocks[0]
+
         def attempt(lock_timeout_ms: int) -> None:
             if self._guard.watches(step):
-                is_first = index == 0 and block == step.script.own_blocks[0]
+                if is_rolled_back and self._guarded(step, statement, is_first, lock_timeout_ms):
+                    return
                 self._require_consent(step, lock=False, is_first=is_first)
             self._send(f"SET lock_timeout = {lock_timeout_ms}")
             self._send(statement)
 
         try:
-            if _resume.is_rolled_back(statement):
+            if is_rolled_back:
                 return self._retry.run(attempt, is_blocking=is_blocking(step))
             attempt(0)
         except (errors.DuplicateObject, errors.UndefinedObject) as error:
@@ -198,6 +202,23 @@ class Session:
             message = error.diag.message_primary
             self._reporter.note(f"{message}: an interrupted run has done that")
         return 1
+
+    def _guarded(self, step: Step, statement: str, is_first: bool, lock_timeout_ms: int) -> bool:
+        """Run a statement in a transaction of its own, in which no rows can be added before it.
+
+        Returns False for one that refuses to be in a transaction.
+        """
+        try:
+            self._send("BEGIN", f"SET LOCAL lock_timeout = {lock_timeout_ms}")
+            self._require_consent(step, lock=True, is_first=is_first)
+            self._send(statement, "COMMIT", shown=statement)
+        except errors.ActiveSqlTransaction:
+            self._roll_back()
+            return False
+        except BaseException:
+            self._roll_back()
+            raise
+        return True
 
     @contextmanager
     def lent_to_python(self, lock_timeout_ms: int) -> Iterator[Sequence[str]]:

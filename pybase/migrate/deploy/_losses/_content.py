@@ -53,6 +53,8 @@ def content(reader: Reader, target: Target, loss: Loss) -> str:
         return "unknown: it is a foreign table"
     if target.number is None:
         return "unknown: it is not there"
+    if not target.is_populated:
+        return ""
     some = _rows_of(target, loss, loss.rows)
     exists = reader.ask(_EXISTS.format(some))
     if exists is None and loss.rows:  # it may name what an earlier revision creates

@@ -28,6 +28,8 @@ class Target:
     number: int | None
     family: frozenset[int]
     has_foreign: bool
+    is_populated: bool
+    """False for a materialized view that was never filled: the server refuses to read it."""
     rows: float | None
     pages: int
 
@@ -82,7 +84,7 @@ SELECT
         WHERE a.attrelid = c.oid AND a.attname = recorded.column_name
         AND a.attnum > 0 AND NOT a.attisdropped
     ) END,
-    parts.oids, parts.has_foreign, parts.rows, parts.pages
+    parts.oids, parts.has_foreign, c.relispopulated, parts.rows, parts.pages
 FROM {RECORDED_TABLES}
 CROSS JOIN LATERAL (
     WITH RECURSIVE tree AS (
