@@ -1,4 +1,4 @@
-"""A real database changed: plan, checks, the runner, the data-loss check, backfills.
+"""A real database changed: plan, checks, the runner, the consent to data loss, backfills.
 
     with locked(settings, database, reporter) as session:
         plan = session.plan("head", Direction.UPGRADE)
@@ -25,8 +25,8 @@ from pybase.migrate.deploy._backfill_runner import (
     run_backfill,
 )
 from pybase.migrate.deploy._check import CheckResult, Severity, require_clear
-from pybase.migrate.deploy._data_loss import Confirmation
 from pybase.migrate.deploy._estimate import ASSUMPTION, RATES_MB_S, Estimate, PlannedStep, estimate
+from pybase.migrate.deploy._losses import Confirmation, Consent
 from pybase.migrate.deploy._plan import (
     Plan,
     Source,
@@ -43,6 +43,7 @@ __all__ = [
     "RATES_MB_S",
     "CheckResult",
     "Confirmation",
+    "Consent",
     "Estimate",
     "Locked",
     "Plan",
