@@ -34,8 +34,8 @@ from pybase.migrate.revisions import read
 from pybase.postgres import (
     Cluster,
     connect_scratch,
-    ensure_pristine,
     locate,
+    pristine,
     scratch_cluster,
     scratch_database,
     shared_objects,
@@ -175,8 +175,8 @@ VARIABLES = {
     "PGUSER": "stranger",
 }
 BITING = {
-    "PGCLIENTENCODING", "PGDATESTYLE", "PGGEQO", "PGHOSTADDR", "PGMINPROTOCOLVERSION", "PGOPTIONS",
-    "PGREQUIREAUTH", "PGREQUIREPEER", "PGSERVICE", "PGTARGETSESSIONATTRS", "PGTZ",
+    "PGCLIENTENCODING", "PGDATESTYLE", "PGGEQO", "PGHOSTADDR", "PGOPTIONS", "PGREQUIREAUTH",
+    "PGREQUIREPEER", "PGSERVICE", "PGTARGETSESSIONATTRS", "PGTZ",
 }  # fmt: skip
 """Those that change a connection by URL to a socket, or prevent it."""
 
@@ -186,16 +186,26 @@ def test_every_variable_of_this_libpq_is_tried() -> None:
     assert known <= VARIABLES.keys()
 
 
-@pytest.mark.parametrize("variable", VARIABLES)
+ATTEMPTS = {
+    **{name: {name} for name in VARIABLES if not name.startswith(("PGSSL", "PGGSS"))},
+    "PGSSL": {name for name in VARIABLES if name.startswith("PGSSL")},
+    "PGGSS": {name for name in VARIABLES if name.startswith("PGGSS")},
+}
+"""Each by itself, and together those that a connection to a socket does not use."""
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
 def test_variable_does_not_reach_our_servers(
-    variable: str, checkout: Project, options: Settings, monkeypatch: pytest.MonkeyPatch
+    attempt: str, checkout: Project, options: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = str(embedded(options).data)
-    monkeypatch.setenv(variable, VARIABLES[variable])
+    variables = {name: VARIABLES[name] for name in ATTEMPTS[attempt]}
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
     assert run(options, "head", Direction.UPGRADE) == expected
     assert run(options, "base", Direction.DOWNGRADE) == expected
     assert generated(options) == committed(checkout)
-    assert os.environ[variable] == VARIABLES[variable], "the user's own code still has it"
+    assert variables.items() <= os.environ.items(), "the user's own code still has it"
 
 
 _SESSION = "SELECT string_agg(setting, ' ' ORDER BY name) FROM pg_settings WHERE source = 'client'"
@@ -502,12 +512,11 @@ REPLACED = {
 @pytest.mark.parametrize("way", REPLACED)
 def test_changed_scratch_cluster_is_replaced(way: str, options: Settings) -> None:
     cluster = embedded_scratch(options)
-    ensure_pristine(cluster)
-    with scratch_database(cluster.url()) as url:
+    with pristine(cluster), scratch_database(cluster.url()) as url:
         with connect_scratch(url, autocommit=True) as connection:
             connection.execute(REPLACED[way].encode())
-        ensure_pristine(cluster)
-        assert way == "locked-out" or shared_objects(cluster.url()), "not while it is in use"
+        with pristine(cluster):
+            assert way == "locked-out" or shared_objects(cluster.url()), "not while it is in use"
     with scratch_empty(options):
         assert shared_objects(cluster.url()) == set()
 
@@ -515,9 +524,13 @@ def test_changed_scratch_cluster_is_replaced(way: str, options: Settings) -> Non
 def test_history_with_roles_is_rehearsed_alike_each_time(place: Path, options: Settings) -> None:
     """CREATE ROLE is not idempotent: a second rehearsal would report that it fails."""
     roles = Revision(
-        EVENTS.id, None, "op.execute('CREATE ROLE app')", "op.execute('DROP ROLE app')"
+        "cccccccccccc",
+        FIRST.id,
+        "op.execute('CREATE ROLE app')\nop.execute('GRANT SELECT ON events TO app')",
+        "op.execute('DROP OWNED BY app')\nop.execute('DROP ROLE app')",
+        "Add a role.",
     )
-    project = laid_out(place / "roles", roles, FIRST)
+    project = laid_out(place / "roles", *HISTORY, roles)
     own = configuration.load(project.root / "alembic.ini")
     first = generated(own)
     assert "already exists" not in "".join(first.values())
@@ -543,7 +556,7 @@ def test_given_server_is_reported_to_be_changed(
 
 def test_db_names_stops_and_resets_the_scratch_server(checkout: Project, options: Settings) -> None:
     scratch = embedded_scratch(options)
-    ensure_pristine(scratch)
+    scratch.ensure_running()
     assert f"{scratch.directory}  (" in checkout.done("db", "status")
     checkout.done("db", "stop")
     assert not scratch.is_running()
@@ -567,7 +580,8 @@ def test_root_leaves_a_user_only_files_of_the_user(place: Path) -> None:
 
 
 def test_lock_files_are_closed_to_others(options: Settings) -> None:
-    ensure_pristine(embedded_scratch(options))
+    with pristine(embedded_scratch(options)):
+        pass
     locks = [path for name in ("lock", "lease") for path in options.state.rglob(name)]
     assert len(locks) >= 2
     assert {path.stat().st_mode & 0o777 for path in locks} == {0o600}
