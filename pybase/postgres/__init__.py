@@ -26,7 +26,7 @@ from pybase.postgres._scratch import (
     template_names,
     with_database,
 )
-from pybase.postgres._shared_objects import ensure_pristine, shared_objects
+from pybase.postgres._shared_objects import pristine, shared_objects
 
 __all__ = [
     "Cluster",
@@ -35,13 +35,13 @@ __all__ = [
     "connect_scratch",
     "copy_over",
     "database_name",
-    "ensure_pristine",
     "ensure_template",
     "find_bin",
     "has_template",
     "keep_as_template",
     "locate",
     "plain_environment",
+    "pristine",
     "prune_templates",
     "scratch_cluster",
     "scratch_database",

@@ -68,25 +68,13 @@ def scratch_database(
                 _drop(connection, abandoned)
         _try_lock(connection, name)
         _create(connection, name, template)
-        url = with_database(server_url, name)
-        _open.add(url)
         try:
-            yield url
+            yield with_database(server_url, name)
         finally:
-            _open.discard(url)
             # After a crash of the server, the next session drops it. A revision may have made it
             # a template, or subscribed it to another database: then it cannot be dropped.
             with suppress(psycopg.Error):
                 _drop(connection, name)
-
-
-_open: set[str] = set()
-"""URLs of the scratch databases that this process has."""
-
-
-def has_open_databases(server_url: str) -> bool:
-    """Return whether this process has scratch databases on a server."""
-    return any(with_database(url, "postgres") == server_url for url in _open)
 
 
 def database_name(url: str) -> str:

@@ -7,12 +7,14 @@ cluster in which something is left is replaced before it can influence another r
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pybase.core.errors import DatabaseError
 from pybase.postgres._cluster import LOCKED_OUT, Cluster
 from pybase.postgres._paths import lock_file, report_os_errors
-from pybase.postgres._scratch import SCRATCH_NAME, TEMPLATE_MARK, has_open_databases, maintenance
+from pybase.postgres._scratch import SCRATCH_NAME, TEMPLATE_MARK, maintenance
 
 _BUSY_TIMEOUT_S = 180
 _POLL_S = 0.05
@@ -84,20 +86,38 @@ def shared_objects(server_url: str) -> set[tuple[str, str]]:
         return {(name, str(text)) for name, text in connection.execute(query.encode(), names)}
 
 
-@report_os_errors()
-def ensure_pristine(cluster: Cluster) -> None:
-    """Start a scratch cluster, and replace one that revisions have changed, or that cannot start.
+@contextmanager
+def pristine(cluster: Cluster) -> Iterator[None]:
+    """Run a scratch cluster, as initdb made it; one that revisions have changed is replaced.
 
-    Leaves it as it is while this process has databases in it: they belong to one history. Waits
-    for other processes that use it. Raises DatabaseError when these do not end.
+    So is one that cannot start. It is left as it is inside of another `pristine`, where all belongs
+    to one history. Waits for other processes that use it. Raises DatabaseError when these do not
+    end.
     """
-    if has_open_databases(cluster.url()):
+    if cluster.directory in _held:
+        yield
         return
-    lease, deadline = _lease(cluster), time.monotonic() + _BUSY_TIMEOUT_S
+    with report_os_errors():
+        lease = os.open(lock_file(cluster.directory, "lease"), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        _make_pristine(cluster, lease)
+        _held.add(cluster.directory)
+        yield
+    finally:
+        _held.discard(cluster.directory)
+        os.close(lease)
+
+
+_held: set[Path] = set()
+"""Directories of the clusters that this process uses: it shares the lock of their lease."""
+
+
+def _make_pristine(cluster: Cluster, lease: int) -> None:
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
     while True:
         fcntl.flock(lease, fcntl.LOCK_SH)
         if _is_pristine(cluster):
-            return  # the lease is held until this process ends
+            return
         if time.monotonic() > deadline:
             raise DatabaseError(
                 f"A revision has changed the scratch server in {cluster.directory} itself, and "
@@ -119,17 +139,6 @@ def _replace(cluster: Cluster, lease: int) -> None:
     if not _is_pristine(cluster):
         cluster.destroy()
         cluster.ensure_running()
-
-
-_leases: dict[Path, int] = {}
-"""File descriptors, by cluster: each process that uses a cluster shares the lock of its lease."""
-
-
-def _lease(cluster: Cluster) -> int:
-    if cluster.directory not in _leases:
-        path = lock_file(cluster.directory, "lease")
-        _leases[cluster.directory] = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    return _leases[cluster.directory]
 
 
 def _is_pristine(cluster: Cluster) -> bool:

@@ -78,12 +78,23 @@ def _rehearse(
     is rehearsed alone, so that there is a database before it: it is the one that changes.
     """
     settings = history.settings
+    with scratch.started(settings), scratch.watched(settings, rendered):
+        return _rehearse_on_server(history, rendered, keys, known)
+
+
+def _rehearse_on_server(
+    history: History,
+    rendered: RenderedHistory,
+    keys: Sequence[str],
+    known: Sequence[RevisionReport],
+) -> tuple[list[RevisionReport], _Head]:
+    settings = history.settings
     templates = [f"rehearsed_{key}" for key in keys]
     start = scratch.furthest(settings, templates[: len(known)])
     reports = list(known[:start])
     ends = [end for end in (len(keys) - 1, len(keys)) if end > start] or [start]
     head = _Head({}, ())
-    with closing(Baseline(history, rendered)) as baseline, scratch.watched(settings, rendered):
+    with closing(Baseline(history, rendered)) as baseline:
         for end in ends:
             with scratch.clone(settings, templates[start - 1] if start else None) as database:
                 rehearsal = Rehearsal(

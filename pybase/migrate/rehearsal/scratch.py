@@ -7,7 +7,7 @@ digest of its SQL. The developer's own data are in another cluster.
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -33,10 +33,10 @@ from pybase.migrate.revisions import (
 )
 from pybase.postgres import (
     connect_scratch,
-    ensure_pristine,
     ensure_template,
     has_template,
     keep_as_template,
+    pristine,
     prune_templates,
     scratch_database,
     shared_objects,
@@ -56,11 +56,16 @@ def server(settings: Settings) -> str:
     return given
 
 
-def _started(settings: Settings) -> str:
-    """Return the scratch server's URL; an embedded one runs, and holds nothing of revisions."""
-    if rehearsal_url() is None:
-        ensure_pristine(embedded_scratch(settings))
-    return server(settings)
+@contextmanager
+def started(settings: Settings) -> Iterator[str]:
+    """Yield the scratch server's URL; an embedded one runs, and holds nothing of other revisions.
+
+    Inside of another call it may hold what those that were run there have left: one history.
+    """
+    with ExitStack() as around:
+        if rehearsal_url() is None:
+            around.enter_context(pristine(embedded_scratch(settings)))
+        yield server(settings)
 
 
 @contextmanager
@@ -98,7 +103,7 @@ _OUTSIDE = re.compile(
 @contextmanager
 def empty(settings: Settings) -> Iterator[str]:
     """Yield the URL of an empty scratch database; it is dropped afterwards."""
-    with scratch_database(_started(settings)) as database:
+    with started(settings) as url, scratch_database(url) as database:
         yield database
 
 
@@ -108,17 +113,17 @@ def at_head(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:
 
     Raises CheckFailedError when a revision fails on it.
     """
-    url = _started(settings)
     template = template_name(rendered.revisions)
 
     def build(database: str) -> None:
         _apply(settings, database, rendered.revisions)
 
-    if not has_template(url, template):
-        ensure_template(url, template, build)
-        prune_templates(url)
-    with scratch_database(url, template=template) as database:
-        yield database
+    with started(settings) as url:
+        if not has_template(url, template):
+            ensure_template(url, template, build)
+            prune_templates(url)
+        with scratch_database(url, template=template) as database:
+            yield database
 
 
 @contextmanager
@@ -137,7 +142,7 @@ def keep(settings: Settings, database: str, template: str) -> None:
 
 def furthest(settings: Settings, templates: Sequence[str]) -> int:
     """Return the place, from 1, of the last of `templates` that exists; 0 for none."""
-    url = _started(settings)
+    url = server(settings)
     known = template_names(url) if templates else set()
     for place in range(len(templates), 0, -1):
         if templates[place - 1] in known and has_template(url, templates[place - 1]):
