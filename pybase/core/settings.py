@@ -26,7 +26,17 @@ REHEARSAL_URL = "PYBASE_REHEARSAL_URL"
 DRIVERS = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+asyncpg")
 """URL schemes that mean psycopg 3 here, whatever else the application does with the same URL."""
 
-_PathText = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]*$")]
+_Folder = Annotated[str, Meta(pattern=r"^\S[^\x00-\x1f\x7f]*$", description="a folder, as 'sql'")]
+_Picture = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\S[^\x00-\x1f\x7f]*\.md)?$",
+        description="a Markdown file, as 'docs/schema.md', or ''",
+    ),
+]
+_Branch = Annotated[str, Meta(pattern=r"^[^\s-]\S*$", description="a branch, as 'main'")]
+_Version = Annotated[Literal[18, 16], Meta(description="18 or 16")]
+_Names = Annotated[list[str], Meta(description="a list of names, as ['plans']")]
 
 _URL_HINT = (
     "Write it as postgresql://user:password@localhost:5432/pybase, with the characters @ / % # ? : "
@@ -50,15 +60,15 @@ class MigrateOptions:
 class Options:
     """The table `[tool.pybase]`, with defaults."""
 
-    sql: _PathText = "sql"
+    sql: _Folder = "sql"
     """Folder of the generated SQL, relative to alembic.ini."""
-    picture: _PathText = ""
+    picture: _Picture = ""
     """Markdown file of the schema diagram, relative to alembic.ini; empty for none."""
-    postgres: Literal[18, 16] = 18
+    postgres: _Version = 18
     """Major version of the embedded PostgreSQL: 18 or 16."""
-    main_branch: Annotated[str, Meta(pattern=r"^[^\s-]\S*$")] = "main"
+    main_branch: _Branch = "main"
     """The git branch whose revisions are merged, and so never edited."""
-    small_tables: list[str] = field(default_factory=list)
+    small_tables: _Names = field(default_factory=list)
     """Tables that stay small enough to be changed in one statement."""
     migrate: MigrateOptions = field(default_factory=MigrateOptions)
 
@@ -177,10 +187,16 @@ def _override(defaults: _Table, table: Mapping[str, Any], label: str) -> _Table:
         except msgspec.ValidationError as error:
             raise UsageError(
                 f"{label} {name} is {_shown(value)}.",
-                f"It takes a value like {default!r}. {error}.",
+                f"It takes {_form(types[name], default)}.",
                 code="invalid-setting",
             ) from error
     return replace(defaults, **values)
+
+
+def _form(type_: Any, default: object) -> str:
+    """Return what a setting takes, in words."""
+    descriptions = [meta.description for meta in getattr(type_, "__metadata__", ())]
+    return next(filter(None, descriptions), f"a value like {default!r}")
 
 
 def _shown(value: object) -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -147,7 +147,9 @@ def prune_templates(server_url: str, keep: int = 8, slack: int = 8) -> list[str]
 
 def with_database(url: str, name: str) -> str:
     """Return `url` with its database replaced by `name`."""
-    return urlunsplit(urlsplit(url)._replace(path="/" + quote(name, safe="")))
+    parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}/{quote(name, safe='')}{query}"
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
@@ -150,7 +150,7 @@ def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> Fin
     Autogenerate cannot see half of what may differ (predicates, methods, checks, primary keys).
     Raises CheckFailedError with the differences.
     """
-    if rendered.metadata is None:
+    if not rendered.metadata:
         return Finding("models equal revisions (env.py gives no metadata)", is_proven=False)
     by_models = _models_catalog(settings, rendered, rendered.metadata)
     with scratch_at_head(settings, rendered) as url:
@@ -167,11 +167,12 @@ def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> Fin
 
 
 def _models_catalog(
-    settings: Settings, rendered: RenderedHistory, metadata: sa.MetaData
+    settings: Settings, rendered: RenderedHistory, metadata: Sequence[sa.MetaData]
 ) -> dict[str, str]:
     with scratch_empty(settings) as url:
         with engine(scratch_at(url)).begin() as connection:
-            metadata.create_all(connection)
+            for models in metadata:
+                models.create_all(connection)
         return _snapshot(url, rendered)
 
 
