@@ -30,7 +30,7 @@ def files_below(folder: str) -> Iterator[str]:
         yield from (f"{parent}/{name}" for name in names if not name.endswith(".pyc"))
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Write a file atomically: a reader, or a crash, meets the old text or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -38,7 +38,7 @@ def write_file(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(text.encode())
-        temporary.chmod(0o644)
+        temporary.chmod(mode)
         temporary.replace(path)
         if path.suffix == ".py":
             # Python trusts bytecode of the same second and size, as a revision's may be

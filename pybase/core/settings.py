@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pybase.core.errors import UsageError
+from pybase.core.secrets import conceal
 
 DATABASE_URL = "DATABASE_URL"
 REHEARSAL_URL = "PYBASE_REHEARSAL_URL"
@@ -36,6 +37,32 @@ class MigrateOptions:
     """Lock timeout of the last tries."""
     deadline_s: int = 600
     """Time limit for all tries to get a lock, and for waiting for another migration."""
+
+    def __post_init__(self) -> None:
+        """Refuse a limit out of range, from the command line and from a file alike."""
+        for name, (least, most) in RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise UsageError(
+                    f"{name} is {getattr(self, name)}, and has to be from {least} to {most:,}.",
+                    f"The default is {getattr(type(self), name)}; PostgreSQL takes a lock timeout "
+                    "of 0 as none at all.",
+                    code="limit-out-of-range",
+                )
+        if self.lock_timeout_ms > self.lock_timeout_most_ms:
+            raise UsageError(
+                f"lock_timeout_ms is {self.lock_timeout_ms}, above lock_timeout_most_ms, which is "
+                f"{self.lock_timeout_most_ms}.",
+                "Raise lock_timeout_most_ms too, to the timeout of the last tries.",
+                code="limits-reversed",
+            )
+
+
+RANGES = {
+    "lock_timeout_ms": (1, 60_000),
+    "lock_timeout_most_ms": (1, 600_000),
+    "deadline_s": (1, 604_800),
+}
+"""The least and the most of each number of MigrateOptions."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +130,8 @@ def load(config_path: Path) -> Settings:
 
     Raises UsageError for a missing file, an unknown setting, or a value of the wrong type.
     """
+    for variable in (DATABASE_URL, REHEARSAL_URL):
+        conceal(os.environ.get(variable, ""))
     path = config_path.absolute()
     if not path.is_file():
         raise UsageError(
@@ -175,7 +204,9 @@ def _read_dotenv(path: Path) -> str | None:
         return None
     from dotenv import dotenv_values  # 40 ms, and most checkouts have no .env
 
-    return dotenv_values(path).get(DATABASE_URL)
+    url = dotenv_values(path).get(DATABASE_URL)
+    conceal(url or "")
+    return url
 
 
 def parse_url(raw: str, variable: str = DATABASE_URL) -> str:
@@ -207,6 +238,8 @@ def _require_encoded(rest: str, variable: str) -> None:
     problem = ""
     if stray_at or hidden_at or re.search(r"%(?![0-9A-Fa-f]{2})", before_query):
         problem = "a character of its user or password is not URL-encoded"
+    elif re.search(r"[\s\x00-\x1f]", rest):  # libpq would quote the part around it
+        problem = "a blank in it is not URL-encoded (%20)"
     elif not re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?(,.*)?", authority.rpartition("@")[2]):
         problem = "its port is not a number"
     if problem:

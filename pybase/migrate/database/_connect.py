@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -10,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.core.settings import Settings, database_url
+from pybase.migrate.database._limited import HAS_ANSWERED, KEEPALIVES, LimitedConnection
 from pybase.postgres import Cluster, locate
 
 CONNECT_TIMEOUT_S = 10
@@ -90,18 +93,36 @@ def embedded(settings: Settings) -> Cluster:
     return Cluster(locate(settings.root), settings.options.postgres)
 
 
-def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
-    """Open a connection; `options` are libpq's or psycopg's.
+def connect(
+    database: Database, *, is_short: bool = False, **options: Any
+) -> psycopg.Connection[Any]:
+    """Open a connection whose text is UTF-8; `options` are libpq's or psycopg's.
+
+    With `is_short`, each answer is lost when it takes longer than ANSWER_S; else the server is
+    asked then whether it has answered.
 
     Raises DatabaseError in one sentence, which names the server and never the password.
     """
     parts = _parts(database.url)
     defaults: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "pybase"}
+    defaults |= KEEPALIVES
     missing = {name: value for name, value in defaults.items() if name not in parts}
+    missing["client_encoding"] = "UTF8"  # as files and queries are, whatever the URL or role sets
     try:
-        return psycopg.connect(database.url, **(missing | options))
+        connection = LimitedConnection.connect(database.url, **(missing | options))
     except psycopg.Error as error:
         raise unreachable(database, error) from None  # the chain would show the URL's parts
+    if not is_short:
+        connection.has_answered = partial(_has_answered, database, connection.info.backend_pid)
+    return connection
+
+
+def _has_answered(database: Database, pid: int) -> bool:
+    """Whether the server has answered the session `pid`; false where that is unknown."""
+    with suppress(psycopg.Error, DatabaseError):
+        with connect(database, is_short=True, autocommit=True) as observer:
+            return observer.execute(HAS_ANSWERED, [pid]).fetchone() is not None
+    return False
 
 
 def engine(database: Database) -> Any:
@@ -109,7 +130,10 @@ def engine(database: Database) -> Any:
     import sqlalchemy as sa  # 0.2 s, and a fresh history is applied without it
 
     return sa.create_engine(
-        "postgresql+psycopg://", creator=lambda: connect(database), poolclass=sa.NullPool
+        "postgresql+psycopg://",
+        creator=lambda: connect(database),
+        poolclass=sa.NullPool,
+        hide_parameters=True,
     )
 
 
