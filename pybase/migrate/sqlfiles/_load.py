@@ -98,14 +98,14 @@ class Committed:
         if self._misfit:
             raise StaleError(self.settings, self._misfit)
         if (revision.id, revision.parents) != (line.revision, line.parents):
-            differs = "id or parents than the manifest"
+            difference = "the manifest in its id or parents"
         elif record.version_table != self.version_table:
-            differs = "version table than the last one"
+            difference = "the last one in its version table"
         elif name := revision.contradiction(self.sources[line.source]):
-            differs = f"{name} than the revision's file"
+            difference = f"the revision's file in its {name}"
         else:
             return
-        reason = f"the record of revision {line.revision} has another {differs}"
+        reason = f"the record of revision {line.revision} differs from {difference}"
         raise StaleError(self.settings, reason)
 
     @cached_property
