@@ -49,7 +49,7 @@ INDEXED = Revision(
     'op.create_index("ix_cities_note", "cities", ["note"])',
     'op.drop_index("ix_cities_note", "cities")',
     "Index notes.",
-    {"blocking-index-build": "few cities -- yet", "blocking-index-drop": "few cities"},
+    {"blocking-index-build": "few cities -- yet", "downgrade: blocking-index-drop": "few cities"},
 )
 APART = Revision(
     "ffffffffffff",
