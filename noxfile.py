@@ -35,7 +35,8 @@ INSTALLED = ENVIRONMENT / "installed"  # holds the digest of the installed requi
 def migrate(session: nox.Session) -> None:
     """Upgrade the database to head.
 
-    Uses the database of DATABASE_URL, or starts an embedded PostgreSQL.
+    Runs the SQL of sql/ on the database of DATABASE_URL, or on an embedded PostgreSQL that it
+    starts. To run the revisions' Python instead: nox -s migrate -- --python-revisions
     Also: nox -s migrate -- +1, -- REVISION, -- --plan, -- --sql, -- --sql A:B
     If a revision fails, those before it stay applied: fix it and run the same command again.
     """

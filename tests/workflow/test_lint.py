@@ -120,6 +120,7 @@ def test_hazard_is_reported_with_its_place_consequence_and_recipe(linted: Linted
         "drops-table on cities (upgrade of bbbbbbbbbbbb)\n"
         "  the rows of cities are deleted, and code that still uses it fails.\n"
         f"  hint: {HAZARDS['drops-table'].recipe}\n"
+        "  key: drops-table on cities\n"
         "\n"
         "1 error, 0 warnings.\n"
     )
@@ -295,7 +296,7 @@ def test_since_refuses_an_unknown_revision(linted: Linted) -> None:
 
 KEYS = [
     "file", "line", "revision", "direction", "relation",
-    "code", "level", "message", "fix", "accepted", "statement",
+    "code", "level", "message", "fix", "accepted", "key", "statement",
 ]  # fmt: skip
 
 
@@ -323,6 +324,7 @@ def test_json_has_what_text_has(linted: Linted) -> None:
         "message": "the rows of cities are deleted, and code that still uses it fails.",
         "fix": HAZARDS["drops-table"].recipe,
         "accepted": None,
+        "key": "drops-table on cities",
         "statement": "DROP TABLE cities",
     }
 

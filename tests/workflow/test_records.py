@@ -49,7 +49,7 @@ INDEXED = Revision(
     'op.create_index("ix_cities_note", "cities", ["note"])',
     'op.drop_index("ix_cities_note", "cities")',
     "Index notes.",
-    {"blocking-index-build": "few cities -- yet", "blocking-index-drop": "few cities"},
+    {"blocking-index-build": "few cities -- yet", "downgrade: blocking-index-drop": "few cities"},
 )
 APART = Revision(
     "ffffffffffff",
@@ -342,10 +342,11 @@ def test_any_revision_id_works(identifier: str, has_sql: bool, project: Project)
     if has_sql:
         project.done("sql")
         project.done("sql", "--check")
-    project.done("migrate", odd.id)
+    how = () if has_sql else ("--python-revisions",)
+    project.done("migrate", odd.id, *how)
     assert identifier in project.done("current")
-    project.done("migrate")
-    project.done("downgrade", "-1")
+    project.done("migrate", *how)
+    project.done("downgrade", "-1", *how)
     assert identifier in project.done("current")
-    project.done("downgrade", "base", "--database", database(project))
+    project.done("downgrade", "base", "--database", database(project), *how)
     assert "nothing is applied" in project.done("current")

@@ -22,7 +22,7 @@ from pybase.migrate.autogenerate._request import Outcome
 from pybase.migrate.autogenerate._schema_snapshot import Side
 from pybase.migrate.autogenerate._scope import Scope
 from pybase.migrate.catalog import Change
-from pybase.migrate.record import Record
+from pybase.migrate.record import Direction, Record, acceptance_key
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.revisions import History
 from pybase.migrate.sqlfiles import Built, build, effect_words, files, hazard_findings
@@ -135,13 +135,11 @@ _REASON = "downgrade only, which is run by hand and at a chosen hour"
 
 
 def _accepted(record: Record) -> dict[str, str]:
-    """Return the hazards that the downgrade has and the upgrade has not, to be accepted."""
-    effects = record.report.effects
-    forward = {finding.code for finding in effects.upgrade.findings}
+    """Return the hazards that the downgrade may have, to be accepted."""
     return {
-        f"{finding.code} on {finding.label}" if finding.relation else finding.code: _REASON
-        for finding in effects.downgrade.findings
-        if finding.code in _DOWNGRADE_ONLY and finding.code not in forward
+        acceptance_key(finding, Direction.DOWNGRADE): _REASON
+        for finding in record.report.effects.downgrade.findings
+        if finding.code in _DOWNGRADE_ONLY
     }
 
 

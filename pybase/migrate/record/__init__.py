@@ -7,6 +7,7 @@
 Names are structured values, never joined text. Nothing here reads a file or a database.
 """
 
+from pybase.migrate.record._acceptance import acceptance_faults, acceptance_key, reason_for
 from pybase.migrate.record._effects import (
     DroppedObject,
     Effects,
@@ -25,8 +26,6 @@ from pybase.migrate.record._hazards import (
     WARNING,
     Finding,
     Hazard,
-    acceptance_faults,
-    reason_for,
 )
 from pybase.migrate.record._revision import Record, Revision
 from pybase.migrate.record._script import (
@@ -76,6 +75,7 @@ __all__ = [
     "VersionMove",
     "VersionTable",
     "acceptance_faults",
+    "acceptance_key",
     "ancestors",
     "moved",
     "reason_for",

@@ -192,6 +192,8 @@ class _Renderer:
                         _run(script, direction)
         except (Exception, SystemExit, TimeLimitError) as problem:  # the others are still rendered
             return _failed(direction, problem)
+        if refusal := self._recorder.refusal:
+            return Script(status=ScriptStatus.PYTHON, reason=refusal.removesuffix("."))
         statements = _joined(self._recorder.take())
         return Script(statements, digest=_digest(statements))
 

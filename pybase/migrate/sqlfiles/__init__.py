@@ -26,9 +26,11 @@ from pybase.migrate.sqlfiles._header import (
 from pybase.migrate.sqlfiles._lint import hazard_findings, lint
 from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
 from pybase.migrate.sqlfiles._load import Committed, StaleError, load, read_history, revision_files
+from pybase.migrate.sqlfiles._manifest import NAME as MANIFEST
 from pybase.migrate.sqlfiles._manifest import has_manifest
 
 __all__ = [
+    "MANIFEST",
     "NOT_REHEARSED",
     "PACKAGES",
     "Built",

@@ -21,11 +21,10 @@ from itertools import chain
 from pathlib import Path
 
 from pybase.core.files import digest, files_below, write_file
-from pybase.migrate.record import Direction, Directions, Record, Revision, Script, ScriptStatus
-from pybase.migrate.sql import one_line
+from pybase.migrate.record import Direction, Directions, Record, Revision, Script
 from pybase.migrate.sqlfiles import _manifest
 from pybase.migrate.sqlfiles._header import header, statement_comments
-from pybase.migrate.sqlfiles._records import BEGIN, COMMIT, ENCODING, STRINGS, encode
+from pybase.migrate.sqlfiles._records import BEGIN, COMMIT, ENCODING, STRINGS, encode, refusal
 
 _SHOWN_FILES = 20
 _SHOWN_LINES = 20
@@ -119,7 +118,7 @@ def script_file(
     """Return the file of one script; `comments` are lines above statements, by number from 0."""
     lines = [*top.split("\n")]
     if not script.has_sql:
-        return SqlFile("\n".join((*lines, _refusal(script), "")))
+        return SqlFile("\n".join((*lines, refusal(script), "")))
     comments = comments or {}
     places: list[tuple[int, int]] = []
     commented: dict[int, int] = {}
@@ -139,15 +138,6 @@ def script_file(
             lines.append("")
         lines += [COMMIT, ""] if block.transactional else []
     return SqlFile("\n".join(lines), tuple(places), commented)
-
-
-def _refusal(script: Script) -> str:
-    """Return SQL that stops psql: a file that cannot be run must not look as if it had been."""
-    is_irreversible = script.status is ScriptStatus.IRREVERSIBLE
-    what = "cannot be undone" if is_irreversible else "has no SQL"
-    reason = one_line(f"This revision {what}: {script.reason}")
-    literal = reason.replace("'", "''").replace("%", "%%").replace("$", "")
-    return f"DO $$ BEGIN RAISE '{literal}'; END $$;"
 
 
 def read(folder: Path, others: Iterable[str] = ()) -> dict[str, str]:

@@ -9,7 +9,8 @@ from pybase.migrate.record import ERROR, WARNING
 class LintFinding:
     """One finding at one place. `file` is relative to the project's root.
 
-    `accepted` is the reason for which a revision accepts it, `statement` its SQL where it has one.
+    `accepted` is the reason for which a revision accepts it, `key` its name in `accepted_hazards`,
+    `statement` its SQL where it has one.
     """
 
     file: str
@@ -22,6 +23,7 @@ class LintFinding:
     message: str = ""
     fix: str = ""
     accepted: str | None = None
+    key: str = ""
     statement: str = ""
 
 

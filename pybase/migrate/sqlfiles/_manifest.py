@@ -37,6 +37,11 @@ class Line:
         """The path of the record below `sql/`."""
         return f"records/{self.stem}.json"
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of its three files below `sql/`."""
+        return self.record_path, *map(self.path, Direction)
+
     def __str__(self) -> str:
         parents = ",".join(map(_encoded, self.parents)) or "-"
         digests = (self.source, self.record, self.sql.upgrade, self.sql.downgrade)
@@ -63,8 +68,8 @@ def has_manifest(settings: Settings) -> bool:
 def read(settings: Settings) -> list[Line] | None:
     """Read the manifest; None where there is none.
 
-    Raises ValueError for another format, and for a file that cannot be read: what is not reviewed
-    must not be run in its place.
+    Raises ValueError for another format, another order than parents first, and for a file that
+    cannot be read: what is not reviewed must not be run in its place.
     """
     try:
         text = (settings.sql / NAME).read_text(encoding="utf-8")
@@ -77,10 +82,26 @@ def read(settings: Settings) -> list[Line] | None:
     rows = [row.split() for row in text.splitlines() if not row.startswith("#")]
     if not all(len(row) == _FIELDS for row in rows):
         raise ValueError(f"{NAME} was written by an earlier version, or edited")
-    return [_line(*row) for row in rows]
+    lines = [_line(*row) for row in rows]
+    _require_order(lines)
+    return lines
 
 
 _FIELDS = 7
+
+
+def _require_order(lines: Iterable[Line]) -> None:
+    """Refuse a revision that is listed twice, or before one of its parents."""
+    listed: set[str] = set()
+    for line in lines:
+        if line.revision in listed:
+            raise ValueError(f"{NAME} lists revision {line.revision} twice")
+        missing = [parent for parent in line.parents if parent not in listed]
+        if missing:
+            raise ValueError(
+                f"{NAME} lists revision {line.revision} before its parent {missing[0]}"
+            )
+        listed.add(line.revision)
 
 
 def _line(
