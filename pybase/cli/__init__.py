@@ -12,6 +12,7 @@ from pathlib import Path
 from pybase.cli import _terminal as terminal
 from pybase.cli._reporter import TerminalReporter
 from pybase.cli._verbs import VERBS, load
+from pybase.core import checkout
 from pybase.core import settings as configuration
 from pybase.core.errors import PybaseError
 from pybase.core.style import style
@@ -25,7 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         words = sys.argv[1:] if arguments is None else arguments
         parsed = _parser(words).parse_args(words)
-        return load(parsed.verb).run(parsed, configuration.load(Path(parsed.config))) or 0
+        settings = configuration.load(Path(parsed.config))
+        if not VERBS[parsed.verb].is_tool:
+            checkout.recover(settings)
+        return load(parsed.verb).run(parsed, settings) or 0
     except PybaseError as error:
         terminal.error(error)
         return error.exit_code

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pybase.core.errors import UsageError
+from pybase.core.files import write_file
 
 DATABASE_URL = "DATABASE_URL"
 REHEARSAL_URL = "PYBASE_REHEARSAL_URL"
@@ -93,8 +94,7 @@ class Settings:
         """Create the state folder, with a .gitignore of its own."""
         ignore = self.state / ".gitignore"
         if not ignore.exists():
-            self.state.mkdir(parents=True, exist_ok=True)
-            ignore.write_text("*\n", encoding="utf-8")
+            write_file(ignore, "*\n")
         return self.state
 
 

@@ -11,13 +11,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pybase.core.errors import DatabaseError
 from pybase.postgres._os_user import OsUser, nearest_existing, server_user
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
 
 # The kernel's limit for a socket's path is 104 bytes on macOS, 108 on Linux, with the final NUL.
 _LONGEST_SOCKET_FOLDER = 103 - len("/.s.PGSQL.5432")
@@ -93,13 +89,6 @@ def own_folder(path: Path, uid: int, mode: int, user: OsUser | None = None) -> P
     if user is not None:
         user.own(path)
     return path
-
-
-def file_lock(path: Path, timeout_s: float) -> "BaseFileLock":
-    """Return a lock that processes share; to acquire it raises TimeoutError."""
-    from filelock import FileLock  # 20 ms that are not needed to connect
-
-    return FileLock(path, timeout=timeout_s)
 
 
 def lock_file(directory: Path) -> Path:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybase.core.errors import CheckFailedError
-from pybase.core.files import digest
+from pybase.core.files import digest, with_line_feeds
 from pybase.core.settings import Settings
 from pybase.migrate.record import Direction, Directions, Graph, Record, VersionTable, ancestors
 from pybase.migrate.sqlfiles import _manifest
+from pybase.migrate.sqlfiles._folder import require_place
 from pybase.migrate.sqlfiles._manifest import Line
 from pybase.migrate.sqlfiles._records import RecordError, decode
 
@@ -101,6 +102,7 @@ class Committed:
                 content = file.read()
         except OSError:
             content = b""
+        content = with_line_feeds(content)
         if digest(content) != expected:
             reason = f"the SQL of revision {revision} has changed, or is missing"
             raise StaleError(self.settings, reason)
@@ -178,13 +180,16 @@ def load(settings: Settings) -> Committed | None:
 
     Raises StaleError where it does not list exactly the revisions as they are now.
     """
+    require_place(settings)
     try:
         lines = _manifest.read(settings)
     except ValueError as error:
         raise StaleError(settings, str(error)) from None
     if lines is None:
         return None
-    sources = {digest(path.read_bytes()): path for path in revision_files(settings)}
+    sources = {
+        digest(with_line_feeds(path.read_bytes())): path for path in revision_files(settings)
+    }
     for line in lines:
         if sources.pop(line.source, None) is None:
             raise StaleError(settings, f"revision {line.revision} has changed, or is missing")
