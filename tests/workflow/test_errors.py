@@ -4,8 +4,7 @@ from urllib.parse import quote
 
 import pytest
 from projects import CITIES_MODEL, FORK, LINE, ONE, THREE, TWO, Project, Revision
-
-from .conftest import ENCODED, PASSWORD, TcpServer
+from tcp_servers import ENCODED, PASSWORD, TcpServer
 
 READERS = ("current", "pending")
 DATABASE_VERBS = (("migrate",), ("downgrade", "-1"), *((verb,) for verb in READERS))
