@@ -111,7 +111,7 @@ def line_of(linted: Linted, finding: dict[str, Any]) -> str:
 
 def test_clean_sql_is_reported_in_one_line(linted: Linted) -> None:
     out = linted.of(ONE, HARMLESS).text(code=0)
-    assert out == "sql/ is fresh and clean: 10 files.\n"
+    assert out == "sql/ is fresh and clean: 11 files.\n"
 
 
 def test_hazard_is_reported_with_its_place_consequence_and_recipe(linted: Linted) -> None:

@@ -1,0 +1,300 @@
+"""Files: nothing foreign is deleted or overwritten, and whatever kills a writer leaves no trace."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from projects import FORK, LINE, ONE, ROOT, THREE, TWO, Git, Project, Revision, commit
+from waiting import wait_until
+
+from pybase.core import checkout, settings
+from pybase.core.errors import CheckFailedError, PybaseError
+from pybase.migrate import sqlfiles
+
+pytestmark = pytest.mark.adversary("files")
+
+OWN = "mine\n"
+"""The content of a file that the user has written."""
+
+
+def configure(project: Project, **options: str) -> None:
+    text = (project.root / "pyproject.toml").read_text("utf-8")
+    lines = "".join(f"{name} = '{value}'\n" for name, value in options.items())
+    project.write("pyproject.toml", f"{text}\n[tool.pybase]\n{lines}")
+
+
+def state(project: Project) -> dict[str, bytes]:
+    """Every file and link of the project but its caches."""
+    hidden = {".pybase", "__pycache__"}
+    return {
+        path.relative_to(project.root).as_posix(): path.read_bytes()
+        for path in sorted(project.root.rglob("*"))
+        if path.is_file() and not hidden & set(path.relative_to(project.root).parts)
+    }
+
+
+# --- targets --------------------------------------------------------------------------------------
+
+FOLDERS = [
+    (".", "unsafe-folder"),
+    ("", "unsafe-folder"),
+    ("..", "unsafe-folder"),
+    ("migrations/..", "unsafe-folder"),
+    ("../elsewhere", "unsafe-folder"),
+    ("/tmp/elsewhere", "unsafe-folder"),
+    (".git", "unsafe-folder"),
+    (".git/sql", "unsafe-folder"),
+    (".pybase/sql", "unsafe-folder"),
+    ("migrations", "unsafe-folder"),
+    ("migrations/versions", "unsafe-folder"),
+    ("models.py", "unsafe-folder"),
+    ("link", "unsafe-folder"),
+    ("link/sql", "unsafe-folder"),
+    ("own", "folder-in-use"),
+    ("own/words", "folder-in-use"),
+]
+PICTURES = [
+    ("README.md", "picture-in-use"),
+    ("own/notes.md", "picture-in-use"),
+    ("models.py", "unsafe-picture"),
+    ("docs/schema.html", "unsafe-picture"),
+    ("docs.md", "unsafe-picture"),
+    ("../schema.md", "unsafe-picture"),
+    ("/tmp/schema.md", "unsafe-picture"),
+    (".git/schema.md", "unsafe-picture"),
+    ("link/schema.md", "unsafe-picture"),
+    ("link.md", "unsafe-picture"),
+    ("sql/README.md", "unsafe-picture"),
+]
+
+
+@pytest.fixture
+def furnished(project: Project, git: Git) -> Project:
+    """A repository that has files of its own at every place that could be named."""
+    project.lay_out(ONE)
+    for path in ("README.md", "own/notes.md", "own/words/manifest.txt", "docs.md/x", "away/x.sql"):
+        project.write(path, OWN)
+    (project.root / "link").symlink_to(project.root / "away")
+    (project.root / "link.md").symlink_to(project.root / "README.md")
+    return project
+
+
+TARGETS = [*((f"sql={value}", code) for value, code in FOLDERS),
+           *((f"picture={value}", code) for value, code in PICTURES)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("setting", "code"), TARGETS, ids=[setting for setting, _ in TARGETS])
+def test_unsafe_target_is_refused_and_nothing_is_touched(
+    setting: str, code: str, furnished: Project
+) -> None:
+    name, _, value = setting.partition("=")
+    configure(furnished, **{name: value})
+    before = state(furnished)
+    outside = sorted(path.name for path in furnished.root.parent.iterdir())
+    message = furnished.refused("sql", code=2)
+    assert f"error[{code}]" in message
+    assert "hint: " in message
+    assert state(furnished) == before
+    assert sorted(path.name for path in furnished.root.parent.iterdir()) == outside
+
+
+WRITERS: dict[str, tuple[str, ...]] = {
+    "sql": ("sql",),
+    "makemigration": ("makemigration", "--empty", "found troy"),
+    "rebase": ("rebase",),
+}
+
+
+@pytest.mark.parametrize("verb", WRITERS.values(), ids=WRITERS)
+def test_own_folder_without_a_manifest_is_refused_by_every_writer(
+    verb: tuple[str, ...], project: Project, git: Git
+) -> None:
+    project.lay_out(ONE, TWO)
+    project.write("sql/seed.sql", OWN)
+    commit(git)
+    git("checkout", "-q", "-b", "ours")
+    if verb == ("rebase",):
+        project.add(Revision(FORK.id, ONE.id))
+    before = state(project)
+    assert "error[folder-in-use]" in project.refused(*verb, code=2)
+    assert state(project) == before
+
+
+FOREIGN = ["notes.txt", "upgrade/mine.sql", "records/mine.json", "schema/mine.sql", "a/b/c", ".x"]
+
+
+def test_foreign_files_in_the_folder_are_kept_by_every_writer(project: Project) -> None:
+    project.lay_out(*LINE).write_sql()
+    for path in FOREIGN:
+        project.write(f"sql/{path}", OWN)
+    (project.versions / f"{THREE.name}.py").unlink()
+    project.done("sql")
+    project.done("makemigration", "--empty", "found troy")
+    after = state(project)
+    assert {path: after.get(f"sql/{path}") for path in FOREIGN} == dict.fromkeys(
+        FOREIGN, OWN.encode()
+    )
+    assert f"sql/upgrade/{THREE.name}.sql" not in after
+    message = project.refused("sql", "--check", code=1)
+    assert all(f"foreign   sql/{path}" in message for path in FOREIGN)
+
+
+NAMES = ["../models.py", "schema/../../models.py", "schema/../../../secret", "%2Fetc%2Fhosts"]
+
+
+def test_names_in_a_manifest_lead_out_of_the_folder_for_no_deletion(project: Project) -> None:
+    project.lay_out(ONE).write_sql()
+    manifest = project.sql / "manifest.txt"
+    rows = manifest.read_text().splitlines()
+    lies = [*NAMES, f"{TWO.id} - ..%2F..%2Fmodels {' '.join(['0' * 16] * 4)}"]
+    manifest.write_text("\n".join([*rows, *lies, ""]))
+    before = state(project)
+    project.done("sql")
+    assert {path: text for path, text in state(project).items() if not path.startswith("sql")} == {
+        path: text for path, text in before.items() if not path.startswith("sql")
+    }
+
+
+@pytest.mark.parametrize("inside", ["upgrade", "schema/cities.sql"])
+def test_links_below_the_folder_are_not_followed(inside: str, project: Project) -> None:
+    project.lay_out(ONE).write_sql()
+    away = project.write("away/cities.sql", OWN)
+    path = project.sql / inside
+    if path.is_dir():
+        shutil.rmtree(path)
+        path.symlink_to(away.parent)
+    else:
+        path.unlink()
+        path.symlink_to(away)
+    before = state(project)
+    assert "error[linked-file]" in project.refused("sql", code=2)
+    assert state(project) == before
+
+
+# --- kills ----------------------------------------------------------------------------------------
+
+MERGED = Revision(TWO.id, ONE.id, "op.execute('SELECT 1')")
+OURS = Revision(FORK.id, ONE.id, "op.execute('SELECT 2')")
+GONE = Revision("eeeeeeeeeeee", MERGED.id, "op.execute('SELECT 3')")
+
+
+class Killed(NamedTuple):
+    """A verb that is killed, and how its project is changed just before."""
+
+    verb: tuple[str, ...]
+    prepare: Callable[[Project], object]
+
+
+def replace_a_revision(project: Project) -> None:
+    (project.versions / f"{GONE.name}.py").unlink()
+    project.add(OURS)
+
+
+KILLED = {
+    "sql": Killed(WRITERS["sql"], replace_a_revision),
+    "makemigration": Killed(WRITERS["makemigration"], lambda _project: None),
+    "rebase": Killed(WRITERS["rebase"], lambda project: project.add(OURS)),
+}
+
+
+class Workshop:
+    """A project that is put back, with its caches, before each attempt."""
+
+    def __init__(self, project: Project, saved: Path, killed: Killed) -> None:
+        self.project = project
+        self._saved = saved
+        self._verb = killed.verb
+        project.environment["PYTHONPATH"] = f"{ROOT}:{Path(__file__).parent}"
+        killed.prepare(project)
+        shutil.copytree(project.root, saved, symlinks=True, ignore=_git)
+        self.reset()
+        self.before = state(project)
+        self.done()
+        self.after = self.result()
+        shutil.copytree(project.root / ".pybase", saved / ".pybase", dirs_exist_ok=True)
+
+    def reset(self) -> None:
+        for path in self.project.root.iterdir():
+            if path.name != ".git":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copytree(self._saved, self.project.root, dirs_exist_ok=True, symlinks=True)
+
+    def disturbed(self, how: str, number: int) -> int:
+        """Run the verb, disturbed; return its exit code."""
+        run = self.project.start(how, str(number), *self._verb, module="killer")
+        result = self.project.ended(run)
+        assert "Traceback" not in result.text, result.text
+        return result.code
+
+    def done(self) -> None:
+        self.project.done(*self._verb)
+
+    def result(self) -> dict[str, str]:
+        """The project, with the id and the time of a new revision in the place of every run's."""
+        files = {path: content.decode("utf-8") for path, content in state(self.project).items()
+                 if not path.startswith(".git/")}  # fmt: skip
+        new = next((path for path in files if "found_troy.py" in path), "")
+        chosen = re.search(r"(\d{8}_\d{4})_([0-9a-f]{12})_found_troy", new)
+        if chosen is None:
+            return files
+        pattern = rf"{chosen[1]}|{chosen[2]}|[0-9a-f]{{16}}|\d{{4}}-\d\d-\d\d \d\d:\d\d:[\d.+:]*"
+        return {re.sub(pattern, "~", k): re.sub(pattern, "~", v) for k, v in files.items()}
+
+    def require_no_litter(self) -> None:
+        """Every file is one that was there before, or one of the result."""
+        assert set(self.result()) <= {*self.before, *self.after}
+
+
+def _git(_folder: str, names: list[str]) -> set[str]:
+    return {".git"} & set(names)
+
+
+@pytest.fixture
+def workshop(
+    project: Project, git: Git, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Workshop]:
+    def make(name: str) -> Workshop:
+        project.lay_out(ONE, MERGED, *([GONE] if name == "sql" else [])).done("sql")
+        commit(git)
+        git("checkout", "-q", "-b", "ours")
+        return Workshop(project, tmp_path_factory.mktemp("saved") / "project", KILLED[name])
+
+    return make
+
+
+@pytest.mark.parametrize("name", KILLED)
+def test_verb_killed_at_any_file_operation(
+    name: str,
+    workshop: Callable[[str], Workshop],
+    record_property: Callable[[str, object], None],
+) -> None:
+    """No litter is left, and the same command ends as if it had not been killed.
+
+    Where the kill has left the files as they were before, there is nothing to repeat.
+    """
+    here = workshop(name)
+    number = half = 0
+    while True:
+        here.reset()
+        code = here.disturbed("kill", number + 1)
+        if code == 0:
+            break
+        number += 1
+        assert code == -signal.SIGKILL, f"operation {number}"
+        here.require_no_litter()
+        if state(here.project) != here.before:
+            half += 1
+            here.done()
+            assert here.result() == here.after, f"operation {number}"
+        else:
+            checkout.recover(settings.load(here.project.root / "alembic.ini"))
+            assert state(here.project) == here.before, f"operation {number}"
+    assert here.result() == here.after
+    assert half > 3
+    record_property("summary", f"{number} kills, {half} of them with files half-written")
