@@ -1,8 +1,8 @@
 """`python -m killer HOW NUMBER VERB...`: run a verb, and disturb its NUMBER-th file operation.
 
-HOW is `kill`, or `full`: then the disk is full from that operation on, until the next `remove`.
-Only operations that change a file of the project count. A file that is opened to be written is
-created, or emptied, before the kill: what is left between that and the write is the worst.
+HOW is `kill`, or `full`: then the disk is full at that operation. Only operations that change a
+file of the project count. A file that is opened to be written is created, or emptied, before the
+kill: what is left between that and the write is the worst.
 """
 
 import errno
@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pybase.cli import main
@@ -38,14 +39,14 @@ _CHANGES: dict[str, Callable[..., bool]] = {
 def disturb(how: str, number: int, root: str) -> None:
     """Disturb this process at an operation below `root`."""
     count = 0
-    is_busy = False
+    is_busy = False  # what this hook does itself is not counted
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal count, is_busy
         if is_busy or event not in _CHANGES:
             return
         is_busy = True
-        path = os.path.abspath(os.fsdecode(arguments[0])) if event != "open" else arguments[0]
+        path = Path(root, os.fsdecode(arguments[0])) if event != "open" else arguments[0]
         is_ours = str(path).startswith(f"{root}/") and "__pycache__" not in str(path)
         if is_ours and _CHANGES[event](*arguments):
             count += 1
@@ -55,12 +56,12 @@ def disturb(how: str, number: int, root: str) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             if how == "full" and count == number and event in ("open", "os.mkdir", "os.rename"):
                 is_busy = False
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         is_busy = False
 
     sys.addaudithook(hook)
 
 
 if __name__ == "__main__":
-    disturb(sys.argv[1], int(sys.argv[2]), os.getcwd())
+    disturb(sys.argv[1], int(sys.argv[2]), str(Path.cwd()))
     sys.exit(main(sys.argv[3:]))

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +13,9 @@ from projects import FORK, LINE, ONE, ROOT, THREE, TWO, Git, Project, Revision, 
 from waiting import wait_until
 
 from pybase.core import checkout, settings
-from pybase.core.errors import CheckFailedError, PybaseError
+from pybase.core.errors import CheckFailedError
 from pybase.migrate import sqlfiles
+from pybase.migrate.record import Direction
 
 pytestmark = pytest.mark.adversary("files")
 
@@ -106,7 +106,7 @@ def test_unsafe_target_is_refused_and_nothing_is_touched(
 
 WRITERS: dict[str, tuple[str, ...]] = {
     "sql": ("sql",),
-    "makemigration": ("makemigration", "--empty", "found troy"),
+    "makemigration": ("makemigration", "--empty", "sack troy"),
     "rebase": ("rebase",),
 }
 
@@ -135,7 +135,7 @@ def test_foreign_files_in_the_folder_are_kept_by_every_writer(project: Project) 
         project.write(f"sql/{path}", OWN)
     (project.versions / f"{THREE.name}.py").unlink()
     project.done("sql")
-    project.done("makemigration", "--empty", "found troy")
+    project.done("makemigration", "--empty", "sack troy")
     after = state(project)
     assert {path: after.get(f"sql/{path}") for path in FOREIGN} == dict.fromkeys(
         FOREIGN, OWN.encode()
@@ -239,8 +239,8 @@ class Workshop:
         """The project, with the id and the time of a new revision in the place of every run's."""
         files = {path: content.decode("utf-8") for path, content in state(self.project).items()
                  if not path.startswith(".git/")}  # fmt: skip
-        new = next((path for path in files if "found_troy.py" in path), "")
-        chosen = re.search(r"(\d{8}_\d{4})_([0-9a-f]{12})_found_troy", new)
+        new = next((path for path in files if "sack_troy.py" in path), "")
+        chosen = re.search(r"(\d{8}_\d{4})_([0-9a-f]{12})_sack_troy", new)
         if chosen is None:
             return files
         pattern = rf"{chosen[1]}|{chosen[2]}|[0-9a-f]{{16}}|\d{{4}}-\d\d-\d\d \d\d:\d\d:[\d.+:]*"
@@ -298,3 +298,211 @@ def test_verb_killed_at_any_file_operation(
     assert here.result() == here.after
     assert half > 3
     record_property("summary", f"{number} kills, {half} of them with files half-written")
+
+
+def test_full_disk_at_any_file_operation(workshop: Callable[[str], Workshop]) -> None:
+    """One sentence, and the files are as they were, or complete."""
+    here = workshop("rebase")
+    refused = number = 0
+    while refused < number or number < 25:
+        number += 1
+        here.reset()
+        code = here.disturbed("full", number)
+        refused += code != 0
+        expected = here.before if code else None
+        assert code in (0, 2), f"operation {number}"
+        assert state(here.project) == expected if expected else here.result() == here.after
+        if code == 0:
+            break
+    assert refused > 10
+
+
+def test_file_that_grows_too_large_leaves_the_files_as_they_were(project: Project) -> None:
+    """A limit of the system, met in the middle of a write."""
+    project.lay_out(*LINE)
+    before = state(project)
+    script = (
+        "import resource, sys\n"
+        "from pybase.core import checkout, settings\n"
+        "from pathlib import Path\n"
+        "root = Path.cwd()\n"
+        "with checkout.writing(settings.load(root / 'alembic.ini')) as writer:\n"
+        "    writer.write({root / 'sql/a': 'a'})\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+        "    writer.write({root / 'sql/deep/b': 'b' * 5000, root / 'sql/c': 'c' * 10})\n"
+        "    writer.write({root / 'alembic.ini': 'd' * 9001})\n"
+    )
+    result = project.python("-c", script)
+    assert "cannot be written: File too large." in result.err
+    assert state(project) == before
+    assert not (project.root / "sql").exists()
+
+
+# --- journals -------------------------------------------------------------------------------------
+
+
+def interrupted(project: Project) -> Path:
+    """Leave a journal: `models.py` is changed, `new.py` is written, and the process is gone."""
+    contents = {project.root / "models.py": "changed\n", project.root / "new/new.py": "new\n"}
+    child = os.fork()
+    if child == 0:
+        with checkout.writing(settings.load(project.root / "alembic.ini")) as writer:
+            writer.write(contents)
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    journal = project.root / ".pybase/journal"
+    assert journal.exists()
+    assert all(path.read_text() == text for path, text in contents.items())
+    return journal
+
+
+def test_every_verb_undoes_first_what_a_killed_one_has_left(project: Project) -> None:
+    project.lay_out(ONE)
+    before = state(project)
+    for verb in (("history",), ("sql", "--check"), ("check",), ("pending",), ("migrate", "--sql")):
+        journal = interrupted(project)
+        project.run(*verb)
+        assert not journal.exists()
+        assert state(project) == before, verb
+        assert not (project.root / "new").exists()
+
+
+def test_file_that_was_edited_since_is_kept(project: Project) -> None:
+    project.lay_out(ONE)
+    interrupted(project)
+    project.write("models.py", OWN)
+    project.write("new/other.py", OWN)
+    project.run("history")
+    assert (project.root / "models.py").read_text() == OWN
+    assert [path.name for path in (project.root / "new").iterdir()] == ["other.py"]
+
+
+def copied(journal: Path) -> None:
+    """As an archive, or `cp --preserve`, would bring it along."""
+    shutil.copy2(journal, journal.with_name("copy"))
+    journal.with_name("copy").replace(journal)
+
+
+def checked_out(journal: Path) -> None:
+    """The same file, with the time at which git has written it."""
+    os.utime(journal)
+
+
+def linked(journal: Path) -> None:
+    journal.rename(journal.with_name("away"))
+    journal.symlink_to(journal.with_name("away"))
+
+
+JOURNALS: dict[str, Callable[[Path], object]] = {
+    "copied": copied,
+    "checked out by git": checked_out,
+    "a link": linked,
+    "empty": lambda journal: journal.write_bytes(b""),
+    "garbage": lambda journal: journal.write_bytes(os.urandom(99)),
+    "a folder": lambda journal: (journal.unlink(), journal.mkdir()),
+}
+
+
+@pytest.mark.parametrize("forge", JOURNALS.values(), ids=JOURNALS)
+def test_journal_that_was_not_written_here_is_not_believed(
+    forge: Callable[[Path], object], project: Project
+) -> None:
+    project.lay_out(ONE)
+    forge(interrupted(project))
+    before = state(project)
+    error = project.refused("history", code=2)
+    assert "error[foreign-journal]" in error or "error[unwritable-checkout]" in error
+    assert "journal" in error
+    assert state(project) == before
+
+
+def test_state_folder_may_be_on_another_file_system(project: Project) -> None:
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == project.root.stat().st_dev:
+        pytest.skip("there is no second file system")
+    project.lay_out(ONE)
+    away = memory / f"pybase-{os.getpid()}"
+    away.mkdir()
+    try:
+        (project.root / ".pybase").symlink_to(away)
+        before = state(project)
+        interrupted(project)
+        (project.root / "new/new.py").write_text(
+            "ne"
+        )  # as a kill in the middle of a copy leaves it
+        project.done("sql")
+        assert set(before) < set(state(project))
+        assert not (project.root / "new").exists()
+        project.done("sql", "--check")
+    finally:
+        shutil.rmtree(away)
+
+
+# --- two at once ----------------------------------------------------------------------------------
+
+
+def test_two_at_once_make_one_line(project: Project) -> None:
+    project.lay_out(ONE).write_sql()
+    names = ("sack troy", "rebuild troy", "leave troy")
+    runs = [project.start("makemigration", "--empty", name) for name in names]
+    assert [project.ended(run).code for run in runs] == [0, 0, 0]
+    assert len(project.history().heads) == 1
+    assert len(project.history().revisions) == 4
+    project.done("sql", "--check")
+
+
+def test_second_writer_reports_that_it_waits(project: Project) -> None:
+    project.lay_out(ONE)
+    with checkout.writing(settings.load(project.root / "alembic.ini")):
+        second = project.start("sql")
+        wait_until(lambda: "Another command writes this checkout; waiting" in second.err)
+    assert project.ended(second).code == 0
+
+
+def test_second_writer_gives_up(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkout, "_PATIENCE_S", 0.1)
+    here = settings.load(project.lay_out(ONE).root / "alembic.ini")
+    with checkout.writing(here):
+        with pytest.raises(CheckFailedError) as caught, checkout.writing(here):
+            pass
+    assert caught.value.code == "busy-checkout"
+
+
+def test_lock_can_be_opened_by_its_owner_only(project: Project) -> None:
+    project.lay_out(ONE).done("sql")
+    status = (project.root / ".pybase/lock").stat()
+    assert status.st_mode & 0o777 == 0o600
+    assert status.st_uid == project.root.stat().st_uid
+
+
+# --- line ends ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("attributes", ["", "* text eol=crlf\n"], ids=["autocrlf", "all files"])
+def test_checkout_with_other_line_ends_is_fresh(
+    attributes: str, project: Project, git: Git, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """With `core.autocrlf`; and with attributes of the checkout that change `sql/`, too."""
+    body = 'op.execute("""\nDO $$ BEGIN\n    PERFORM 1;\nEND $$\n""")'
+    project.lay_out(ONE, Revision(TWO.id, ONE.id, body)).write_sql()
+    commit(git)
+    clone = Project(tmp_path_factory.mktemp("clone") / "clone", project.environment)
+    options = ("-c", "core.autocrlf=true")
+    git("clone", "-q", "--no-checkout", *options, ".", str(clone.root))
+    (clone.root / ".git/info/attributes").write_text(attributes)
+    git("-C", str(clone.root), "checkout", "-q")
+    assert b"\r\n" in (clone.versions / f"{ONE.name}.py").read_bytes()
+    assert (b"\r\n" in (clone.sql / "manifest.txt").read_bytes()) == bool(attributes)
+    clone.done("sql", "--check")
+    assert "Nothing to do" in clone.done("sql")
+    clone.done("sql-lint")
+    clone.done("check")
+    committed = sqlfiles.load(settings.load(clone.root / "alembic.ini"))
+    assert committed is not None
+    assert "\r" not in "".join(committed.text(line.revision, way) for line in committed.lines
+                               for way in Direction)  # fmt: skip
+    clone.done("migrate")
+    clone.done("makemigration", "--empty", "sack troy")
+    assert git("-C", str(clone.root), "status", "--porcelain", "-uno").split() == [
+        "M", "sql/manifest.txt",
+    ]  # fmt: skip
