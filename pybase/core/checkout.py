@@ -134,6 +134,16 @@ def recover(settings: Settings) -> None:
             pass
 
 
+def require_complete(settings: Settings) -> None:
+    """Refuse a checkout whose files are being written, or were when a process was killed."""
+    if os.path.lexists(journal_path(settings)):
+        raise CheckFailedError(
+            "A command that writes revisions or SQL has not ended, or was killed.",
+            "Let it end; after a kill, restore the files: nox -s history",
+            code="incomplete-checkout",
+        )
+
+
 def journal_path(settings: Settings) -> Path:
     """Return the file that exists while files are written."""
     return settings.state / "journal"

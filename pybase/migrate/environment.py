@@ -16,6 +16,7 @@ from alembic import context
 from alembic.util import CommandError
 
 from pybase.core import settings
+from pybase.core.checkout import require_complete
 from pybase.core.errors import PybaseError
 from pybase.core.style import clean, unstyled
 from pybase.migrate.database import TABLE, announcement, engine, find_database, migration_lock
@@ -58,6 +59,7 @@ def run_online(metadata: sa.MetaData) -> None:
         return
     with _as_alembic_reports():
         project = _settings()
+        require_complete(project)
         database = find_database(project)
         _note(announcement(database))
         with ExitStack() as around:

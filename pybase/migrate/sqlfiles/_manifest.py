@@ -13,7 +13,7 @@ from pybase.core.settings import Settings
 from pybase.migrate.record import Direction, Directions
 
 NAME = "manifest.txt"
-ALWAYS = frozenset({"README.md", "schema.json"})
+ALWAYS = frozenset({NAME, "README.md", "schema.json"})
 """Files that belong to no revision, and that every folder has."""
 
 _HEADER = (
@@ -76,8 +76,9 @@ def names(text: str) -> set[str]:
     rows = _rows(text)
     lines = [_line(*row) for row in rows if len(row) == _FIELDS and _DIGESTS.fullmatch(row[-1])]
     others = {unquote(row[0]) for row in rows if len(row) == 1}
-    is_ours = lines or others >= ALWAYS
-    return {NAME, *others, *(path for line in lines for path in line.paths)} if is_ours else set()
+    if not lines and not others >= ALWAYS - {NAME}:
+        return set()
+    return others.union(ALWAYS, *(line.paths for line in lines))
 
 
 def has_manifest(settings: Settings) -> bool:

@@ -23,39 +23,47 @@ class Replaced:
     foreign: tuple[Stale, ...] = ()
 
 
+_GENERATED = ("upgrade/", "downgrade/", "records/", "schema/")
+"""Folders that hold nothing else, in a folder that is ours."""
+
+
 def replaced(settings: Settings, files: Mapping[str, str]) -> Replaced:
     """Return what has to be written for `sql/` to hold `files`; what is foreign stays.
 
-    Raises UsageError where a file of someone else would be overwritten.
+    Raises UsageError where a file that was not written by us would be overwritten.
     """
     present = read(settings.sql, files)
+    named = _manifest.names(present.get(_manifest.NAME, ""))
     every = differences(present, files)
-    if not _is_ours(present, files):
+    if not named and present.get("README.md") != files["README.md"]:
         _require_unused(settings, every)
     changes = tuple(change for change in every if not change.is_foreign)
-    for change in changes:
-        path = place(settings.sql, change.path)
-        if change.path.startswith("../") and change.reason == "stale":
-            _require_drawing(settings, path, files[change.path])
-        if is_linked(settings, path):
+    for path in (change.path for change in changes):
+        is_ours = path in named | _manifest.ALWAYS or path.startswith(_GENERATED)
+        if not is_ours and path in present and _head(present[path]) != _head(files[path]):
             raise UsageError(
-                f"{settings.written_name(change.path)} is a symbolic link, or below one.",
+                f"{settings.written_name(path)} exists, and `nox -s sql` has not written it.",
+                "Move it elsewhere; if it is the drawing, another name in [tool.pybase] picture "
+                "will do, too.",
+                code="file-in-use",
+            )
+        if is_linked(settings, place(settings.sql, path)):
+            raise UsageError(
+                f"{settings.written_name(path)} is a symbolic link, or below one.",
                 "Delete the link: what is generated is written only into the project itself.",
                 code="linked-file",
             )
     contents = {place(settings.sql, change.path): files.get(change.path) for change in changes}
-    foreign = tuple(change for change in every if change.is_foreign)
-    return Replaced(changes, contents, foreign)
+    return Replaced(changes, contents, tuple(change for change in every if change.is_foreign))
 
 
-def _is_ours(present: Mapping[str, str], files: Mapping[str, str]) -> bool:
-    """Whether a folder has a manifest, or our README.md next to a manifest that is damaged."""
-    named = _manifest.names(present.get(_manifest.NAME, ""))
-    return bool(named) or present.get("README.md") == files["README.md"]
+def _head(text: str) -> list[str]:
+    """Return how a file begins: a drawing has a title, and a note on who has written it."""
+    return text.split("\n\n")[:2]
 
 
 def _require_unused(settings: Settings, changes: list[Stale]) -> None:
-    """Refuse a folder that is not ours, and holds any file but those that would be written."""
+    """Refuse a folder without a manifest that holds any file but those that would be written."""
     name = settings.options.sql
     for change in changes:
         if change.reason != "missing" and not change.path.startswith("../"):
@@ -66,13 +74,3 @@ def _require_unused(settings: Settings, changes: list[Stale]) -> None:
                 f"restore its {_manifest.NAME} from git, or delete the folder.",
                 code="folder-in-use",
             )
-
-
-def _require_drawing(settings: Settings, path: Path, text: str) -> None:
-    """Refuse to overwrite a file that does not begin with the title and note of a drawing."""
-    if path.read_text("utf-8", "replace").split("\n\n")[:2] != text.split("\n\n")[:2]:
-        raise UsageError(
-            f"{settings.options.picture} exists, and `nox -s sql` has not written it.",
-            "Name another file in [tool.pybase] picture, or delete this one.",
-            code="picture-in-use",
-        )
