@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from pybase.core.errors import UsageError
-from pybase.core.files import give_to_owner, make_folder
+from pybase.core.files import write_file
 from pybase.core.secrets import conceal
 
 DATABASE_URL = "DATABASE_URL"
@@ -138,9 +138,7 @@ class Settings:
         """Create the state folder, with a .gitignore of its own."""
         ignore = self.state / ".gitignore"
         if not ignore.exists():
-            make_folder(self.state)
-            ignore.write_text("*\n", encoding="utf-8")
-            give_to_owner(ignore)
+            write_file(ignore, "*\n")
         return self.state
 
 

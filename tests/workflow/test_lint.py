@@ -111,7 +111,7 @@ def line_of(linted: Linted, finding: dict[str, Any]) -> str:
 
 def test_clean_sql_is_reported_in_one_line(linted: Linted) -> None:
     out = linted.of(ONE, HARMLESS).text(code=0)
-    assert out == "sql/ is fresh and clean: 10 files.\n"
+    assert out == "sql/ is fresh and clean: 11 files.\n"
 
 
 def test_hazard_is_reported_with_its_place_consequence_and_recipe(linted: Linted) -> None:
@@ -213,7 +213,7 @@ def test_reason_that_is_changed_makes_the_sql_stale(own: Linted) -> None:
 # --- stale SQL ------------------------------------------------------------------------------------
 
 
-def test_stale_missing_and_orphaned_files_are_errors(own: Linted) -> None:
+def test_stale_missing_and_foreign_files_are_errors(own: Linted) -> None:
     sql = own.of(ONE, HARMLESS).project.sql
     path = sql / f"upgrade/{ONE.name}.sql"
     path.write_text(path.read_text("utf-8").replace("TEXT", "INTEGER"), "utf-8")
@@ -224,7 +224,10 @@ def test_stale_missing_and_orphaned_files_are_errors(own: Linted) -> None:
         (f"sql/{name}", "not-fresh", "error")
         for name in ("manifest.txt", "notes.txt", f"upgrade/{ONE.name}.sql")
     }
-    assert {each["fix"] for each in found} == {"Run `nox -s sql` and commit what it writes."}
+    assert {each["fix"] for each in found} == {
+        "Run `nox -s sql` and commit what it writes.",
+        "Move it elsewhere: `nox -s sql` deletes only what it has written.",
+    }
 
 
 def test_lint_writes_nothing_below_sql(own: Linted) -> None:

@@ -252,7 +252,7 @@ def write_format_zero(project: Project) -> None:
 def write_five_columns(project: Project) -> None:
     path = project.sql / manifest.NAME
     rows = [line.split(" ") for line in path.read_text("utf-8").splitlines()]
-    kept = [row if row[0] == "#" else [*row[:2], row[3], *row[5:]] for row in rows]
+    kept = [row if row[0] == "#" else [*row[:2], row[3], *row[5:]] for row in rows if row[1:]]
     assert {len(row) for row in kept if row[0] != "#"} == {5}
     path.write_text("".join(f"{' '.join(row)}\n" for row in kept), "utf-8")
 

@@ -1,7 +1,7 @@
 """Request and outcome of makemigration."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pybase.migrate.autogenerate._operations import Step
@@ -27,7 +27,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was written.
+    """What was written: `contents` by path.
 
     `gap` is what still differs from the models, with both definitions. `downgrade_only` are the
     hazards that only the downgrades have, and that were accepted for them.
@@ -35,6 +35,7 @@ class Outcome:
 
     revisions: tuple[Path, ...] = ()
     sql: tuple[str, ...] = ()
+    contents: Mapping[Path, str | None] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     effects: tuple[tuple[str, str], ...] = ()
     hazards: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pybase.core.checkout import draft_folder
 from pybase.core.errors import CheckFailedError
 from pybase.migrate import catalog
 from pybase.migrate.autogenerate import _compare as compare
@@ -14,8 +15,7 @@ from pybase.migrate.autogenerate._draft import (
     Draft,
     accept_hazards,
     draft,
-    draft_folder,
-    put_in_place,
+    in_place,
 )
 from pybase.migrate.autogenerate._operations import Plan, Step
 from pybase.migrate.autogenerate._request import Outcome
@@ -25,7 +25,7 @@ from pybase.migrate.catalog import Change
 from pybase.migrate.record import Direction, Record, acceptance_key
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.revisions import History
-from pybase.migrate.sqlfiles import Built, build, effect_words, files, hazard_findings
+from pybase.migrate.sqlfiles import Built, build, effect_words, files, hazard_findings, replaced
 
 _MOST = 30
 """Attempts, each without one more step that a server refused."""
@@ -45,7 +45,7 @@ def write_validated(
 ) -> Outcome:
     """Write, rehearse, and remove what a server refuses, until it accepts the rest."""
     unsolved = list(plan.unsolved)
-    with draft_folder(history) as folder:
+    with draft_folder(history.settings) as folder:
         for _ in range(_MOST):
             steps = plan.steps(single=single) or [Step(())]
             written = draft(history, folder, title, steps)
@@ -159,7 +159,7 @@ def _in_place(written: Draft, built: Built) -> Built:
 def finish(
     written: Draft, built: Built, steps: Sequence[Step], gap: str, alone: Iterable[str]
 ) -> Outcome:
-    """Accept what only the downgrade needs, put everything in place, and return the outcome."""
+    """Accept what only the downgrade needs, and return the outcome with all files to write."""
     settings = written.history.settings
     accepted = {r.revision.id: _accepted(r) for r in _records(written, built)}
     if any(accepted.values()):
@@ -177,10 +177,12 @@ def finish(
         for record in records
         for effect in record.report.effects.upgrade.tables
     ]
-    revisions, changed = put_in_place(written, files(settings, _in_place(written, built)))
+    revisions = in_place(written)
+    sql = replaced(settings, files(settings, _in_place(written, built)))
     return Outcome(
         revisions=tuple(revisions),
-        sql=tuple(changed),
+        sql=tuple(change.path for change in sql.changes),
+        contents={**revisions, **sql.contents},
         steps=tuple(steps),
         effects=tuple(dict.fromkeys(effects)),
         hazards=tuple(dict.fromkeys(hazards)),

@@ -197,10 +197,10 @@ def record_source(settings: Settings, database: Database, committed: sqlfiles.Co
 def _write_again(settings: Settings, reporter: Reporter, reason: str) -> None:
     sqlfiles.read_history(settings).require_one_head()
     try:
-        changes = sqlfiles.write(settings)
+        changes = sqlfiles.write(settings).changes
     except CheckFailedError as error:  # a revision without SQL; the others are written
         reporter.note(error.problem)
-        changes = []
+        changes = ()
     count = f": {counted(len(changes), 'file')}" if changes else ""
     reporter.note(f"{settings.options.sql}/ was stale ({reason}) and is written again{count}.")
 

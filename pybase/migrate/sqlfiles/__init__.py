@@ -14,8 +14,8 @@ from pybase.migrate.sqlfiles._build import (
     stale_revisions,
     write,
 )
-from pybase.migrate.sqlfiles._files import Stale, compare, sql_file, stems
-from pybase.migrate.sqlfiles._files import write as write_files
+from pybase.migrate.sqlfiles._files import sql_file, stems
+from pybase.migrate.sqlfiles._folder import Replaced, Stale, compare, replaced
 from pybase.migrate.sqlfiles._header import (
     NOT_REHEARSED,
     effect_words,
@@ -37,6 +37,7 @@ __all__ = [
     "Committed",
     "LintFinding",
     "LintResult",
+    "Replaced",
     "Reviewed",
     "Stale",
     "StaleError",
@@ -52,6 +53,7 @@ __all__ = [
     "lint",
     "load",
     "read_history",
+    "replaced",
     "review",
     "revision_files",
     "sql_file",
@@ -59,5 +61,4 @@ __all__ = [
     "stems",
     "what_is_done",
     "write",
-    "write_files",
 ]

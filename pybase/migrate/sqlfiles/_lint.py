@@ -18,7 +18,8 @@ from pybase.migrate.record import (
 )
 from pybase.migrate.sql import HIDDEN_HINT, hidden_character
 from pybase.migrate.sqlfiles import _build
-from pybase.migrate.sqlfiles._files import SqlFile, Stale, compare, read, sql_file, stems
+from pybase.migrate.sqlfiles._files import SqlFile, sql_file, stems
+from pybase.migrate.sqlfiles._folder import Stale, compare, hint, read
 from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
 from pybase.migrate.sqlfiles._load import read_history
 
@@ -75,16 +76,19 @@ def _after(result: LintResult, history: "History", since: str) -> LintResult:
 
 def _stale_findings(settings: Settings, stale: Iterable[Stale]) -> Iterator[LintFinding]:
     """Yield each file that is not fresh, or once that the folder is missing."""
-    places = [(settings.written_name(file.path), f"the file is {file.reason}") for file in stale]
+    places = [
+        (settings.written_name(file.path), f"the file is {file.reason}", hint([file]))
+        for file in stale
+    ]
     if places and not settings.sql.exists():
-        places = [(settings.options.sql, "the folder is missing")]
-    for file, reason in places:
+        places = [(settings.options.sql, "the folder is missing", places[0][2])]
+    for file, reason, fix in places:
         yield LintFinding(
             file=file,
             line=1,
             code="not-fresh",
             message=f"{reason}: it is not what the revisions render to.",
-            fix="Run `nox -s sql` and commit what it writes.",
+            fix=fix,
         )
 
 

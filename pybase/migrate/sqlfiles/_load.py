@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from pybase.core.configuration import read_ini
 from pybase.core.errors import CheckFailedError
-from pybase.core.files import digest
+from pybase.core.files import digest, with_line_feeds
 from pybase.core.settings import Settings
 from pybase.migrate.record import Direction, Directions, Graph, Record, VersionTable, ancestors
 from pybase.migrate.sql import hidden_character
 from pybase.migrate.sqlfiles import _manifest
+from pybase.migrate.sqlfiles._folder import require_place
 from pybase.migrate.sqlfiles._manifest import Line
 from pybase.migrate.sqlfiles._records import RecordError, decode
 
@@ -150,6 +151,7 @@ class Committed:
                 content = file.read()
         except OSError:
             content = b""
+        content = with_line_feeds(content)
         if digest(content) != expected:
             reason = f"the SQL of revision {revision} has changed, or is missing"
             raise StaleError(self.settings, reason)
@@ -227,6 +229,7 @@ def load(settings: Settings) -> Committed | None:
 
     Raises StaleError where it does not list exactly the revisions as they are now.
     """
+    require_place(settings)
     try:
         lines = _manifest.read(settings)
     except ValueError as error:
@@ -236,7 +239,7 @@ def load(settings: Settings) -> Committed | None:
     paths: dict[str, Path] = {}
     sources: dict[str, bytes] = {}
     for path in revision_files(settings):
-        content = path.read_bytes()
+        content = with_line_feeds(path.read_bytes())
         sources[key := digest(content)] = content
         paths[key] = path
     for line in lines:

@@ -1,18 +1,25 @@
-"""The manifest: a line a revision, parents first, with digests that tie its files to it."""
+"""The manifest: every file of `sql/` by name, and with digests those of each revision.
 
+What no manifest names is never deleted.
+"""
+
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from pybase.core.files import digest
+from pybase.core.files import digest, with_line_feeds
 from pybase.core.settings import Settings
 from pybase.migrate.record import Direction, Directions
 
 NAME = "manifest.txt"
+ALWAYS = frozenset({NAME, "README.md", "schema.json"})
+"""Files that belong to no revision, and that every folder has."""
 
 _HEADER = (
-    "# Written by `nox -s sql`, one line a revision, parents first: id, parents, file name,\n"
-    "# digests of the revision file, its record, its upgrade SQL and its downgrade SQL.\n"
+    "# Written by `nox -s sql`: the files that belong to no revision, then one line a revision,\n"
+    "# parents first: id, parents, file name, digests of the revision file, its record, its\n"
+    "# upgrade SQL and its downgrade SQL. Only what is named here is ever deleted.\n"
     "# A conflict here means that two branches each added a revision: settle their order first.\n"
 )
 
@@ -39,7 +46,7 @@ class Line:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths of its three files below `sql/`."""
+        """The paths of the record, the upgrade and the downgrade."""
         return self.record_path, *map(self.path, Direction)
 
     def __str__(self) -> str:
@@ -52,12 +59,26 @@ def line(revision: str, parents: tuple[str, ...], stem: str, source: bytes, *tex
     """Return the line of a revision, given its file, its record, its upgrade and its downgrade."""
     record, upgrade, downgrade = (digest(text.encode()) for text in texts)
     sql = Directions(upgrade, downgrade)
-    return Line(revision, parents, stem, digest(source), record, sql)
+    return Line(revision, parents, stem, digest(with_line_feeds(source)), record, sql)
 
 
-def to_text(lines: Iterable[Line]) -> str:
-    """Return the file."""
-    return _HEADER + "".join(f"{line}\n" for line in lines)
+def to_text(lines: Iterable[Line], others: Iterable[str] = ()) -> str:
+    """Return the file; `others` are the paths of files that belong to no revision."""
+    rows = (*(quote(path) for path in sorted(others)), *map(str, lines))
+    return _HEADER + "".join(f"{row}\n" for row in rows)
+
+
+def names(text: str) -> set[str]:
+    """Return the files that a manifest names; also of one in which git has left a conflict.
+
+    Empty for a file that is no manifest of ours.
+    """
+    rows = _rows(text)
+    lines = [_line(*row) for row in rows if len(row) == _FIELDS and _DIGESTS.fullmatch(row[-1])]
+    others = {unquote(row[0]) for row in rows if len(row) == 1}
+    if not lines and not others >= ALWAYS - {NAME}:
+        return set()
+    return others.union(ALWAYS, *(line.paths for line in lines))
 
 
 def has_manifest(settings: Settings) -> bool:
@@ -79,7 +100,7 @@ def read(settings: Settings) -> list[Line] | None:
         raise ValueError(f"{NAME} is not UTF-8") from None
     except OSError as error:
         raise ValueError(f"{NAME} cannot be read: {error.strerror}") from None
-    rows = [row.split() for row in text.splitlines() if not row.startswith("#")]
+    rows = [row for row in _rows(text) if len(row) > 1]
     if not all(len(row) == _FIELDS for row in rows):
         raise ValueError(f"{NAME} was written by an earlier version, or edited")
     lines = [_line(*row) for row in rows]
@@ -88,6 +109,11 @@ def read(settings: Settings) -> list[Line] | None:
 
 
 _FIELDS = 7
+_DIGESTS = re.compile(r"[0-9a-f]{16}")
+
+
+def _rows(text: str) -> list[list[str]]:
+    return [row.split() for row in text.splitlines() if not row.startswith("#")]
 
 
 def _require_order(lines: Iterable[Line]) -> None:
