@@ -293,7 +293,8 @@ def run_target(history: History, url: str, target: str, direction: Direction) ->
     reporter = TerminalReporter()
     database = Database(url, is_embedded=False)
     with deploy.locked(history.settings, database, reporter, run_stale=True) as locked:
-        deploy.apply(locked, locked.plan(target, direction), reporter)
+        consent = deploy.Consent(to_all=True)
+        deploy.apply(locked, locked.plan(target, direction), reporter, consent)
 
 
 def commit(git: Git) -> None:
