@@ -2,6 +2,7 @@
 --
 -- revision    4769c700cf0e, back to 54809042e12d; no transaction
 -- workspaces  ROW EXCLUSIVE: blocks nothing; rows changed
+-- loses       values of workspaces.slug
 
 DO $backfill$
 -- Batch after batch, each committed. Interrupted, it goes on where it was when it is run again;
