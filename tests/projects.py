@@ -299,7 +299,8 @@ def run_target(history: History, url: str, target: str, direction: Direction) ->
     database = Database(url, is_embedded=False)
     runs_python = not has_manifest(history.settings)
     with deploy.locked(history.settings, database, reporter, runs_python=runs_python) as locked:
-        deploy.apply(locked, locked.plan(target, direction), reporter)
+        consent = deploy.Consent(to_all=True)
+        deploy.apply(locked, locked.plan(target, direction), reporter, consent)
 
 
 def commit(git: Git) -> None:

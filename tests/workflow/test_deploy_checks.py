@@ -394,7 +394,7 @@ def test_checks_and_confirmation_leave_the_session_as_it_was(
         plan = locked.plan(ONE.id, Direction.DOWNGRADE)
         assert [step.revision.id for step in plan.steps] == [THREE.id, TWO.id]
         assert deploy.check(locked, plan) == []
-        with pytest.raises(CheckFailedError, match=r"cities\.note  1 row\n") as raised:
+        with pytest.raises(CheckFailedError, match=r"cities\.note +1 row\n") as raised:
             deploy.confirm(locked, plan, deploy.Confirmation())
         assert raised.value.code == "data-loss"
         deploy.confirm(locked, plan, deploy.Confirmation(data_loss=True))

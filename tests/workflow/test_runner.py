@@ -144,7 +144,7 @@ def test_title_that_begins_with_undo_is_shown_with_it(project: Project) -> None:
     assert f"applied  {TWO.id}  {title}  (" in project.done("migrate")
     assert f"{TWO.id}  {title}" in project.done("history")
     assert project.done("current") == f"{TWO.id}  {title}  (head)\n"
-    assert f"undone   {TWO.id}  {title}  (" in project.done("downgrade", "-1")
+    assert f"undone   {TWO.id}  {title}  (" in project.done("downgrade", "-1", "--allow-data-loss")
 
 
 @pytest.mark.parametrize(

@@ -136,11 +136,11 @@ class Effects:
     tables: tuple[TableEffect, ...] = ()
     losses: tuple[Loss, ...] = ()
     created: tuple[TableColumn, ...] = ()
-    renamed: tuple[Rename, ...] = ()
-    cascade: tuple[DroppedObject, ...] = ()
     findings: tuple[Finding, ...] = ()
     unfilled: tuple[QualifiedName, ...] = ()
     is_rehearsed: bool = False
+    renamed: tuple[Rename, ...] = ()
+    cascade: tuple[DroppedObject, ...] = ()
 
 
 @dataclass(frozen=True)
