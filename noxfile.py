@@ -161,7 +161,8 @@ def check(session: nox.Session) -> None:
 def db(session: nox.Session) -> None:
     """Manage the embedded PostgreSQL (reset DESTROYS ITS DATA).
 
-    nox -s db -- status, url, psql, stop or reset. Never uses the server of DATABASE_URL.
+    nox -s db -- status, url, psql, stop or reset. Includes the scratch server of rehearsals; never
+    uses the server of DATABASE_URL.
     """
     run_verb(session)
 
