@@ -92,10 +92,11 @@ class Session:
         own, closing = self._parted(step, block, started)
         for text in (*own, *(s.sql for s in block.parts if s.kind in _BOOKKEEPING)):
             self._reporter.echo(f"{text};")
-        # the guard has a transaction of its own: after a query, none can change its isolation level
+        # a lock that is lost stops it at once; one that is lost while it waits, before it commits.
+        # the first guard has a transaction of its own: none can change its isolation level later
         begin = ("BEGIN", self._guard, "COMMIT AND CHAIN")
         head = (*begin, f"SET LOCAL lock_timeout = {lock_timeout_ms}")
-        tail = ("COMMIT", *self._resets) if closing else ("COMMIT",)
+        tail = (self._guard, "COMMIT", *(self._resets if closing else ()))
         try:
             self._send(*head, *own, *closing, *tail, shown=own[0] if len(own) == 1 else "")
         except errors.NotNullViolation as error:
