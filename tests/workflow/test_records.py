@@ -317,12 +317,12 @@ def test_files_of_the_same_name_in_two_folders_have_sql_files_of_their_own(
     assert "nothing is applied" in project.done("current")
 
 
-REFUSED_BY_ALEMBIC = ("50%", "it's")
-"""Alembic's HeadMaintainer puts an id between quotes without escaping it."""
+REFUSED_BY_ALEMBIC = ("50%",)
+"""Alembic's HeadMaintainer hands an id to the driver without escaping it."""
 
 
 @pytest.mark.parametrize(
-    "identifier", ["a b", "#lead", "a,b", "50%", "%s", "it's", 'quo"te', "größe", "$$a$$"]
+    "identifier", ["a b", "#lead", "a,b", "50%", "%s", 'quo"te', "größe", "$$a$$"]
 )
 @pytest.mark.parametrize("has_sql", [True, False], ids=["by SQL", "by Alembic"])
 def test_any_revision_id_works(identifier: str, has_sql: bool, project: Project) -> None:

@@ -83,7 +83,7 @@ def _own_of_the_project() -> Iterator[None]:
     try:
         with explained(hint):
             yield
-    except PybaseError:
+    except (PybaseError, OSError):
         raise
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".: ")
