@@ -8,11 +8,13 @@ was.
 
 import json
 import os
+import py_compile
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 from unicodedata import category
@@ -445,6 +447,22 @@ def test_lint_reports_the_place_of_a_hidden_character(copy: Project) -> None:
     refused = found[f"sql/upgrade/{TWO.name}.sql", "cannot-render"]
     assert "U+0000 in line 2, column 3" in refused["message"]
     assert "E'\\u200d'" in refused["message"]
+
+
+@pytest.mark.adversary("review")
+def test_bytecode_that_came_with_the_checkout_is_not_run(tmp_path: Path) -> None:
+    """Python would not compare it with its source: it was compiled so."""
+    project = Project(tmp_path).lay_out(ONE)
+    path = project.add(replace(TWO, upgrade="op.execute('SELECT 2')"))
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(path), invalidation_mode=unchecked)
+    bytecode = Path(cache_from_source(path))
+    compiled = bytecode.read_bytes()
+    project.add(TWO)
+    bytecode.write_bytes(compiled)
+    printed = project.done("migrate", "--sql")
+    assert "INSERT INTO cities" in printed
+    assert "SELECT 2" not in printed
 
 
 # --- notes --------------------------------------------------------------------------------------

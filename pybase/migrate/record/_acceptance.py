@@ -66,7 +66,7 @@ def _instead(code: str, findings: Directions[Collection[Finding]]) -> str:
         for finding in those
         if finding.code == code
     ]
-    return f"; it has {_listed(keys)}" if keys else ""
+    return f"; the findings are {_listed(keys)}" if keys else ""
 
 
 def _listed(keys: Iterable[str]) -> str:
