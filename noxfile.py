@@ -72,8 +72,8 @@ def downgrade(session: nox.Session) -> None:
     """Downgrade the database (DESTROYS DATA).
 
     The target is required: nox -s downgrade -- -1, -- REVISION or -- base
-    Lists the tables and columns with data that would be dropped, and requires --allow-data-loss
-    to drop them; base on a server of your own also requires --database NAME.
+    Lists the data that would be destroyed, and requires --allow-data-loss for that; base on a
+    server of your own also requires --database NAME.
     Prints the SQL instead with --sql.
     """
     run_verb(session)
