@@ -82,12 +82,12 @@ def attack(
 
 @pytest.mark.parametrize(
     ("variable", "verb", "most"),
-    [("DATABASE_URL", "current", 200), ("PYBASE_REHEARSAL_URL", "sql", 120)],
+    [("DATABASE_URL", "current", 150), ("PYBASE_REHEARSAL_URL", "sql", 100)],
 )
 def test_any_url(
     variable: str, verb: str, most: int, attacked: Attacked, record_property: Record
 ) -> None:
-    shutil.rmtree(attacked.root / ".pybase")  # or nothing asks the server
+    shutil.rmtree(attacked.root / ".pybase", ignore_errors=True)  # or nothing asks the server
     attack(
         grammars.URLS,
         most,
@@ -98,7 +98,7 @@ def test_any_url(
 
 @pytest.mark.parametrize(
     ("name", "texts", "most"),
-    [("pyproject.toml", grammars.TOML, 200), ("alembic.ini", grammars.INI, 200)],
+    [("pyproject.toml", grammars.TOML, 150), ("alembic.ini", grammars.INI, 150)],
     ids=["toml", "ini"],
 )
 def test_any_configuration(
@@ -122,7 +122,7 @@ def test_any_revision(attacked: Attacked, record_property: Record) -> None:
         with attacked.replaced(f"migrations/versions/{TWO.name}.py", text.encode()):
             attacked.run("history", DATABASE_URL=NOWHERE)
 
-    attack(grammars.REVISIONS, 250, check, record_property)
+    attack(grammars.REVISIONS, 200, check, record_property)
 
 
 @pytest.mark.parametrize("kind", ["manifest", "record", "note"])
@@ -141,7 +141,7 @@ def test_any_file_of_a_program(kind: str, attacked: Attacked, record_property: R
             with attacked.replaced(names[kind], content):
                 assert attacked.run("migrate").code == 1
 
-    attack(grammars.JSON, 60, check, record_property)
+    attack(grammars.JSON, 50, check, record_property)
 
 
 # --- listed: arguments --------------------------------------------------------------------------
@@ -160,7 +160,7 @@ ARGUMENTS = {
     "migrate --plan": TARGETS,
     "migrate --sql": TARGETS,
     "downgrade": TARGETS,
-    "downgrade --sql": TARGETS,
+    "downgrade --sql": tuple(text for text in TARGETS if text != "aaaaaaaaaaaa-1"),  # which is base
     "review": (*TEXTS, "a:b:c", "head:base"),
     "review --output": ("", " ", "\x00", "\udcff", "x" * 5000, ".", "models.py/x"),
     "history -r": (*TEXTS, "a:b:c", "x:y"),
@@ -495,5 +495,5 @@ def test_unexpected_error_is_a_sentence_and_a_traceback_on_request(
     for arguments in (("history",), ("history", "--traceback")):
         result = called(attacked.project, arguments, {})
         assert result.code == 70
-        assert "error[internal-error]: PyBase met a ZeroDivisionError" in result.err
+        assert "error[internal-error]: Unexpected ZeroDivisionError" in result.err
         assert ("Traceback" in result.err) == (len(arguments) > 1)
