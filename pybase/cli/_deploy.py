@@ -1,7 +1,8 @@
 """Verbs that change a database: migrate, downgrade, backfill."""
 
 import argparse
-from dataclasses import fields, replace
+
+from msgspec.structs import fields, replace
 
 from pybase.cli import _terminal as terminal
 from pybase.cli._common import NOTHING_TO_DO, announced_database

@@ -8,9 +8,11 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import fields, replace
 
 from pybase.core.errors import UsageError
 
@@ -26,8 +28,7 @@ _URL_HINT = (
 )
 
 
-@dataclass(frozen=True)
-class MigrateOptions:
+class MigrateOptions(Struct, frozen=True):
     """The table `[tool.pybase.migrate]`: how `migrate` and `downgrade` treat a live server."""
 
     lock_timeout_ms: int = 50
@@ -38,8 +39,7 @@ class MigrateOptions:
     """Time limit for all tries to get a lock, and for waiting for another migration."""
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     """The table `[tool.pybase]`, with defaults."""
 
     sql: str = "sql"
@@ -50,20 +50,19 @@ class Options:
     """Major version of the embedded PostgreSQL: 18 or 16."""
     main_branch: str = "main"
     """The git branch whose revisions are merged, and so never edited."""
-    small_tables: list[str] = field(default_factory=list)
+    small_tables: list[str] = []
     """Tables that stay small enough to be changed in one statement."""
-    migrate: MigrateOptions = field(default_factory=MigrateOptions)
+    migrate: MigrateOptions = MigrateOptions()
 
 
 _Table = TypeVar("_Table", Options, MigrateOptions)
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Paths and options of a project."""
 
     config_path: Path
-    options: Options = field(default_factory=Options)
+    options: Options = Options()
 
     @property
     def root(self) -> Path:

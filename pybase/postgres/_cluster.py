@@ -10,11 +10,11 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from pybase.core.errors import DatabaseError
@@ -30,8 +30,7 @@ _RECOVERY_TIMEOUT_S = 300
 _NOT_YET = "the database system is"  # starting up, shutting down, in recovery
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(Struct, frozen=True):
     """Properties of a cluster: `version` such as "18.4", sizes in bytes."""
 
     directory: Path
@@ -41,8 +40,7 @@ class Status:
     size_bytes: int
 
 
-@dataclass(frozen=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """A PostgreSQL server, and the folder of its files.
 
     `directory` contains `data/`, `log`, `log.old`, `lock` and usually `socket/`. A cluster that is

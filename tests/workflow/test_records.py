@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec import structs
 from pglast import parser
 from projects import LINE, ONE, THREE, Project, Revision
 
@@ -30,7 +31,7 @@ def renew_manifest(project: Project) -> None:
                 f"downgrade/{line.stem}.sql",
             )
         ]
-        lines.append(replace(line, record=texts[0], sql=Directions(texts[1], texts[2])))
+        lines.append(structs.replace(line, record=texts[0], sql=Directions(texts[1], texts[2])))
     (project.sql / manifest.NAME).write_text(manifest.to_text(lines), "utf-8")
 
 

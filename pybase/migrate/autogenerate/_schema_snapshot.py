@@ -5,11 +5,11 @@ Names are quoted and qualified, as the identities of `catalog` contain them.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 
 from pybase.migrate import catalog
 from pybase.migrate.catalog import CatalogObject, Relation
@@ -19,8 +19,7 @@ _IDENTITIES = {"a": "ALWAYS", "d": "BY DEFAULT"}
 _STORAGES = {"s": "STORED", "v": "VIRTUAL"}
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column. `identity` is ALWAYS, BY DEFAULT or empty; `generated` the expression."""
 
     table: str
@@ -44,16 +43,14 @@ class Column:
         return f"column {self.table}.{self.name}"
 
 
-@dataclass(frozen=True)
-class Uses:
+class Uses(Struct, frozen=True):
     """What a constraint or an index uses: columns as (table, name), and an index of a key."""
 
     columns: frozenset[tuple[str, str]]
     index: str
 
 
-@dataclass(frozen=True)
-class Side:
+class Side(Struct, frozen=True, dict=True):
     """All of a schema, by `catalog` identity, with its columns in parts."""
 
     objects: dict[str, CatalogObject]

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache, partial
 
 import psycopg
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class ServerChecks:
+class ServerChecks(Struct, frozen=True):
     """The questions, and the server's `server_version_num`."""
 
     version: int

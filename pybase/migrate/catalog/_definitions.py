@@ -5,11 +5,11 @@ It never writes, and leaves no setting, lock or open transaction. The kinds of o
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 
 from pybase.migrate.catalog._kinds import KINDS, Kind, grants
 from pybase.migrate.catalog._session import cursor, fixed_settings, prepare
@@ -94,8 +94,7 @@ FROM reported AS r LEFT JOIN relation AS t ON t.oid = r.relid
 """
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogObject:
+class CatalogObject(Struct, frozen=True):
     """One object, or a comment, the grants or the owner of one."""
 
     identity: str

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import psycopg
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.core import humanize
 from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
@@ -62,8 +63,7 @@ CHECKS: dict[str, Check] = {
 """Every check by the name that `--force` takes, in the order in which they are reported."""
 
 
-@dataclass(frozen=True)
-class Locked:
+class Locked(Struct, frozen=True):
     """A database under the migration lock: the session of the lock, and one for the work."""
 
     source: Source

@@ -6,10 +6,10 @@ cannot be determined counts as a loss.
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from pybase.core import humanize
@@ -23,8 +23,7 @@ from pybase.migrate.sql import QualifiedName
 _MOST_SHOWN = 20
 
 
-@dataclass(frozen=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """A table or column that a downgrade drops while it holds data, as far as is known."""
 
     name: str
@@ -32,8 +31,7 @@ class Loss:
     content: str
 
 
-@dataclass(frozen=True)
-class Confirmation:
+class Confirmation(Struct, frozen=True):
     """What the command line confirms, and how to ask a person; None where there is none."""
 
     data_loss: bool = False

@@ -1,14 +1,13 @@
 """What a rehearsal observed of a revision, as data: what the record holds of it."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from pybase.migrate.record._hazards import Finding
 from pybase.migrate.record._script import Directions
 from pybase.migrate.sql import LOCKS, RANKS, QualifiedName
 
 
-@dataclass(frozen=True)
-class TableEffect:
+class TableEffect(Struct, frozen=True):
     """What one direction did to one table that existed before the revision.
 
     `lock` is the strongest mode that was held, by PostgreSQL's name: ACCESS EXCLUSIVE.
@@ -31,8 +30,7 @@ class TableEffect:
         return LOCKS[self.rank][1]
 
 
-@dataclass(frozen=True, order=True)
-class TableColumn:
+class TableColumn(Struct, frozen=True, order=True):
     """A table, or one of its columns."""
 
     table: QualifiedName
@@ -44,8 +42,7 @@ class TableColumn:
         return f"{self.table.label}.{self.column}" if self.column else self.table.label
 
 
-@dataclass(frozen=True)
-class Effects:
+class Effects(Struct, frozen=True):
     """What one direction of one revision was observed to do.
 
     `losses` are tables and columns that are dropped, `created` those that are new afterwards,
@@ -61,8 +58,7 @@ class Effects:
     is_rehearsed: bool = False
 
 
-@dataclass(frozen=True)
-class FileChange:
+class FileChange(Struct, frozen=True):
     """What changes in one file of the schema.
 
     `name` is the table as its file writes it, or the object; `columns` those of its columns that
@@ -74,14 +70,13 @@ class FileChange:
     diff: str
 
 
-@dataclass(frozen=True)
-class RevisionReport:
+class RevisionReport(Struct, frozen=True):
     """Both directions of a revision.
 
     `leads_on` is false where it, or one before it, failed; `schema` is what its upgrade changes
     in the files of the schema.
     """
 
-    effects: Directions[Effects] = field(default_factory=lambda: Directions(Effects(), Effects()))
+    effects: Directions[Effects] = Directions(Effects(), Effects())
     leads_on: bool = True
     schema: tuple[FileChange, ...] = ()

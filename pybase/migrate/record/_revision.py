@@ -1,8 +1,9 @@
 """A revision file, and all that is known of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybase.migrate.record._effects import Effects, RevisionReport
 from pybase.migrate.record._hazards import Finding, reason_for
@@ -10,8 +11,7 @@ from pybase.migrate.record._script import Direction, Directions, Script
 from pybase.migrate.record._version_table import VersionTable
 
 
-@dataclass(frozen=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """A revision file, as Alembic reads it.
 
     `parents` are what it follows and what it depends on, as Alembic normalizes them; `path` is
@@ -25,7 +25,7 @@ class Revision:
     path: str
     description: str = ""
     created: str = ""
-    accepted: Mapping[str, str] = field(default_factory=dict)
+    accepted: Mapping[str, str] = {}
     queries: tuple[str, ...] = ()
 
     @property
@@ -34,8 +34,7 @@ class Revision:
         return Path(self.path).stem
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(Struct, frozen=True):
     """All that is known of one revision: its file, its SQL, and what that was observed to do."""
 
     revision: Revision

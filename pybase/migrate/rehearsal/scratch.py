@@ -6,11 +6,11 @@ digest of its SQL. The developer's own data are in another cluster.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import psycopg
 from alembic.runtime.migration import MigrationContext, RevisionStep
+from msgspec.structs import replace
 
 from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest

@@ -1,7 +1,8 @@
 """Data of a review: the chosen revisions, and what is known of them and of a database."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybase.core.settings import Settings
 from pybase.migrate import sqlfiles
@@ -13,8 +14,7 @@ from pybase.migrate.review._range import choose
 from pybase.migrate.review._revision_summary import RevisionSummary
 
 
-@dataclass(frozen=True)
-class Review:
+class Review(Struct, frozen=True):
     """What is shown of a history, all of which is in `history`.
 
     `scope` describes in half a sentence which revisions are shown; `files` are the paths in `sql/`.

@@ -10,8 +10,9 @@ Imports nothing of Alembic, for which a mere search for backfills would wait.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from textwrap import dedent, indent
+
+from msgspec import Struct
 
 from pybase.core.files import digest
 from pybase.migrate.sql.names import LONGEST, quote
@@ -35,8 +36,7 @@ _QUOTE = "$backfill$"
 _FINGERPRINT = 8
 
 
-@dataclass(frozen=True)
-class Backfill:
+class Backfill(Struct, frozen=True):
     """Which rows of which table are to change, and how.
 
     `set` and `where` are SQL over the row. `where` must be false, or null, once `set` is done: so

@@ -15,10 +15,11 @@ The same revisions give the same bytes on every machine: no times, versions, hos
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import unified_diff
 from itertools import chain
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybase.core.files import digest, files_below, write_file
 from pybase.migrate.record import Direction, Directions, Record, Revision, Script, ScriptStatus
@@ -55,8 +56,7 @@ in `schema/`.
 """
 
 
-@dataclass(frozen=True)
-class Stale:
+class Stale(Struct, frozen=True):
     """A file that is not as the revisions render it; `diff` is short, or empty."""
 
     path: str
@@ -64,8 +64,7 @@ class Stale:
     diff: str = ""
 
 
-@dataclass(frozen=True)
-class SqlFile:
+class SqlFile(Struct, frozen=True):
     """A SQL file: its text, and the lines, from 1, of its statements and of their comments."""
 
     text: str

@@ -7,10 +7,11 @@ imported only for a configuration that only Alembic can read.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from configparser import ConfigParser, Error
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest
@@ -36,8 +37,7 @@ class StaleError(CheckFailedError):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Committed:
+class Committed(Struct, frozen=True, dict=True):
     """A folder `sql/` whose manifest lists exactly the revisions of this checkout."""
 
     settings: Settings

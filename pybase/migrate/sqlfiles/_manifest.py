@@ -1,8 +1,9 @@
 """The manifest: a line a revision, parents first, with digests that tie its files to it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import quote, unquote
+
+from msgspec import Struct
 
 from pybase.core.files import digest
 from pybase.core.settings import Settings
@@ -17,8 +18,7 @@ _HEADER = (
 )
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """A revision, its parents, the name of its files, and their digests."""
 
     revision: str

@@ -1,7 +1,8 @@
 """Columns that stay and change: their type, default, identity, expression or nullability."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage

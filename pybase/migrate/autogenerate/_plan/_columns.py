@@ -1,7 +1,8 @@
 """Columns that are added or dropped, in steps that are safe on a live server."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybase.core.errors import CheckFailedError, UsageError
 from pybase.migrate.autogenerate import _source as source
@@ -13,8 +14,7 @@ from pybase.migrate.sql.names import literal, plain, quote, raw, schema_of, show
 Ask = Callable[[str], bool]
 
 
-@dataclass(frozen=True, order=True)
-class Rename:
+class Rename(Struct, frozen=True, order=True):
     """One object under two names. `old` and `new` are as the user types them, after `of`."""
 
     kind: str

@@ -4,8 +4,9 @@ Where a definition has a part that Alembic has no word for, all of it becomes `o
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pybase.migrate.autogenerate._schema_snapshot import constraint_kind, constraint_name
 from pybase.migrate.autogenerate._source._definitions import (
