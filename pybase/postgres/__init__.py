@@ -6,35 +6,33 @@ changes no server or folder that it has not created, signals no process that it 
 and knows nothing of Alembic and models.
 """
 
-from pybase.postgres._binaries import find_bin
-from pybase.postgres._cluster import Cluster, Status
-from pybase.postgres._paths import locate
-from pybase.postgres._scratch import (
-    copy_over,
-    database_name,
-    ensure_template,
-    has_template,
-    keep_as_template,
-    prune_templates,
-    scratch_cluster,
-    scratch_database,
-    template_names,
-    with_database,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Cluster",
-    "Status",
-    "copy_over",
-    "database_name",
-    "ensure_template",
-    "find_bin",
-    "has_template",
-    "keep_as_template",
-    "locate",
-    "prune_templates",
-    "scratch_cluster",
-    "scratch_database",
-    "template_names",
-    "with_database",
-]
+from pybase.core.lazy import lazy
+
+if TYPE_CHECKING:
+    from pybase.postgres._binaries import find_bin as find_bin
+    from pybase.postgres._cluster import Cluster as Cluster
+    from pybase.postgres._cluster import Status as Status
+    from pybase.postgres._paths import locate as locate
+    from pybase.postgres._scratch import copy_over as copy_over
+    from pybase.postgres._scratch import database_name as database_name
+    from pybase.postgres._scratch import ensure_template as ensure_template
+    from pybase.postgres._scratch import has_template as has_template
+    from pybase.postgres._scratch import keep_as_template as keep_as_template
+    from pybase.postgres._scratch import prune_templates as prune_templates
+    from pybase.postgres._scratch import scratch_cluster as scratch_cluster
+    from pybase.postgres._scratch import scratch_database as scratch_database
+    from pybase.postgres._scratch import template_names as template_names
+    from pybase.postgres._scratch import with_database as with_database
+else:
+    __getattr__ = lazy(
+        __name__,
+        {
+            "_binaries": "find_bin",
+            "_cluster": "Cluster Status",
+            "_paths": "locate",
+            "_scratch": "copy_over database_name ensure_template has_template keep_as_template "
+            "prune_templates scratch_cluster scratch_database template_names with_database",
+        },
+    )

@@ -12,7 +12,7 @@ from pybase.migrate.record import Direction, Directions, Effects, Record, Revisi
 from pybase.migrate.revisions import render
 from pybase.migrate.sql import one_line
 from pybase.migrate.sqlfiles import Stale, compare, load, sql_file
-from pybase.migrate.sqlfiles._files import compose, describe, read, write
+from pybase.migrate.sqlfiles._files import compose, describe, read, write_files
 
 ROOT = Path(__file__).parents[2]
 
@@ -219,13 +219,13 @@ FRESH = {"a.sql": "SELECT 1;\n", "deep/b.sql": "SELECT 'ä';\n"}
 
 
 def test_written_files_compare_equal(tmp_path: Path) -> None:
-    write(tmp_path, FRESH)
+    write_files(tmp_path, FRESH)
     assert compare(tmp_path, FRESH) == []
     assert read(tmp_path) == FRESH
 
 
 def test_stale_missing_and_orphaned_files_are_told_apart(tmp_path: Path) -> None:
-    write(tmp_path, FRESH | {"c.sql": "SELECT 3;\n", "deep/e.sql": ""})
+    write_files(tmp_path, FRESH | {"c.sql": "SELECT 3;\n", "deep/e.sql": ""})
     found = compare(
         tmp_path, {"a.sql": "SELECT 2;\n", "c.sql": "SELECT 3;\n", "d.sql": "", "deep/e.sql": ""}
     )
@@ -246,30 +246,30 @@ def test_difference_in_white_space_is_stale(old: str, tmp_path: Path) -> None:
 
 
 def test_writing_touches_only_what_differs(tmp_path: Path) -> None:
-    write(tmp_path, FRESH)
+    write_files(tmp_path, FRESH)
     os.utime(tmp_path / "a.sql", (1, 1))
-    changed = write(tmp_path, FRESH | {"deep/b.sql": "SELECT 2;\n"})
+    changed = write_files(tmp_path, FRESH | {"deep/b.sql": "SELECT 2;\n"})
     assert [each.path for each in changed] == ["deep/b.sql"]
     assert (tmp_path / "a.sql").stat().st_mtime == 1
 
 
 def test_orphans_are_removed(tmp_path: Path) -> None:
-    write(tmp_path, FRESH)
-    write(tmp_path, {"a.sql": FRESH["a.sql"]})
+    write_files(tmp_path, FRESH)
+    write_files(tmp_path, {"a.sql": FRESH["a.sql"]})
     assert read(tmp_path) == {"a.sql": FRESH["a.sql"]}
 
 
 def test_failed_write_leaves_the_old_file_and_no_litter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(tmp_path, FRESH)
+    write_files(tmp_path, FRESH)
 
     def crash(*_arguments: object) -> None:
         raise OSError("the disk is full")
 
     monkeypatch.setattr(Path, "replace", crash)
     with pytest.raises(OSError, match="disk"):
-        write(tmp_path, {"a.sql": "SELECT 2;\n"} | FRESH | {"a.sql": "SELECT 2;\n"})
+        write_files(tmp_path, {"a.sql": "SELECT 2;\n"} | FRESH | {"a.sql": "SELECT 2;\n"})
     assert read(tmp_path) == FRESH
 
 

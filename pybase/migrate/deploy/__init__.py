@@ -8,58 +8,46 @@
 Quick to import: a fresh history is applied without Alembic and without a SQL parser.
 """
 
-from pybase.migrate.deploy._apply import (
-    CHECKS,
-    Locked,
-    apply,
-    changed_entries,
-    check,
-    confirm,
-    locked,
-    read_status,
-)
-from pybase.migrate.deploy._backfill_runner import (
-    declared_backfills,
-    find_backfill,
-    run_backfill,
-)
-from pybase.migrate.deploy._check import CheckResult, Severity, require_clear
-from pybase.migrate.deploy._data_loss import Confirmation
-from pybase.migrate.deploy._estimate import ASSUMPTION, RATES_MB_S, Estimate, PlannedStep, estimate
-from pybase.migrate.deploy._plan import (
-    Plan,
-    Source,
-    Step,
-    preview,
-    record_source,
-    status_source,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "ASSUMPTION",
-    "CHECKS",
-    "RATES_MB_S",
-    "CheckResult",
-    "Confirmation",
-    "Estimate",
-    "Locked",
-    "Plan",
-    "PlannedStep",
-    "Severity",
-    "Source",
-    "Step",
-    "apply",
-    "changed_entries",
-    "check",
-    "confirm",
-    "declared_backfills",
-    "estimate",
-    "find_backfill",
-    "locked",
-    "preview",
-    "read_status",
-    "record_source",
-    "require_clear",
-    "run_backfill",
-    "status_source",
-]
+from pybase.core.lazy import lazy
+
+if TYPE_CHECKING:
+    from pybase.migrate.deploy._apply import CHECKS as CHECKS
+    from pybase.migrate.deploy._apply import Locked as Locked
+    from pybase.migrate.deploy._apply import apply as apply
+    from pybase.migrate.deploy._apply import changed_entries as changed_entries
+    from pybase.migrate.deploy._apply import check as check
+    from pybase.migrate.deploy._apply import confirm as confirm
+    from pybase.migrate.deploy._apply import locked as locked
+    from pybase.migrate.deploy._apply import read_status as read_status
+    from pybase.migrate.deploy._backfill_runner import declared_backfills as declared_backfills
+    from pybase.migrate.deploy._backfill_runner import find_backfill as find_backfill
+    from pybase.migrate.deploy._backfill_runner import run_backfill as run_backfill
+    from pybase.migrate.deploy._check import CheckResult as CheckResult
+    from pybase.migrate.deploy._check import Severity as Severity
+    from pybase.migrate.deploy._check import require_clear as require_clear
+    from pybase.migrate.deploy._data_loss import Confirmation as Confirmation
+    from pybase.migrate.deploy._estimate import ASSUMPTION as ASSUMPTION
+    from pybase.migrate.deploy._estimate import RATES_MB_S as RATES_MB_S
+    from pybase.migrate.deploy._estimate import Estimate as Estimate
+    from pybase.migrate.deploy._estimate import PlannedStep as PlannedStep
+    from pybase.migrate.deploy._estimate import estimate as estimate
+    from pybase.migrate.deploy._plan import Plan as Plan
+    from pybase.migrate.deploy._plan import Source as Source
+    from pybase.migrate.deploy._plan import Step as Step
+    from pybase.migrate.deploy._plan import preview as preview
+    from pybase.migrate.deploy._plan import record_source as record_source
+    from pybase.migrate.deploy._plan import status_source as status_source
+else:
+    __getattr__ = lazy(
+        __name__,
+        {
+            "_apply": "CHECKS Locked apply changed_entries check confirm locked read_status",
+            "_backfill_runner": "declared_backfills find_backfill run_backfill",
+            "_check": "CheckResult Severity require_clear",
+            "_data_loss": "Confirmation",
+            "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
+            "_plan": "Plan Source Step preview record_source status_source",
+        },
+    )

@@ -29,7 +29,7 @@ MOST_PASSES = 5
 PATIENCE_S = 600
 """How long it tries again while other sessions hold the very rows that are next."""
 
-PREFIX = "backfill_"
+BACKFILL_PREFIX = "backfill_"
 """The prefix of the names of the tables that keep a backfill's position."""
 
 _QUOTE = "$backfill$"
@@ -55,7 +55,7 @@ class Backfill(Struct, frozen=True):
         """The name of the table that keeps this backfill's position; no other has that name."""
         text = "\n".join((self.set, self.where, *self.key))
         tail = f"_{digest(text.encode())[:_FINGERPRINT]}"
-        head = f"{PREFIX}{self.table}".encode()[: LONGEST - len(tail)]
+        head = f"{BACKFILL_PREFIX}{self.table}".encode()[: LONGEST - len(tail)]
         return head.decode(errors="ignore") + tail
 
 

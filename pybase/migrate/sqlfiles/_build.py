@@ -92,7 +92,7 @@ def write(settings: Settings) -> list[Stale]:
     """
     problems = _known_problems(settings)
     if problems is None:
-        return _apply(settings, _files.write)
+        return _apply(settings, _files.write_files)
     _require_rendered(problems)
     return []
 
@@ -151,11 +151,11 @@ def _apply(
     """Compose the files and let `act` write or compare them; a clean result is remembered."""
     built = build(read_history(settings))
     changes = act(settings.sql, files(settings, built))
-    if act is _files.write or not changes:
+    if act is _files.write_files or not changes:
         key = inputs_digest(settings, PACKAGES, folders=_folders(settings))
         if key is not None:
             cache.remember(settings, _KIND, key, list(built.rendered.problems))
-    if act is _files.write:
+    if act is _files.write_files:
         _require_rendered(built.rendered.problems)
     return changes
 

@@ -208,7 +208,7 @@ def describe(changes: Iterable[Stale]) -> str:
     return "\n".join(lines)
 
 
-def write(folder: Path, files: Mapping[str, str]) -> list[Stale]:
+def write_files(folder: Path, files: Mapping[str, str]) -> list[Stale]:
     """Make `folder` hold exactly `files`. Returns what had to change; the rest is not touched."""
     changes = compare(folder, files)
     for change in changes:
