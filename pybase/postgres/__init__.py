@@ -32,7 +32,8 @@ else:
             "_binaries": "find_bin",
             "_cluster": "Cluster Status",
             "_paths": "locate",
-            "_scratch": "copy_over database_name ensure_template has_template keep_as_template "
-            "prune_templates scratch_cluster scratch_database template_names with_database",
+            "_scratch": "copy_over database_name ensure_template has_template "
+            "keep_as_template prune_templates scratch_cluster "
+            "scratch_database template_names with_database",
         },
     )
