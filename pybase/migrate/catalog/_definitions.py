@@ -89,7 +89,7 @@ reported AS (
         AND NOT (o.identity = 'schema public' AND o.owner < 16384)
 )
 SELECT r.prefix || r.identity, r.role, r.identity, r.kind, r.path, r.name, r.suffix, r.subtype,
-    t.name, r.position, r.first, r.more, r.numbers
+    t.name, r.position, r.first, r.more, r.objid::bigint, r.relid::bigint, r.numbers
 FROM reported AS r LEFT JOIN relation AS t ON t.oid = r.relid
 """
 
@@ -115,6 +115,9 @@ class CatalogObject(Struct, frozen=True):
     position: int
     definition: str
     extra: list[str] | None
+    oid: int
+    """Of the object itself, of its table for a column, of what a comment and the like is about."""
+    table_oid: int
     columns: tuple[str, ...] = ()
     """The columns of a constraint of a table, in their order, unquoted."""
 
