@@ -3,7 +3,10 @@
 import gc
 import sys
 
-from pybase.cli import main
+try:
+    from pybase.cli import main
+except KeyboardInterrupt:
+    sys.exit(130)
 
 gc.set_threshold(100_000)  # the records of a long history live to the end: 7 % of `sql`'s time
 sys.exit(main())

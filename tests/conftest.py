@@ -7,12 +7,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from projects import Git, Project
+from tcp_servers import ENCODED, PASSWORD, TcpServer, new_folder, unused_port
 
 from pybase.postgres import Cluster, scratch_cluster, scratch_database
+from pybase.postgres._os_user import server_user
 
 os.environ.pop("FORCE_COLOR", None)  # tests compare plain output
 
@@ -82,14 +87,130 @@ def database_url(server18_url: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def project(tmp_path: Path, server18_url: str, database_url: str) -> Project:
+    """An empty folder; its verbs work on `database_url` and rehearse on the same server."""
+    return Project(tmp_path, {"DATABASE_URL": database_url, "PYBASE_REHEARSAL_URL": server18_url})
+
+
+@pytest.fixture
+def git(project: Project) -> Git:
+    """Runs git in the project's folder, which is a repository with the branch main."""
+
+    def run(*arguments: str) -> str:
+        who = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org")
+        return subprocess.run(
+            ["git", *who, "-c", "core.hooksPath=/dev/null", *arguments],
+            cwd=project.root,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    project.root.mkdir(exist_ok=True)
+    run("init", "-q", "-b", "main")
+    return run
+
+
+@pytest.fixture(scope="session")
+def tcp_server(servers_folder: Path, worker_id: str) -> Iterator[TcpServer]:
+    server = TcpServer(new_folder(servers_folder / f"tcp-{worker_id}"), unused_port())
+    secret = server.directory / "password"
+    secret.write_text(PASSWORD, "utf-8")
+    server_user(server.directory).own(secret)
+    server.run(
+        "initdb", "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret.name,
+        "-E", "UTF8", "--locale=C", "--no-sync", "-D", "data",
+    )  # fmt: skip
+    server.start()
+    yield server
+    server.run("pg_ctl", "-D", "data", "-m", "immediate", "-w", "-s", "stop")
+    shutil.rmtree(server.directory)
+
+
+@pytest.fixture
+def tcp_url(tcp_server: TcpServer) -> Iterator[str]:
+    """A new, empty database on the server that requires a password."""
+    with scratch_database(tcp_server.url(), prefix="tcp") as url:
+        yield url
+
+
+@pytest.fixture
+def standby_url(tcp_server: TcpServer, tcp_url: str, worker_id: str) -> Iterator[str]:
+    """The database of `tcp_url` on a streaming standby of its server."""
+    standby = TcpServer(
+        new_folder(tcp_server.directory.with_name(f"standby-{worker_id}")), unused_port()
+    )
+    standby.run(
+        "pg_basebackup", "-d", tcp_server.url(), "-D", "data", "-R", "-c", "fast", "--no-sync"
+    )
+    standby.start()
+    yield tcp_url.replace(f":{tcp_server.port}/", f":{standby.port}/")
+    standby.run("pg_ctl", "-D", "data", "-m", "immediate", "-w", "-s", "stop")
+    shutil.rmtree(standby.directory)
+
+
+@pytest.fixture
+def guest_url(tcp_server: TcpServer, tcp_url: str) -> Iterator[str]:
+    """The URL of the database of `tcp_url` for a role without privileges."""
+    with psycopg.connect(tcp_server.url(), autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS guest")
+        connection.execute("CREATE ROLE guest LOGIN PASSWORD 'guest-secret'")
+    yield tcp_url.replace(f"postgres:{ENCODED}@", "guest:guest-secret@")
+    with psycopg.connect(tcp_server.url(), autocommit=True) as connection:
+        connection.execute("DROP ROLE guest")
+
+
+@pytest.fixture(scope="session")
+def free_port() -> int:
+    """A loopback port without a listener."""
+    return unused_port()
+
+
+@pytest.fixture(scope="session")
+def worker_id(request: pytest.FixtureRequest) -> str:
+    """The name of the xdist worker, or of the one process there is."""
+    worker: dict[str, str] = getattr(request.config, "workerinput", {})
+    return worker.get("workerid", "main")
+
+
 def _started(cluster: Cluster) -> str:
     cluster.ensure_running()
     return cluster.url()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell the controller of xdist which attack table a test belongs to."""
+    report = yield
+    report.user_properties += [
+        ("adversary", mark.args[0]) for mark in item.iter_markers("adversary")
+    ]
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests report also when they pass, such as the number of attempts."""
+    """Print what tests report also when they pass, and how many attacks were held."""
     for report in terminalreporter.getreports("passed"):
         for name, value in report.user_properties:
             if name == "summary":
                 terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {value}")
+    for line in _adversary_lines(terminalreporter):
+        terminalreporter.write_line(line)
+
+
+def _adversary_lines(terminalreporter: pytest.TerminalReporter) -> Iterator[str]:
+    """Yield a line a table of attacks, and the sum; a test of generated inputs counts each."""
+    tried, held = Counter[str](), Counter[str]()
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.getreports(outcome):
+            known = dict(report.user_properties)
+            if "adversary" in known:
+                tried[known["adversary"]] += known.get("tried", 1)
+                held[known["adversary"]] += known.get("tried", 1) if outcome == "passed" else 0
+    for table in sorted(tried):
+        yield f"adversary: {table}: tried {tried[table]:,}, held {held[table]:,}"
+    if tried:
+        yield f"adversary: tried {tried.total():,}, held {held.total():,}"

@@ -10,32 +10,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pybase.cli import _terminal as terminal
+from pybase.cli._entry import process
+from pybase.cli._entry.arguments import Parser, require_text
 from pybase.cli._reporter import TerminalReporter
 from pybase.cli._verbs import VERBS, load
 from pybase.core import settings as configuration
-from pybase.core.errors import PybaseError
 from pybase.core.style import style
 
 __all__ = ["VERBS", "TerminalReporter", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. Returns the exit code: 0 fine, 1 a check failed, 2 misuse, 3 no database."""
+    """Run one verb. Returns the exit code.
+
+    0 fine, 1 a check failed, 2 misuse, 3 no database, 70 a bug, 130 interrupted, 141 closed pipe.
+    """
+    terminal.open_streams()
     logging.basicConfig(level=logging.WARNING, handlers=[_TerminalHandler()])
-    try:
-        words = sys.argv[1:] if arguments is None else arguments
-        parsed = _parser(words).parse_args(words)
-        return load(parsed.verb).run(parsed, configuration.load(Path(parsed.config))) or 0
-    except PybaseError as error:
-        terminal.error(error)
-        return error.exit_code
-    except KeyboardInterrupt:
-        newline = "\n" if terminal.can_draw() else ""  # the terminal has printed ^C
-        terminal.note(f"{newline}Interrupted. {_RESUME}")
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of the output has exited
-        return 0
+    words = sys.argv[1:] if arguments is None else arguments
+    return process.exit_code(lambda: _run(words), with_traceback=_TRACEBACK in words)
+
+
+def _run(words: Sequence[str]) -> int:
+    parsed = _parser(words).parse_args(words)
+    require_text(parsed)
+    return load(parsed.verb).run(parsed, configuration.load(Path(parsed.config))) or 0
 
 
 class _TerminalHandler(logging.Handler):
@@ -46,18 +45,18 @@ class _TerminalHandler(logging.Handler):
         terminal.note(f"{level} {self.format(record)}")
 
 
-_RESUME = "Finished steps are kept; run the same command again to resume."
+_TRACEBACK = "--traceback"
 _DESCRIPTION = "Write, review and apply the revisions of a PostgreSQL schema."
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> Parser:
     """Return the parser, of one verb where `words` begin with it; a parser takes 1 ms to create.
 
     Only the verbs among `words` have their arguments.
     """
-    parser = argparse.ArgumentParser(prog="python -m pybase", description=_DESCRIPTION)
+    parser = Parser(prog="python -m pybase", description=_DESCRIPTION)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    parser.add_argument("-c", "--config", default="alembic.ini", help="an alembic.ini")
+    _common_arguments(parser, "alembic.ini")
     for name in words[:1] if VERBS.keys() & words[:1] else VERBS:
         verb = VERBS[name]
         is_session = configuration.nox_session() == name
@@ -72,6 +71,13 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         )
         if name in words:
             if not verb.is_tool:
-                sub.add_argument("-c", "--config", default=argparse.SUPPRESS, help="an alembic.ini")
+                _common_arguments(sub, argparse.SUPPRESS)
             load(name).add_arguments(sub)
     return parser
+
+
+def _common_arguments(parser: Parser, config: str) -> None:
+    parser.add_argument("-c", "--config", default=config, help="an alembic.ini")
+    parser.add_argument(
+        _TRACEBACK, action="store_true", help="with an error, show where it was raised"
+    )

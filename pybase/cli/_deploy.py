@@ -6,6 +6,7 @@ from msgspec.structs import fields, replace
 
 from pybase.cli import _terminal as terminal
 from pybase.cli._common import NOTHING_TO_DO, announced_database
+from pybase.cli._entry.arguments import require_target
 from pybase.cli._reporter import TerminalReporter
 from pybase.cli._verbs import Command, Commands
 from pybase.core import humanize
@@ -28,20 +29,25 @@ def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _downgrade_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="-1, a revision, or base; with --sql also A:B")
-    parser.add_argument(
-        "--allow-data-loss", action="store_true", help="drop tables and columns that hold data"
-    )
     parser.add_argument("--database", metavar="NAME", help="for base: the name of the database")
     _run_arguments(parser)
 
 
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--allow-data-loss", action="store_true", help="destroy data that tables and columns hold"
+    )
     parser.add_argument("--sql", action="store_true", help="print the SQL, use no database")
     parser.add_argument(
         "--check-drift", action="store_true", help="compare the database with its revision first"
     )
     parser.add_argument(
-        "--force", metavar="CHECK", action="append", default=[], help="skip this check"
+        "--force",
+        metavar="CHECK",
+        action="append",
+        default=[],
+        choices=(*deploy.CHECKS, deploy.DRIFT),
+        help=f"skip a check: {', '.join((*deploy.CHECKS, deploy.DRIFT))}",
     )
     parser.add_argument("--verbose", action="store_true", help="show each statement as it runs")
     for option in fields(MigrateOptions):
@@ -51,6 +57,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _migrate(args: argparse.Namespace, settings: Settings) -> None:
+    require_target(args.target, with_range=args.sql)
     if args.sql:
         _print_sql(args, settings, Direction.UPGRADE)
     elif args.plan:
@@ -66,6 +73,7 @@ def _migrate(args: argparse.Namespace, settings: Settings) -> None:
 
 
 def _downgrade(args: argparse.Namespace, settings: Settings) -> None:
+    require_target(args.target, with_range=args.sql)
     if args.sql:
         _print_sql(args, settings, Direction.DOWNGRADE)
         return
@@ -92,18 +100,17 @@ def _run(args: argparse.Namespace, settings: Settings, direction: Direction) -> 
         deploy.require_clear(results, reporter.note)
         if not plan.steps:
             return 0
-        if direction is Direction.DOWNGRADE:
-            deploy.confirm(session, plan, _confirmation(args))
+        consent = deploy.confirm(session, plan, _confirmation(args))
         for entry in deploy.changed_entries(session.connection, plan.source, plan.heads):
             reporter.note(
                 f"Revision {entry.revision} was applied from other SQL than is committed now."
             )
-        return deploy.apply(session, plan, reporter)
+        return deploy.apply(session, plan, reporter, consent)
 
 
 def _confirmation(args: argparse.Namespace) -> deploy.Confirmation:
     questions = (terminal.ask, terminal.ask_name) if terminal.can_ask() else (None, None)
-    return deploy.Confirmation(args.allow_data_loss, args.database, *questions)
+    return deploy.Confirmation(args.allow_data_loss, getattr(args, "database", None), *questions)
 
 
 def _with_limits(args: argparse.Namespace, settings: Settings) -> Settings:

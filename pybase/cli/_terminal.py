@@ -33,6 +33,27 @@ _drawing: "Console | None" = None
 """Console of the progress bar on standard error: lines written meanwhile go above it."""
 
 
+def open_streams() -> None:
+    """Give a process without standard streams (`>&-`) those of the null device.
+
+    Else the next file that is opened would be its standard output.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def close_streams() -> None:
+    """Point a stream that cannot be written to the null device: Python flushes it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
+
+
 def result(text: str) -> None:
     """Write a result, one line or several, to standard output."""
     _write(sys.stdout, text)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 
 class PybaseError(Exception):
-    """Base of all errors that are not a bug of PyBase."""
+    """Base of all errors that the command line reports in a sentence."""
 
     exit_code: ClassVar[int] = 1
 
@@ -39,3 +39,9 @@ class DatabaseError(PybaseError):
     """The database is unreachable, refuses the request, or stays locked."""
 
     exit_code = 3
+
+
+class InternalError(PybaseError):
+    """A bug of PyBase, as far as it can know: 70 is EX_SOFTWARE of sysexits.h."""
+
+    exit_code = 70

@@ -1,7 +1,8 @@
-"""Files: atomic writing, and digests of contents."""
+"""Files: atomic writing, owners, and digests of contents."""
 
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -32,13 +33,14 @@ def files_below(folder: str) -> Iterator[str]:
 
 def write_file(path: Path, text: str) -> None:
     """Write a file atomically: a reader, or a crash, meets the old text or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(text.encode())
         temporary.chmod(0o644)
+        give_to_owner(temporary)
         temporary.replace(path)
         if path.suffix == ".py":
             # Python trusts bytecode of the same second and size, as a revision's may be
@@ -46,3 +48,26 @@ def write_file(path: Path, text: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its missing parents; root's belong to the owner of what they are in."""
+    for step in reversed([step for step in (folder, *folder.parents) if not step.exists()]):
+        step.mkdir(exist_ok=True)
+        give_to_owner(step)
+
+
+def give_to_owner(path: Path) -> None:
+    """Give what root has created to the owner of its folder: after `sudo`, the user can edit it."""
+    if os.geteuid() == _ROOT:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def leave_no_bytecode(folder: Path) -> None:
+    """Let root write no bytecode into a folder of another user, who could not delete it."""
+    if os.geteuid() == _ROOT and folder.stat().st_uid != _ROOT:
+        sys.dont_write_bytecode = True
+
+
+_ROOT = 0

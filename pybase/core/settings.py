@@ -8,19 +8,35 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from urllib.parse import urlsplit
 
-from msgspec import Struct
-from msgspec.structs import fields, replace
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from pybase.core.errors import UsageError
+from pybase.core.files import give_to_owner, make_folder
 
 DATABASE_URL = "DATABASE_URL"
 REHEARSAL_URL = "PYBASE_REHEARSAL_URL"
 
 DRIVERS = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+asyncpg")
 """URL schemes that mean psycopg 3 here, whatever else the application does with the same URL."""
+
+_Folder = Annotated[str, Meta(pattern=r"^\S[^\x00-\x1f\x7f]*$", description="a folder, as 'sql'")]
+_Picture = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\S[^\x00-\x1f\x7f]*\.md)?$",
+        description="a Markdown file, as 'docs/schema.md', or ''",
+    ),
+]
+_Branch = Annotated[str, Meta(pattern=r"^[^\s-]\S*$", description="a branch, as 'main'")]
+_Version = Annotated[Literal[18, 16], Meta(description="18 or 16")]
+_Names = Annotated[list[str], Meta(description="a list of names, as ['plans']")]
 
 _URL_HINT = (
     "Write it as postgresql://user:password@localhost:5432/pybase, with the characters @ / % # ? : "
@@ -42,15 +58,15 @@ class MigrateOptions(Struct, frozen=True):
 class Options(Struct, frozen=True):
     """The table `[tool.pybase]`, with defaults."""
 
-    sql: str = "sql"
+    sql: _Folder = "sql"
     """Folder of the generated SQL, relative to alembic.ini."""
-    picture: str = ""
+    picture: _Picture = ""
     """Markdown file of the schema diagram, relative to alembic.ini; empty for none."""
-    postgres: int = 18
+    postgres: _Version = 18
     """Major version of the embedded PostgreSQL: 18 or 16."""
-    main_branch: str = "main"
+    main_branch: _Branch = "main"
     """The git branch whose revisions are merged, and so never edited."""
-    small_tables: list[str] = []
+    small_tables: _Names = []
     """Tables that stay small enough to be changed in one statement."""
     migrate: MigrateOptions = MigrateOptions()
 
@@ -92,8 +108,9 @@ class Settings(Struct, frozen=True):
         """Create the state folder, with a .gitignore of its own."""
         ignore = self.state / ".gitignore"
         if not ignore.exists():
-            self.state.mkdir(parents=True, exist_ok=True)
+            make_folder(self.state)
             ignore.write_text("*\n", encoding="utf-8")
+            give_to_owner(ignore)
         return self.state
 
 
@@ -103,65 +120,107 @@ def load(config_path: Path) -> Settings:
     Raises UsageError for a missing file, an unknown setting, or a value of the wrong type.
     """
     path = config_path.absolute()
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError:  # such as a name that is too long
+        is_file = False
+    if not is_file:
         raise UsageError(
             f"There is no Alembic configuration at {config_path}.",
             "Run this in the folder that holds alembic.ini, or name one with -c PATH.",
             code="missing-configuration",
         )
+    if not str(path).isprintable():
+        raise UsageError(
+            f"The folder {path.parent} has a name that is not printable text.",
+            "Rename it: its name is in paths that are written in UTF-8, a line each.",
+            code="unprintable-folder",
+        )
     return Settings(path, _read_options(path.parent / "pyproject.toml"))
 
 
 def _read_options(pyproject: Path) -> Options:
-    if not pyproject.is_file():
-        return Options()
     try:
-        tool = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("tool", {})
-    except tomllib.TOMLDecodeError as error:
+        document = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Options()
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
-            f"{pyproject.name} is not valid TOML: {error}.", code="invalid-toml"
+            f"{pyproject.name} cannot be read as TOML: {' '.join(str(error).split())}.",
+            "Correct it: TOML is UTF-8 without a byte order mark.",
+            code="invalid-toml",
         ) from error
-    return _override(Options(), tool.get("pybase", {}), "[tool.pybase]")
+    return _override(Options(), _table(_table(document, "tool"), "pybase"), "[tool.pybase]")
+
+
+def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = document.get(name, {})
+    if not isinstance(table, dict):
+        raise UsageError(
+            f"{name} is {_shown(table)} in pyproject.toml.",
+            "Write a table: [tool.pybase]",
+            code="no-table",
+        )
+    return table
 
 
 def _override(defaults: _Table, table: Mapping[str, Any], label: str) -> _Table:
     """Return `defaults` with the values of `table` in their place."""
-    known = [option.name for option in fields(defaults)]
+    types = get_type_hints(type(defaults), include_extras=True)
     values: dict[str, Any] = {}
     for name, value in table.items():
-        if name not in known:
+        if name not in types:
+            similar = get_close_matches(name.lower(), types, 1)
             raise UsageError(
-                f"{label} has no setting called {name!r}.",
-                f"Its settings are {', '.join(known)}.",
+                f"{label} has no setting called {_shown(name)}.",
+                f"Did you mean {similar[0]}?" if similar else f"They are {', '.join(types)}.",
                 code="unknown-setting",
             )
         default = getattr(defaults, name)
         if isinstance(default, MigrateOptions) and isinstance(value, dict):
             value = _override(default, value, f"{label[:-1]}.{name}]")
-        if type(value) is not type(default):
+        try:
+            values[name] = msgspec.convert(value, types[name])
+        except msgspec.ValidationError as error:
             raise UsageError(
-                f"{label} {name} is {value!r}.",
-                f"It takes a value like {default!r}.",
+                f"{label} {name} is {_shown(value)}.",
+                f"It takes {_form(types[name], default)}.",
                 code="invalid-setting",
-            )
-        values[name] = value
+            ) from error
     return replace(defaults, **values)
+
+
+def _form(type_: Any, default: object) -> str:
+    """Return what a setting takes, in words."""
+    descriptions = [meta.description for meta in getattr(type_, "__metadata__", ())]
+    return next(filter(None, descriptions), f"a value like {default!r}")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}..."
+
+
+_WIDEST = 60
 
 
 def database_url(settings: Settings) -> str | None:
     """Return the URL of the user's database in libpq's form, or None where none is configured.
 
-    An unset or empty DATABASE_URL is read from `.env` in the root.
-    Raises UsageError for another backend or a malformed URL; the message never holds the URL.
+    An unset DATABASE_URL is read from `.env` in the root.
+    Raises UsageError for an empty value, which may be a secret that is missing, another backend or
+    a malformed URL; the message never holds the URL.
     """
-    raw = os.environ.get(DATABASE_URL) or _read_dotenv(settings.root / ".env")
-    return parse_url(raw) if raw else None
+    raw = os.environ.get(DATABASE_URL)
+    if raw is None:
+        raw = _read_dotenv(settings.root / ".env")
+    return None if raw is None else parse_url(raw)
 
 
 def rehearsal_url() -> str | None:
     """Return the URL of the server to rehearse on instead of the embedded one, or None."""
     raw = os.environ.get(REHEARSAL_URL)
-    return parse_url(raw, REHEARSAL_URL) if raw else None
+    return None if raw is None else parse_url(raw, REHEARSAL_URL)
 
 
 def nox_session() -> str | None:
@@ -174,7 +233,14 @@ def _read_dotenv(path: Path) -> str | None:
         return None
     from dotenv import dotenv_values  # 40 ms, and most checkouts have no .env
 
-    return dotenv_values(path).get(DATABASE_URL)
+    try:
+        values = dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(
+            f"{path.name} cannot be read: {reason}.", "Correct it.", code="unreadable-dotenv"
+        ) from None  # the chain would show a line of it
+    return values[DATABASE_URL] or "" if DATABASE_URL in values else None
 
 
 def parse_url(raw: str, variable: str = DATABASE_URL) -> str:
@@ -183,6 +249,13 @@ def parse_url(raw: str, variable: str = DATABASE_URL) -> str:
     A password that is not URL-encoded is refused here, because libpq would quote the part of it
     that it reads as host or port. Raises UsageError, whose text holds nothing after the scheme.
     """
+    if not raw.strip():
+        raise UsageError(
+            f"{variable} is set, but empty.",
+            f"Set it to a URL, or unset it to use the embedded server: unset {variable} (or delete "
+            "its line from .env).",
+            code="empty-url",
+        )
     scheme, separator, rest = raw.strip().partition("://")
     if not separator or not re.fullmatch(r"[a-z0-9+]+", scheme):
         raise UsageError(f"{variable} is not a URL.", _URL_HINT, code="malformed-url")
@@ -204,9 +277,25 @@ def _require_encoded(rest: str, variable: str) -> None:
     stray_at = rest.count("@") - query.count("@") > 1 or "@" in before_query[len(authority) :]
     hidden_at = "@" in query and "@" not in before_query
     problem = ""
-    if stray_at or hidden_at or re.search(r"%(?![0-9A-Fa-f]{2})", before_query):
+    if stray_at or hidden_at or re.search(r"%(?![0-9A-Fa-f]{2})|%00", rest):
         problem = "a character of its user or password is not URL-encoded"
-    elif not re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?(,.*)?", authority.rpartition("@")[2]):
-        problem = "its port is not a number"
+    elif not rest.isprintable() or " " in rest:
+        problem = "it holds a blank or a control character"
+    elif not all(map(_has_port, authority.rpartition("@")[2].split(","))):
+        problem = "its port is not a number from 1 to 65535"
+    elif not _is_split(rest):
+        problem = "what is in brackets is not an IPv6 address"
     if problem:
         raise UsageError(f"{variable} is malformed: {problem}.", _URL_HINT, code="malformed-url")
+
+
+def _has_port(host: str) -> bool:
+    match = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{0,5}))?", host)
+    return match is not None and 1 <= int(match[2] or 5432) <= 65535
+
+
+def _is_split(rest: str) -> bool:
+    try:
+        return bool(urlsplit(f"postgresql://{rest}"))
+    except ValueError:
+        return False

@@ -6,6 +6,7 @@ is left running for the next command.
 """
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from psycopg import sql
 from pybase.core.errors import DatabaseError
 from pybase.postgres import _launch as launch
 from pybase.postgres import _postmaster as postmaster
+from pybase.postgres._connect import connect, register
 from pybase.postgres._os_user import OsUser, server_user
 from pybase.postgres._paths import file_lock, lock_file, report_os_errors, socket_folder
 
@@ -28,6 +30,8 @@ _CONNECT_TIMEOUT_S = 5
 # A killed server may have much to recover from its write-ahead log.
 _RECOVERY_TIMEOUT_S = 300
 _NOT_YET = "the database system is"  # starting up, shutting down, in recovery
+LOCKED_OUT = re.compile('(role|database) "postgres"')
+"""Part of a refusal that lasts: what we connect by is gone, or closed to us."""
 
 
 class Status(Struct, frozen=True):
@@ -69,7 +73,8 @@ class Cluster(Struct, frozen=True):
     @report_os_errors()
     def url(self, database: str = "postgres") -> str:
         """Return the libpq URI of `database`, without a password; starts nothing."""
-        # The port is explicit because libpq would take PGPORT from the environment.
+        register(self.socket, self.data, self._user)
+        # The port is explicit for programs that take PGPORT from the environment.
         address = urlencode({"host": str(self.socket), "port": 5432}, safe="/")
         return f"postgresql://postgres@/{quote(database, safe='')}?{address}"
 
@@ -171,9 +176,7 @@ class Cluster(Struct, frozen=True):
         return ""
 
     def _connect(self, database: str) -> psycopg.Connection:
-        return psycopg.connect(
-            self.url(database), connect_timeout=_CONNECT_TIMEOUT_S, autocommit=True
-        )
+        return connect(self.url(database), connect_timeout=_CONNECT_TIMEOUT_S, autocommit=True)
 
     def _start(self) -> int:
         """Start the server from any state of its files; return its version number."""
@@ -201,6 +204,7 @@ class Cluster(Struct, frozen=True):
                 self._stop()
                 return False
             timeout_s = _RECOVERY_TIMEOUT_S if _NOT_YET in refusal else _CONNECT_TIMEOUT_S
+            timeout_s = 0 if LOCKED_OUT.search(refusal) else timeout_s
             if time.monotonic() - start > timeout_s:
                 raise DatabaseError(
                     f"The embedded PostgreSQL runs (pid {pid}) but refuses connections: {refusal}",
@@ -234,6 +238,11 @@ class Cluster(Struct, frozen=True):
         with self._connect("postgres") as connection, suppress(*known):
             if connection.execute(exists, [name]).fetchone() is None:
                 connection.execute(statement)
+
+
+def scratch_cluster(directory: Path, major: int = 18) -> Cluster:
+    """Return the cluster in `directory`, fast and not durable; it is not started."""
+    return Cluster(directory, major, durable=False)
 
 
 def _size_bytes(directory: Path) -> int:

@@ -17,6 +17,7 @@ from pybase.core.errors import DatabaseError
 from pybase.postgres import _postmaster as postmaster
 from pybase.postgres._binaries import find_bin
 from pybase.postgres._os_user import OsUser
+from pybase.postgres._paths import own_folder
 
 RESET = "`nox -s db -- reset` starts with a new one (its data is lost)."
 _START_TIMEOUT_S = 300  # a killed server may have much to recover
@@ -75,8 +76,7 @@ class Launch(Struct, frozen=True):
     def start(self) -> None:
         """Start the server and wait until it is ready. Raise DatabaseError with its log if not."""
         self._require_reachable()
-        self.socket.mkdir(mode=0o700, exist_ok=True)
-        self.user.own(self.socket)
+        own_folder(self.socket, self.user.uid, 0o700, self.user)
         postmaster.release_lock_files(self.data, self.socket)
         deadline = time.monotonic() + _CHILDREN_TIMEOUT_S
         while not self._try_start():

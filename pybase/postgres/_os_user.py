@@ -37,6 +37,11 @@ class OsUser(Struct, frozen=True):
     gid: int
 
     @property
+    def is_known(self) -> bool:
+        """Whether the password file has this user."""
+        return self.name != str(self.uid)
+
+    @property
     def is_caller(self) -> bool:
         """Whether this process runs as this user."""
         return self.uid == os.geteuid()
@@ -85,6 +90,13 @@ def server_user(near: Path) -> OsUser:
         "Run the command as an ordinary user, or set DATABASE_URL to an existing server.",
         code="no-server-user",
     )
+
+
+def owners_in(checkout: Path) -> set[int]:
+    """Return the users to whom folders may belong that commands have created in `checkout`."""
+    owner = checkout.stat().st_uid
+    servers = {entry.pw_uid for entry in _candidates(owner)} if os.geteuid() == _ROOT else set()
+    return {os.geteuid(), _ROOT, owner} | servers
 
 
 def nearest_existing(path: Path) -> Path:

@@ -8,17 +8,20 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybase.core.errors import DatabaseError
-from pybase.postgres._os_user import OsUser, nearest_existing, server_user
+from pybase.core.files import give_to_owner
+from pybase.postgres._os_user import OsUser, nearest_existing, owners_in, server_user
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+_CLUSTERS = ("postgres", "postgres-scratch")
+_LOCK_MODE = 0o600  # who can open a file can lock it, and never release it
 # The kernel's limit for a socket's path is 104 bytes on macOS, 108 on Linux, with the final NUL.
 _LONGEST_SOCKET_FOLDER = 103 - len("/.s.PGSQL.5432")
 # A comma separates folders in PostgreSQL's setting; a blank or a quote is special to a shell.
@@ -46,7 +49,11 @@ def locate(checkout: Path) -> Path:
     cannot write there (root's home is usually 0700), a folder of this machine named after the
     checkout's path. Raise DatabaseError when another user owns that folder.
     """
-    inside = checkout.resolve() / ".pybase" / "postgres"
+    state = checkout.resolve() / ".pybase"
+    inside = state / "postgres"
+    clusters = [state / name for name in _CLUSTERS]
+    parts = [cluster / part for cluster in clusters for part in ("data", "socket")]
+    _require_no_stranger(checkout, (state, *clusters, *parts))
     nearest = nearest_existing(inside)
     is_usable = server_user(nearest).can_enter(nearest) and os.access(nearest, os.W_OK)
     if is_usable or (inside / "data").exists():
@@ -99,29 +106,48 @@ def file_lock(path: Path, timeout_s: float) -> "BaseFileLock":
     """Return a lock that processes share; to acquire it raises TimeoutError."""
     from filelock import FileLock  # 20 ms that are not needed to connect
 
-    return FileLock(path, timeout=timeout_s)
+    return FileLock(path, timeout=timeout_s, mode=_LOCK_MODE)
 
 
-def lock_file(directory: Path) -> Path:
-    """Return the lock file of `directory`, and create both where they are missing.
+def lock_file(directory: Path, name: str = "lock") -> Path:
+    """Return a lock file in `directory`, and create both where they are missing.
 
     Missing parents are owned by the owner of the nearest existing one.
     """
-    owner = nearest_existing(directory).stat()
-    is_root = os.geteuid() == 0
     for folder in reversed([step for step in (directory, *directory.parents) if not step.exists()]):
         folder.mkdir(exist_ok=True)
         # Root's server runs as another user, who has to pass through; data/ and socket/ are closed.
-        folder.chmod(0o755 if is_root else 0o700)
-        if is_root:
-            os.chown(folder, owner.st_uid, owner.st_gid, follow_symlinks=False)
-    path = directory / "lock"
+        folder.chmod(0o755 if os.geteuid() == 0 else 0o700)
+        give_to_owner(folder)
+    path = directory / name
     if not path.exists():
-        path.touch()
-        # After `sudo`, the owner of the folder must be able to lock it.
-        owner = directory.stat()
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        path.touch(_LOCK_MODE)
+        give_to_owner(path)
+    _require_own_lock(path)
     return path
+
+
+def _require_own_lock(path: Path) -> None:
+    """Refuse a lock file that another user could hold for ever."""
+    status, owner = path.lstat(), path.parent.stat().st_uid
+    if not stat.S_ISREG(status.st_mode) or status.st_uid not in (os.geteuid(), owner, 0):
+        raise DatabaseError(
+            f"The lock file {path} belongs to another user (uid {status.st_uid}), or is no file.",
+            f"Delete it (rm {path}), and run the same command again.",
+            code="foreign-lock",
+        )
+    if stat.S_IMODE(status.st_mode) != _LOCK_MODE and os.geteuid() in (0, status.st_uid):
+        path.chmod(_LOCK_MODE)  # of an older version
+
+
+def _require_no_stranger(checkout: Path, folders: Iterable[Path]) -> None:
+    """Refuse folders, or links in place of them, that no command in `checkout` can have created."""
+    known = owners_in(checkout)
+    for folder in folders:
+        if os.path.lexists(folder):
+            owners = {folder.lstat().st_uid, folder.stat().st_uid if folder.exists() else 0}
+            if not owners <= known:
+                raise _foreign(folder, f"does not belong to user {os.geteuid()}")
 
 
 def _digest(path: Path) -> str:
@@ -133,9 +159,13 @@ def _require_own(path: Path, uid: int) -> None:
     status = path.lstat()
     is_own = stat.S_ISDIR(status.st_mode) and status.st_uid in (uid, 0)
     if not is_own or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise DatabaseError(
-            f"{path} is not a folder to which only user {uid} can write.",
-            f"Inspect it with `ls -ld {path}` and remove it, or set DATABASE_URL to an existing"
-            " server.",
-            code="foreign-folder",
-        )
+        raise _foreign(path, f"is not a folder to which only user {uid} can write")
+
+
+def _foreign(path: Path, problem: str) -> DatabaseError:
+    return DatabaseError(
+        f"{path} {problem}.",
+        f"Inspect it with `ls -ld {path}` and remove it, or set DATABASE_URL to an existing"
+        " server.",
+        code="foreign-folder",
+    )

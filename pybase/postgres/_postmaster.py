@@ -23,7 +23,7 @@ _SHUTDOWNS = ((signal.SIGINT, 30), (signal.SIGQUIT, 10))
 def find_postmaster(data: Path) -> int | None:
     """Return the pid of the live server of `data`, or None."""
     pid = _first_line_pid(data / "postmaster.pid")
-    return pid if pid is not None and _works_in(pid, data) else None
+    return pid if pid is not None and works_in(pid, data) else None
 
 
 def is_unreachable(data: Path, socket: Path) -> bool:
@@ -82,7 +82,7 @@ def _first_line_pid(lock_file: Path) -> int | None:
         return None
 
 
-def _works_in(pid: int, data: Path) -> bool:
+def works_in(pid: int, data: Path) -> bool:
     """Return whether `pid` is a postgres whose working directory is `data`, as a server's is."""
     try:
         if sys.platform != "linux":

@@ -11,18 +11,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import psycopg
 from psycopg import sql
 
 from pybase.core.errors import DatabaseError
-from pybase.postgres._cluster import Cluster
+from pybase.postgres._connect import connect_scratch
 
 # A name like this is never given by hand: such a database may be dropped.
-_SCRATCH_NAME = "^[a-z][a-z0-9_]*__[0-9a-f]{16}$"  # to Python and PostgreSQL alike
-_TEMPLATE_MARK = "pybase template, last used "
+SCRATCH_NAME = "^[a-z][a-z0-9_]*__[0-9a-f]{16}$"  # to Python and PostgreSQL alike
+TEMPLATE_MARK = "pybase template, last used "
 _UNFINISHED = "building"
 _BUILD_TIMEOUT_S = 900
 _RECENT_S = 180
@@ -53,11 +52,6 @@ _STALE_TEMPLATES = """
 """
 
 
-def scratch_cluster(directory: Path, major: int = 18) -> Cluster:
-    """Return the cluster in `directory`, fast and not durable; it is not started."""
-    return Cluster(directory, major, durable=False)
-
-
 @contextmanager
 def scratch_database(
     server_url: str, *, template: str | None = None, prefix: str = "scratch"
@@ -68,16 +62,18 @@ def scratch_database(
     server cannot be reached or refuses to create a database.
     """
     name = f"{prefix}__{secrets.token_hex(8)}"
-    with _maintenance(server_url) as connection:
-        for (abandoned,) in connection.execute(_ABANDONED, [_SCRATCH_NAME]).fetchall():
-            _drop(connection, abandoned)
+    with maintenance(server_url) as connection:
+        for (abandoned,) in connection.execute(_ABANDONED, [SCRATCH_NAME]).fetchall():
+            with suppress(psycopg.Error):
+                _drop(connection, abandoned)
         _try_lock(connection, name)
         _create(connection, name, template)
         try:
             yield with_database(server_url, name)
         finally:
-            # After a crash of the server, the next session drops it.
-            with suppress(psycopg.OperationalError):
+            # After a crash of the server, the next session drops it. A revision may have made it
+            # a template, or subscribed it to another database: then it cannot be dropped.
+            with suppress(psycopg.Error):
                 _drop(connection, name)
 
 
@@ -88,7 +84,7 @@ def database_name(url: str) -> str:
 
 def copy_over(source_url: str, target_url: str) -> None:
     """Make the scratch database at `target_url` a copy of another; no session may use it."""
-    with _maintenance(target_url) as connection:
+    with maintenance(target_url) as connection:
         _drop(connection, database_name(target_url))
         _create(connection, database_name(target_url), database_name(source_url))
 
@@ -100,9 +96,9 @@ def ensure_template(server_url: str, name: str, build: Callable[[str], None]) ->
     incomplete one is never used. It is never built again: put a digest of the content into its
     name. Raise ValueError for a name of the form of scratch databases, which are dropped.
     """
-    if re.fullmatch(_SCRATCH_NAME, name):
+    if re.fullmatch(SCRATCH_NAME, name):
         raise ValueError(f"{name} is a name for a scratch database, not for a template")
-    with _maintenance(server_url) as connection:
+    with maintenance(server_url) as connection:
         _wait_for_lock(connection, name)
         if not _exists(connection, name):
             _build(connection, server_url, name, build)
@@ -112,7 +108,7 @@ def ensure_template(server_url: str, name: str, build: Callable[[str], None]) ->
 
 def keep_as_template(server_url: str, database_url: str, name: str) -> None:
     """Rename the scratch database at `database_url` to the template `name`, unless that exists."""
-    with _maintenance(server_url) as connection:
+    with maintenance(server_url) as connection:
         _wait_for_lock(connection, name)
         if not _exists(connection, name):
             _finish(connection, database_name(database_url), name)
@@ -121,14 +117,14 @@ def keep_as_template(server_url: str, database_url: str, name: str) -> None:
 
 def has_template(server_url: str, name: str) -> bool:
     """Return whether the template `name` exists; marks it as used."""
-    with _maintenance(server_url) as connection:
+    with maintenance(server_url) as connection:
         _mark_used(connection, name)  # first, so that it is not pruned; a warning if it is missing
         return _exists(connection, name)
 
 
 def template_names(server_url: str) -> set[str]:
     """Return the names of all databases, the templates among them."""
-    with _maintenance(server_url) as connection:
+    with maintenance(server_url) as connection:
         return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
 
 
@@ -139,7 +135,7 @@ def prune_templates(server_url: str, keep: int = 8, slack: int = 8) -> list[str]
     waits for a checkpoint, so it is not done for each new template.
     """
     dropped = []
-    with _maintenance(server_url) as connection:
+    with maintenance(server_url) as connection:
         stale = _stale_templates(connection, keep)
         for name in stale if len(stale) >= slack else ():
             # Checked again under the lock: another process may have used it since.
@@ -151,20 +147,23 @@ def prune_templates(server_url: str, keep: int = 8, slack: int = 8) -> list[str]
 
 def with_database(url: str, name: str) -> str:
     """Return `url` with its database replaced by `name`."""
-    return urlunsplit(urlsplit(url)._replace(path="/" + quote(name, safe="")))
+    parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}/{quote(name, safe='')}{query}"
 
 
 @contextmanager
-def _maintenance(server_url: str) -> Iterator[psycopg.Connection]:
+def maintenance(server_url: str) -> Iterator[psycopg.Connection]:
     # Always the same database: advisory locks are per database.
     try:
-        connection = psycopg.connect(with_database(server_url, "postgres"), autocommit=True)
-    except psycopg.OperationalError as error:
+        connection = connect_scratch(with_database(server_url, "postgres"), autocommit=True)
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
         raise DatabaseError(
-            f"The server for scratch databases cannot be reached: {str(error).strip()}",
-            "See `nox -s db -- status`.",
+            f"The server for scratch databases cannot be reached: {reason}",
+            "See `nox -s db -- status`; PYBASE_REHEARSAL_URL names another one.",
             code="scratch-server-unreachable",
-        ) from error
+        ) from None  # the chain would show the URL's parts
     with connection:
         yield connection
 
@@ -202,15 +201,15 @@ def _create(connection: psycopg.Connection, name: str, template: str | None) -> 
 
 
 def _mark_used(connection: psycopg.Connection, name: str) -> None:
-    mark = sql.Literal(f"{_TEMPLATE_MARK}{datetime.now(UTC).isoformat()}")
+    mark = sql.Literal(f"{TEMPLATE_MARK}{datetime.now(UTC).isoformat()}")
     comment = sql.SQL("COMMENT ON DATABASE {} IS {}")
     connection.execute(comment.format(sql.Identifier(name), mark))
 
 
 def _stale_templates(connection: psycopg.Connection, keep: int) -> list[str]:
     parameters = {
-        "skip": len(_TEMPLATE_MARK) + 1,
-        "mark": _TEMPLATE_MARK,
+        "skip": len(TEMPLATE_MARK) + 1,
+        "mark": TEMPLATE_MARK,
         "keep": keep,
         "recent": _RECENT_S,
     }

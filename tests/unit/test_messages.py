@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden/messages.txt"
-CLASSES = ("UsageError", "CheckFailedError", "DatabaseError")
+CLASSES = ("UsageError", "CheckFailedError", "DatabaseError", "InternalError")
 
 
 @dataclass(frozen=True, order=True)

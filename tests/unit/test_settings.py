@@ -135,13 +135,10 @@ def test_no_url_means_the_embedded_server(ini: Path, monkeypatch: pytest.MonkeyP
     assert database_url(load(ini)) is None
 
 
-@pytest.mark.parametrize("value", [None, ""])
 def test_dotenv_is_read_when_the_variable_is_unset(
-    value: str | None, ini: Path, monkeypatch: pytest.MonkeyPatch
+    ini: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    if value is not None:
-        monkeypatch.setenv("DATABASE_URL", value)
     ini.with_name(".env").write_text("# mine\nexport DATABASE_URL='postgres://u:a%25b@h/d'\n")
     assert database_url(load(ini)) == "postgresql://u:a%25b@h/d"
 
@@ -163,7 +160,7 @@ def test_missing_configuration_is_named(tmp_path: Path) -> None:
         ("sqll = 'x'", "unknown-setting", "[tool.pybase] has no setting called 'sqll'"),
         ("postgres = '16'", "invalid-setting", "postgres is '16'"),
         ("postgres = true", "invalid-setting", "postgres is True"),
-        ("= 1", "invalid-toml", "not valid TOML"),
+        ("= 1", "invalid-toml", "cannot be read as TOML"),
         ("migrate = 1", "invalid-setting", "migrate is 1"),
         ("[tool.pybase.migrate]\nlock_timeout = 1", "unknown-setting", "[tool.pybase.migrate]"),
         ("[tool.pybase.migrate]\ndeadline_s = '1 s'", "invalid-setting", "deadline_s is '1 s'"),

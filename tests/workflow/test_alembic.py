@@ -9,8 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from projects import ROOT, Project
-
-from .conftest import ENCODED, PASSWORD
+from tcp_servers import ENCODED, PASSWORD
 
 HEAD, BEFORE, FIRST = "8ff06cbec855", "0845be6841a8", "995c641166b7"
 

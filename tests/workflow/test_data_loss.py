@@ -16,19 +16,19 @@ from pybase.core.errors import UsageError
 from pybase.migrate import record
 from pybase.migrate.database import Database
 from pybase.migrate.deploy import Confirmation, Plan, Source, Step
-from pybase.migrate.deploy import _data_loss as losses
+from pybase.migrate.deploy import _losses as losses
 from pybase.migrate.record import (
     Direction,
     Directions,
     Effects,
     Finding,
+    Loss,
     Record,
+    Rename,
     RevisionReport,
     Script,
     ScriptStatus,
-    Statement,
     TableColumn,
-    TableEffect,
     VersionTable,
 )
 from pybase.migrate.sql import QualifiedName
@@ -158,14 +158,19 @@ def downgrade(
     *dropped: TableColumn,
     created: tuple[TableColumn, ...] = (),
     findings: tuple[Finding, ...] = (),
-    statements: tuple[Statement, ...] = (),
-    tables: tuple[TableEffect, ...] = (),
+    renamed: tuple[Rename, ...] = (),
     status: ScriptStatus = ScriptStatus.SQL,
     is_rehearsed: bool = True,
 ) -> Step:
     """The downgrade of a revision as its record has it."""
-    effects = Effects(tables, dropped, created, findings, is_rehearsed=is_rehearsed)
-    script = Script(statements, status)
+    effects = Effects(
+        losses=tuple(Loss(place.table, place.column) for place in dropped),
+        created=created,
+        renamed=renamed,
+        findings=findings,
+        is_rehearsed=is_rehearsed,
+    )
+    script = Script((), status)
     made = Record(
         record.Revision("a", (), "Change something", "a.py"),
         VersionTable(),
@@ -202,11 +207,13 @@ def test_what_does_not_resolve_is_a_loss(database_url: str) -> None:
     }
 
 
-def test_what_an_earlier_downgrade_renames_is_a_loss(database_url: str) -> None:
-    rename = Statement("ALTER TABLE new RENAME TO old", 0)
-    new = TableEffect(table("new").table, "ACCESS EXCLUSIVE")
-    steps = (downgrade(statements=(rename,), tables=(new,)), downgrade(table("old")))
-    assert losses_of(database_url, *steps) == {"old": "unknown: it has another name now"}
+def test_what_an_earlier_downgrade_renames_is_found(database_url: str) -> None:
+    sql_of(database_url, "CREATE TABLE new AS SELECT 1 AS m")
+    renamed = (Rename(table("new"), table("old")), Rename(column("new", "m"), column("old", "n")))
+    first = downgrade(renamed=renamed)
+    assert losses_of(database_url, first, downgrade(table("old"))) == {"old (now new)": "1 row"}
+    last = downgrade(column("old", "n"))
+    assert losses_of(database_url, first, last) == {"old.n (now new.m)": "1 row"}
 
 
 @pytest.mark.parametrize(
@@ -237,7 +244,7 @@ def test_table_and_column_are_found_by_any_name(name: str, database_url: str) ->
     sql_of(database_url, f"INSERT INTO {quoted} VALUES (1), (2)")
     assert losses_of(database_url, dropped[0]) == {f"{name}.{name}": "2 rows"}
     assert losses_of(database_url, dropped[1]) == {name: "2 rows"}
-    assert losses_of(database_url, *dropped) == {name: "2 rows"}
+    assert losses_of(database_url, *dropped) == {f"{name}.{name}": "2 rows", name: "2 rows"}
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
@@ -288,7 +295,7 @@ def test_column_that_a_downgrade_renames_before_it_is_dropped_is_a_loss(
     sql(project, f"INSERT INTO {table} (name, {column}) VALUES ('Rome', 'eternal')")
     message = project.refused("downgrade", "-2", "--force", "hazards", code=1)
     assert "error[data-loss]" in message
-    assert "\n  cities.note  unknown: it has another name now\n" in message
+    assert f"\n  cities.note (now {table}.{column})  1 row\n" in message
 
 
 def test_table_in_the_schema_that_the_search_path_finds_is_a_loss(

@@ -10,12 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from projects import LINE, Project
+from tcp_servers import ENCODED, PASSWORD, TcpServer
 from waiting import wait_until
 
 from pybase.postgres import database_name
 from pybase.postgres._os_user import server_user
-
-from .conftest import ENCODED, PASSWORD, TcpServer
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
 

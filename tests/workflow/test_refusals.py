@@ -8,11 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from projects import ONE, Project, Revision
+from tcp_servers import ENCODED, PASSWORD, TcpServer
 
 from pybase.postgres import database_name
 from pybase.postgres._os_user import server_user
-
-from .conftest import ENCODED, PASSWORD, TcpServer
 
 
 def extension(name: str) -> Revision:

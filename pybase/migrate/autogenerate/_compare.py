@@ -15,15 +15,16 @@ from pybase.core.errors import CheckFailedError
 from pybase.migrate.autogenerate._schema_snapshot import Side, read
 from pybase.migrate.autogenerate._scope import Scope
 from pybase.migrate.catalog import CatalogObject, Change
-from pybase.migrate.database import Database, engine
+from pybase.migrate.database import engine, scratch_at
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.revisions import History, RenderedHistory
 from pybase.migrate.sql.names import parts, quote
+from pybase.postgres import connect_scratch
 
 
 def read_url(url: str, rendered: RenderedHistory) -> Side:
     """Read a database, without Alembic's version table."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect_scratch(url, autocommit=True) as connection:
         return read(connection, ignore_tables=rendered.own_tables)
 
 
@@ -56,7 +57,7 @@ def models_database(
 
 
 def _create_all(url: str, scope: Scope, prerequisites: Iterable[str]) -> None:
-    with engine(Database(url, is_embedded=True)).begin() as connection:
+    with engine(scratch_at(url)).begin() as connection:
         for statement in prerequisites:
             connection.exec_driver_sql(statement)
         for metadata in scope.metadata:
@@ -90,7 +91,7 @@ def _drop_declared(url: str, head: Side, scope: Scope) -> None:
         names = parts(item.name)
         if item.kind in ("type", "domain") and (names[0], names[-1]) in types:
             drops.append(f"DROP {item.kind} IF EXISTS {item.name} CASCADE")
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect_scratch(url, autocommit=True) as connection:
         for statement in (*drops, *_create_schemas(scope)):
             connection.execute(statement.encode())
 

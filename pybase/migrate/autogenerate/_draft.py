@@ -19,6 +19,7 @@ from alembic.script.write_hooks import _run_hooks
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pybase.core.errors import PybaseError, UsageError
 from pybase.core.files import write_file
 from pybase.migrate import sqlfiles
 from pybase.migrate.autogenerate import _source as source
@@ -63,7 +64,7 @@ def draft(history: History, folder: Path, title: str, steps: Sequence[Step]) -> 
     titles = [title, *free_titles(history, [step.title for step in steps[1:]])]
     ids = sorted(util.rev_id() for _ in steps)  # files of one minute sort in the order they run
     paths = []
-    with explained():
+    with _own_of_the_project():
         for place, (revision, step) in enumerate(zip(ids, steps, strict=True)):
             script = scripts.generate_revision(
                 revision,
@@ -81,9 +82,27 @@ def draft(history: History, folder: Path, title: str, steps: Sequence[Step]) -> 
             path = Path(script.path)
             write_file(path, _completed(path.read_text("utf-8"), step, place, titles))
             paths.append(path)
-    _format(folder, paths, history.scripts.hooks)
+        _format(folder, paths, history.scripts.hooks)
     fresh = replace(history, scripts=_scripts(history, folder)[0])  # reads the formatted files
     return Draft(fresh, tuple(paths), folder, destination)
+
+
+@contextmanager
+def _own_of_the_project() -> Iterator[None]:
+    """Turn what its template, its file_template and its hooks raise into a UsageError."""
+    hint = "Correct script.py.mako, or what alembic.ini has for new files; nothing was written."
+    try:
+        with explained(hint):
+            yield
+    except PybaseError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".: ")
+        raise UsageError(
+            f"The project's template for revisions cannot be used: {reason}.",
+            hint,
+            code="template-failed",
+        ) from error
 
 
 def _scripts(history: History, folder: Path) -> tuple[ScriptDirectory, Path]:
@@ -175,8 +194,8 @@ def _format(folder: Path, paths: Sequence[Path], hooks: Sequence[Mapping[str, st
     """Format with ruff, then with the other hooks that the project has for new revisions."""
     ruff = [sys.executable, "-m", "ruff"]
     for arguments in (
-        ["check", "--fix", "--quiet", "--select", "F401,I001", "--exit-zero"],
-        ["format", "--quiet"],
+        ["check", "--fix", "--quiet", "--select", "F401,I001", "--exit-zero", "--no-cache"],
+        ["format", "--quiet", "--no-cache"],
     ):
         subprocess.run([*ruff, *arguments, *map(str, paths)], check=False, cwd=folder)
     own = [hook for hook in hooks if "ruff" not in " ".join(map(str, hook.values()))]

@@ -1,6 +1,6 @@
 """Scope of a comparison: the metadata and the filters that env.py configures."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from msgspec import Struct
 
 from pybase.core.errors import UsageError
-from pybase.migrate.revisions import History, run_env
+from pybase.migrate.revisions import History, models_metadata, run_env
 from pybase.migrate.sql.names import parts, plain
 
 
@@ -81,9 +81,7 @@ def read_scope(history: History) -> Scope:
 
     def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
         options = configured.opts
-        target = options.get("target_metadata")
-        targets = tuple(target) if isinstance(target, Sequence) else (target,)
-        metadata = tuple(one for one in targets if one is not None)
+        metadata = models_metadata(configured)
         scopes.append(Scope(metadata, options.get("include_name"), options.get("include_object")))
         return ()
 

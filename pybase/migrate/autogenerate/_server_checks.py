@@ -7,6 +7,8 @@ from functools import cache, partial
 import psycopg
 from msgspec import Struct
 
+from pybase.postgres import connect_scratch
+
 
 class ServerChecks(Struct, frozen=True):
     """The questions, and the server's `server_version_num`."""
@@ -24,8 +26,8 @@ class ServerChecks(Struct, frozen=True):
 def server_checks(old_url: str, new_url: str) -> Iterator[ServerChecks]:
     """Yield the checks of two databases, which do not change either."""
     with (
-        psycopg.connect(old_url, autocommit=True) as old,
-        psycopg.connect(new_url, autocommit=True) as new,
+        connect_scratch(old_url, autocommit=True) as old,
+        connect_scratch(new_url, autocommit=True) as new,
     ):
 
         @cache

@@ -1,16 +1,18 @@
 """The database at hand, which DATABASE_URL names, or the embedded one; connections to it."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
-from pybase.core.settings import Settings, database_url
-from pybase.postgres import Cluster, locate
+from pybase.core.settings import DATABASE_URL, Settings, database_url
+from pybase.postgres import Cluster, connect_scratch, locate, scratch_cluster
+from pybase.postgres import connect as connect_ours
 
 CONNECT_TIMEOUT_S = 10
 """Seconds to wait for a server, per host, unless the URL has `connect_timeout`."""
@@ -24,11 +26,14 @@ class Database:
 
     url: str = field(repr=False)
     is_embedded: bool
+    is_scratch: bool = False
+    _address: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Where the first connection was made: all others are made there, and not to another host."""
 
     @property
     def name(self) -> str:
         """Who and where, without secrets: `user@host:port/database`."""
-        parts = _parts(self.url)
+        parts = read_url(self.url)
         host = parts.get("host") or parts.get("hostaddr") or "local socket"
         port = f":{parts['port']}" if parts.get("port") else ""
         user = f"{parts['user']}@" if parts.get("user") else ""
@@ -90,18 +95,55 @@ def embedded(settings: Settings) -> Cluster:
     return Cluster(locate(settings.root), settings.options.postgres)
 
 
+def embedded_scratch(settings: Settings) -> Cluster:
+    """Return the cluster of scratch databases, next to the developer's own; running or not."""
+    cluster = embedded(settings)
+    directory = cluster.directory.with_name(f"{cluster.directory.name}-scratch")
+    return scratch_cluster(directory, cluster.major)
+
+
+def scratch_at(url: str) -> Database:
+    """Return a scratch database, whose sessions have PostgreSQL's default settings."""
+    return Database(url, is_embedded=True, is_scratch=True)
+
+
 def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
     """Open a connection; `options` are libpq's or psycopg's.
 
-    Raises DatabaseError in one sentence, which names the server and never the password.
+    The first one chooses among several hosts, one that can be written to unless the user specifies
+    otherwise; all others of the same `database` are made there. libpq's variables are read for the
+    user's own server only. Raises DatabaseError in one sentence, which names the server and never
+    the password.
     """
-    parts = _parts(database.url)
-    defaults: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "pybase"}
-    missing = {name: value for name, value in defaults.items() if name not in parts}
+    is_ours = database.is_embedded
+    open_ = connect_scratch if database.is_scratch else connect_ours if is_ours else psycopg.connect
+    known = ({} if is_ours else _by_variables()) | read_url(database.url)
+    missing = {name: value for name, value in _defaults(known).items() if name not in known}
     try:
-        return psycopg.connect(database.url, **(missing | options))
+        connection = open_(database.url, **(missing | options | database._address))
     except psycopg.Error as error:
         raise unreachable(database, error) from None  # the chain would show the URL's parts
+    if not is_ours and not database._address:
+        info = connection.info
+        address = {"host": info.host, "hostaddr": info.hostaddr, "port": info.port}
+        database._address.update({name: value for name, value in address.items() if value})
+    return connection
+
+
+def _by_variables() -> dict[str, str]:
+    """Return what libpq's variables specify, but for what is libpq's own default."""
+    return {
+        option.keyword.decode(): option.val.decode()
+        for option in pq.Conninfo.get_defaults()
+        if option.val is not None and option.val != option.compiled
+    }
+
+
+def _defaults(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a connection where the user specifies none."""
+    defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "pybase"}
+    has_several = any("," in str(known.get(name)) for name in ("host", "hostaddr"))
+    return defaults | ({"target_session_attrs": "read-write"} if has_several else {})
 
 
 def engine(database: Database) -> Any:
@@ -133,13 +175,21 @@ def unreachable(database: Database, error: psycopg.Error) -> DatabaseError:
     )
 
 
-def _parts(url: str) -> dict[str, Any]:
+def read_url(url: str, variable: str = DATABASE_URL) -> dict[str, Any]:
+    """Return the parameters of a URL, as libpq reads it. Raises UsageError."""
     try:
         return conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
+    except psycopg.ProgrammingError as error:
+        unknown = re.search(r"invalid URI query parameter: \"(\w+)\"", str(error))
+        if unknown:
+            raise UsageError(
+                f"{variable} has the parameter {unknown[1]}, which libpq does not know.",
+                f"Remove it from {variable}.",
+                code="unknown-parameter",
+            ) from None
         # libpq's message may quote the password when a character of it was not encoded
         raise UsageError(
-            "DATABASE_URL is malformed.",
+            f"{variable} is malformed.",
             "Write it as postgresql://user:password@localhost:5432/pybase, with the password "
             "URL-encoded.",
             code="unreadable-url",
@@ -153,6 +203,11 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         r"password authentication failed for user \"(?P<user>[^\"]*)\"",
         "The server refuses the password of user {user}",
         "Correct the password in DATABASE_URL; @ / % # in it must be URL-encoded.",
+    ),
+    (
+        r"session is (not )?read-only|server is (not )?in hot standby",
+        "None of the servers there can be used as target_session_attrs requires",
+        "Name the primary in DATABASE_URL.",
     ),
     (
         r"no password supplied",
@@ -194,11 +249,6 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         r"too many (clients|connections)|remaining connection slots",
         "The server has no free connection",
         "Run the same command again when one is free.",
-    ),
-    (
-        r"invalid (uri query parameter|connection option)[^\"]*\"(?P<name>[^\"]*)\"",
-        "libpq does not know the parameter {name} of DATABASE_URL",
-        "Remove it from DATABASE_URL.",
     ),
 )
 """(what libpq or the server reports, our sentence, the hint), tried in order."""

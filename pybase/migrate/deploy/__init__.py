@@ -1,4 +1,4 @@
-"""A real database changed: plan, checks, the runner, the data-loss check, backfills.
+"""A real database changed: plan, checks, the runner, the consent to data loss, backfills.
 
     with locked(settings, database, reporter) as session:
         plan = session.plan("head", Direction.UPGRADE)
@@ -14,6 +14,7 @@ from pybase.core.lazy import lazy
 
 if TYPE_CHECKING:
     from pybase.migrate.deploy._apply import CHECKS as CHECKS
+    from pybase.migrate.deploy._apply import DRIFT as DRIFT
     from pybase.migrate.deploy._apply import Locked as Locked
     from pybase.migrate.deploy._apply import apply as apply
     from pybase.migrate.deploy._apply import changed_entries as changed_entries
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._check import CheckResult as CheckResult
     from pybase.migrate.deploy._check import Severity as Severity
     from pybase.migrate.deploy._check import require_clear as require_clear
-    from pybase.migrate.deploy._data_loss import Confirmation as Confirmation
     from pybase.migrate.deploy._estimate import ASSUMPTION as ASSUMPTION
     from pybase.migrate.deploy._estimate import RATES_MB_S as RATES_MB_S
     from pybase.migrate.deploy._estimate import Estimate as Estimate
     from pybase.migrate.deploy._estimate import PlannedStep as PlannedStep
     from pybase.migrate.deploy._estimate import estimate as estimate
+    from pybase.migrate.deploy._losses import Confirmation as Confirmation
+    from pybase.migrate.deploy._losses import Consent as Consent
     from pybase.migrate.deploy._plan import Plan as Plan
     from pybase.migrate.deploy._plan import Source as Source
     from pybase.migrate.deploy._plan import Step as Step
@@ -43,11 +45,11 @@ else:
     __getattr__ = lazy(
         __name__,
         {
-            "_apply": "CHECKS Locked apply changed_entries check confirm locked read_status",
+            "_apply": "CHECKS DRIFT Locked apply changed_entries check confirm locked read_status",
             "_backfill_runner": "declared_backfills find_backfill run_backfill",
             "_check": "CheckResult Severity require_clear",
-            "_data_loss": "Confirmation",
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
+            "_losses": "Confirmation Consent",
             "_plan": "Plan Source Step preview record_source status_source",
         },
     )

@@ -27,13 +27,16 @@ from pybase.migrate.database import (
 from pybase.migrate.deploy import _blocking_sessions, _privileges
 from pybase.migrate.deploy import _check as checks
 from pybase.migrate.deploy._check import Check, Checked, CheckResult
-from pybase.migrate.deploy._data_loss import (
+from pybase.migrate.deploy._lock_retry import LockRetry, OutOfTimeError
+from pybase.migrate.deploy._losses import (
+    NO_CONSENT,
     Confirmation,
+    Consent,
+    Guard,
     find_losses,
     require_allowed,
     require_named,
 )
-from pybase.migrate.deploy._lock_retry import LockRetry, OutOfTimeError
 from pybase.migrate.deploy._plan import (
     Plan,
     Source,
@@ -114,8 +117,7 @@ def locked(
 def check(
     locked: Locked, plan: Plan, forced: Collection[str] = (), *, with_drift: bool = False
 ) -> list[CheckResult]:
-    """Return the results of all checks that are not forced. Raises UsageError, psycopg.Error."""
-    checks.require_names(forced, (*CHECKS, DRIFT))
+    """Return the results of all checks that are not forced. Raises psycopg.Error."""
     checked = Checked(locked.connection, plan)
     results = checks.run_checks(checked, CHECKS, forced) if plan.steps else []
     if with_drift and DRIFT not in forced:
@@ -125,19 +127,23 @@ def check(
     return results
 
 
-def confirm(locked: Locked, plan: Plan, confirmation: Confirmation) -> None:
-    """Refuse a downgrade that destroys data, or undoes everything, without a confirmation.
+def confirm(locked: Locked, plan: Plan, confirmation: Confirmation) -> Consent:
+    """Refuse a plan that destroys data, or undoes everything, without a confirmation.
 
-    Raises UsageError and CheckFailedError.
+    Returns what the user agreed to lose. Raises UsageError and CheckFailedError.
     """
     require_named(plan, locked.connection.info.dbname, confirmation)
     losses = find_losses(locked.connection, _observed(locked, plan))
-    require_allowed(losses, plan.destination, confirmation)
+    return require_allowed(plan, losses, confirmation)
 
 
 def _observed(locked: Locked, plan: Plan) -> Sequence[Step]:
-    """Return the steps with what they were observed to do: rehearsed now, where it is unknown."""
-    if all(step.effects.is_rehearsed or _refuses(step) for step in plan.steps):
+    """Return the steps with what they were observed to do.
+
+    Those of a downgrade are rehearsed now where that is unknown.
+    """
+    is_known = all(step.effects.is_rehearsed or _refuses(step) for step in plan.steps)
+    if is_known or plan.direction.is_upgrade:
         return plan.steps
     source = built_source(locked.source.settings, locked.source.database)
     return [
@@ -186,16 +192,17 @@ def _digest(source: Source, revision: str) -> str | None:
         return None
 
 
-def apply(locked: Locked, plan: Plan, reporter: Reporter) -> int:
+def apply(locked: Locked, plan: Plan, reporter: Reporter, consent: Consent = NO_CONSENT) -> int:
     """Run the steps of a plan, each with its version and ledger; returns how many.
 
-    Raises CheckFailedError for a revision that fails, DatabaseError for a server that refuses, or
-    does not yield its locks in time.
+    Raises CheckFailedError for a revision that fails, or destroys data without consent,
+    DatabaseError for a server that refuses, or does not yield its locks in time.
     """
     pid = locked.connection.info.backend_pid
     retry = LockRetry(locked.lock, pid, locked.source.settings.options.migrate, reporter.note)
     progress = ProgressThread(locked.source.database, pid, reporter)
-    session = Session(locked.connection, plan.source, plan.heads, retry, progress, reporter)
+    guard = Guard(locked.connection, plan.steps, consent)
+    session = Session(locked.connection, plan, guard, retry, progress, reporter)
     with retry, progress:
         for done, step in enumerate(plan.steps):
             started = time.monotonic()

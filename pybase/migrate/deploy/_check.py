@@ -4,7 +4,7 @@ Each check reads, and changes nothing. An error stops the run before any change;
 not. All are reported at once; `--force NAME` leaves a check out.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import Enum
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import psycopg
 from msgspec import Struct
 
-from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError, UsageError
+from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
 from pybase.migrate.database import limits
 from pybase.migrate.deploy._plan import Plan
 from pybase.migrate.record import ERROR, TableEffect
@@ -77,17 +77,6 @@ def run_checks(
             if name not in forced
             for result in check(checked)
         ]
-
-
-def require_names(forced: Iterable[str], known: Collection[str]) -> None:
-    """Refuse an unknown check with UsageError."""
-    for name in forced:
-        if name not in known:
-            raise UsageError(
-                f"No check is called {name!r}.",
-                f"The checks are {', '.join(known)}.",
-                code="unknown-check",
-            )
 
 
 def require_clear(results: Sequence[CheckResult], note: Callable[[str], None]) -> None:

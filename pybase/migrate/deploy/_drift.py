@@ -6,7 +6,6 @@ scratch server: only done on request.
 
 from collections.abc import Iterator
 
-import psycopg
 from msgspec.structs import replace
 
 from pybase.migrate import catalog
@@ -15,6 +14,7 @@ from pybase.migrate.record import ancestors
 from pybase.migrate.rehearsal import scratch_at_head
 from pybase.migrate.revisions import render
 from pybase.migrate.sql import BACKFILL_PREFIX
+from pybase.postgres import connect_scratch
 
 _NOT_OF_REVISIONS = ("grants on ", "owner of ", "default privileges ")
 """Privileges differ from server to server; revisions seldom define them."""
@@ -28,7 +28,7 @@ def drift(checked: Checked) -> Iterator[CheckResult]:
     revisions = tuple(sql for sql in rendered.revisions if sql.revision.id in applied)
     own = rendered.own_tables
     with scratch_at_head(plan.source.settings, replace(rendered, revisions=revisions)) as url:
-        with psycopg.connect(url, autocommit=True) as connection:
+        with connect_scratch(url, autocommit=True) as connection:
             expected = catalog.snapshot(connection, ignore_tables=own)
     present = catalog.snapshot(checked.connection, ignore_tables=own)
     changes = [

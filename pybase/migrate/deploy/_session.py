@@ -19,7 +19,8 @@ from pybase.core.errors import CheckFailedError
 from pybase.core.reporter import Reporter
 from pybase.migrate.database import Ledger
 from pybase.migrate.deploy._lock_retry import LockRetry
-from pybase.migrate.deploy._plan import Source, Step
+from pybase.migrate.deploy._losses import Guard, data_loss
+from pybase.migrate.deploy._plan import Plan, Step
 from pybase.migrate.deploy._progress import ProgressThread
 from pybase.migrate.record import Block, Statement, StatementKind, moved, version_moves
 from pybase.migrate.sql.lock_modes import SHARE
@@ -34,15 +35,17 @@ class Session:
     def __init__(
         self,
         connection: psycopg.Connection[Any],
-        source: Source,
-        heads: Sequence[str],
+        plan: Plan,
+        guard: Guard,
         retry: LockRetry,
         progress: ProgressThread,
         reporter: Reporter,
     ) -> None:
-        """Begin on a database at `heads`, and put aside timeouts that are meant for others."""
-        self.connection, self.heads = connection, set(heads)
+        """Begin a plan on its database, and put aside timeouts that are meant for others."""
+        self.connection, self.heads = connection, set(plan.heads)
         self.statement = ""
+        source = plan.source
+        self._plan, self._guard = plan, guard
         self._source, self._retry = source, retry
         self._progress, self._reporter = progress, reporter
         self._ledger = Ledger(source.version_table)
@@ -69,8 +72,8 @@ class Session:
                 attempt = partial(self._transaction, step, block, started)
                 tries = max(tries, self._retry.run(attempt, is_blocking=is_blocking(step)))
             else:
-                for statement in block.statements:
-                    tries = max(tries, self._alone(statement, is_blocking=is_blocking(step)))
+                for index in range(len(block.parts)):
+                    tries = max(tries, self._alone(step, block, index))
         self.moved_by(step)
         return tries
 
@@ -87,9 +90,14 @@ class Session:
         own, closing = self._parted(step, block, started)
         for text in (*own, *(s.sql for s in block.parts if s.kind in _BOOKKEEPING)):
             self._reporter.echo(f"{text};")
-        head = ("BEGIN", f"SET LOCAL lock_timeout = {lock_timeout_ms}")
+        head: tuple[str, ...] = ("BEGIN", f"SET LOCAL lock_timeout = {lock_timeout_ms}")
         tail = ("COMMIT", *self._resets) if closing else ("COMMIT",)
         try:
+            if self._guard.watches(step) and not block.is_bookkeeping:
+                self._send(*head)
+                is_first = block == step.script.own_blocks[0]
+                self._require_consent(step, lock=True, is_first=is_first)
+                head = ()
             self._send(*head, *own, *closing, *tail, shown=own[0] if len(own) == 1 else "")
         except errors.NotNullViolation as error:
             self._roll_back()
@@ -101,6 +109,13 @@ class Session:
             raise
         if closing:
             self._has_ledger = True
+
+    def _require_consent(self, step: Step, *, lock: bool, is_first: bool) -> None:
+        """Refuse to destroy data that were written since the user was asked."""
+        losses = self._guard.losses(step, lock=lock, is_first=is_first)
+        if losses:
+            state = f"Revision {step.revision.id} was stopped before that."
+            raise data_loss(self._plan, losses, state)
 
     def _parted(self, step: Step, block: Block, started: float) -> tuple[list[str], list[str]]:
         """Return the revision's own statements, and what closes it where this block does.
@@ -157,18 +172,30 @@ class Session:
             raise psycopg.ProgrammingError("COPY to or from the client cannot be in a revision")
         return results[-1]
 
-    def _alone(self, statement: str, *, is_blocking: bool) -> int:
+    def _alone(self, step: Step, block: Block, index: int) -> int:
         """Run a statement outside a transaction; returns how many tries it took."""
         from pybase.migrate.deploy import _resume  # pglast: most histories have no such statement
 
-        self.statement = statement
+        statement = self.statement = block.statements[index]
         self._reporter.echo(f"{statement};")
         if _resume.is_built(self.connection, statement, self._reporter.note):
             return 1
+
+        is_rolled_back = _resume.is_rolled_back(statement)
+        is_first = index == 0 and block == step.script.own_blocks[0]
+
+        def attempt(lock_timeout_ms: int) -> None:
+            if self._guard.watches(step):
+                if is_rolled_back and self._guarded(step, statement, is_first, lock_timeout_ms):
+                    return
+                self._require_consent(step, lock=False, is_first=is_first)
+            self._send(f"SET lock_timeout = {lock_timeout_ms}")
+            self._send(statement)
+
         try:
-            if _resume.is_rolled_back(statement):
-                return self._retry.run(partial(self._limited, statement), is_blocking=is_blocking)
-            self._limited(statement, 0)
+            if is_rolled_back:
+                return self._retry.run(attempt, is_blocking=is_blocking(step))
+            attempt(0)
         except (errors.DuplicateObject, errors.UndefinedObject) as error:
             if not _resume.is_done_already(statement, error):
                 raise
@@ -176,9 +203,22 @@ class Session:
             self._reporter.note(f"{message}: an interrupted run has done that")
         return 1
 
-    def _limited(self, statement: str, lock_timeout_ms: int) -> None:
-        self._send(f"SET lock_timeout = {lock_timeout_ms}")
-        self._send(statement)
+    def _guarded(self, step: Step, statement: str, is_first: bool, lock_timeout_ms: int) -> bool:
+        """Run a statement in a transaction of its own, in which no rows can be added before it.
+
+        Returns False for one that refuses to be in a transaction.
+        """
+        try:
+            self._send("BEGIN", f"SET LOCAL lock_timeout = {lock_timeout_ms}")
+            self._require_consent(step, lock=True, is_first=is_first)
+            self._send(statement, "COMMIT", shown=statement)
+        except errors.ActiveSqlTransaction:
+            self._roll_back()
+            return False
+        except BaseException:
+            self._roll_back()
+            raise
+        return True
 
     @contextmanager
     def lent_to_python(self, lock_timeout_ms: int) -> Iterator[Sequence[str]]:

@@ -7,8 +7,13 @@
 Names are structured values, never joined text. Nothing here reads a file or a database.
 """
 
+from pybase.migrate.record._effects import DroppedObject as DroppedObject
 from pybase.migrate.record._effects import Effects as Effects
 from pybase.migrate.record._effects import FileChange as FileChange
+from pybase.migrate.record._effects import Loss as Loss
+from pybase.migrate.record._effects import LossKind as LossKind
+from pybase.migrate.record._effects import ObjectKind as ObjectKind
+from pybase.migrate.record._effects import Rename as Rename
 from pybase.migrate.record._effects import RevisionReport as RevisionReport
 from pybase.migrate.record._effects import TableColumn as TableColumn
 from pybase.migrate.record._effects import TableEffect as TableEffect

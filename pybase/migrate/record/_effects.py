@@ -1,5 +1,7 @@
 """What a rehearsal observed of a revision, as data: what the record holds of it."""
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 from pybase.migrate.record._hazards import Finding
@@ -42,17 +44,95 @@ class TableColumn(Struct, frozen=True, order=True):
         return f"{self.table.label}.{self.column}" if self.column else self.table.label
 
 
+class LossKind(StrEnum):
+    """How data are lost."""
+
+    DROPPED = "dropped"
+    """With their table or column."""
+    EMPTIED = "emptied"
+    """All rows of a table, by TRUNCATE."""
+    EMPTIED_CASCADE = "emptied cascade"
+    """The same, with all rows of the tables that refer to it."""
+    DELETED = "deleted"
+    """Rows, by DELETE or MERGE."""
+    OVERWRITTEN = "overwritten"
+    """Values of a column, by UPDATE, MERGE or ON CONFLICT."""
+    CONVERTED = "converted"
+    """Values of a column, by a type that cannot hold all of them."""
+    UNKNOWN = "unknown"
+    """Whatever code that cannot be read chooses on the database where it runs."""
+
+
+class Loss(Struct, frozen=True, order=True):
+    """Data that one direction may destroy, by the name at its start.
+
+    `rows` limits it to some rows: what follows the name of the table in the FROM of a query.
+    """
+
+    table: QualifiedName
+    column: str = ""
+    kind: LossKind = LossKind.DROPPED
+    rows: str = ""
+
+    @property
+    def place(self) -> TableColumn:
+        """The table or column that holds the data."""
+        return TableColumn(self.table, self.column)
+
+    @property
+    def label(self) -> str:
+        """What is lost, in the words of a header: `cities.note`, `rows of cities`."""
+        if self.kind is LossKind.UNKNOWN:
+            return "what code that is not SQL decides where it runs"
+        if self.kind is LossKind.DROPPED:
+            return self.place.label
+        return f"{'values' if self.column else 'rows'} of {self.place.label}"
+
+
+class Rename(Struct, frozen=True, order=True):
+    """A table or column, by its name before and after a revision."""
+
+    before: TableColumn
+    after: TableColumn
+
+
+class ObjectKind(StrEnum):
+    """The kinds of objects that are followed through a CASCADE."""
+
+    SCHEMA = "schema"
+    RELATION = "relation"
+    COLUMN = "column"
+    CONSTRAINT = "constraint"
+    TYPE = "type"
+    FUNCTION = "function"
+
+
+class DroppedObject(Struct, frozen=True, order=True):
+    """An object that a revision with CASCADE dropped where it was rehearsed.
+
+    `name` is that of the table for a column or a constraint, whose own name is `detail`; of a
+    function that is its arguments.
+    """
+
+    kind: ObjectKind
+    name: QualifiedName
+    detail: str = ""
+
+
 class Effects(Struct, frozen=True):
     """What one direction of one revision was observed to do.
 
-    `losses` are tables and columns that are dropped, `created` those that are new afterwards,
-    `unfilled` the tables that it read or changed without a sample row in them. Without
+    `losses` are the data that it may destroy, `created` the tables and columns that are new
+    afterwards, `renamed` those that have another name, `cascade` all that was dropped if CASCADE
+    was used, `unfilled` the tables that it read or changed without a sample row in them. Without
     `is_rehearsed` nothing is known but the findings.
     """
 
     tables: tuple[TableEffect, ...] = ()
-    losses: tuple[TableColumn, ...] = ()
+    losses: tuple[Loss, ...] = ()
     created: tuple[TableColumn, ...] = ()
+    renamed: tuple[Rename, ...] = ()
+    cascade: tuple[DroppedObject, ...] = ()
     findings: tuple[Finding, ...] = ()
     unfilled: tuple[QualifiedName, ...] = ()
     is_rehearsed: bool = False

@@ -12,7 +12,7 @@ import psycopg
 
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.revisions import History, RenderedHistory, RevisionSql
-from pybase.postgres import copy_over, scratch_database
+from pybase.postgres import connect_scratch, copy_over, scratch_database
 
 
 class Baseline:
@@ -49,7 +49,7 @@ class Baseline:
             server = scratch.server(self._history.settings)
             self._url = self._around.enter_context(scratch_database(server))
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(self._url, autocommit=True)
+            self._connection = connect_scratch(self._url, autocommit=True)
         for sql in self._revisions[self._at : place]:
             scratch.lead_over(self._history, self._url, self._connection, sql)
         if self._at < place:

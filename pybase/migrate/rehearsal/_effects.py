@@ -1,7 +1,6 @@
-"""What was done to each table, and which tables and columns only one of two states has."""
+"""Locks on tables, and what was done to their rows, as a statement after another showed."""
 
-from pybase.migrate.catalog import State
-from pybase.migrate.record import TableColumn, TableEffect
+from pybase.migrate.record import TableEffect
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules import Case
 from pybase.migrate.sql import LOCKS, RANKS, QualifiedName
@@ -43,25 +42,3 @@ def _merged(one: TableEffect, other: TableEffect) -> TableEffect:
         one.is_scanned or other.is_scanned,
         one.is_changed or other.is_changed,
     )
-
-
-def only_in_first(first: State, second: State) -> tuple[TableColumn, ...]:
-    """Return the tables, and the columns of common tables, that only `first` has.
-
-    Only what holds rows of its own counts: no view, and no partition of a table that is there.
-    """
-    missing = set()
-    for oid, table in first.relations.items():
-        other = second.relations.get(oid)
-        if table.kind not in "rpf" or table.parent in first.relations:
-            continue
-        if other is None:
-            missing.add(TableColumn(table.qualified_name))
-        elif other is not table:
-            missing |= {
-                TableColumn(table.qualified_name, column.name)
-                for number, column in table.columns.items()
-                if not column.is_dropped
-                and (number not in other.columns or other.columns[number].is_dropped)
-            }
-    return tuple(sorted(missing))

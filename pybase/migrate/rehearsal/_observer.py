@@ -23,6 +23,7 @@ from pybase.migrate.rehearsal._observation import Observation, Rows, Run
 from pybase.migrate.rehearsal._writer_session import locks_of, row_counters, rows_since
 from pybase.migrate.sql.grammar import is_kind
 from pybase.migrate.sql.lock_modes import MODES, ROW_EXCLUSIVE, SHARE
+from pybase.postgres import connect_scratch
 
 STATEMENT_TIMEOUT = "60s"
 """Tables have few rows in a rehearsal; what takes longer waits for a lock for ever."""
@@ -35,7 +36,7 @@ class Observer:
         """Connect to the database at `url`. Raises psycopg.Error."""
         self._url = url
         # psycopg would deallocate the prepared query of `reread_state` with its own
-        self.connection = psycopg.connect(
+        self.connection = connect_scratch(
             url, autocommit=True, prepare_threshold=None, application_name="pybase"
         )
         self._notices: list[str] = []

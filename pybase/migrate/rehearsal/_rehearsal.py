@@ -20,8 +20,15 @@ from pybase.migrate.record import (
 )
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._baseline import Baseline
-from pybase.migrate.rehearsal._effects import only_in_first, table_effects
+from pybase.migrate.rehearsal._effects import table_effects
 from pybase.migrate.rehearsal._leftovers import describe_leftovers
+from pybase.migrate.rehearsal._losses import (
+    cascade,
+    created,
+    find_losses,
+    loss_findings,
+    renames,
+)
 from pybase.migrate.rehearsal._observation import Run
 from pybase.migrate.rehearsal._observer import Observer
 from pybase.migrate.rehearsal._rules import Case, find_hazards, is_transaction_control
@@ -231,11 +238,16 @@ class Rehearsal:
     def _report(self, case: Case) -> Effects:
         tables = table_effects(case)
         used = {effect.table for effect in tables if effect.is_changed or effect.is_scanned}
+        losses = find_losses(case)
+        hazards = find_hazards(case)
+        findings = (*hazards, *loss_findings(case, losses, hazards))
         return Effects(
             tables,
-            losses=only_in_first(case.run.start, case.run.end),
-            created=only_in_first(case.run.end, case.run.start),
-            findings=tuple(find_hazards(case)),
+            losses=tuple(losses),
+            created=created(case),
+            renamed=renames(case),
+            cascade=cascade(case),
+            findings=tuple(sorted(findings, key=lambda finding: finding.sort_key)),
             unfilled=tuple(sorted(used & self._unfilled())),
             is_rehearsed=True,
         )

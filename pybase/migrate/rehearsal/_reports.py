@@ -77,6 +77,17 @@ def _rehearse(
     is rehearsed alone, so that there is a database before it: it is the one that changes.
     """
     settings = history.settings
+    with scratch.started(settings), scratch.watched(settings, rendered):
+        return _rehearse_on_server(history, rendered, keys, known)
+
+
+def _rehearse_on_server(
+    history: History,
+    rendered: RenderedHistory,
+    keys: Sequence[str],
+    known: Sequence[RevisionReport],
+) -> tuple[list[RevisionReport], _Head]:
+    settings = history.settings
     templates = [f"rehearsed_{key}" for key in keys]
     start = scratch.furthest(settings, templates[: len(known)])
     reports = list(known[:start])

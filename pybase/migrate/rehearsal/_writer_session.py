@@ -11,6 +11,7 @@ from psycopg import sql
 from pybase.migrate.catalog import FIRST_USER_OID, State
 from pybase.migrate.rehearsal._observation import Rows
 from pybase.migrate.sql.lock_modes import MODES
+from pybase.postgres import connect_scratch
 
 _TIMEOUT_S = 5
 
@@ -42,7 +43,7 @@ def locks_of(execute: Callable[[], None], pid: int, url: str, state: State) -> d
         for relation in state.relations.values()
         if relation.kind in "rp"
     ]
-    with psycopg.connect(url, application_name="pybase") as writer:
+    with connect_scratch(url, application_name="pybase") as writer:
         if tables:
             names = sql.SQL(", ONLY ").join(tables)
             writer.execute(sql.SQL("LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE").format(names))

@@ -4,8 +4,10 @@ Owns the choice of the scratch server, and the templates: one a chain of upgrade
 digest of its SQL. The developer's own data are in another cluster.
 """
 
+import logging
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
@@ -14,8 +16,8 @@ from msgspec.structs import replace
 
 from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest
-from pybase.core.settings import Settings, rehearsal_url
-from pybase.migrate.database import Database, engine
+from pybase.core.settings import REHEARSAL_URL, Settings, rehearsal_url
+from pybase.migrate.database import embedded_scratch, engine, read_url, scratch_at
 from pybase.migrate.record import Direction, Script, Statement, StatementKind
 from pybase.migrate.rehearsal._rules import is_transaction_control
 from pybase.migrate.revisions import (
@@ -30,13 +32,14 @@ from pybase.migrate.revisions import (
     without_terminal,
 )
 from pybase.postgres import (
+    connect_scratch,
     ensure_template,
     has_template,
     keep_as_template,
-    locate,
+    pristine,
     prune_templates,
-    scratch_cluster,
     scratch_database,
+    shared_objects,
     template_names,
 )
 
@@ -47,21 +50,60 @@ ONLINE_LIMIT_S = 60
 def server(settings: Settings) -> str:
     """Return the scratch server's URL: PYBASE_REHEARSAL_URL, or an embedded one without fsync."""
     given = rehearsal_url()
-    if given is not None:
-        return given
-    settings.prepare_state()
-    directory = locate(settings.root)
-    cluster = scratch_cluster(
-        directory.with_name(f"{directory.name}-scratch"), settings.options.postgres
-    )
-    cluster.ensure_running()
-    return cluster.url()
+    if given is None:
+        return embedded_scratch(settings).url()
+    read_url(given, REHEARSAL_URL)
+    return given
+
+
+@contextmanager
+def started(settings: Settings) -> Iterator[str]:
+    """Yield the scratch server's URL; an embedded one runs, and holds nothing of other revisions.
+
+    Inside of another call it may hold what those that were run there have left: one history.
+    """
+    with ExitStack() as around:
+        if rehearsal_url() is None:
+            around.enter_context(pristine(embedded_scratch(settings)))
+        yield server(settings)
+
+
+@contextmanager
+def watched(settings: Settings, rendered: RenderedHistory) -> Iterator[None]:
+    """Report what revisions change on the server of PYBASE_REHEARSAL_URL itself.
+
+    That is not undone: other programs may use it by now. An embedded scratch server is replaced.
+    """
+    if rehearsal_url() is None or not any(map(_may_change_server, rendered.revisions)):
+        yield
+        return
+    before = shared_objects(server(settings))
+    yield
+    left = sorted(name for name, _ in shared_objects(server(settings)) ^ before)
+    if left:
+        logging.getLogger(__name__).warning(
+            "Revisions have changed the server of PYBASE_REHEARSAL_URL outside their scratch "
+            "database: %s. Undo that there, or it will change the next rehearsal.",
+            ", ".join(dict.fromkeys(left)),
+        )
+
+
+def _may_change_server(sql: RevisionSql) -> bool:
+    script = sql.scripts.upgrade
+    texts = script.texts if script.has_sql else [sql.path.read_text("utf-8")]
+    return any(map(_OUTSIDE.search, texts))
+
+
+_OUTSIDE = re.compile(
+    r"\b(role|user|group|system|database|tablespace|parameter|subscription|replication)\b", re.I
+)
+"""A word of every statement that changes what databases share."""
 
 
 @contextmanager
 def empty(settings: Settings) -> Iterator[str]:
     """Yield the URL of an empty scratch database; it is dropped afterwards."""
-    with scratch_database(server(settings)) as database:
+    with started(settings) as url, scratch_database(url) as database:
         yield database
 
 
@@ -71,17 +113,17 @@ def at_head(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:
 
     Raises CheckFailedError when a revision fails on it.
     """
-    url = server(settings)
     template = template_name(rendered.revisions)
 
     def build(database: str) -> None:
         _apply(settings, database, rendered.revisions)
 
-    if not has_template(url, template):
-        ensure_template(url, template, build)
-        prune_templates(url)
-    with scratch_database(url, template=template) as database:
-        yield database
+    with started(settings) as url:
+        if not has_template(url, template):
+            ensure_template(url, template, build)
+            prune_templates(url)
+        with scratch_database(url, template=template) as database:
+            yield database
 
 
 @contextmanager
@@ -130,7 +172,7 @@ def run_online(history: History, database: str, sql: RevisionSql) -> None:
     def work(_heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         yield revision_step(history, sql.revision.id, Direction.UPGRADE)
 
-    with engine(Database(database, is_embedded=True)).connect() as connection:
+    with engine(scratch_at(database)).connect() as connection:
         with without_terminal(), time_limit(ONLINE_LIMIT_S):
             run_env(history, work, connection)
 
@@ -189,7 +231,7 @@ def runnable(script: Script) -> Script:
 
 def _apply(settings: Settings, database: str, revisions: Sequence[RevisionSql]) -> None:
     history: History | None = None
-    with psycopg.connect(database, autocommit=True) as connection:
+    with connect_scratch(database, autocommit=True) as connection:
         for sql in revisions:
             try:
                 if not sql.scripts.upgrade.has_sql:

@@ -8,6 +8,7 @@ from pybase.migrate.revisions._history import (
     explained,
     parents,
     read,
+    resolving,
     title,
 )
 from pybase.migrate.revisions._recorder import make_faithful, offline_dialect
@@ -22,6 +23,7 @@ from pybase.migrate.revisions._run_env import (
     DigestOf,
     configured_version_table,
     heads_by_env,
+    models_metadata,
     record_in,
     revision_step,
     run_env,
@@ -50,6 +52,7 @@ __all__ = [
     "explained",
     "heads_by_env",
     "make_faithful",
+    "models_metadata",
     "offline_dialect",
     "parents",
     "read",
@@ -58,6 +61,7 @@ __all__ = [
     "render",
     "render_path",
     "repeatable",
+    "resolving",
     "revision_step",
     "run_env",
     "same_session",

@@ -19,28 +19,19 @@ from alembic.util import load_python_file
 from sqlalchemy import Dialect
 
 from pybase.core import cache
+from pybase.core.configuration import invalid_ini, read_ini
 from pybase.core.files import digest
 from pybase.core.settings import Settings
 from pybase.migrate.record import Direction
+from pybase.migrate.revisions._declared import Declared, declared, loading, require_consistent
 
 _KIND = "revisions"
-
-
-class _Attributes(msgspec.Struct, frozen=True):
-    """What Alembic reads of a revision file before it runs it; without `revision`, load it."""
-
-    revision: str = ""
-    down_revision: str | tuple[str, ...] | None = None
-    depends_on: str | tuple[str, ...] | None = None
-    branch_labels: str | tuple[str, ...] | None = None
-    doc: str | None = None
-    accepted_hazards: dict[str, str] = {}
 
 
 class _LazyModule(ModuleType):
     """A revision whose attributes are known from the last run; its code runs when it is needed."""
 
-    def __init__(self, path: Path, attributes: _Attributes) -> None:
+    def __init__(self, path: Path, attributes: Declared) -> None:
         super().__init__(path.stem, attributes.doc)
         vars(self).update(msgspec.structs.asdict(attributes), _unread=path)
 
@@ -52,36 +43,65 @@ class _LazyModule(ModuleType):
         return getattr(self, name)
 
 
+def read_config(settings: Settings) -> Config:
+    """Return alembic.ini for Alembic, which would not read one in a folder with `%` in its name.
+
+    Raises UsageError.
+    """
+    config = Config(str(settings.config_path))
+    vars(config)["file_config"] = read_ini(settings)  # it is computed once
+    return config
+
+
 def load(config: Config, settings: Settings) -> ScriptDirectory:
     """Index all revisions. The code of a file that has not changed since is not run.
 
-    Raises what Alembic raises, and what the module of a revision raises.
+    Raises UsageError, and what Alembic raises.
     """
-    scripts = ScriptDirectory.from_config(config)
+    scripts = _directory(config, settings)
     if not scripts.sourceless:
         paths = list(_files(scripts))
-        loaded: dict[int, Script | None] = {}
+        loaded: dict[int, Script] = {}
 
-        def make(missing: list[int], _known: object) -> list[_Attributes]:
-            loaded.update((place, Script._from_path(scripts, paths[place])) for place in missing)
-            return [_attributes(loaded[place]) for place in missing]
+        def make(missing: list[int], _known: object) -> list[Declared]:
+            made = [_load(paths[place]) for place in missing]
+            loaded.update(zip(missing, (script for script, _ in made), strict=True))
+            return [attributes for _, attributes in made]
 
         keys = [digest(bytes(path) + b"\0" + path.read_bytes()) for path in paths]
-        known = cache.cached(settings, _KIND, keys, make, _Attributes)
+        known = cache.cached(settings, _KIND, keys, make, Declared)
+        require_consistent(dict(zip(paths, known, strict=True)))
 
         def generate() -> Iterator[Script]:
             for place, path in enumerate(paths):
                 attributes = known[place]
-                if place not in loaded and attributes.revision:
-                    module = _LazyModule(path, attributes)
-                    loaded[place] = Script(module, attributes.revision, path)
-                script = loaded.get(place) or Script._from_path(scripts, path)
-                if script is not None:
-                    yield script
+                if place in loaded:
+                    yield loaded[place]
+                else:
+                    yield Script(_LazyModule(path, attributes), attributes.revision, path)
 
         scripts.revision_map = RevisionMap(generate)
     _ = scripts.revision_map.heads  # reads all of them
     return scripts
+
+
+def _directory(config: Config, settings: Settings) -> ScriptDirectory:
+    try:
+        scripts = ScriptDirectory.from_config(config)
+    except Exception as error:  # of a value in alembic.ini, or of a package that it names
+        raise invalid_ini(settings, str(error)) from error
+    if scripts.version_locations:
+        for folder in scripts._version_locations:
+            if not folder.is_dir():
+                raise invalid_ini(settings, f"version_locations names {folder}, which is no folder")
+    return scripts
+
+
+def _load(path: Path) -> tuple[Script, Declared]:
+    with loading(path):
+        module = load_python_file(path.parent, path.name)
+    attributes = declared(path, module)
+    return Script(module, attributes.revision, path), attributes
 
 
 def _files(scripts: ScriptDirectory) -> Iterator[Path]:
@@ -93,18 +113,6 @@ def _files(scripts: ScriptDirectory) -> Iterator[Path]:
             if _only_source_rev_file.match(path.name) and path not in listed:
                 listed.add(path)
                 yield path
-
-
-def _attributes(script: Script | None) -> _Attributes:
-    module = script.module if script else None
-    names = ("down_revision", "depends_on", "branch_labels", "accepted_hazards")
-    values = {name: getattr(module, name) for name in names if hasattr(module, name)}
-    try:
-        doc = getattr(module, "__doc__", None)
-        revision = script.revision if script else ""
-        return msgspec.convert({**values, "revision": revision, "doc": doc}, _Attributes)
-    except msgspec.ValidationError:
-        return _Attributes()
 
 
 def parents(script: Script) -> tuple[str, ...]:

@@ -12,11 +12,13 @@ from typing import Any
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from msgspec import Struct
 
 from pybase.core import git
-from pybase.core.errors import CheckFailedError, PybaseError, UsageError
+from pybase.core.errors import CheckFailedError, UsageError
+from pybase.core.files import leave_no_bytecode
 from pybase.core.settings import Settings
 from pybase.migrate.database import require_known
 from pybase.migrate.record import Direction, Revision
@@ -59,14 +61,10 @@ class History(Struct, frozen=True, dict=True):
 
         Raises UsageError when it names none, or more than one.
         """
-        with explained():
+        with resolving(identifier):
             script = self.scripts.get_revision(identifier)
         if script is None:
-            raise UsageError(
-                f"No revision is called {identifier!r}.",
-                "List the revisions: nox -s history",
-                code="unknown-revision",
-            )
+            raise unknown(identifier)
         return script
 
     def walk_range(self, rev_range: str, current: Sequence[str] = ()) -> Iterator[Script]:
@@ -83,7 +81,7 @@ class History(Struct, frozen=True, dict=True):
                 code="range-without-colon",
             )
         ends: list[Any] = [current if end == "current" else end for end in (lower, upper)]
-        with explained():
+        with resolving(rev_range):
             yield from self.scripts.walk_revisions(ends[0] or "base", ends[1] or "heads")
 
     def describe(self, script: Script) -> Revision:
@@ -131,7 +129,7 @@ class History(Struct, frozen=True, dict=True):
         if destination == "head" and direction.is_upgrade:
             self.require_one_head()
         require_known(current, {script.revision for script in self.revisions})
-        with explained(), complete():
+        with resolving(destination), complete():
             return self.path_from(current, destination, direction)
 
     def path_from(
@@ -175,25 +173,41 @@ def accepted(script: Script) -> dict[str, str]:
 
 def read(settings: Settings) -> History:
     """Load alembic.ini and index its revisions. Raises UsageError for what cannot be loaded."""
-    config = Config(str(settings.config_path))
-    with explained(), _sandbox.without_terminal(), _sandbox.connections(_sandbox.refuse):
-        try:
-            scripts = _alembic.load(config, settings)
-        except (CommandError, PybaseError):
-            raise
-        except Exception as error:  # the module of some revision, with any error at all
-            raise _broken_revision(error) from error
+    leave_no_bytecode(settings.root)
+    config = _alembic.read_config(settings)
+    hint = "Correct the revision files that it names."
+    with explained(hint), _sandbox.without_terminal(), _sandbox.connections(_sandbox.refuse):
+        scripts = _alembic.load(config, settings)
     return History(settings, config, scripts)
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn Alembic's CommandError into a UsageError with the same sentence and a hint."""
+def explained(hint: str = "List the revisions: nox -s history") -> Iterator[None]:
+    """Turn Alembic's errors into a UsageError with the same sentence and a hint."""
     try:
         yield
-    except CommandError as error:
-        text = str(error).rstrip(".") + "."
-        raise UsageError(text, "List the revisions: nox -s history", code="alembic") from error
+    except (CommandError, RevisionError) as error:
+        text = " ".join(str(error).split()).rstrip(".") + "."
+        raise UsageError(text, hint, code="alembic") from error
+
+
+@contextmanager
+def resolving(name: str) -> Iterator[None]:
+    """Turn what Alembic raises for a name that it cannot resolve into a UsageError."""
+    try:
+        with explained():
+            yield
+    except (AssertionError, KeyError) as error:  # as for `head+1`
+        raise unknown(name) from error
+
+
+def unknown(name: str) -> UsageError:
+    """Return the error for a name that no revision has."""
+    return UsageError(
+        f"No revision is called {name!r}.",
+        "List the revisions: nox -s history",
+        code="unknown-revision",
+    )
 
 
 @contextmanager
@@ -207,20 +221,3 @@ def complete() -> Iterator[None]:
             "Write its upgrade() and downgrade(); nothing was run.",
             code="incomplete-revision",
         ) from error
-
-
-def _broken_revision(error: Exception) -> UsageError:
-    trace = error.__traceback__
-    place = ""
-    while trace is not None:
-        filename = trace.tb_frame.f_code.co_filename
-        if "versions" in filename:
-            place = f" in {Path(filename).name}, line {trace.tb_lineno}"
-        trace = trace.tb_next
-    if isinstance(error, SyntaxError) and error.filename:
-        place = f" in {Path(error.filename).name}, line {error.lineno}"
-    return UsageError(
-        f"A revision cannot be loaded: {type(error).__name__}: {error}{place}.",
-        "Correct that file; nothing was changed.",
-        code="broken-revision",
-    )

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from sqlalchemy.schema import CreateTable
 
 from pybase.core import cache
+from pybase.core.errors import UsageError
 from pybase.core.files import digest
 from pybase.core.inputs import inputs_digest, record_inputs
 from pybase.migrate.database import Ledger
@@ -37,7 +38,7 @@ from pybase.migrate.record import (
 from pybase.migrate.revisions import _alembic
 from pybase.migrate.revisions._history import History, complete
 from pybase.migrate.revisions._recorder import Recorder, recording_context
-from pybase.migrate.revisions._run_env import run_env, version_table_of
+from pybase.migrate.revisions._run_env import models_metadata, run_env, version_table_of
 from pybase.migrate.revisions._sandbox import TimeLimitError, time_limit
 from pybase.migrate.sql.grammar import tidy, words
 
@@ -61,8 +62,8 @@ class RenderedHistory(Struct, frozen=True):
 
     revisions: tuple[RevisionSql, ...]
     version_table: VersionTable
-    metadata: sa.MetaData | None
-    """What autogenerate compares with, or None for a project without models."""
+    metadata: tuple[sa.MetaData, ...]
+    """What autogenerate compares with; none for a project without models."""
     folders: tuple[Path, ...]
     """Where the project keeps env.py and its revisions."""
 
@@ -97,6 +98,7 @@ def render(history: History) -> RenderedHistory:
         folders = (Path(history.scripts.dir), *map(Path, history.scripts.version_locations or ()))
         renderer = _Renderer(history, configured)
         own = _own_scripts(history, renderer, folders)
+        renderer.require_ids_fit(own)
         ups = renderer.with_bookkeeping([(s, Direction.UPGRADE) for s in history.revisions], own)
         newest_first = [(s, Direction.DOWNGRADE) for s in reversed(history.revisions)]
         stored = _alembic.real_heads(history.scripts)
@@ -105,7 +107,7 @@ def render(history: History) -> RenderedHistory:
             RevisionSql(history.describe(script), Path(script.path), Directions(up, down))
             for script, up, down in zip(history.revisions, ups, reversed(downs), strict=True)
         )
-        metadata = configured.opts.get("target_metadata")
+        metadata = models_metadata(configured)
         rendered.append(RenderedHistory(revisions, renderer.table, metadata, folders))
         return ()
 
@@ -190,6 +192,23 @@ class _Renderer:
             return _failed(direction, problem)
         statements = _joined(self._recorder.take())
         return Script(statements, digest=_digest(statements))
+
+    def require_ids_fit(self, own: dict[_Step, Script]) -> None:
+        """Refuse an id that the version table cannot hold, unless a revision widens the table.
+
+        Raises UsageError.
+        """
+        column = next(iter(_alembic.version_table(self._context).columns))
+        for script in self._history.revisions:
+            if any(self.table.name in text for text in own[script, Direction.UPGRADE].texts):
+                return
+            if column.type.length and len(script.revision) > column.type.length:
+                raise UsageError(
+                    f"The id {script.revision} has {len(script.revision)} characters, and "
+                    f"{self.table.name}.{column.name} holds {column.type.length}.",
+                    "Give the revision a shorter id, or widen the column in an earlier revision.",
+                    code="long-id",
+                )
 
     def with_bookkeeping(
         self, steps: Sequence[_Step], own: dict[_Step, Script], heads: Iterable[str] = ()

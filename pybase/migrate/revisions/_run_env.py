@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,6 +22,7 @@ from pybase.migrate.database import Database, Ledger, engine, server_error
 from pybase.migrate.record import Direction, VersionTable
 from pybase.migrate.revisions import _alembic, _operations, _sandbox
 from pybase.migrate.revisions._history import History, explained
+from pybase.migrate.revisions._sandbox import TimeLimitError
 
 Work: TypeAlias = Callable[[Any, MigrationContext], Iterable[RevisionStep]]
 """Given the current heads and the configured context, yields the revisions to run."""
@@ -53,7 +55,8 @@ class LedgerRecorder:
         ended, started = time.monotonic(), self._since
         direction = Direction.UPGRADE if step.is_upgrade else Direction.DOWNGRADE
         digest = self._digest_of(step.up_revision_id, direction)
-        execute = ctx.connection.exec_driver_sql
+        # else the driver reads a % of an id as a parameter
+        execute = partial(ctx.connection.exec_driver_sql, execution_options={"no_parameters": True})
         ledger = Ledger(version_table_of(ctx))
         ledger.ensure(execute)
         execute(ledger.entry_sql(step.up_revision_id, direction, digest, ended - started))
@@ -150,7 +153,7 @@ def run_env(
         around.enter_context(_sandbox.connections(connect))
         around.enter_context(EnvironmentContext(config, history.scripts, **options))
         around.enter_context(explained())
-        around.enter_context(env_errors(reached))
+        around.enter_context(env_errors())
         history.scripts.run_env()
     if not reached:
         raise UsageError(
@@ -172,26 +175,56 @@ def _quietly() -> Iterator[None]:
 
 
 @contextmanager
-def env_errors(reached: list[bool]) -> Iterator[None]:
-    """Turn what an env.py raises before it runs migrations into a UsageError.
+def env_errors() -> Iterator[None]:
+    """Turn what an env.py raises by itself, and its exit, into a UsageError.
 
-    Later errors come from the revisions and pass through.
+    Errors of the revisions pass through; the exit of one becomes a RuntimeError.
     """
     try:
         yield
-    except (CommandError, PybaseError, sa.exc.DBAPIError):
-        raise  # the last is the server's: the caller knows the connection
-    except Exception as error:
-        if reached:
-            raise
+    except (CommandError, PybaseError, sa.exc.DBAPIError, KeyboardInterrupt, TimeLimitError):
+        raise  # DBAPIError is the server's: the caller knows the connection
+    except BaseException as error:
+        kind = type(error).__name__
+        if _is_of_a_revision(error):
+            if isinstance(error, Exception):
+                raise
+            raise RuntimeError(f"it ends the process with {kind}") from error
         raise UsageError(
-            f"env.py cannot be run: {type(error).__name__}: {error}{_place(error)}.",
-            "Correct that; it may be a model that fails to import. Nothing was changed.",
+            f"env.py cannot be run: {kind}: {' '.join(str(error).split())}{_place(error)}.",
+            "Correct that; it may be a model that fails to import. No revision was changed.",
             code="env-failed",
         ) from error
 
 
-def _place(error: Exception) -> str:
+def _is_of_a_revision(error: BaseException) -> bool:
+    """Whether the error was raised while Alembic ran the revisions."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is MigrationContext.run_migrations.__code__:
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def models_metadata(configured: MigrationContext) -> tuple[sa.MetaData, ...]:
+    """Return what env.py passes as target_metadata; none for a project without models.
+
+    Raises UsageError for what is no MetaData.
+    """
+    target = configured.opts.get("target_metadata")
+    targets = target if isinstance(target, list | tuple) else (target,)
+    for metadata in targets:
+        if not isinstance(metadata, sa.MetaData | None):
+            raise UsageError(
+                f"env.py passes a {type(metadata).__name__} as target_metadata.",
+                "Pass a MetaData, as Base.metadata, a list of them, or None.",
+                code="invalid-metadata",
+            )
+    return tuple(metadata for metadata in targets if metadata is not None)
+
+
+def _place(error: BaseException) -> str:
     """Return the last file of the project that the error passed through."""
     trace, place = error.__traceback__, ""
     while trace is not None:

@@ -18,6 +18,8 @@ from typing import Any
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.engine.default import DefaultDialect
 
+from pybase.postgres import without_variables
+
 NOWHERE = "postgresql+psycopg://nowhere.invalid/pybase"
 """A DATABASE_URL for code that will not be imported without one."""
 
@@ -43,12 +45,13 @@ def time_limit(seconds: float) -> Iterator[None]:
         raise TimeLimitError(f"it takes longer than {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_S)
+    outer = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_S)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *outer)
 
 
 @contextmanager
@@ -144,7 +147,8 @@ def _connect(info: Any, dialect: Dialect) -> Any:
     if info.password:
         address["password"] = info.password
     dbapi: Any = dialect.loaded_dbapi
-    return dbapi.connect(**address)
+    with without_variables():  # the address is complete: they could only change it
+        return dbapi.connect(**address)
 
 
 def refuse(_dialect: Dialect) -> Any:

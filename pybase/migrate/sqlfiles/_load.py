@@ -6,13 +6,13 @@ imported only for a configuration that only Alembic can read.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from configparser import ConfigParser, Error
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from pybase.core.configuration import read_ini
 from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest
 from pybase.core.settings import Settings
@@ -210,14 +210,9 @@ def revision_files(settings: Settings) -> Iterable[Path]:
 
 def _plain_folder(settings: Settings) -> Path | None:
     """Return the folder of the revisions, or None where only Alembic can determine it."""
-    ini = ConfigParser({"here": str(settings.root)})
-    try:
-        ini.read(settings.config_path, encoding="utf-8")
-        section = dict(ini["alembic"])
-    except (Error, KeyError, UnicodeDecodeError):
-        return None
-    location = section.get("script_location", "")
-    if not location or ":" in location or section.keys() & _UNUSUAL:
+    section = read_ini(settings)["alembic"]
+    location = section["script_location"]
+    if not Path(location).is_dir() or ":" in location or section.keys() & _UNUSUAL:
         return None
     return Path(location) / "versions"
 

@@ -23,7 +23,7 @@ from pybase.migrate.record import (
     VersionTable,
 )
 
-FORMAT = 1
+FORMAT = 2
 """Version of the format; a folder of another one is written again."""
 
 LOCK_TIMEOUT_S = 2

@@ -6,7 +6,7 @@ only as the metadata that env.py passes on.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -16,17 +16,12 @@ if TYPE_CHECKING:  # importing SQLAlchemy takes longer than the work of this mod
     import sqlalchemy as sa
 
 
-def described(entities: Iterable[Entity], metadata: Any) -> tuple[Entity, ...]:
-    """Return the entities, with the models' documentation where the database has no comment.
-
-    `metadata` is Alembic's `target_metadata`: a MetaData, several, or None.
-    """
-    several = metadata if isinstance(metadata, list | tuple) else (metadata,)
+def described(entities: Iterable[Entity], metadata: "Iterable[sa.MetaData]") -> tuple[Entity, ...]:
+    """Return the entities, with the models' documentation where the database has no comment."""
     tables = {
         (table.schema or "public", table.name): table
-        for metadata in several
-        if metadata is not None
-        for table in metadata.tables.values()
+        for models in metadata
+        for table in models.tables.values()
     }
     return tuple(_described(e, tables.get((e.schema, e.name))) for e in entities)
 

@@ -1,11 +1,9 @@
 """`--sql`: the SQL of a path of revisions as text, without a database."""
 
-from functools import partial
-
 from pybase.core.errors import CheckFailedError
 from pybase.core.settings import Settings
 from pybase.migrate.record import Direction
-from pybase.migrate.revisions import explained, read, render_path
+from pybase.migrate.revisions import AlembicScript, read, render_path, resolving
 from pybase.migrate.sqlfiles._files import script_file
 from pybase.migrate.sqlfiles._header import header_text
 
@@ -21,10 +19,14 @@ def path_sql(settings: Settings, target: str, direction: Direction) -> str:
     if end == "head" or not (start or direction.is_upgrade):
         history.require_one_head()
     start = start or ("base" if direction.is_upgrade else "head")
-    with explained():
+    with resolving(start):
         heads = tuple(script.revision for script in history.scripts.get_revisions(start) if script)
+
+    def path() -> tuple[AlembicScript, ...]:
+        with resolving(end):
+            return history.path_from(heads, end, direction)
+
     parts = []
-    path = partial(history.path_from, heads, end, direction)
     for sql in render_path(history, path, heads, direction):
         script = sql.scripts[direction]
         if script.needs_python:

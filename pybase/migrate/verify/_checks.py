@@ -2,11 +2,10 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import indent
 
-import psycopg
 import sqlalchemy as sa
 from msgspec import Struct
 
@@ -15,13 +14,14 @@ from pybase.core.errors import CheckFailedError
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
 from pybase.migrate import catalog, sqlfiles
-from pybase.migrate.database import Database, connect, engine, find_database, is_at_hand
+from pybase.migrate.database import connect, engine, find_database, is_at_hand, scratch_at
 from pybase.migrate.deploy import changed_entries, record_source
 from pybase.migrate.record import Record
 from pybase.migrate.rehearsal import scratch_at_head, scratch_empty
 from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
 from pybase.migrate.sql.grammar import words
 from pybase.migrate.verify._proof import committed_equals_online
+from pybase.postgres import connect_scratch
 
 _KIND = "check"
 
@@ -149,7 +149,7 @@ def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> Fin
     Autogenerate cannot see half of what may differ (predicates, methods, checks, primary keys).
     Raises CheckFailedError with the differences.
     """
-    if rendered.metadata is None:
+    if not rendered.metadata:
         return Finding("models equal revisions (env.py gives no metadata)", is_proven=False)
     by_models = _models_catalog(settings, rendered, rendered.metadata)
     with scratch_at_head(settings, rendered) as url:
@@ -166,16 +166,17 @@ def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> Fin
 
 
 def _models_catalog(
-    settings: Settings, rendered: RenderedHistory, metadata: sa.MetaData
+    settings: Settings, rendered: RenderedHistory, metadata: Sequence[sa.MetaData]
 ) -> dict[str, str]:
     with scratch_empty(settings) as url:
-        with engine(Database(url, is_embedded=True)).begin() as connection:
-            metadata.create_all(connection)
+        with engine(scratch_at(url)).begin() as connection:
+            for models in metadata:
+                models.create_all(connection)
         return _snapshot(url, rendered)
 
 
 def _snapshot(url: str, rendered: RenderedHistory) -> dict[str, str]:
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect_scratch(url, autocommit=True) as connection:
         return catalog.snapshot(connection, ignore_tables=rendered.own_tables)
 
 

@@ -13,11 +13,12 @@ from psycopg import sql
 
 from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.migrate import catalog
-from pybase.migrate.database import Database, engine, first_line
+from pybase.migrate.database import Database, engine, first_line, scratch_at
 from pybase.migrate.record import Direction, Script
 from pybase.migrate.rehearsal import scratch_empty
 from pybase.migrate.revisions import History, record_in, run_env, steps_to
 from pybase.migrate.sqlfiles import Built
+from pybase.postgres import connect_scratch
 
 Rows = dict[tuple[str, str], str]
 """A digest of the values of each column, by table and column; order does not count."""
@@ -32,7 +33,7 @@ def committed_equals_online(history: History, built: Built) -> None:
 
     def from_files(url: str) -> None:
         for record in built.records:
-            with psycopg.connect(url, autocommit=True) as connection:
+            with connect_scratch(url, autocommit=True) as connection:
                 for statement in _as_psql(record.scripts.upgrade):
                     try:
                         connection.execute(statement.encode())
@@ -41,7 +42,7 @@ def committed_equals_online(history: History, built: Built) -> None:
 
     def by_alembic(url: str) -> None:
         digests = {r.revision.id: r.scripts.upgrade.digest or None for r in built.records}
-        upgrade_online(history, Database(url, is_embedded=True), digests)
+        upgrade_online(history, scratch_at(url), digests)
 
     committed, rows = _result_of(history, built, from_files)
     _, again = _result_of(history, built, from_files)
@@ -105,7 +106,7 @@ def _result_of(
     """Return what a way of migrating makes of an empty database."""
     with scratch_empty(history.settings) as url:
         run(url)
-        with psycopg.connect(url, autocommit=True) as connection:
+        with connect_scratch(url, autocommit=True) as connection:
             snapshot = catalog.snapshot(connection, ignore_tables=built.rendered.own_tables)
             return snapshot, _rows(connection)
 

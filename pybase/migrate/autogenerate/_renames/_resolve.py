@@ -27,6 +27,7 @@ from pybase.migrate.autogenerate._schema_snapshot import Side
 from pybase.migrate.autogenerate._scope import Scope
 from pybase.migrate.catalog import Change
 from pybase.migrate.revisions import RenderedHistory
+from pybase.postgres import connect_scratch
 
 
 class Resolved(Struct, frozen=True):
@@ -70,7 +71,7 @@ def resolve_renames(
 def _carry_out(url: str, old: Side, taken: Sequence[Rename]) -> list[Part]:
     """Rename on the scratch database; return the steps that do the same in a revision."""
     parts: list[Part] = []
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect_scratch(url, autocommit=True) as connection:
         for rename in taken:
             try:
                 for sql in (*create_schema(old, rename), *rename_sql(rename)):

@@ -1,0 +1,1 @@
+"""Where a command begins and ends: its arguments, and errors as exit codes."""

@@ -1,0 +1,68 @@
+"""What ends the process, as an exit code."""
+
+import os
+import signal
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from pybase.cli import _terminal as terminal
+from pybase.core.errors import InternalError, PybaseError, UsageError
+
+_RESUME = "Finished steps are kept; run the same command again to resume."
+_OURS = Path(__file__).parents[2]
+
+
+def exit_code(run: Callable[[], int], *, with_traceback: bool) -> int:
+    """Run a command; report how it fails in one sentence, and return its exit code."""
+    try:
+        code = _reported(run, with_traceback)
+    except BrokenPipeError:  # the reader of the output has exited: silent, as Unix tools are
+        code = 128 + signal.SIGPIPE
+    except OSError:  # standard error cannot be written
+        code = UsageError.exit_code
+    terminal.close_streams()
+    return code
+
+
+def _reported(run: Callable[[], int], with_traceback: bool) -> int:
+    try:
+        return run()
+    except KeyboardInterrupt:
+        newline = "\n" if terminal.can_draw() else ""  # the terminal has printed ^C
+        terminal.note(f"{newline}Interrupted. {_RESUME}")
+        return 128 + signal.SIGINT
+    except (SystemExit, BrokenPipeError):  # the former is argparse's, after --help
+        raise
+    except BaseException as error:
+        if with_traceback:
+            terminal.note("".join(traceback.format_exception(error)).rstrip())
+        problem = _explained(error)
+        terminal.error(problem)
+        return problem.exit_code
+
+
+def _explained(error: BaseException) -> PybaseError:
+    if isinstance(error, PybaseError):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        name = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+        return UsageError(
+            f"The operating system refuses to read or write a file: {error.strerror}{name}.",
+            "Make room, or correct the path or its permissions; then run the same command again.",
+            code="file-error",
+        )
+    # its message is not shown: it may quote a password
+    return InternalError(
+        f"PyBase met a {type(error).__name__} that it does not expect{_place(error)}.",
+        "Run the same command with --traceback, and report what it prints, without passwords, to "
+        "those who maintain PyBase; the last changes to your files are the likeliest cause.",
+        code="internal-error",
+    )
+
+
+def _place(error: BaseException) -> str:
+    """Return the last line of ours that the error passed through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_OURS)]
+    return f" ({Path(ours[-1].filename).name}, line {ours[-1].lineno})" if ours else ""

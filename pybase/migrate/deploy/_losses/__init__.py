@@ -1,0 +1,26 @@
+"""Data loss: what a plan would destroy of a live database, and the consent to that.
+
+The records hold the tables and columns whose data may be lost; the database itself how much is in
+them. They are looked up in the session that runs the statements: before the run, and again in the
+transaction of each step, under its locks. What cannot be determined counts as a loss.
+"""
+
+from pybase.migrate.deploy._losses._confirmation import (
+    Confirmation,
+    data_loss,
+    require_allowed,
+    require_named,
+)
+from pybase.migrate.deploy._losses._guard import NO_CONSENT, Consent, DataLoss, Guard, find_losses
+
+__all__ = [
+    "NO_CONSENT",
+    "Confirmation",
+    "Consent",
+    "DataLoss",
+    "Guard",
+    "data_loss",
+    "find_losses",
+    "require_allowed",
+    "require_named",
+]

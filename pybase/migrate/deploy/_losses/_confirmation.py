@@ -1,0 +1,85 @@
+"""Confirmation of a loss: on the command line, or at a prompt that lists what would be lost."""
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from pybase.core.errors import CheckFailedError, UsageError
+from pybase.core.style import style, table
+from pybase.migrate.deploy._losses._guard import Consent, DataLoss
+from pybase.migrate.deploy._plan import Plan
+
+_MOST_SHOWN = 20
+
+
+class Confirmation(Struct, frozen=True):
+    """What the command line confirms, and how to ask a person; None where there is none."""
+
+    data_loss: bool = False
+    database: str | None = None
+    ask: Callable[[str], bool] | None = None
+    ask_name: Callable[[str], str] | None = None
+
+
+def require_named(plan: Plan, name: str, confirmation: Confirmation) -> None:
+    """Refuse to undo everything on a real server unless its database's `name` was given.
+
+    Raises UsageError.
+    """
+    if plan.source.database.is_embedded or not plan.leads_to_base:
+        return
+    given = confirmation.database
+    if given is None and confirmation.ask_name is not None:
+        given = confirmation.ask_name(
+            f"This undoes every revision of {plan.source.database.name}. Its name, to go on:"
+        )
+    if given is None:
+        raise UsageError(
+            f"A downgrade to base undoes every revision of {plan.source.database.name}.",
+            f"Confirm that it is this database: --database {name}",
+            code="unconfirmed-database",
+        )
+    if given != name:
+        raise UsageError(
+            f"The database is called {name!r}, not {given!r}. Nothing was undone.",
+            "Point DATABASE_URL at the right one.",
+            code="wrong-database",
+        )
+
+
+def require_allowed(plan: Plan, losses: Sequence[DataLoss], confirmation: Confirmation) -> Consent:
+    """Return the consent to the losses of a plan: to all of them, or to those that are listed.
+
+    Raises CheckFailedError, which lists them, where there is none.
+    """
+    if confirmation.data_loss:
+        return Consent(to_all=True)
+    if not losses:
+        return Consent()
+    ask = confirmation.ask
+    if ask is not None and ask(f"{_listed(plan, losses)}\nGo on?"):
+        return Consent(to=frozenset((loss.revision, loss.name) for loss in losses))
+    verb = "applied" if plan.direction.is_upgrade else "undone"
+    raise data_loss(plan, losses, f"Nothing was {verb}.")
+
+
+def data_loss(plan: Plan, losses: Sequence[DataLoss], state: str) -> CheckFailedError:
+    """Return the refusal to destroy data; `state` is the sentence after their list."""
+    verb = "migrate" if plan.direction.is_upgrade else "downgrade"
+    return CheckFailedError(
+        f"{_listed(plan, losses)}\n{state}",
+        f"If that is intended: nox -s {verb} -- {plan.destination} --allow-data-loss",
+        code="data-loss",
+    )
+
+
+def _listed(plan: Plan, found: Sequence[DataLoss]) -> str:
+    """Return the list of what is lost; what goes with a table that is lost too is left out."""
+    tables = {item.table for item in found} - {None}
+    losses = [
+        item for item in found if item.table or item.loss is None or item.loss.table not in tables
+    ]
+    lines = table([(loss.name, loss.content) for loss in losses[:_MOST_SHOWN]], indent="  ")
+    lines += [f"  and {len(losses) - _MOST_SHOWN} more"] if len(losses) > _MOST_SHOWN else []
+    destroys = style("destroys data", "bold red")
+    return f"The {plan.direction.value} {destroys}:\n" + "\n".join(lines)

@@ -1,0 +1,175 @@
+"""What a plan would destroy, asked before it runs; and each step again, under its own locks."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from psycopg import sql
+
+from pybase.migrate.deploy._losses._content import Reader
+from pybase.migrate.deploy._losses._names import Names
+from pybase.migrate.deploy._losses._suspects import Suspect, find_suspects, open_losses
+from pybase.migrate.deploy._plan import Step
+from pybase.migrate.record import Loss, LossKind, ScriptStatus
+from pybase.migrate.sql import QualifiedName
+
+LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS = 200, 5_000
+"""The limits of a question before the run, which blocks no other session."""
+
+LOCKED_TIMEOUT_MS = 2_000
+"""How long a question under a lock may take: other sessions wait for its end."""
+
+
+class DataLoss(Struct, frozen=True):
+    """What a step destroys of this database, as far as is known."""
+
+    name: str
+    revision: str
+    content: str
+    loss: Loss | None = None
+
+    @property
+    def table(self) -> QualifiedName | None:
+        """The table that is dropped with all its rows, if it is one."""
+        loss = self.loss
+        return loss.table if loss and loss == Loss(loss.table) else None
+
+
+class Consent(Struct, frozen=True):
+    """What the user agreed to lose: all, or what was listed when they were asked."""
+
+    to_all: bool = False
+    to: frozenset[tuple[str, str]] = frozenset()
+    """Revisions, and what is lost of each by its name."""
+
+    def covers(self, loss: DataLoss) -> bool:
+        """Whether the user has seen, or waived to see, what is lost."""
+        return self.to_all or (loss.revision, loss.name) in self.to
+
+
+NO_CONSENT = Consent()
+
+
+def find_losses(connection: psycopg.Connection[Any], steps: Sequence[Step]) -> list[DataLoss]:
+    """Return what a path would destroy, over the autocommit connection that will run it.
+
+    What is known to be empty is left out: a table without rows, a column without values, and what
+    an earlier step of the path creates. Raises psycopg.Error for a broken connection.
+    """
+    reader = Reader(connection, LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS)
+    losses: dict[str, DataLoss] = {}
+    names = Names()
+    for step in steps:
+        for loss in _losses_of(reader, step, names):
+            losses.setdefault(loss.name, loss)
+        names.follow(step.effects)
+    return list(losses.values())
+
+
+def _losses_of(reader: Reader, step: Step, names: Names) -> Iterator[DataLoss]:
+    revision = step.revision.id
+    if _is_unknown(step):
+        yield DataLoss(f"what {revision} drops", revision, "unknown: it was not rehearsed")
+    if _may_lose(step):
+        suspects = [*find_suspects(reader.connection, step, names)]
+        yield from _held(reader, revision, suspects)
+
+
+def _held(reader: Reader, revision: str, suspects: Iterable[Suspect]) -> Iterator[DataLoss]:
+    for suspect in suspects:
+        held = suspect.content(reader)
+        if held:
+            yield DataLoss(suspect.label, revision, held, suspect.loss)
+
+
+def _may_lose(step: Step) -> bool:
+    return bool(open_losses(step) or step.effects.cascade)
+
+
+def _is_unknown(step: Step) -> bool:
+    """Whether a downgrade has not been observed; what cannot be undone will do nothing.
+
+    An upgrade that was not observed is a hazard, which is accepted or forced by name.
+    """
+    if step.direction.is_upgrade or step.script.status is ScriptStatus.IRREVERSIBLE:
+        return False
+    failed = {"cannot-render", "rehearsal-failed"}
+    return (
+        not step.script.has_sql
+        or not step.effects.is_rehearsed
+        or any(finding.code in failed for finding in step.effects.findings)
+    )
+
+
+class Guard(Struct, dict=True):
+    """Asks again before each step: rows may have been committed since the user was asked."""
+
+    connection: psycopg.Connection[Any]
+    steps: Sequence[Step]
+    consent: Consent
+
+    def __post_init__(self) -> None:
+        """Note what exists before the first step: what the steps create is not the user's."""
+        if self._watched:
+            rows = self.connection.execute(_EXISTING).fetchall()
+            self._existing: dict[int, int] = dict(rows)
+
+    @cached_property
+    def _watched(self) -> Collection[str]:
+        """The revisions of the steps that may destroy what the user did not agree to lose."""
+        steps = () if self.consent.to_all else self.steps
+        return {step.revision.id for step in steps if _may_lose(step)}
+
+    def watches(self, step: Step) -> bool:
+        """Whether a step has to be asked about."""
+        return step.revision.id in self._watched
+
+    def losses(self, step: Step, *, lock: bool, is_first: bool) -> list[DataLoss]:
+        """Return what a step destroys that the user did not agree to lose.
+
+        With `lock`, in an open transaction, the rows stay as they are until its end. Only before
+        the first statements of a step has all that it destroys to be there. Raises psycopg.Error
+        for a lock that it does not get.
+        """
+        suspects = [
+            suspect
+            for suspect in find_suspects(self.connection, step, Names())
+            if (suspect.target is not None or is_first) and not self._is_new(suspect)
+        ]
+        if lock:
+            self._lock(suspects)
+        limit = LOCKED_TIMEOUT_MS if lock else STATEMENT_TIMEOUT_MS
+        reader = Reader(self.connection, LOCK_TIMEOUT_MS, limit)
+        held = _held(reader, step.revision.id, suspects)
+        return [loss for loss in held if not self.consent.covers(loss)]
+
+    def _is_new(self, suspect: Suspect) -> bool:
+        """Whether an earlier step has created it, and all of its partitions."""
+        target = suspect.target
+        if target is None:
+            return False
+        if target.oid in self._existing:
+            return (target.number or 0) > self._existing[target.oid]
+        return not target.family & self._existing.keys()
+
+    def _lock(self, suspects: Sequence[Suspect]) -> None:
+        modes: dict[str, dict[QualifiedName, sql.Identifier]] = {}
+        for suspect in suspects:
+            if suspect.loss and suspect.target and suspect.target.is_lockable:
+                mode = _MODES.get(suspect.loss.kind, "ACCESS EXCLUSIVE")
+                modes.setdefault(mode, {})[suspect.target.name] = suspect.target.identifier
+        for mode, tables in modes.items():
+            names = sql.SQL(", ").join(tables.values())
+            lock = sql.SQL("LOCK TABLE {} IN {} MODE").format(names, sql.SQL(mode))
+            self.connection.execute(lock)
+
+
+_MODES = {LossKind.DELETED: "SHARE ROW EXCLUSIVE", LossKind.OVERWRITTEN: "SHARE ROW EXCLUSIVE"}
+"""The lock that the statements take, or what keeps writers out until they do."""
+
+_EXISTING = """
+SELECT oid::bigint, relnatts::int FROM pg_class
+WHERE relkind IN ('r', 'p', 'm', 'f') AND relnamespace <> 'pg_catalog'::regnamespace
+"""

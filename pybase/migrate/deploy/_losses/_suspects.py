@@ -1,0 +1,119 @@
+"""Suspects: what a step may destroy of this database, before it is known whether it holds data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+
+from pybase.migrate.deploy._losses._cascade import find_dependents
+from pybase.migrate.deploy._losses._content import Reader, content
+from pybase.migrate.deploy._losses._names import Names
+from pybase.migrate.deploy._losses._targets import Target, find_references, find_targets
+from pybase.migrate.deploy._plan import Step
+from pybase.migrate.record import Loss, LossKind, Record, TableColumn
+
+_CHANGES = {"unbatched-data-change", "changes-data-under-lock"}
+_ACCEPTED_BY: Mapping[LossKind, frozenset[str]] = {
+    LossKind.DROPPED: frozenset({"drops-table", "drops-column", "drops-view"}),
+    LossKind.EMPTIED: frozenset({"truncates"}),
+    LossKind.EMPTIED_CASCADE: frozenset({"truncates"}),
+    LossKind.DELETED: frozenset({"deletes-rows", *_CHANGES}),
+    LossKind.OVERWRITTEN: frozenset({"deletes-rows", "overwrites-values", *_CHANGES}),
+    LossKind.CONVERTED: frozenset({"overwrites-values", "rewrites-table"}),
+    LossKind.UNKNOWN: frozenset(),
+}
+"""The hazards whose acceptance, with a reason, is the consent of an upgrade's reviewers."""
+
+
+class Suspect(Struct, frozen=True):
+    """What may be lost with a table or column; without these, `reason` is why that is unknown."""
+
+    label: str
+    loss: Loss | None = None
+    target: Target | None = None
+    reason: str = "unknown: it is not there"
+
+    def content(self, reader: Reader) -> str:
+        """Return what is lost; an empty text where it is known that nothing is."""
+        if self.loss is None or self.target is None:
+            return self.reason
+        return content(reader, self.target, self.loss)
+
+
+def open_losses(step: Step) -> tuple[Loss, ...]:
+    """Return the losses of a step, without those that the revision accepts by name."""
+    if not step.direction.is_upgrade:
+        return step.effects.losses
+    return tuple(loss for loss in step.effects.losses if not _is_accepted(step, loss))
+
+
+_OF_A_TABLE = {*_CHANGES, "rewrites-table"}
+
+
+def _is_accepted(step: Step, loss: Loss) -> bool:
+    record: Record = step.record
+    return any(
+        finding.code in _ACCEPTED_BY[loss.kind]
+        and finding.relation == loss.table
+        and (finding.detail == loss.column or finding.code in _OF_A_TABLE)
+        and record.reason_for(finding) is not None
+        for finding in step.effects.findings
+    )
+
+
+def find_suspects(
+    connection: psycopg.Connection[Any], step: Step, names: Names
+) -> Iterator[Suspect]:
+    """Yield what a step may destroy, by the names that its tables and columns have now."""
+    losses = open_losses(step)
+    dropped = {loss.place for loss in step.effects.losses if loss.kind is LossKind.DROPPED}
+    origins = {loss: names.origin(loss.place) for loss in losses}
+    targets = find_targets(connection, [place for place in origins.values() if place])
+    for loss, origin in origins.items():
+        if loss.kind is LossKind.UNKNOWN:
+            yield Suspect(loss.label, reason="unknown: it depends on the database")
+        elif origin is not None and not (loss.column and TableColumn(loss.table) in dropped):
+            yield from _resolved(connection, loss, origin, targets.get(origin, ()))
+    yield from _cascading(connection, step, names)
+
+
+def _resolved(
+    connection: psycopg.Connection[Any],
+    loss: Loss,
+    origin: TableColumn,
+    targets: Sequence[Target],
+) -> Iterator[Suspect]:
+    """Yield the tables that a name means: one that lacks the column only where all lack it."""
+    label = loss.label if origin == loss.place else f"{loss.label} (now {origin.label})"
+    present = Loss(origin.table, origin.column, loss.kind, loss.rows)
+    meant = [target for target in targets if target.number is not None]
+    if not meant:
+        yield Suspect(label)
+    for target in meant:
+        yield Suspect(label, present, target)
+        if loss.kind is LossKind.EMPTIED_CASCADE:
+            references = map(TableColumn, find_references(connection, target))
+            yield from _tables(connection, [*references], LossKind.EMPTIED)
+
+
+def _cascading(connection: psycopg.Connection[Any], step: Step, names: Names) -> Iterator[Suspect]:
+    """Yield what a CASCADE takes along and no revision created."""
+    if not step.effects.cascade:
+        return
+    dependents = [*find_dependents(connection, step.effects.cascade, names)]
+    for item in dependents:
+        if item.place is None:
+            reason = "dropped by CASCADE; no revision created it"
+            yield Suspect(item.description, reason=reason)
+    places = [item.place for item in dependents if item.place]
+    yield from _tables(connection, places, LossKind.DROPPED)
+
+
+def _tables(
+    connection: psycopg.Connection[Any], places: Sequence[TableColumn], kind: LossKind
+) -> Iterator[Suspect]:
+    for place, targets in find_targets(connection, places).items():
+        loss = Loss(place.table, place.column, kind)
+        exact = [target for target in targets if target.name == place.table]
+        yield from (Suspect(loss.label, loss, target) for target in exact)

@@ -1,0 +1,73 @@
+"""Losses: the data that one direction may destroy, and which names and objects it changes.
+
+Observed by object id between its start and its end; of statements that change rows, read from
+their text, because the sample rows may not match.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from pglast import ast
+
+from pybase.migrate.record import Finding, Loss, LossKind, TableColumn
+from pybase.migrate.rehearsal._losses._cascade import cascade
+from pybase.migrate.rehearsal._losses._emptied import emptied
+from pybase.migrate.rehearsal._losses._names import created, dropped, renames
+from pybase.migrate.rehearsal._losses._rows import changed_rows
+from pybase.migrate.rehearsal._losses._types import converted
+from pybase.migrate.rehearsal._observation import Observation
+from pybase.migrate.rehearsal._rules import Case
+from pybase.migrate.sql import QualifiedName, parse_backfill
+from pybase.migrate.sql.grammar import is_kind
+
+__all__ = ["cascade", "created", "find_losses", "loss_findings", "renames"]
+
+
+def find_losses(case: Case) -> dict[Loss, int]:
+    """Return the data that a direction may destroy, by the names at its start.
+
+    With the number of the statement that does it; -1 where only the end shows it.
+    """
+    start, end = case.run.start, case.run.end
+    gone = [*dropped(start, end)]
+    losses = {Loss(place.table, place.column): -1 for place in gone}
+    for observation in (item for item in case.observations if item.error is None):
+        found = {*emptied(start, observation), *converted(start, observation)}
+        found |= {*changed_rows(start, observation), *_chosen(case, observation)}
+        for loss in found:
+            if not {loss.place, TableColumn(loss.table)} & {*gone}:
+                losses.setdefault(loss, observation.index)
+    return dict(sorted(losses.items()))
+
+
+def loss_findings(
+    case: Case, losses: Mapping[Loss, int], hazards: Collection[Finding]
+) -> Iterator[Finding]:
+    """Yield the losses of rows that stay as hazards of an upgrade, which can be accepted.
+
+    One fault is one finding: not where another hazard names how the rows are changed.
+    """
+    named = {item.relation for item in hazards if item.code in _NAMED_BY}
+    for loss, index in losses.items() if case.is_upgrade else ():
+        code = _CODES.get((loss.kind, bool(loss.column)))
+        if code and loss.table not in named:
+            yield Finding(index, code, loss.table, loss.column)
+
+
+_NAMED_BY = ("unbatched-data-change", "changes-data-under-lock", "rewrites-table")
+
+_CODES = {
+    (LossKind.DELETED, False): "deletes-rows",
+    (LossKind.OVERWRITTEN, False): "deletes-rows",
+    (LossKind.OVERWRITTEN, True): "overwrites-values",
+    (LossKind.CONVERTED, True): "overwrites-values",
+}
+
+
+def _chosen(case: Case, observation: Observation) -> Iterator[Loss]:
+    """Yield the unknown, where a downgrade runs code that composes its statements."""
+    sql = observation.sql
+    is_dynamic = is_kind(sql, ast.DoStmt) and re.search(r"\bexecute\b", sql, re.IGNORECASE)
+    is_chosen = is_dynamic or is_kind(sql, ast.CallStmt)
+    if not case.is_upgrade and is_chosen and parse_backfill(sql) is None:
+        yield Loss(QualifiedName("", ""), kind=LossKind.UNKNOWN)

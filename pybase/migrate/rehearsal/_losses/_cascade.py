@@ -1,0 +1,59 @@
+"""Objects that a revision with CASCADE drops where it is rehearsed."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from pglast import ast, enums
+
+from pybase.migrate.catalog import Relation, State
+from pybase.migrate.record import DroppedObject, ObjectKind
+from pybase.migrate.rehearsal._losses._names import lost_columns
+from pybase.migrate.rehearsal._rules import Case
+from pybase.migrate.sql import QualifiedName
+from pybase.migrate.sql.grammar import is_opaque, parsed
+
+
+def cascade(case: Case) -> tuple[DroppedObject, ...]:
+    """Return all objects that are dropped, where a statement has CASCADE; else nothing."""
+    if not any(_has_cascade(observation.sql) for observation in case.observations):
+        return ()
+    return tuple(sorted(_dropped_objects(case.run.start, case.run.end)))
+
+
+def _has_cascade(sql: str) -> bool:
+    tree = parsed(sql)
+    if tree is None or is_opaque(sql):
+        return re.search(r"\bcascade\b", sql, re.IGNORECASE) is not None
+    parts = (tree, *(getattr(tree, "cmds", None) or ()))
+    is_drop = not isinstance(tree, ast.TruncateStmt)
+    cascading = enums.DropBehavior.DROP_CASCADE
+    return is_drop and any(getattr(part, "behavior", None) == cascading for part in parts)
+
+
+def _dropped_objects(start: State, end: State) -> Iterator[DroppedObject]:
+    for oid, name in start.schemas.items():
+        if oid not in end.schemas:
+            yield DroppedObject(ObjectKind.SCHEMA, QualifiedName("", name))
+    for oid, kind in start.types.items():
+        if oid not in end.types:
+            yield DroppedObject(ObjectKind.TYPE, kind.qualified_name)
+    for oid, function in start.functions.items():
+        if oid not in end.functions:
+            yield DroppedObject(ObjectKind.FUNCTION, function.qualified_name, function.arguments)
+    for oid, relation in start.relations.items():
+        after = end.relations.get(oid)
+        if after is not relation and relation.kind not in "iI":
+            yield from _dropped_parts(relation, after, lost_columns(start, end, oid))
+
+
+def _dropped_parts(
+    before: Relation, after: Relation | None, columns: Iterable[str]
+) -> Iterator[DroppedObject]:
+    name = before.qualified_name
+    if after is None:
+        yield DroppedObject(ObjectKind.RELATION, name)
+    for column in columns:
+        yield DroppedObject(ObjectKind.COLUMN, name, column)
+    for oid, constraint in before.constraints.items():
+        if after is None or oid not in after.constraints:
+            yield DroppedObject(ObjectKind.CONSTRAINT, name, constraint.name)

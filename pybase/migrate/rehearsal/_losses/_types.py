@@ -1,0 +1,79 @@
+"""Columns whose values a new type may round, cut or compute anew."""
+
+from collections.abc import Iterator
+
+from pglast import ast
+
+from pybase.migrate.catalog import Column, State
+from pybase.migrate.record import Loss, LossKind
+from pybase.migrate.rehearsal._observation import Observation
+from pybase.migrate.sql.grammar import parsed
+
+
+def converted(start: State, observation: Observation) -> Iterator[Loss]:
+    """Yield the columns whose values a new type may round, cut or compute anew."""
+    retyped = {
+        (oid, number): (column, after.columns[number])
+        for oid, before, after in observation.changed
+        if before.kind in "rp" and oid in start.relations
+        for number, column in before.columns.items()
+        if number in start.relations[oid].columns
+        and not after.columns[number].is_dropped
+        and column.type != after.columns[number].type
+    }
+    for (oid, number), (old, new) in retyped.items():
+        table = start.relations[oid]
+        if table.parent in {other for other, _ in retyped} or not _is_rewritten(observation, oid):
+            continue
+        if not _keeps_values(observation, old, new):
+            name = table.columns[number].name
+            yield Loss(table.qualified_name, name, LossKind.CONVERTED)
+
+
+def _is_rewritten(observation: Observation, oid: int) -> bool:
+    """Whether rows are written again; of a partitioned table without partitions, it is unknown."""
+    family = [*observation.after.family(oid)]
+    is_empty = observation.after.relations[oid].kind == "p" and len(family) == 1
+    return is_empty or any(map(observation.is_rewritten, family))
+
+
+def _keeps_values(observation: Observation, old: Column, new: Column) -> bool:
+    """Whether the server converts every value without a change, or refuses it."""
+    using = _using(observation.sql, old.name)
+    if using is not None and not _is_plain_cast(using):
+        return False
+    if new.type in _TEXT:
+        return True
+    if new.type.startswith("character varying(") and old.type.startswith(_TEXT):
+        return using is None  # an assignment refuses what is too long; a cast cuts it
+    is_enum = any(
+        kind.kind == "e" and oid == new.type_oid for oid, kind in observation.after.types.items()
+    )
+    return is_enum or (old.type, new.type) in _EXACT
+
+
+def _using(sql: str, column: str) -> object:
+    """Return the USING expression of a column's new type; `...` where the text is no ALTER."""
+    tree = parsed(sql)
+    if not isinstance(tree, ast.AlterTableStmt):
+        return ...
+    commands = [cmd for cmd in tree.cmds or () if cmd.name == column]
+    expressions = (getattr(cmd.def_, "raw_default", None) for cmd in commands)
+    return next((item for item in expressions if item is not None), None)
+
+
+def _is_plain_cast(node: object) -> bool:
+    return isinstance(node, ast.ColumnRef) or (
+        isinstance(node, ast.TypeCast) and _is_plain_cast(node.arg)
+    )
+
+
+_TEXT = ("text", "character varying")
+_INTEGERS = ("smallint", "integer", "bigint")
+_MOMENTS = ("timestamp without time zone", "timestamp with time zone")
+_EXACT = {
+    *((old, new) for old in _INTEGERS for new in (*_INTEGERS, "numeric")),
+    *((old, new) for old in ("date", *_MOMENTS) for new in _MOMENTS),
+    ("real", "double precision"),
+}
+"""Casts that change no value: they are exact, or refuse it."""

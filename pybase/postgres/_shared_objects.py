@@ -1,0 +1,151 @@
+"""What the databases of a server share: roles, their settings, parameters, other databases.
+
+A revision can change it, and its scratch database being dropped undoes none of that. A scratch
+cluster in which something is left is replaced before it can influence another rehearsal.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pybase.core.errors import DatabaseError
+from pybase.postgres._cluster import LOCKED_OUT, Cluster
+from pybase.postgres._paths import lock_file, report_os_errors
+from pybase.postgres._scratch import SCRATCH_NAME, TEMPLATE_MARK, maintenance
+
+_BUSY_TIMEOUT_S = 180
+_POLL_S = 0.05
+
+_FIRST_OID = 16384  # of what initdb did not make
+_IS_OURS = """
+    d.datname ~ %(scratch)s AND NOT d.datistemplate
+    OR starts_with(coalesce(shobj_description(d.oid, 'pg_database'), ''), %(mark)s)
+"""
+_SHARED = f"""
+SELECT 'role ' || r.rolname, to_jsonb(r)::text FROM pg_roles AS r
+WHERE r.oid >= {_FIRST_OID} OR r.oid = 10 AND NOT (
+    r.rolname = 'postgres' AND r.rolsuper AND r.rolinherit AND r.rolcreaterole AND r.rolcreatedb
+    AND r.rolcanlogin AND r.rolreplication AND r.rolbypassrls AND r.rolconnlimit = -1
+    AND r.rolvaliduntil IS NULL
+)
+UNION ALL
+SELECT 'member of ' || pg_get_userbyid(m.roleid), to_jsonb(m)::text FROM pg_auth_members AS m
+WHERE m.oid >= {_FIRST_OID}
+UNION ALL
+SELECT
+    'settings of ' || concat_ws(
+        ' in ', nullif(pg_get_userbyid(s.setrole), 'unknown (OID=0)'), d.datname
+    ),
+    s.setconfig::text
+FROM pg_db_role_setting AS s LEFT JOIN pg_database AS d ON d.oid = s.setdatabase
+WHERE d.oid IS NULL OR NOT ({_IS_OURS})
+UNION ALL
+SELECT
+    'database ' || d.datname,
+    concat_ws(' ', d.datdba, d.datallowconn, d.datconnlimit, d.datistemplate)
+FROM pg_database AS d
+WHERE d.oid >= {_FIRST_OID} AND NOT ({_IS_OURS}) OR d.oid < {_FIRST_OID} AND NOT (
+    d.datname IN ('postgres', 'template0', 'template1') AND d.datconnlimit = -1
+    AND d.datallowconn = (d.datname <> 'template0') AND d.datistemplate = (d.datname <> 'postgres')
+)
+UNION ALL
+SELECT 'tablespace ' || t.spcname, to_jsonb(t)::text FROM pg_tablespace AS t
+WHERE t.oid >= {_FIRST_OID}
+UNION ALL
+SELECT 'privileges on parameter ' || a.parname, a.paracl::text FROM pg_parameter_acl AS a
+UNION ALL
+SELECT 'subscription ' || s.subname, s.subowner::text FROM pg_subscription AS s
+UNION ALL
+SELECT 'replication slot ' || s.slot_name, s.plugin FROM pg_replication_slots AS s
+WHERE NOT s.temporary
+UNION ALL
+SELECT 'replication origin ' || o.roname, o.roident::text FROM pg_replication_origin AS o
+"""
+_PARAMETERS = """
+UNION ALL
+SELECT 'parameter ' || f.name, f.setting FROM pg_file_settings AS f
+WHERE f.sourcefile LIKE '%%/postgresql.auto.conf'
+"""
+
+_REPLACED = ("embedded-server-failed", "other-postgres-version")
+"""Codes of errors that a new cluster does not have."""
+
+
+def shared_objects(server_url: str) -> set[tuple[str, str]]:
+    """Return what initdb did not make, with its definition: `role app`, `parameter work_mem`.
+
+    Scratch databases and templates are left out, and without a superuser also ALTER SYSTEM.
+    """
+    with maintenance(server_url) as connection:
+        is_superuser = connection.info.parameter_status("is_superuser") == "on"
+        query = _SHARED + (_PARAMETERS if is_superuser else "")
+        names = {"scratch": SCRATCH_NAME, "mark": TEMPLATE_MARK}
+        return {(name, str(text)) for name, text in connection.execute(query.encode(), names)}
+
+
+@contextmanager
+def pristine(cluster: Cluster) -> Iterator[None]:
+    """Run a scratch cluster, as initdb made it; one that revisions have changed is replaced.
+
+    So is one that cannot start. It is left as it is inside of another `pristine`, where all belongs
+    to one history. Waits for other processes that use it. Raises DatabaseError when these do not
+    end.
+    """
+    if cluster.directory in _held:
+        yield
+        return
+    with report_os_errors():
+        lease = os.open(lock_file(cluster.directory, "lease"), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        _make_pristine(cluster, lease)
+        _held.add(cluster.directory)
+        yield
+    finally:
+        _held.discard(cluster.directory)
+        os.close(lease)
+
+
+_held: set[Path] = set()
+"""Directories of the clusters that this process uses: it shares the lock of their lease."""
+
+
+def _make_pristine(cluster: Cluster, lease: int) -> None:
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        fcntl.flock(lease, fcntl.LOCK_SH)
+        if _is_pristine(cluster):
+            return
+        if time.monotonic() > deadline:
+            raise DatabaseError(
+                f"A revision has changed the scratch server in {cluster.directory} itself, and "
+                f"another process has used it for {_BUSY_TIMEOUT_S} s.",
+                "Wait until that is done, or run `nox -s db -- reset`; then run the command again.",
+                code="scratch-server-busy",
+            )
+        _replace(cluster, lease)
+
+
+def _replace(cluster: Cluster, lease: int) -> None:
+    """Destroy the cluster, unless another process uses it or has replaced it already."""
+    fcntl.flock(lease, fcntl.LOCK_UN)
+    try:
+        fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(_POLL_S)
+        return
+    if not _is_pristine(cluster):
+        cluster.destroy()
+        cluster.ensure_running()
+
+
+def _is_pristine(cluster: Cluster) -> bool:
+    try:
+        cluster.ensure_running()
+        return not shared_objects(cluster.url())
+    except DatabaseError as error:
+        if error.code in _REPLACED or LOCKED_OUT.search(error.problem):
+            return False
+        raise
