@@ -50,10 +50,19 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"skip a check: {', '.join((*deploy.CHECKS, deploy.DRIFT))}",
     )
     parser.add_argument("--verbose", action="store_true", help="show each statement as it runs")
+    _data_argument(parser)
     for option in fields(MigrateOptions):
         name = f"--{option.name.replace('_', '-')}"
         help_text = f"{option.default} unless configured"
         parser.add_argument(name, type=int, metavar="N", help=help_text)
+
+
+def _data_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--show-data",
+        action="store_true",
+        help="let errors show values of rows, and queries of other sessions",
+    )
 
 
 def _migrate(args: argparse.Namespace, settings: Settings) -> None:
@@ -92,7 +101,7 @@ def _run(args: argparse.Namespace, settings: Settings, direction: Direction) -> 
     """Check and apply the plan to the target; returns how many revisions were run."""
     settings = _with_limits(args, settings)
     database = announced_database(settings)
-    reporter = TerminalReporter(args.verbose)
+    reporter = TerminalReporter(args.verbose, args.show_data)
     run_stale = "fresh" in args.force
     with deploy.locked(settings, database, reporter, run_stale=run_stale) as session:
         plan = session.plan(args.target, direction)
@@ -123,12 +132,13 @@ def _with_limits(args: argparse.Namespace, settings: Settings) -> Settings:
 
 def _backfill_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="the table that it fills, or its revision")
+    _data_argument(parser)
 
 
 def _backfill(args: argparse.Namespace, settings: Settings) -> None:
     backfill = deploy.find_backfill(settings, args.name)
     database = announced_database(settings)
-    changed = deploy.run_backfill(database, backfill, TerminalReporter())
+    changed = deploy.run_backfill(database, backfill, TerminalReporter(shows_data=args.show_data))
     terminal.result(f"{backfill.table}: {humanize.rows(changed)} changed, none is left.")
 
 

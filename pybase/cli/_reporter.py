@@ -81,6 +81,7 @@ class TerminalReporter(Struct, frozen=True):
     """The `Reporter` of the command line; it shows statements with `is_verbose` only."""
 
     is_verbose: bool = False
+    shows_data: bool = False
 
     result = staticmethod(terminal.result)
     note = staticmethod(terminal.note)

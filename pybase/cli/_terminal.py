@@ -1,4 +1,4 @@
-"""Terminal output: control characters shown as text, styles as colours, long lines wrapped.
+"""Terminal output: control characters shown as text, passwords hidden, styles as colours.
 
 Results go to standard output (`result`, and `data` for programs), everything else to standard error
 (`note`, `echo`, `error`). No other module prints. Away from a terminal each line is written without
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from pybase.core.errors import PybaseError
+from pybase.core.secrets import redacted
 from pybase.core.style import clean, segments, style, width
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _write(stream: TextIO, text: str, *, is_code: bool = False, end: str = "\n")
     encoding = stream.encoding or "utf-8"
     parts = [
         (part.encode(encoding, "backslashreplace").decode(encoding), name)
-        for part, name in segments(clean(text))
+        for part, name in segments(clean(redacted(text)))
     ]
     plain = "".join(part for part, _ in parts)
     is_terminal = stream.isatty()

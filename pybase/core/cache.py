@@ -11,6 +11,9 @@ from pybase.core.settings import Settings
 
 T = TypeVar("T")
 
+PRIVATE = 0o600
+"""Errors of revisions are kept, and may quote what only their user may read."""
+
 
 def cached(
     settings: Settings,
@@ -42,7 +45,7 @@ def cached(
             known[keys[place]] = msgspec.Raw(msgspec.json.encode(made))
         settings.prepare_state()
         kept = {key: known[key] for key in keys}
-        write_file(path, msgspec.json.encode(kept).decode())
+        write_file(path, msgspec.json.encode(kept).decode(), mode=PRIVATE)
     return [results[place] for place in range(len(keys))]
 
 
@@ -59,7 +62,7 @@ def remember(settings: Settings, kind: str, key: str, result: Any) -> None:
     """Keep the result of one key, and no other of its kind."""
     settings.prepare_state()
     text = msgspec.json.encode({key: result}).decode()
-    write_file(_path(settings, kind), text)
+    write_file(_path(settings, kind), text, mode=PRIVATE)
 
 
 def _path(settings: Settings, kind: str) -> Path:

@@ -31,7 +31,7 @@ def files_below(folder: str) -> Iterator[str]:
         yield from (f"{parent}/{name}" for name in names if not name.endswith(".pyc"))
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, text: str, *, mode: int = 0o644) -> None:
     """Write a file atomically: a reader, or a crash, meets the old text or the new."""
     make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -39,7 +39,7 @@ def write_file(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(text.encode())
-        temporary.chmod(0o644)
+        temporary.chmod(mode)
         give_to_owner(temporary)
         temporary.replace(path)
         if path.suffix == ".py":

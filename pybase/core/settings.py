@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from pybase.core.errors import UsageError
 from pybase.core.files import give_to_owner, make_folder
+from pybase.core.secrets import conceal
 
 DATABASE_URL = "DATABASE_URL"
 REHEARSAL_URL = "PYBASE_REHEARSAL_URL"
@@ -53,6 +54,32 @@ class MigrateOptions(Struct, frozen=True):
     """Lock timeout of the last tries."""
     deadline_s: int = 600
     """Time limit for all tries to get a lock, and for waiting for another migration."""
+
+    def __post_init__(self) -> None:
+        """Refuse a limit out of range, from the command line and from a file alike."""
+        for name, (least, most) in RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise UsageError(
+                    f"{name} is {getattr(self, name)}, and has to be from {least} to {most:,}.",
+                    f"The default is {getattr(type(self), name)}; PostgreSQL takes a lock timeout "
+                    "of 0 as none at all.",
+                    code="limit-out-of-range",
+                )
+        if self.lock_timeout_ms > self.lock_timeout_most_ms:
+            raise UsageError(
+                f"lock_timeout_ms is {self.lock_timeout_ms}, above lock_timeout_most_ms, which is "
+                f"{self.lock_timeout_most_ms}.",
+                "Raise lock_timeout_most_ms too, to the timeout of the last tries.",
+                code="limits-reversed",
+            )
+
+
+RANGES = {
+    "lock_timeout_ms": (1, 60_000),
+    "lock_timeout_most_ms": (1, 600_000),
+    "deadline_s": (1, 604_800),
+}
+"""The least and the most of each number of MigrateOptions."""
 
 
 class Options(Struct, frozen=True):
@@ -119,6 +146,8 @@ def load(config_path: Path) -> Settings:
 
     Raises UsageError for a missing file, an unknown setting, or a value of the wrong type.
     """
+    for variable in (DATABASE_URL, REHEARSAL_URL):
+        conceal(os.environ.get(variable, ""))
     path = config_path.absolute()
     try:
         is_file = path.is_file()
@@ -240,7 +269,11 @@ def _read_dotenv(path: Path) -> str | None:
         raise UsageError(
             f"{path.name} cannot be read: {reason}.", "Correct it.", code="unreadable-dotenv"
         ) from None  # the chain would show a line of it
-    return values[DATABASE_URL] or "" if DATABASE_URL in values else None
+    if DATABASE_URL not in values:
+        return None
+    url = values[DATABASE_URL] or ""
+    conceal(url)
+    return url
 
 
 def parse_url(raw: str, variable: str = DATABASE_URL) -> str:

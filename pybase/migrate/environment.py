@@ -17,8 +17,17 @@ from alembic.util import CommandError
 
 from pybase.core import settings
 from pybase.core.errors import PybaseError
+from pybase.core.secrets import redacted
 from pybase.core.style import clean, unstyled
-from pybase.migrate.database import TABLE, announcement, engine, find_database, migration_lock
+from pybase.migrate.database import (
+    TABLE,
+    MigrationLock,
+    announcement,
+    engine,
+    find_database,
+    lock_lost,
+    migration_lock,
+)
 from pybase.migrate.record import Direction
 from pybase.migrate.revisions import DigestOf, make_faithful, record_in
 from pybase.migrate.sqlfiles import Committed, StaleError, load
@@ -60,13 +69,27 @@ def run_online(metadata: sa.MetaData) -> None:
         project = _settings()
         database = find_database(project)
         _note(announcement(database))
+        lock = None
         with ExitStack() as around:
             if _changes_the_database():
-                lock = migration_lock(database, _note, project.options.migrate)
-                around.enter_context(lock)
+                holding = migration_lock(database, _note, project.options.migrate)
+                lock = around.enter_context(holding)
             connection = around.enter_context(engine(database).connect())
             _configure(metadata, connection=connection)
+            if lock is not None:
+                _verify_at_each_step(lock)
             _migrate()
+
+
+def _verify_at_each_step(lock: MigrationLock) -> None:
+    """Let each revision be rolled back when the migration lock was lost meanwhile."""
+
+    def verify(ctx: Any, **_: Any) -> None:
+        if ctx.connection.exec_driver_sql(lock.count_sql).scalar() != 1:
+            raise lock_lost()
+
+    configured = context.get_context()
+    configured.on_version_apply_callbacks = (*configured.on_version_apply_callbacks, verify)
 
 
 def _changes_the_database() -> bool:
@@ -76,7 +99,7 @@ def _changes_the_database() -> bool:
 
 
 def _note(line: str) -> None:
-    print(unstyled(clean(line)), file=sys.stderr)
+    print(unstyled(clean(redacted(line))), file=sys.stderr)
 
 
 def _settings() -> settings.Settings:
@@ -116,7 +139,7 @@ def _as_alembic_reports() -> Iterator[None]:
     try:
         yield
     except PybaseError as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(redacted(str(error))) from error
 
 
 def _configure(metadata: sa.MetaData, **how: Any) -> None:

@@ -4,15 +4,19 @@
 -- workspaces  ROW EXCLUSIVE: blocks nothing; rows changed
 
 DO $backfill$
--- Batch after batch, each committed. Interrupted, it goes on where it was when it is run again;
--- two at once take turns. backfill_workspaces_a9c033ea tells where it is.
+#variable_conflict use_column
+-- Batch after batch, each committed. Interrupted, it goes on where it was when it is run again; two
+-- at once take turns. Its position is in a table next to the one that it fills.
+<<backfill_630509b7>>
 DECLARE
     batch bigint := 1000;  -- rows
     total bigint := 0;
     here record;
     there record;
     done record;
+    first_pass integer;
     is_new_pass boolean := true;
+    is_idle boolean := false;
     is_last boolean;
     is_held_up boolean;
     began timestamptz;
@@ -20,17 +24,24 @@ DECLARE
     took_ms double precision;
 BEGIN
     LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        PERFORM set_config('row_security', 'off', true);  -- an error where rows would be hidden
         IF is_new_pass THEN
             EXIT WHEN NOT EXISTS (SELECT FROM workspaces WHERE right(slug, 36) = id::text);
+            IF is_idle THEN
+                RAISE 'rows of workspaces match, and a complete pass has changed none: a trigger, '
+                    'a rule or a null in the key prevents it';
+            END IF;
             BEGIN
-                CREATE TABLE IF NOT EXISTS backfill_workspaces_a9c033ea AS
-                SELECT id, 1 AS pass, 0::bigint AS passed FROM workspaces
-                ORDER BY id LIMIT 1;
+                CREATE TABLE IF NOT EXISTS backfill_workspaces_630509b7 AS
+                SELECT workspaces.id AS key_1, 1 AS pass, 0::bigint AS passed, 0::bigint AS changed
+                FROM workspaces ORDER BY workspaces.id LIMIT 1;
             EXCEPTION WHEN unique_violation OR duplicate_table THEN
                 NULL;  -- another one began at this very moment
             END;
             is_new_pass := false;
-            COMMIT;
+            CONTINUE;
         END IF;
         began := clock_timestamp();
         is_held_up := false;
@@ -38,41 +49,42 @@ BEGIN
         PERFORM set_config('lock_timeout', '100ms', true);
         BEGIN
             BEGIN
-                SELECT * INTO here FROM backfill_workspaces_a9c033ea FOR UPDATE;
+                SELECT * INTO here FROM backfill_workspaces_630509b7 FOR UPDATE;
             EXCEPTION WHEN undefined_table THEN
                 EXIT;  -- another one has finished it
             END;
-            EXIT WHEN here.pass IS NULL;
-            IF here.pass > 5 THEN
+            EXIT WHEN NOT FOUND;  -- there was no row when it began
+            first_pass := coalesce(first_pass, here.pass);
+            IF here.pass >= first_pass + 5 THEN
                 RAISE 'rows of workspaces that need the backfill are written as fast as it goes';
             END IF;
-            SELECT id INTO there FROM workspaces
-            WHERE (id) >= (here.id)
-            ORDER BY id OFFSET batch LIMIT 1;
+            SELECT workspaces.id AS key_1 INTO there FROM workspaces
+            WHERE backfill_630509b7.here.key_1 IS NULL OR (workspaces.id) >= (backfill_630509b7.here.key_1)
+            ORDER BY workspaces.id OFFSET backfill_630509b7.batch LIMIT 1;
             is_last := NOT FOUND;
-            WITH changed AS (
+            WITH updated AS (
                 UPDATE workspaces
                 SET
                     slug = NULL
-                WHERE (id) >= (here.id)
-                    AND (is_last OR (id) < (there.id))
+                WHERE (backfill_630509b7.here.key_1 IS NULL OR (workspaces.id) >= (backfill_630509b7.here.key_1))
+                    AND (backfill_630509b7.is_last OR (workspaces.id) < (backfill_630509b7.there.key_1))
                     AND (right(slug, 36) = id::text)
                 RETURNING (right(slug, 36) = id::text) AS is_left
             )
-            SELECT count(*) AS rows, count(*) FILTER (WHERE is_left) AS left INTO done
-            FROM changed;
-            IF done.left > 0 THEN
+            SELECT count(*) AS changed, count(*) FILTER (WHERE is_left) AS remaining INTO done
+            FROM updated;
+            IF done.remaining > 0 THEN
                 RAISE 'rows of workspaces would be changed for ever: they match afterwards too';
             END IF;
             IF is_last THEN
-                UPDATE backfill_workspaces_a9c033ea SET (id, pass, passed) = (
-                    SELECT id, here.pass + 1, 0 FROM workspaces ORDER BY id LIMIT 1
-                );
+                is_idle := here.changed + done.changed = 0;
+                UPDATE backfill_workspaces_630509b7 SET key_1 = NULL, pass = pass + 1, passed = 0, changed = 0;
             ELSE
-                UPDATE backfill_workspaces_a9c033ea SET (id, passed) = ROW(there.id, passed + batch);
+                UPDATE backfill_workspaces_630509b7 SET key_1 = backfill_630509b7.there.key_1,
+                    passed = passed + backfill_630509b7.batch, changed = changed + backfill_630509b7.done.changed;
             END IF;
             is_new_pass := is_last;
-            total := total + done.rows;
+            total := total + done.changed;
             last_success := clock_timestamp();
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
             is_held_up := true;
@@ -97,7 +109,7 @@ BEGIN
     END LOOP;
     COMMIT;
     SET LOCAL client_min_messages = warning;  -- the table need not be there
-    DROP TABLE IF EXISTS backfill_workspaces_a9c033ea;
+    DROP TABLE IF EXISTS backfill_workspaces_630509b7;
     COMMIT;
     RAISE NOTICE 'workspaces: % rows changed', total;
 END
@@ -113,7 +125,7 @@ WHERE alembic_version.version_num = '4769c700cf0e';
 
 DO $$ BEGIN
     INSERT INTO migration_ledger (revision, direction, digest)
-    VALUES ('4769c700cf0e', 'downgrade', 'c4dd27407885cbfe');
+    VALUES ('4769c700cf0e', 'downgrade', '20a648539ac4750f');
 EXCEPTION WHEN undefined_table THEN NULL;
 END $$;
 

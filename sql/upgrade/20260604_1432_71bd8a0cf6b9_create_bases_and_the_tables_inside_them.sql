@@ -3,6 +3,8 @@
 -- revision    71bd8a0cf6b9, after 995c641166b7; one transaction
 -- workspaces  SHARE ROW EXCLUSIVE: blocks writes; no rewrite, no scan
 
+SET standard_conforming_strings = on;
+
 BEGIN;
 
 SET LOCAL lock_timeout = '2s';

@@ -62,6 +62,12 @@ class Silent(TerminalReporter):
     result = note = echo = staticmethod(lambda _text: None)
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is cut stays cut."""
+    monkeypatch.setattr("pybase.migrate.deploy._recovery._outcome.RECONNECT_S", 0)
+
+
 @pytest.fixture(scope="module")
 def cluster(servers_folder: Path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A server for this module only: its tests kill it."""

@@ -418,14 +418,17 @@ def test_transaction_that_a_deadlock_has_undone_is_tried_again(three: Project) -
 def test_lock_that_is_held_for_a_while_is_waited_for_in_short_tries(three: Project) -> None:
     three.done("migrate", TWO.id)
     with session(three, READS) as other:
-        who = f"Waiting for a lock: pid {other.info.backend_pid} (reader, idle in transaction), for"
+        who = (
+            f"Waiting for a lock: pid {other.info.backend_pid} (user postgres, reader, idle in "
+            "transaction) has ACCESS SHARE on cities, for"
+        )
         command = three.start("migrate")
         wait_until(lambda: who in command.err)
         other.rollback()
         result = three.ended(command)
     assert result.code == 0
     assert " tries)" in result.out
-    assert result.err.endswith(f"{READS}\n")
+    assert READS not in result.err
 
 
 def test_blocker_that_never_leaves_is_named_with_what_is_not_applied(three: Project) -> None:
@@ -434,7 +437,7 @@ def test_blocker_that_never_leaves_is_named_with_what_is_not_applied(three: Proj
         message, pid = three.refused("migrate", "--deadline-s", "2", code=3), other.info.backend_pid
     assert f"Revision {THREE.id} (Add note to cities) did not get its locks within 2 s" in message
     assert f"1 before it stay applied. Not applied: {THREE.id}." in message
-    assert f"pid {pid} (reader, idle in transaction)" in message
+    assert f"pid {pid} (user postgres, reader, idle in transaction)" in message
     assert "pg_terminate_backend" in message
     assert "secret" not in message
     assert version(three) == [TWO.id]

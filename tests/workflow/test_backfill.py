@@ -135,7 +135,7 @@ def test_killed_one_goes_on_where_it_was(shops: psycopg.Connection[Any]) -> None
     assert 300 <= done < ROWS
     (cursor,) = shops.execute(OURS).fetchone() or ("",)
     region, last, passed = shops.execute(
-        f"SELECT region, id, passed FROM {cursor}".encode()
+        f"SELECT key_1, key_2, passed FROM {cursor}".encode()
     ).fetchone() or (0, 0, 0)
     assert passed == done
     first_left = "SELECT region, id FROM shops WHERE city IS NULL ORDER BY region, id LIMIT 1"

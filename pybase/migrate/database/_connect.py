@@ -1,8 +1,10 @@
 """The database at hand, which DATABASE_URL names, or the embedded one; connections to it."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -11,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.core.settings import DATABASE_URL, Settings, database_url
+from pybase.migrate.database._limited import HAS_ANSWERED, KEEPALIVES, LimitedConnection
 from pybase.postgres import Cluster, connect_scratch, locate, scratch_cluster
 from pybase.postgres import connect as connect_ours
 
@@ -107,8 +110,16 @@ def scratch_at(url: str) -> Database:
     return Database(url, is_embedded=True, is_scratch=True)
 
 
-def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
-    """Open a connection; `options` are libpq's or psycopg's.
+def connect(
+    database: Database, *, is_short: bool = False, **options: Any
+) -> psycopg.Connection[Any]:
+    """Open a connection whose text is UTF-8; `options` are libpq's or psycopg's.
+
+    The first one chooses among several hosts, one that can be written to unless the user specifies
+    otherwise; all others of the same `database` are made there. libpq's variables are read for the
+    user's own server only. With `is_short`, each answer of that server is lost when it takes longer
+    than ANSWER_S; else the server is asked then whether it has answered.
+
 
     The first one chooses among several hosts, one that can be written to unless the user specifies
     otherwise; all others of the same `database` are made there. libpq's variables are read for the
@@ -116,18 +127,27 @@ def connect(database: Database, **options: Any) -> psycopg.Connection[Any]:
     the password.
     """
     is_ours = database.is_embedded
-    open_ = connect_scratch if database.is_scratch else connect_ours if is_ours else psycopg.connect
     known = ({} if is_ours else _by_variables()) | read_url(database.url)
     missing = {name: value for name, value in _defaults(known).items() if name not in known}
+    missing["client_encoding"] = "UTF8"  # as files and queries are, whatever the URL or role sets
     try:
-        connection = open_(database.url, **(missing | options | database._address))
+        connection = _open(database)(database.url, **(missing | options | database._address))
     except psycopg.Error as error:
         raise unreachable(database, error) from None  # the chain would show the URL's parts
+    if isinstance(connection, LimitedConnection) and not is_short:
+        connection.has_answered = partial(_has_answered, database, connection.info.backend_pid)
     if not is_ours and not database._address:
         info = connection.info
         address = {"host": info.host, "hostaddr": info.hostaddr, "port": info.port}
         database._address.update({name: value for name, value in address.items() if value})
     return connection
+
+
+def _open(database: Database) -> Callable[..., psycopg.Connection[Any]]:
+    """Return the function that connects; no answer of a server on this machine can be lost."""
+    if database.is_scratch:
+        return connect_scratch
+    return connect_ours if database.is_embedded else LimitedConnection.connect
 
 
 def _by_variables() -> dict[str, str]:
@@ -141,9 +161,17 @@ def _by_variables() -> dict[str, str]:
 
 def _defaults(known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a connection where the user specifies none."""
-    defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "pybase"}
+    defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "pybase", **KEEPALIVES}
     has_several = any("," in str(known.get(name)) for name in ("host", "hostaddr"))
     return defaults | ({"target_session_attrs": "read-write"} if has_several else {})
+
+
+def _has_answered(database: Database, pid: int) -> bool:
+    """Whether the server has answered the session `pid`; false where that is unknown."""
+    with suppress(psycopg.Error, DatabaseError):
+        with connect(database, is_short=True, autocommit=True) as observer:
+            return observer.execute(HAS_ANSWERED, [pid]).fetchone() is not None
+    return False
 
 
 def engine(database: Database) -> Any:
@@ -151,7 +179,10 @@ def engine(database: Database) -> Any:
     import sqlalchemy as sa  # 0.2 s, and a fresh history is applied without it
 
     return sa.create_engine(
-        "postgresql+psycopg://", creator=lambda: connect(database), poolclass=sa.NullPool
+        "postgresql+psycopg://",
+        creator=lambda: connect(database),
+        poolclass=sa.NullPool,
+        hide_parameters=True,
     )
 
 

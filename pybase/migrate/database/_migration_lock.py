@@ -2,12 +2,13 @@
 
 A session-level advisory lock on a connection of its own, polled: a session that waits inside
 `pg_advisory_lock` holds a snapshot for which CREATE INDEX CONCURRENTLY waits in turn, forever.
-The lock ends with its session, so a killed holder frees it.
+The lock ends with its session: a killed holder frees it, and whoever relies on it verifies it.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -20,6 +21,14 @@ from pybase.migrate.database._connect import Database, connect
 KEY = 4_851_520_931
 """The advisory lock's key; an arbitrary number, the same for every version of this project."""
 
+_TIMEOUTS = {
+    "statement_timeout": 0,
+    "idle_in_transaction_session_timeout": 0,
+    "idle_session_timeout": 140000,
+    "transaction_timeout": 170000,
+}
+"""The timeouts of a session, and the first version of the server that has each."""
+
 _POLL_S = (0.01, 0.2)
 """Seconds between tries: first the shorter, since a killed holder is gone at once."""
 
@@ -27,18 +36,52 @@ _ROUNDS = 5
 """Comparisons of two sessions behind a pooler, which may separate them by chance."""
 
 
+@dataclass(frozen=True)
+class MigrationLock:
+    """The lock, held by the server process `pid` for `connection`, an autocommit one."""
+
+    connection: psycopg.Connection[Any]
+    pid: int
+
+    @property
+    def count_sql(self) -> str:
+        """The query, for any session of the database, that returns 1 while the lock is held."""
+        return (
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            f" AND pid = {self.pid}"
+            f" AND classid = '{KEY >> 32}'::oid AND objid = '{KEY & 0xFFFFFFFF}'::oid"
+        )
+
+    def is_held(self) -> bool:
+        """Whether its session still has it."""
+        try:
+            return self.connection.execute(self.count_sql.encode()).fetchone() == (1,)
+        except psycopg.Error:
+            return False
+
+
+def lock_lost() -> DatabaseError:
+    """Return the error for a migration that goes on without its lock."""
+    return DatabaseError(
+        "The migration lock was lost: the server ended its session.",
+        "Find out why (idle_session_timeout, an administrator, a restart) in the server's log, and "
+        "run the same command again.",
+        code="migration-lock-lost",
+    )
+
+
 @contextmanager
 def migration_lock(
     database: Database, report: Callable[[str], None], options: MigrateOptions
-) -> Iterator[psycopg.Connection[Any]]:
-    """Hold the database's migration lock, and yield its session; reports the holder meanwhile.
+) -> Iterator[MigrationLock]:
+    """Hold the database's migration lock; reports another holder meanwhile.
 
     Raises DatabaseError when another migration holds it for longer than the deadline.
     """
-    with connect(database, autocommit=True) as connection:
+    with connect(database, is_short=True, autocommit=True) as connection:
         deadline = time.monotonic() + options.deadline_s
         is_reported, pause = False, _POLL_S[0]
-        while not _try(connection):
+        while (pid := _try(connection)) is None:
             holder = _holder(connection)
             if time.monotonic() > deadline:
                 raise DatabaseError(
@@ -53,20 +96,35 @@ def migration_lock(
                 is_reported = True
             time.sleep(pause)
             pause = min(2 * pause, _POLL_S[1])
-        yield connection
+        yield MigrationLock(connection, pid)
+
+
+def no_timeouts(connection: psycopg.Connection[Any]) -> list[str]:
+    """Return the statements that put aside the timeouts of a role, meant for its application."""
+    version = connection.info.server_version
+    return [f"SET {name} = 0" for name, since in _TIMEOUTS.items() if version >= since]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A process of the server; its id may be used again, so it has the time of its start."""
+
+    pid: int
+    started: float
 
 
 def require_own_session(
     guard: psycopg.Connection[Any], other: psycopg.Connection[Any], database: Database
-) -> None:
+) -> Backend:
     """Refuse a pooler that gives the same server session to two of ours: no lock would hold.
 
     A pooler invents the process id that it reports at the start. In session mode two of our
     sessions never share one of the server's; in transaction mode they do when no other client is
-    busy. Raises DatabaseError.
+    busy. Returns the server process of `other`. Raises DatabaseError.
     """
-    if _pid(other) == other.info.backend_pid:
-        return
+    backend = Backend(*_unlimited(other, _BACKEND))
+    if backend.pid == other.info.backend_pid:
+        return backend
     if any(_pid(guard) == _pid(other) for _ in range(_ROUNDS)):
         raise DatabaseError(
             f"A pooler in transaction mode, such as PgBouncer, is in front of the server "
@@ -74,6 +132,15 @@ def require_own_session(
             "Point DATABASE_URL at the server itself, or at a pool in session mode.",
             code="transaction-pooler",
         )
+    for connection in (guard, other):
+        connection.execute("; ".join(no_timeouts(connection)).encode())
+    return backend
+
+
+_BACKEND = (
+    "SELECT pid, extract(epoch FROM backend_start)::float8"
+    " FROM pg_stat_get_activity(pg_backend_pid())"
+)
 
 
 def _pid(connection: psycopg.Connection[Any]) -> int:
@@ -82,9 +149,25 @@ def _pid(connection: psycopg.Connection[Any]) -> int:
     return int(row[0])
 
 
-def _try(connection: psycopg.Connection[Any]) -> bool:
-    row = connection.execute("SELECT pg_try_advisory_lock(%s::bigint)", [KEY]).fetchone()
-    return row == (True,)
+def _try(connection: psycopg.Connection[Any]) -> int | None:
+    """Return the pid of the session when it has got the lock."""
+    has_it, pid = _unlimited(connection, f"SELECT pg_try_advisory_lock({KEY}), pg_backend_pid()")
+    return pid if has_it else None
+
+
+def _unlimited(connection: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
+    """Return the row of a query, and let the session have no timeouts: one message.
+
+    Behind a pooler it keeps them, since the session may be of other clients in a moment.
+    """
+    names = [name for name, since in _TIMEOUTS.items() if connection.info.server_version >= since]
+    changes = ", ".join(f"set_config('{name}', '0', false)" for name in names)
+    condition = f"pg_backend_pid() = {connection.info.backend_pid}"
+    cursor = connection.execute(f"SELECT {changes} WHERE {condition};\n{query}".encode())
+    cursor.nextset()
+    row: tuple[Any, ...] | None = cursor.fetchone()
+    assert row is not None
+    return row
 
 
 def _holder(connection: psycopg.Connection[Any]) -> str:

@@ -1,6 +1,6 @@
 """Errors of a server while revisions run, as ours: what, where, what remains applied, what to do.
 
-Values that a statement met are never quoted: they may be secrets.
+Values of rows, and literals of the statement, are quoted only on request: they may be secrets.
 """
 
 import re
@@ -10,11 +10,37 @@ import psycopg
 
 from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
 from pybase.migrate.database._connect import Database
+from pybase.migrate.sql import masked
 
 
 def first_line(error: BaseException | None) -> str:
-    """Return the first line of an error's message, or its type where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """Return the first line of an error's message without values, or its type where it has none."""
+    message = (isinstance(error, psycopg.Error) and error.diag.message_primary) or str(error)
+    if isinstance(error, psycopg.DataError):
+        message = _VALUE.sub('"..."', message)
+    return (message.strip().splitlines() or [type(error).__name__])[0]
+
+
+def about_rows(error: BaseException | None, *, shows_data: bool) -> str:
+    """Return which table and columns an error about rows is about; with `shows_data`, which rows.
+
+    Empty for another error, and for what its message has already.
+    """
+    if not isinstance(error, _ABOUT_ROWS):
+        return ""
+    detail = error.diag.message_detail or ""
+    columns = _COLUMNS.search(detail)
+    parts = {"table": error.diag.table_name, "columns": columns and columns["names"]}
+    shown = ", ".join(
+        f"{label} {name}" for label, name in parts.items() if name and name not in first_line(error)
+    )
+    return (f" ({shown})" if shown else "") + (f": {detail}" if detail and shows_data else "")
+
+
+def rows_hint(error: BaseException | None, *, shows_data: bool) -> str:
+    """Return the hint that values are withheld, for an error that has some."""
+    has_values = isinstance(error, _ABOUT_ROWS) and not shows_data
+    return "\nValues of rows are withheld: see them with --show-data." if has_values else ""
 
 
 def server_error(
@@ -25,6 +51,7 @@ def server_error(
     state: str = "",
     statement: str = "",
     queries: Sequence[str] = (),
+    shows_data: bool = False,
 ) -> PybaseError:
     """Return the error to raise for `error` of the server.
 
@@ -42,17 +69,26 @@ def server_error(
                 code="server-refuses",
             )
     hint = "Correct the revision or the data that it met, and run the same command again."
-    if queries and isinstance(error, psycopg.IntegrityError | psycopg.DataError):
+    if queries and isinstance(error, _ABOUT_ROWS):
         hint = "Find the rows, correct them, and run the same command again:"
         hint += "".join(f"\n  {query}" for query in queries)
-    code = " ".join(line for line in statement.splitlines() if not line.startswith("--"))
-    shown = " ".join(code.split())[:300]
+    message += about_rows(error, shows_data=shows_data)
+    hint += rows_hint(error, shows_data=shows_data)
+    shown = " ".join(masked(statement).split())[:300]
     return CheckFailedError(
         f"PostgreSQL reports an error{place}: {message}.{state}\n  {shown}",
         hint,
         code="revision-failed",
     )
 
+
+_ABOUT_ROWS = (psycopg.IntegrityError, psycopg.DataError)
+
+_VALUE = re.compile(r'(?<!encoding )"(?:.*"|.*)', re.DOTALL)
+"""All that may be a value in the message of a DataError."""
+
+_COLUMNS = re.compile(r"\((?P<names>.*?)\)=\(")
+"""The columns of a key in a detail such as `Key (name)=(Troy) already exists.`, in any language."""
 
 _MISSING = (
     r"extension \"(?P<name>[^\"]*)\" is not available",
@@ -67,6 +103,12 @@ _HINTS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
         r"create extension \"(?P<name>[^\"]*)\"",
         "Let a superuser run: CREATE EXTENSION {name}; then run the same command again, with "
         "IF NOT EXISTS in the revision.",
+    ),
+    (
+        psycopg.errors.InsufficientPrivilege,
+        r"row-level security",
+        "This role does not see all rows: connect as the owner of the table, or a role with "
+        "BYPASSRLS.",
     ),
     (
         psycopg.errors.InsufficientPrivilege,

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,10 +17,14 @@ from pybase.core.reporter import Reporter
 from pybase.core.settings import Settings
 from pybase.core.style import style
 from pybase.migrate.database import (
+    Backend,
     Database,
     Ledger,
     LedgerEntry,
+    MigrationLock,
     connect,
+    first_line,
+    lock_lost,
     migration_lock,
     require_own_session,
     server_error,
@@ -47,6 +52,7 @@ from pybase.migrate.deploy._plan import (
     renewed_source,
 )
 from pybase.migrate.deploy._progress import ProgressThread
+from pybase.migrate.deploy._recovery import UnclearError, was_applied
 from pybase.migrate.deploy._session import Session, is_blocking
 from pybase.migrate.record import Direction, ScriptStatus, ancestors
 from pybase.migrate.sqlfiles import StaleError
@@ -66,12 +72,14 @@ CHECKS: dict[str, Check] = {
 """Every check by the name that `--force` takes, in the order in which they are reported."""
 
 
-class Locked(Struct, frozen=True):
-    """A database under the migration lock: the session of the lock, and one for the work."""
+@dataclass(frozen=True)
+class Locked:
+    """A database under the migration lock, and a connection for the work."""
 
     source: Source
     connection: psycopg.Connection[Any]
-    lock: psycopg.Connection[Any]
+    backend: Backend
+    lock: MigrationLock
     renew: Callable[[StaleError], Source]
     """Returns the source to run from where files of a step turn out to be stale, or raises."""
 
@@ -103,15 +111,22 @@ def locked(
         source = committed_source(settings, database, reporter)
     except StaleError as error:
         source = renew(error)
-    # the files are UTF-8, whatever the locale; and no prepared statement outlives DISCARD ALL
-    options = {"autocommit": True, "prepare_threshold": None, "client_encoding": "UTF8"}
     try:
         with migration_lock(database, reporter.note, settings.options.migrate) as lock:
-            with connect(database, **options) as connection:
-                require_own_session(lock, connection, database)
-                yield Locked(source, connection, lock, renew)
+            with _connected(database, lock) as (connection, backend):
+                yield Locked(source, connection, backend, lock, renew)
     except psycopg.Error as error:
         raise server_error(database, error) from None
+
+
+@contextmanager
+def _connected(
+    database: Database, lock: MigrationLock
+) -> Iterator[tuple[psycopg.Connection[Any], Backend]]:
+    """Yield a connection for the work, on a session of its own."""
+    # no prepared statement outlives DISCARD ALL
+    with connect(database, autocommit=True, prepare_threshold=None) as connection:
+        yield connection, require_own_session(lock.connection, connection, database)
 
 
 def check(
@@ -192,30 +207,86 @@ def _digest(source: Source, revision: str) -> str | None:
         return None
 
 
-def apply(locked: Locked, plan: Plan, reporter: Reporter, consent: Consent = NO_CONSENT) -> int:
-    """Run the steps of a plan, each with its version and ledger; returns how many.
+def apply(
+    locked: Locked, plan: Plan, reporter: Reporter, consent: Consent = NO_CONSENT, done: int = 0
+) -> int:
+    """Run the steps of a plan, each with its version and ledger; returns how many are `done`.
 
     Raises CheckFailedError for a revision that fails, or destroys data without consent,
     DatabaseError for a server that refuses, or does not yield its locks in time.
     """
-    pid = locked.connection.info.backend_pid
-    retry = LockRetry(locked.lock, pid, locked.source.settings.options.migrate, reporter.note)
+    pid, lock = locked.backend.pid, locked.lock
+    retry = LockRetry(lock.connection, pid, locked.source.settings.options.migrate, reporter)
     progress = ProgressThread(locked.source.database, pid, reporter)
     guard = Guard(locked.connection, plan.steps, consent)
-    session = Session(locked.connection, plan, guard, retry, progress, reporter)
+    session = Session(locked.connection, plan, guard, lock, retry, progress, reporter)
     with retry, progress:
-        for done, step in enumerate(plan.steps):
-            started = time.monotonic()
+        for step in plan.steps[done:]:
+            started, tries = time.monotonic(), 1
             try:
                 tries = _run(session, plan, step, retry)
             except psycopg.Error as error:
-                raise _refused(plan, error, step, done, session.statement) from None
+                if not locked.connection.closed:
+                    raise _refused(plan, error, step, done, session.statement, reporter) from None
+                _require_applied(locked, plan, error, done, session)
             except OutOfTimeError as error:
                 raise _out_of_time(locked, plan, error, done) from None
             except PybaseError as error:
                 raise _with_state(error, _state(plan, done)) from error.__cause__
+            done += 1
             reporter.result(_done(step, time.monotonic() - started, tries))
-    return len(plan.steps)
+            if locked.connection.closed:
+                break
+    if done == len(plan.steps):
+        return done
+    return _go_on(locked, replace(plan, heads=tuple(session.heads)), reporter, consent, done)
+
+
+def _require_applied(
+    locked: Locked, plan: Plan, error: psycopg.Error, done: int, session: Session
+) -> None:
+    """Go on where the step whose answer was lost is applied. Raises DatabaseError for any other."""
+    step, database = plan.steps[done], plan.source.database
+    word = "applied" if plan.direction.is_upgrade else "undone"
+    problem = (
+        f"The connection broke in revision {step.revision.id} ({step.revision.title}): "
+        f"{first_line(error)} ({database.name})."
+    )
+    after = session.heads_after(step)
+    try:
+        if was_applied(plan.source, step, locked.backend, session.heads, after):
+            return session.moved_by(step)
+    except (psycopg.Error, PybaseError, UnclearError) as reason:
+        cause = first_line(reason).rstrip(".")
+        before = f" {_state(plan, done)}" if done else ""
+        raise DatabaseError(
+            f"{problem} Whether it was {word} is unknown: {cause}.{before}",
+            "See where the database is when the server answers (nox -s current), and run the same "
+            "command again: what is done is not done again.",
+            code="outcome-unknown",
+        ) from None
+    raise DatabaseError(
+        f"{problem} The database was asked again: it was not {word}. {_state(plan, done)}",
+        "Run the same command again.",
+        code="connection-lost",
+    ) from None
+
+
+def _go_on(locked: Locked, plan: Plan, reporter: Reporter, consent: Consent, done: int) -> int:
+    """Run the rest of a plan over another connection, if the migration lock is held still."""
+    last = plan.steps[done - 1].revision
+    database = plan.source.database
+    reporter.note(f"The connection broke in revision {last.id}, which is committed nevertheless.")
+    try:
+        if not locked.lock.is_held():
+            raise lock_lost()
+        around = ExitStack()
+        connection, backend = around.enter_context(_connected(database, locked.lock))
+    except PybaseError as error:
+        raise _with_state(error, _state(plan, done)) from None
+    with around:
+        fresh = replace(locked, connection=connection, backend=backend)
+        return apply(fresh, plan, reporter, consent, done)
 
 
 def _run(session: Session, plan: Plan, step: Step, retry: LockRetry) -> int:
@@ -259,7 +330,7 @@ def _with_state(error: PybaseError, state: str) -> PybaseError:
 
 
 def _refused(
-    plan: Plan, error: psycopg.Error, step: Step, done: int, statement: str
+    plan: Plan, error: psycopg.Error, step: Step, done: int, statement: str, reporter: Reporter
 ) -> PybaseError:
     revision = step.revision
     return server_error(
@@ -269,6 +340,7 @@ def _refused(
         state=_state(plan, done),
         statement=statement if step.script.has_sql else "",
         queries=revision.queries,
+        shows_data=reporter.shows_data,
     )
 
 

@@ -5,6 +5,8 @@ the same backfill take turns, and one that `migrate` finds done is over at once.
 """
 
 import re
+from contextlib import suppress
+from dataclasses import dataclass
 
 import psycopg
 from msgspec import Struct
@@ -13,8 +15,16 @@ from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.core.reporter import Reporter
 from pybase.core.settings import Settings
 from pybase.migrate import sqlfiles
-from pybase.migrate.database import Database, connect, first_line
+from pybase.migrate.database import (
+    Database,
+    about_rows,
+    connect,
+    first_line,
+    no_timeouts,
+    rows_hint,
+)
 from pybase.migrate.deploy._progress import ProgressThread
+from pybase.migrate.deploy._session import CLIENT_CHECK
 from pybase.migrate.record import Direction
 from pybase.migrate.sql import parse_backfill
 from pybase.migrate.sql.names import plain
@@ -69,27 +79,40 @@ def run_backfill(database: Database, backfill: DeclaredBackfill, reporter: Repor
     with connect(database, autocommit=True) as connection:
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         try:
-            connection.execute("SET statement_timeout = 0")  # it is long on purpose
+            for setting in (*no_timeouts(connection), *_SETTINGS):
+                connection.execute(setting.encode())
+            with suppress(psycopg.Error):  # not every platform can detect that a client is gone
+                connection.execute(CLIENT_CHECK.encode())
             pid = connection.info.backend_pid
             with ProgressThread(database, pid, reporter) as progress:
                 with progress.of(backfill.statement):
                     connection.execute(backfill.statement.encode())
         except psycopg.Error as error:
-            raise _stopped(database, backfill, error) from None
-    counts = [re.search(r": (\d+) rows changed", notice) for notice in notices]
-    return sum(int(count[1]) for count in counts if count)
+            raise _stopped(database, backfill, error, reporter) from None
+    # triggers may raise notices too: the loop's own is the last
+    count = re.search(r": (\d+) rows changed", notices[-1]) if notices else None
+    return int(count[1]) if count else 0
+
+
+_SETTINGS = (
+    "SET client_min_messages = notice",  # the number of rows is one
+    "SET standard_conforming_strings = on",
+)
 
 
 def _stopped(
-    database: Database, backfill: DeclaredBackfill, error: psycopg.Error
+    database: Database, backfill: DeclaredBackfill, error: psycopg.Error, reporter: Reporter
 ) -> CheckFailedError | DatabaseError:
-    message = first_line(error)
+    shows_data = reporter.shows_data
+    message = first_line(error) + about_rows(error, shows_data=shows_data)
     problem = f"The backfill of {backfill.table} stopped: {message} ({database.name})."
     again = f"The batches before it stay. Go on with: nox -s backfill -- {backfill.revision}"
     if isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
         problem = f"{problem} Other sessions hold the rows that are next."
         return DatabaseError(problem, again, code="backfill-stopped")
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        again = f"Connect as the owner of the table, or a role with BYPASSRLS. {again}"
     if isinstance(error, psycopg.OperationalError | psycopg.errors.InsufficientPrivilege):
         return DatabaseError(problem, again, code="backfill-stopped")
-    hint = f"Correct what it met. {again}"
+    hint = f"Correct what it met. {again}{rows_hint(error, shows_data=shows_data)}"
     return CheckFailedError(problem, hint, code="backfill-failed")

@@ -9,16 +9,20 @@ server has rolled back completely is tried again: lock_not_available (55P03) and
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from msgspec import Struct
 
 from pybase.core.humanize import duration
+from pybase.core.reporter import Reporter
 from pybase.core.settings import MigrateOptions
 from pybase.core.style import style
 from pybase.migrate.deploy._background import BackgroundThread
+from pybase.migrate.sql import masked
+from pybase.migrate.sql.lock_modes import lock_name
 
 RETRIED = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
@@ -30,7 +34,9 @@ _PAUSE_FACTOR = 8
 """A pause is this long at least, and this often the wait before it: others run in between."""
 
 _JITTER = (0.5, 1.5)
-_READ_S = 0.02
+_READ_S = (0.02, 1.0)
+"""Seconds between readings of one try: first the shorter, for those that have just begun."""
+
 _QUERY_LENGTH = 80
 
 
@@ -43,23 +49,31 @@ class OutOfTimeError(Exception):
         self.blockers = blockers
 
 
-class Blocker(Struct, frozen=True):
-    """A session that held a lock that we waited for."""
+@dataclass(frozen=True)
+class Blocker:
+    """A session that held a lock that we waited for; `query` only where that was asked for."""
 
     pid: int
+    user: str
     application: str
     state: str
     age_s: float
+    mode: str
+    target: str
     query: str
 
     def __str__(self) -> str:
         """One line; a query that may hold a password is not shown."""
-        query = " ".join(self.query.split())
-        if "password" in query.lower():
-            query = "(not shown: it mentions a password)"
+        name = self.application or "no application name"
+        who = f"pid {self.pid} (user {self.user}, {name}, {self.state})"
+        lock = f" has {lock_name(self.mode)} on {self.target}" if self.mode else " is queued before"
+        return f"{who}{lock}, for {duration(self.age_s)}{self._query}"
+
+    @property
+    def _query(self) -> str:
+        query = masked(" ".join(self.query.split()))
         shown = query if len(query) <= _QUERY_LENGTH else f"{query[:_QUERY_LENGTH]} ..."
-        who = f"pid {self.pid} ({self.application or 'no application name'}, {self.state})"
-        return f"{who}, for {duration(self.age_s)}: {shown}"
+        return f": {shown}" if shown else ""
 
 
 class LockRetry(BackgroundThread):
@@ -73,10 +87,10 @@ class LockRetry(BackgroundThread):
         observer: psycopg.Connection[Any],
         pid: int,
         options: MigrateOptions,
-        note: Callable[[str], None],
+        reporter: Reporter,
     ) -> None:
         self._observer, self._pid = observer, pid
-        self._options, self._note = options, note
+        self._options, self._reporter = options, reporter
         self._blockers: list[Blocker] = []
         self._trying_since: float | None = None
         super().__init__()
@@ -101,7 +115,8 @@ class LockRetry(BackgroundThread):
                 if time.monotonic() >= deadline:
                     raise OutOfTimeError(tries, self._blockers) from None
                 if tries == 2 and self._blockers:
-                    self._note(f"{style('Waiting for a lock:', 'bold yellow')} {self._blockers[0]}")
+                    label = style("Waiting for a lock:", "bold yellow")
+                    self._reporter.note(f"{label} {self._blockers[0]}")
             else:
                 return tries
             pause = max(_PAUSE_S, wait_ms / 1000 * _PAUSE_FACTOR) * random.uniform(*_JITTER)  # noqa: S311
@@ -119,26 +134,42 @@ class LockRetry(BackgroundThread):
 
     def _poll(self) -> None:
         """Keep `_blockers` as those that blocked us last."""
-        while not self._is_over.wait(_READ_S):
+        shown = {"pid": self._pid, "shows_data": self._reporter.shows_data}
+        pause, last_try = _READ_S[0], None
+        while not self._is_over.wait(pause) and not self._observer.closed:
             since = self._trying_since
-            if since is None or time.monotonic() - since < _READ_S:
+            pause = min(2 * pause, _READ_S[1]) if since and since == last_try else _READ_S[0]
+            last_try = since
+            if since is None or time.monotonic() - since < _READ_S[0]:
                 continue
-            try:
-                rows = self._observer.execute(_BLOCKERS, [self._pid]).fetchall()
-            except psycopg.Error:  # the user of the session itself reports what is wrong
-                continue
-            if rows and self._trying_since == since:
-                self._blockers = [Blocker(*row) for row in rows]
+            with suppress(psycopg.Error):  # the next step verifies the session itself
+                rows = self._observer.execute(_BLOCKERS, shown).fetchall()
+                if rows and self._trying_since == since:
+                    self._blockers = [Blocker(*row) for row in rows]
 
 
 _BLOCKERS = """
-SELECT pid, application_name, coalesce(state, backend_type),
+SELECT a.pid, coalesce(a.usename, 'none'), a.application_name, coalesce(a.state, a.backend_type),
 extract(epoch FROM clock_timestamp() - coalesce(xact_start, query_start, backend_start))::float8,
-coalesce(query, '')
-FROM pg_stat_activity
-WHERE pid = ANY(
+coalesce(held.mode, ''), coalesce(held.target, ''),
+CASE WHEN %(shows_data)s THEN coalesce(a.query, '') ELSE '' END
+FROM pg_stat_activity AS a
+LEFT JOIN LATERAL (
+    SELECT l.mode, CASE l.locktype
+        WHEN 'relation' THEN l.relation::regclass::text
+        WHEN 'transactionid' THEN 'rows that it has changed'
+        ELSE l.locktype
+    END AS target
+    FROM pg_locks AS l
+    JOIN pg_locks AS wanted ON wanted.pid = %(pid)s AND NOT wanted.granted
+    WHERE l.pid = a.pid AND l.granted AND l.locktype = wanted.locktype
+    AND l.relation IS NOT DISTINCT FROM wanted.relation
+    AND l.transactionid IS NOT DISTINCT FROM wanted.transactionid
+    ORDER BY l.mode LIMIT 1
+) AS held ON true
+WHERE a.pid = ANY(
     SELECT unnest(pg_blocking_pids(waits.pid)) FROM pg_stat_activity AS waits
-    WHERE waits.pid = %s AND waits.wait_event_type = 'Lock'
+    WHERE waits.pid = %(pid)s AND waits.wait_event_type = 'Lock'
 )
 ORDER BY xact_start
 """

@@ -14,7 +14,7 @@ from pybase.core.errors import DatabaseError
 from pybase.core.reporter import Reporter
 from pybase.migrate.database import Database, connect
 from pybase.migrate.deploy._background import BackgroundThread
-from pybase.migrate.sql import parse_backfill
+from pybase.migrate.sql import masked, parse_backfill
 
 PATIENCE_S = 1.0
 _POLL_S = 0.2
@@ -49,7 +49,7 @@ class ProgressThread(BackgroundThread):
     def _show(self, current: tuple[str, float]) -> None:
         """Show one statement until it is over."""
         with (
-            connect(self._database, autocommit=True) as connection,
+            connect(self._database, is_short=True, autocommit=True) as connection,
             self._reporter.progress(_name(current[0])) as display,
         ):
             while self._statement is current and not self._is_over.wait(_POLL_S):
@@ -87,8 +87,7 @@ def _name(statement: str) -> str:
     backfill = parse_backfill(statement)
     if backfill is not None:
         return backfill[0]
-    name = " ".join(line for line in statement.split("\n") if not line.startswith("--"))
-    name = " ".join(name.split())
+    name = " ".join(masked(statement).split())
     return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]} ..."
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from pybase.core.errors import CheckFailedError, PybaseError
+from pybase.migrate.database import first_line
 from pybase.migrate.deploy._lock_retry import RETRIED
 from pybase.migrate.deploy._plan import Source, Step
 from pybase.migrate.revisions import record_in, revision_step, run_env, same_session
@@ -40,14 +41,17 @@ def run_python(
     except sa.exc.DBAPIError as error:
         original = _psycopg_error(error)
         if original is None:
-            raise _failed(step, error.orig or error, "") from None
+            raise _failed(step, error.orig or error, "", first_line(error.orig)) from None
         if commits and isinstance(original, RETRIED):
-            raise _failed(step, original, "A part of it is committed.") from None
+            state = "A part of it is committed."
+            raise _failed(step, original, state, first_line(original)) from None
         raise original from None  # SQLAlchemy's message would quote parameters
     except (PybaseError, psycopg.Error):
         raise
+    except sa.exc.SQLAlchemyError as error:  # its further lines are the statement and parameters
+        raise _failed(step, error, "", first_line(error)) from error
     except Exception as error:
-        raise _failed(step, error, "") from error
+        raise _failed(step, error, "", str(error)) from error
 
 
 @contextmanager
@@ -56,7 +60,10 @@ def _sqlalchemy(
 ) -> Iterator[sa.Connection]:
     """Lend a psycopg connection to SQLAlchemy, which can neither close nor keep it."""
     engine = sa.create_engine(
-        "postgresql+psycopg://", creator=lambda: connection, poolclass=sa.StaticPool
+        "postgresql+psycopg://",
+        creator=lambda: connection,
+        poolclass=sa.StaticPool,
+        hide_parameters=True,
     )
     sa.event.listen(sa.Engine, "commit", listener := (lambda _connection: commits.append(True)))
     vars(connection)["close"] = lambda: None
@@ -87,11 +94,11 @@ def _psycopg_error(error: sa.exc.DBAPIError) -> psycopg.Error | None:
         return psycopg.DatabaseError(str(original))
 
 
-def _failed(step: Step, error: BaseException, state: str) -> CheckFailedError:
+def _failed(step: Step, error: BaseException, state: str, message: str) -> CheckFailedError:
     revision = step.revision
     return CheckFailedError(
         f"The {step.direction.value} of revision {revision.id} ({revision.title}) fails: "
-        f"{type(error).__name__}: {error}. {state}".rstrip(),
+        f"{type(error).__name__}: {message}. {state}".rstrip(),
         f"Its code is in {revision.path}.",
         code="revision-raised",
     )

@@ -17,7 +17,7 @@ from psycopg.pq.abc import PGresult
 
 from pybase.core.errors import CheckFailedError
 from pybase.core.reporter import Reporter
-from pybase.migrate.database import Ledger
+from pybase.migrate.database import Ledger, MigrationLock, lock_lost, no_timeouts
 from pybase.migrate.deploy._lock_retry import LockRetry
 from pybase.migrate.deploy._losses import Guard, data_loss
 from pybase.migrate.deploy._plan import Plan, Step
@@ -37,11 +37,12 @@ class Session:
         connection: psycopg.Connection[Any],
         plan: Plan,
         guard: Guard,
+        lock: MigrationLock,
         retry: LockRetry,
         progress: ProgressThread,
         reporter: Reporter,
     ) -> None:
-        """Begin a plan on its database, and put aside timeouts that are meant for others."""
+        """Begin a plan on its database, and put aside settings that are meant for others."""
         self.connection, self.heads = connection, set(plan.heads)
         self.statement = ""
         source = plan.source
@@ -53,12 +54,12 @@ class Session:
         names = [source.version_table.quoted, self._ledger.quoted]
         row = connection.execute(exists, names).fetchone() or (False, False)
         self._has_version_table, self._has_ledger = map(bool, row)
-        has_timeout = connection.info.server_version >= _HAS_TRANSACTION_TIMEOUT
-        self._settings = [*_TIMEOUTS, *(["SET transaction_timeout = 0"] if has_timeout else [])]
+        self._lock_check = f"SELECT 1 / ({lock.count_sql})"
+        self._settings = [*no_timeouts(connection), *_SETTINGS]
         self._send(*self._settings)
         with suppress(psycopg.Error):  # not every platform can detect that a client is gone
-            self._send(_CHECK)
-            self._settings.append(_CHECK)
+            self._send(CLIENT_CHECK)
+            self._settings.append(CLIENT_CHECK)
 
     def run(self, step: Step) -> int:
         """Run a step, with its version and its line in the ledger. Returns the most tries.
@@ -79,8 +80,12 @@ class Session:
 
     def moved_by(self, step: Step) -> None:
         """Follow the version table, which a step has moved."""
-        self.heads = moved(self.heads, self._moves(step))
+        self.heads = self.heads_after(step)
         self._has_version_table = True
+
+    def heads_after(self, step: Step) -> set[str]:
+        """Return the revisions that the database is at once a step is applied."""
+        return moved(self.heads, self._moves(step))
 
     def _moves(self, step: Step) -> Any:
         return version_moves(self._source.graph, self.heads, step.revision.id, step.direction)
@@ -90,7 +95,9 @@ class Session:
         own, closing = self._parted(step, block, started)
         for text in (*own, *(s.sql for s in block.parts if s.kind in _BOOKKEEPING)):
             self._reporter.echo(f"{text};")
-        head: tuple[str, ...] = ("BEGIN", f"SET LOCAL lock_timeout = {lock_timeout_ms}")
+        # in a transaction of its own: after a query, none can change its isolation level
+        begin = ("BEGIN", self._lock_check, "COMMIT AND CHAIN")
+        head: tuple[str, ...] = (*begin, f"SET LOCAL lock_timeout = {lock_timeout_ms}")
         tail = ("COMMIT", *self._resets) if closing else ("COMMIT",)
         try:
             if self._guard.watches(step) and not block.is_bookkeeping:
@@ -158,6 +165,7 @@ class Session:
         """Send statements as one message, and return the answer to the last.
 
         The server stops at the first that fails; the number of answers before shows which it is.
+        Raises psycopg.Error, and DatabaseError where the migration lock is lost.
         """
         self.statement = shown or texts[-1]
         pgconn = self.connection.pgconn
@@ -167,6 +175,8 @@ class Session:
         if results[-1].status == ExecStatus.FATAL_ERROR:
             if len(results) > 1 or len(texts) == 1:  # else the server's grammar refuses one of them
                 self.statement = texts[len(results) - 1]
+            if self.statement is self._lock_check:
+                raise lock_lost()
             raise errors.error_from_result(results[-1])
         if results[-1].status in (ExecStatus.COPY_IN, ExecStatus.COPY_OUT):
             raise psycopg.ProgrammingError("COPY to or from the client cannot be in a revision")
@@ -174,14 +184,15 @@ class Session:
 
     def _alone(self, step: Step, block: Block, index: int) -> int:
         """Run a statement outside a transaction; returns how many tries it took."""
-        from pybase.migrate.deploy import _resume  # pglast: most histories have no such statement
+        # pglast, and most histories have no such statement
+        from pybase.migrate.deploy._recovery import resume
 
         statement = self.statement = block.statements[index]
         self._reporter.echo(f"{statement};")
-        if _resume.is_built(self.connection, statement, self._reporter.note):
+        if resume.is_built(self.connection, statement, self._reporter.note):
             return 1
 
-        is_rolled_back = _resume.is_rolled_back(statement)
+        is_rolled_back = resume.is_rolled_back(statement)
         is_first = index == 0 and block == step.script.own_blocks[0]
 
         def attempt(lock_timeout_ms: int) -> None:
@@ -189,7 +200,7 @@ class Session:
                 if is_rolled_back and self._guarded(step, statement, is_first, lock_timeout_ms):
                     return
                 self._require_consent(step, lock=False, is_first=is_first)
-            self._send(f"SET lock_timeout = {lock_timeout_ms}")
+            self._send(f"SET lock_timeout = {lock_timeout_ms}", self._lock_check)
             self._send(statement)
 
         try:
@@ -197,7 +208,7 @@ class Session:
                 return self._retry.run(attempt, is_blocking=is_blocking(step))
             attempt(0)
         except (errors.DuplicateObject, errors.UndefinedObject) as error:
-            if not _resume.is_done_already(statement, error):
+            if not resume.is_done_already(statement, error):
                 raise
             message = error.diag.message_primary
             self._reporter.note(f"{message}: an interrupted run has done that")
@@ -209,7 +220,7 @@ class Session:
         Returns False for one that refuses to be in a transaction.
         """
         try:
-            self._send("BEGIN", f"SET LOCAL lock_timeout = {lock_timeout_ms}")
+            self._send("BEGIN", f"SET LOCAL lock_timeout = {lock_timeout_ms}", self._lock_check)
             self._require_consent(step, lock=True, is_first=is_first)
             self._send(statement, "COMMIT", shown=statement)
         except errors.ActiveSqlTransaction:
@@ -230,7 +241,7 @@ class Session:
             f"SET lock_timeout = {lock_timeout_ms}",
             "SET idle_in_transaction_session_timeout = 0",
         )
-        self._send(*limits)
+        self._send(*limits, self._lock_check)
         try:
             yield (*self._settings, *limits)
         finally:
@@ -261,15 +272,14 @@ def _moved_by_another(step: Step) -> CheckFailedError:
 
 _BOOKKEEPING = (StatementKind.VERSION, StatementKind.HOOK, StatementKind.LEDGER)
 
-_HAS_TRANSACTION_TIMEOUT = 170000
-
-_TIMEOUTS = (
-    "SET statement_timeout = 0",
+_SETTINGS = (
     f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'",
+    "SET standard_conforming_strings = on",
+    "SET default_transaction_isolation = 'read committed'",
 )
-"""The timeouts of a role or a database are meant for its application, not for a migration."""
+"""As in the rehearsal: settings of a role or a database are meant for its application."""
 
-_CHECK = "SET client_connection_check_interval = '2s'"
+CLIENT_CHECK = "SET client_connection_check_interval = '2s'"
 
 _AS_BEGUN = ("SET SESSION AUTHORIZATION DEFAULT", "RESET ALL", "DEALLOCATE ALL", "DISCARD TEMP")
 """What of DISCARD ALL, which cannot be combined, may change what another step does: each step

@@ -13,6 +13,7 @@ from msgspec import Struct
 from pybase.core import cache
 from pybase.core.files import digest
 from pybase.core.inputs import package_digest
+from pybase.core.secrets import redacted
 from pybase.core.settings import Settings, rehearsal_url
 from pybase.migrate.catalog import Entity
 from pybase.migrate.record import RevisionReport
@@ -122,7 +123,8 @@ def _failed(rendered: RenderedHistory, reports: Sequence[RevisionReport]) -> lis
 
 def _keys(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:
     small = ",".join(sorted(settings.options.small_tables))
-    tools = [*map(package_digest, _PACKAGES), str(settings.options.postgres), str(rehearsal_url())]
+    server = redacted(str(rehearsal_url()))  # what is stored must not let a password be tried
+    tools = [*map(package_digest, _PACKAGES), str(settings.options.postgres), server]
     chain = digest("\0".join((*tools, small)).encode())
     for sql in rendered.revisions:
         down = sql.scripts.downgrade

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest
 from pybase.core.settings import REHEARSAL_URL, Settings, rehearsal_url
-from pybase.migrate.database import embedded_scratch, engine, read_url, scratch_at
+from pybase.migrate.database import embedded_scratch, engine, first_line, read_url, scratch_at
 from pybase.migrate.record import Direction, Script, Statement, StatementKind
 from pybase.migrate.rehearsal._rules import is_transaction_control
 from pybase.migrate.revisions import (
@@ -241,7 +241,7 @@ def _apply(settings: Settings, database: str, revisions: Sequence[RevisionSql]) 
                     execute(connection, sql.scripts.upgrade)
             except (Exception, SystemExit, TimeLimitError) as error:
                 raise CheckFailedError(
-                    f"Revision {sql.revision.id} ({sql.revision.title}) fails: {error}",
+                    f"Revision {sql.revision.id} ({sql.revision.title}) fails: {first_line(error)}",
                     "Correct its upgrade(); nothing was changed.",
                     code="rehearsal-failed",
                 ) from error

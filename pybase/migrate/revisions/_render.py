@@ -22,6 +22,7 @@ from pybase.core import cache
 from pybase.core.errors import UsageError
 from pybase.core.files import digest
 from pybase.core.inputs import inputs_digest, record_inputs
+from pybase.core.secrets import redacted
 from pybase.migrate.database import Ledger
 from pybase.migrate.record import (
     Direction,
@@ -301,7 +302,8 @@ def _failed(direction: Direction, problem: BaseException) -> Script:
 
 
 def repeatable(message: str) -> str:
-    """Return a message without what differs from machine to machine: it will be committed."""
+    """Return a message without passwords and what differs by machine: it will be committed."""
+    message = redacted(message)
     for pattern, instead in _MACHINE:
         message = pattern.sub(instead, message)
     message = message.strip()

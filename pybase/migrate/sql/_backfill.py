@@ -33,7 +33,11 @@ BACKFILL_PREFIX = "backfill_"
 """The prefix of the names of the tables that keep a backfill's position."""
 
 _QUOTE = "$backfill$"
+_ENDS = ("here", "there")
+"""The records of the loop that hold the first key of a batch, and the first of the next."""
 _FINGERPRINT = 8
+_LAYOUT = "2"
+"""Version of the columns of the table of the position: one of another version is not continued."""
 
 
 class Backfill(Struct, frozen=True):
@@ -53,10 +57,19 @@ class Backfill(Struct, frozen=True):
     @property
     def cursor(self) -> str:
         """The name of the table that keeps this backfill's position; no other has that name."""
-        text = "\n".join((self.set, self.where, *self.key))
-        tail = f"_{digest(text.encode())[:_FINGERPRINT]}"
-        head = f"{BACKFILL_PREFIX}{self.table}".encode()[: LONGEST - len(tail)]
+        tail = f"_{self._fingerprint}"
+        head = f"{PREFIX}{self.table}".encode()[: LONGEST - len(tail)]
         return head.decode(errors="ignore") + tail
+
+    @property
+    def label(self) -> str:
+        """The name that qualifies the loop's variables; no table or column has it."""
+        return f"{PREFIX}{self._fingerprint}"
+
+    @property
+    def _fingerprint(self) -> str:
+        text = "\n".join((_LAYOUT, self.set, self.where, *self.key))
+        return digest(text.encode())[:_FINGERPRINT]
 
 
 def render_backfill(backfill: Backfill) -> str:
@@ -69,14 +82,21 @@ def render_backfill(backfill: Backfill) -> str:
             raise ValueError(f"the {name} of a backfill must be one piece of SQL, not {text!r}")
     if not backfill.key or isinstance(backfill.key, str):
         raise ValueError("the key of a backfill must be a list of columns")
-    keys = [quote(column) for column in backfill.key]
+    table = quote(backfill.table)
+    keys = [f"{table}.{quote(column)}" for column in backfill.key]
+    names = [f"key_{number}" for number in range(1, len(keys) + 1)]
+    here, there = ([f"{backfill.label}.{row}.{name}" for name in names] for row in _ENDS)
     schema = f"{quote(backfill.schema)}." if backfill.schema else ""
     return _LOOP.format(
-        table=f"{schema}{quote(backfill.table)}",
+        table=f"{schema}{table}",
+        label=backfill.label,
         cursor=f"{schema}{quote(backfill.cursor)}",
         keys=", ".join(keys),
-        from_here=", ".join(f"here.{column}" for column in keys),
-        to_there=", ".join(f"there.{column}" for column in keys),
+        selected=", ".join(f"{key} AS {name}" for key, name in zip(keys, names, strict=True)),
+        from_here=", ".join(here),
+        to_there=", ".join(there),
+        from_start=", ".join(f"{name} = NULL" for name in names),
+        moved=", ".join(f"{name} = {end}" for name, end in zip(names, there, strict=True)),
         set=_laid_out(backfill.set, 20),
         where=_laid_out(backfill.where, 24),
         literal=backfill.table.replace("'", "''").replace("%", "%%"),
@@ -100,15 +120,19 @@ def _without_literals(sql: str) -> str:
 
 _LOOP = """\
 DO {quote}
--- Batch after batch, each committed. Interrupted, it goes on where it was when it is run again;
--- two at once take turns. {cursor} tells where it is.
+#variable_conflict use_column
+-- Batch after batch, each committed. Interrupted, it goes on where it was when it is run again; two
+-- at once take turns. Its position is in a table next to the one that it fills.
+<<{label}>>
 DECLARE
     batch bigint := {first};  -- rows
     total bigint := 0;
     here record;
     there record;
     done record;
+    first_pass integer;
     is_new_pass boolean := true;
+    is_idle boolean := false;
     is_last boolean;
     is_held_up boolean;
     began timestamptz;
@@ -116,17 +140,24 @@ DECLARE
     took_ms double precision;
 BEGIN
     LOOP
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+        PERFORM set_config('row_security', 'off', true);  -- an error where rows would be hidden
         IF is_new_pass THEN
             EXIT WHEN NOT EXISTS (SELECT FROM {table} WHERE {where});
+            IF is_idle THEN
+                RAISE 'rows of {literal} match, and a complete pass has changed none: a trigger, '
+                    'a rule or a null in the key prevents it';
+            END IF;
             BEGIN
                 CREATE TABLE IF NOT EXISTS {cursor} AS
-                SELECT {keys}, 1 AS pass, 0::bigint AS passed FROM {table}
-                ORDER BY {keys} LIMIT 1;
+                SELECT {selected}, 1 AS pass, 0::bigint AS passed, 0::bigint AS changed
+                FROM {table} ORDER BY {keys} LIMIT 1;
             EXCEPTION WHEN unique_violation OR duplicate_table THEN
                 NULL;  -- another one began at this very moment
             END;
             is_new_pass := false;
-            COMMIT;
+            CONTINUE;
         END IF;
         began := clock_timestamp();
         is_held_up := false;
@@ -138,37 +169,38 @@ BEGIN
             EXCEPTION WHEN undefined_table THEN
                 EXIT;  -- another one has finished it
             END;
-            EXIT WHEN here.pass IS NULL;
-            IF here.pass > {passes} THEN
+            EXIT WHEN NOT FOUND;  -- there was no row when it began
+            first_pass := coalesce(first_pass, here.pass);
+            IF here.pass >= first_pass + {passes} THEN
                 RAISE 'rows of {literal} that need the backfill are written as fast as it goes';
             END IF;
-            SELECT {keys} INTO there FROM {table}
-            WHERE ({keys}) >= ({from_here})
-            ORDER BY {keys} OFFSET batch LIMIT 1;
+            SELECT {selected} INTO there FROM {table}
+            WHERE {label}.here.key_1 IS NULL OR ({keys}) >= ({from_here})
+            ORDER BY {keys} OFFSET {label}.batch LIMIT 1;
             is_last := NOT FOUND;
-            WITH changed AS (
+            WITH updated AS (
                 UPDATE {table}
                 SET
                     {set}
-                WHERE ({keys}) >= ({from_here})
-                    AND (is_last OR ({keys}) < ({to_there}))
+                WHERE ({label}.here.key_1 IS NULL OR ({keys}) >= ({from_here}))
+                    AND ({label}.is_last OR ({keys}) < ({to_there}))
                     AND ({where})
                 RETURNING ({where}) AS is_left
             )
-            SELECT count(*) AS rows, count(*) FILTER (WHERE is_left) AS left INTO done
-            FROM changed;
-            IF done.left > 0 THEN
+            SELECT count(*) AS changed, count(*) FILTER (WHERE is_left) AS remaining INTO done
+            FROM updated;
+            IF done.remaining > 0 THEN
                 RAISE 'rows of {literal} would be changed for ever: they match afterwards too';
             END IF;
             IF is_last THEN
-                UPDATE {cursor} SET ({keys}, pass, passed) = (
-                    SELECT {keys}, here.pass + 1, 0 FROM {table} ORDER BY {keys} LIMIT 1
-                );
+                is_idle := here.changed + done.changed = 0;
+                UPDATE {cursor} SET {from_start}, pass = pass + 1, passed = 0, changed = 0;
             ELSE
-                UPDATE {cursor} SET ({keys}, passed) = ROW({to_there}, passed + batch);
+                UPDATE {cursor} SET {moved},
+                    passed = passed + {label}.batch, changed = changed + {label}.done.changed;
             END IF;
             is_new_pass := is_last;
-            total := total + done.rows;
+            total := total + done.changed;
             last_success := clock_timestamp();
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
             is_held_up := true;
@@ -200,7 +232,11 @@ END
 {quote}"""
 """A sub-block with EXCEPTION may not COMMIT. Custom plans, so that a bound is an index
 condition. No lock_timeout above a batch's time: while it waits for one row, others wait for those
-that it has changed. `is_left` is computed from the row as the change has left it."""
+that it has changed. `is_left` is computed from the row as the change has left it.
+
+Names of ours cannot be taken for columns: where a table is in scope, columns come first, ours are
+qualified by the label of the block, which has a digest, and keys by their table. A null position
+is before the first row."""
 
 
 STATEMENT = re.compile(

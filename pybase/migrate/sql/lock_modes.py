@@ -28,5 +28,11 @@ LOCKS = (
 )
 """By rank in MODES: the manual's name, and who has to wait."""
 
+
+def lock_name(mode: str) -> str:
+    """Return the manual's name of a mode as `pg_locks` has it."""
+    return LOCKS[MODES.index(mode)][0] if mode in MODES else mode
+
+
 RANKS = {mode: rank for rank, (mode, _) in enumerate(LOCKS)}
 """The rank of each mode, by the manual's name."""

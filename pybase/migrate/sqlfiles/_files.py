@@ -26,7 +26,7 @@ from pybase.migrate.record import Direction, Directions, Record, Revision, Scrip
 from pybase.migrate.sql import one_line
 from pybase.migrate.sqlfiles import _manifest
 from pybase.migrate.sqlfiles._header import header, statement_comments
-from pybase.migrate.sqlfiles._records import BEGIN, COMMIT, ENCODING, encode
+from pybase.migrate.sqlfiles._records import BEGIN, COMMIT, ENCODING, STRINGS, encode
 
 _SHOWN_FILES = 20
 _SHOWN_LINES = 20
@@ -124,6 +124,8 @@ def script_file(
     commented: dict[int, int] = {}
     if not all(map(str.isascii, (*script.texts, *chain(*comments.values())))):
         lines += [ENCODING, ""]
+    if any("\\" in text for text in script.texts):
+        lines += [STRINGS, ""]
     for block in script.blocks:
         lines += [line for frame in BEGIN for line in (frame, "")] if block.transactional else []
         for statement in block.parts:
