@@ -61,8 +61,8 @@ class MigrateOptions(Struct, frozen=True):
             if not least <= getattr(self, name) <= most:
                 raise UsageError(
                     f"{name} is {getattr(self, name)}, and has to be from {least} to {most:,}.",
-                    f"The default is {getattr(type(self), name)}; PostgreSQL takes a lock timeout "
-                    "of 0 as none at all.",
+                    f"The default is {getattr(MigrateOptions(), name)}; PostgreSQL takes a lock "
+                    "timeout of 0 as none at all.",
                     code="limit-out-of-range",
                 )
         if self.lock_timeout_ms > self.lock_timeout_most_ms:

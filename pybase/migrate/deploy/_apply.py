@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -72,8 +71,7 @@ CHECKS: dict[str, Check] = {
 """Every check by the name that `--force` takes, in the order in which they are reported."""
 
 
-@dataclass(frozen=True)
-class Locked:
+class Locked(Struct, frozen=True):
     """A database under the migration lock, and a connection for the work."""
 
     source: Source

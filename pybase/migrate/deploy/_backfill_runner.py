@@ -6,7 +6,6 @@ the same backfill take turns, and one that `migrate` finds done is over at once.
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 
 import psycopg
 from msgspec import Struct

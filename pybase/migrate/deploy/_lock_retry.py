@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -49,8 +48,7 @@ class OutOfTimeError(Exception):
         self.blockers = blockers
 
 
-@dataclass(frozen=True)
-class Blocker:
+class Blocker(Struct, frozen=True):
     """A session that held a lock that we waited for; `query` only where that was asked for."""
 
     pid: int

@@ -58,13 +58,13 @@ class Backfill(Struct, frozen=True):
     def cursor(self) -> str:
         """The name of the table that keeps this backfill's position; no other has that name."""
         tail = f"_{self._fingerprint}"
-        head = f"{PREFIX}{self.table}".encode()[: LONGEST - len(tail)]
+        head = f"{BACKFILL_PREFIX}{self.table}".encode()[: LONGEST - len(tail)]
         return head.decode(errors="ignore") + tail
 
     @property
     def label(self) -> str:
         """The name that qualifies the loop's variables; no table or column has it."""
-        return f"{PREFIX}{self._fingerprint}"
+        return f"{BACKFILL_PREFIX}{self._fingerprint}"
 
     @property
     def _fingerprint(self) -> str:
