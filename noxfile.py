@@ -35,7 +35,8 @@ INSTALLED = ENVIRONMENT / "installed"  # holds the digest of the installed requi
 def migrate(session: nox.Session) -> None:
     """Upgrade the database to head.
 
-    Uses the database of DATABASE_URL, or starts an embedded PostgreSQL.
+    Runs the SQL of sql/ on the database of DATABASE_URL, or on an embedded PostgreSQL that it
+    starts. To run the revisions' Python instead: nox -s migrate -- --python-revisions
     Also: nox -s migrate -- +1, -- REVISION, -- --plan, -- --sql, -- --sql A:B
     If a revision fails, those before it stay applied: fix it and run the same command again.
     """
@@ -71,8 +72,8 @@ def downgrade(session: nox.Session) -> None:
     """Downgrade the database (DESTROYS DATA).
 
     The target is required: nox -s downgrade -- -1, -- REVISION or -- base
-    Lists the tables and columns with data that would be dropped, and requires --allow-data-loss
-    to drop them; base on a server of your own also requires --database NAME.
+    Lists the data that would be destroyed, and requires --allow-data-loss for that; base on a
+    server of your own also requires --database NAME.
     Prints the SQL instead with --sql.
     """
     run_verb(session)
@@ -160,7 +161,8 @@ def check(session: nox.Session) -> None:
 def db(session: nox.Session) -> None:
     """Manage the embedded PostgreSQL (reset DESTROYS ITS DATA).
 
-    nox -s db -- status, url, psql, stop or reset. Never uses the server of DATABASE_URL.
+    nox -s db -- status, url, psql, stop or reset. Includes the scratch server of rehearsals; never
+    uses the server of DATABASE_URL.
     """
     run_verb(session)
 

@@ -206,7 +206,7 @@ def _adversary_lines(terminalreporter: pytest.TerminalReporter) -> Iterator[str]
     tried, held = Counter[str](), Counter[str]()
     for outcome in ("passed", "failed", "error"):
         for report in terminalreporter.getreports(outcome):
-            known = dict(report.user_properties)
+            known = dict(getattr(report, "user_properties", ()))  # a folder's report has none
             if "adversary" in known:
                 tried[known["adversary"]] += known.get("tried", 1)
                 held[known["adversary"]] += known.get("tried", 1) if outcome == "passed" else 0

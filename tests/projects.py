@@ -16,11 +16,13 @@ from warm import Command, Warm
 from pybase.cli import TerminalReporter
 from pybase.core import settings
 from pybase.core.files import digest, write_file
+from pybase.core.sealed import read_sealed, write_sealed
 from pybase.migrate import deploy
 from pybase.migrate.database import Database
 from pybase.migrate.record import Direction
 from pybase.migrate.revisions import History
 from pybase.migrate.revisions import _history as history
+from pybase.migrate.sqlfiles import has_manifest
 
 ROOT = Path(__file__).parents[1]
 
@@ -273,12 +275,15 @@ def _copy_written(source: Path, target: Path) -> None:
         (str(place), digest(str(place / "alembic.ini").encode())) for place in (source, target)
     ]
     changes = list(zip(*places, strict=True))
-    for path in (source / ".pybase").rglob("*"):
-        if path.is_file():
-            name, text = path.relative_to(source).as_posix(), path.read_text("utf-8")
-            for old, new in changes:
-                name, text = name.replace(old, new), text.replace(old, new)
-            write_file(target / name, text)
+    for path in filter(Path.is_file, (source / ".pybase").rglob("*")):
+        sealed = read_sealed(path)
+        place, text = path.relative_to(source).as_posix(), (sealed or path.read_bytes()).decode()
+        for old, new in changes:
+            place, text = place.replace(old, new), text.replace(old, new)
+        if sealed is None:
+            write_file(target / place, text)
+        else:
+            write_sealed(target / place, text.encode())
 
 
 def plain_environment() -> dict[str, str]:
@@ -292,8 +297,10 @@ def run_target(history: History, url: str, target: str, direction: Direction) ->
     """Migrate a database in this process, by `sql/` or by Alembic where there is none."""
     reporter = TerminalReporter()
     database = Database(url, is_embedded=False)
-    with deploy.locked(history.settings, database, reporter, run_stale=True) as locked:
-        deploy.apply(locked, locked.plan(target, direction), reporter)
+    runs_python = not has_manifest(history.settings)
+    with deploy.locked(history.settings, database, reporter, runs_python=runs_python) as locked:
+        consent = deploy.Consent(to_all=True)
+        deploy.apply(locked, locked.plan(target, direction), reporter, consent)
 
 
 def commit(git: Git) -> None:

@@ -14,6 +14,7 @@ from pybase.cli._entry import process
 from pybase.cli._entry.arguments import Parser, require_text
 from pybase.cli._reporter import TerminalReporter
 from pybase.cli._verbs import VERBS, load
+from pybase.core import checkout
 from pybase.core import settings as configuration
 from pybase.core.style import style
 
@@ -34,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str]) -> int:
     parsed = _parser(words).parse_args(words)
     require_text(parsed)
-    return load(parsed.verb).run(parsed, configuration.load(Path(parsed.config))) or 0
+    settings = configuration.load(Path(parsed.config))
+    if not VERBS[parsed.verb].is_tool:
+        checkout.recover(settings)
+    return load(parsed.verb).run(parsed, settings) or 0
 
 
 class _TerminalHandler(logging.Handler):

@@ -10,7 +10,6 @@ from pybase.core.errors import UsageError
 from pybase.core.settings import Settings
 from pybase.core.style import style
 from pybase.migrate.autogenerate import Request, describe, generate, rebase
-from pybase.migrate.revisions import read
 
 
 def _makemigration_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +44,7 @@ def _makemigration(args: argparse.Namespace, settings: Settings) -> int:
         no_rename=args.no_rename,
         ask=terminal.ask if terminal.can_ask() else None,
     )
-    outcome = generate(read(settings), request)
+    outcome = generate(settings, request)
     if outcome is None:
         terminal.result(f"{NOTHING_TO_DO} models and revisions agree. No revision was written.")
         return 0

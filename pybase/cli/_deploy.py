@@ -49,6 +49,11 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         choices=(*deploy.CHECKS, deploy.DRIFT),
         help=f"skip a check: {', '.join((*deploy.CHECKS, deploy.DRIFT))}",
     )
+    parser.add_argument(
+        "--python-revisions",
+        action="store_true",
+        help="run the revisions' Python instead of the reviewed SQL",
+    )
     parser.add_argument("--verbose", action="store_true", help="show each statement as it runs")
     _data_argument(parser)
     for option in fields(MigrateOptions):
@@ -102,8 +107,8 @@ def _run(args: argparse.Namespace, settings: Settings, direction: Direction) -> 
     settings = _with_limits(args, settings)
     database = announced_database(settings)
     reporter = TerminalReporter(args.verbose, args.show_data)
-    run_stale = "fresh" in args.force
-    with deploy.locked(settings, database, reporter, run_stale=run_stale) as session:
+    python = args.python_revisions
+    with deploy.locked(settings, database, reporter, runs_python=python) as session:
         plan = session.plan(args.target, direction)
         results = deploy.check(session, plan, args.force, with_drift=args.check_drift)
         deploy.require_clear(results, reporter.note)

@@ -46,7 +46,7 @@ def _labels(planned: PlannedStep) -> list[str]:
 
 def _hazards(planned: PlannedStep) -> list[str]:
     step = planned.step
-    return [hazard_words(step.record, finding) for finding in step.effects.findings]
+    return [hazard_words(step.record, finding, step.direction) for finding in step.effects.findings]
 
 
 def _unseen(planned: PlannedStep) -> list[str]:

@@ -22,8 +22,12 @@ def _sql(args: argparse.Namespace, settings: Settings) -> None:
         sqlfiles.check(settings)
         terminal.result(f"{style(f'{folder} is fresh', 'green')}.")
         return
-    changes = sqlfiles.write(settings)
+    written = sqlfiles.write(settings)
+    changes = written.changes
     removed = [change for change in changes if change.reason == "orphaned"]
+    for change in written.foreign:
+        name = settings.written_name(change.path)
+        terminal.note(f"{style('kept', 'yellow')}     {name}, which nox -s sql has not written")
     for change in changes:
         label = style("removed", "yellow") if change in removed else style("wrote", "green") + "  "
         terminal.result(f"{label}  {settings.written_name(change.path)}")

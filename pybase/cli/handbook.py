@@ -25,12 +25,15 @@ shows the reason:
 
 ```python
 accepted_hazards = {{
-    "drops-column on records": "no reader since 2026-10, see issue 12",  # in one relation
-    "blocking-index-drop": "downgrades run in a maintenance window",  # in the complete revision
+    "drops-column on records.colour": "no reader since 2026-10, see issue 12",
+    "downgrade: blocking-index-drop on records.ix_records_colour": "only at a quiet hour",
 }}
 ```
 
-An acceptance is itself an error if it has no reason, an unknown code, or no hazard that needs it.
+A key names one hazard of one object in one direction, as `sql-lint` prints it. It may leave out the
+column, or the relation, as long as only one hazard fits. `downgrade: ` is the direction; codes that
+begin with `downgrade-` do without it. An acceptance is itself an error if it has no reason in
+words, an unknown code, no hazard that needs it, or more than one.
 Every table that existed before the revision counts as large, except those of
 `small_tables = ["plans"]` in `[tool.pybase]` of `pyproject.toml`: tables that stay small enough to
 be changed in one statement.

@@ -1,4 +1,7 @@
-"""Results kept in `.pybase/cache` by what they depend on. Deleting them costs only time."""
+"""Results kept in `.pybase/cache` by what they depend on. Deleting them costs only time.
+
+They are sealed: a result that came with the checkout, or from another user, is not believed.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,13 +9,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pybase.core.files import digest, write_file
+from pybase.core.files import digest
+from pybase.core.sealed import read_sealed, write_sealed
 from pybase.core.settings import Settings
 
 T = TypeVar("T")
-
-PRIVATE = 0o600
-"""Errors of revisions are kept, and may quote what only their user may read."""
 
 
 def cached(
@@ -45,7 +46,7 @@ def cached(
             known[keys[place]] = msgspec.Raw(msgspec.json.encode(made))
         settings.prepare_state()
         kept = {key: known[key] for key in keys}
-        write_file(path, msgspec.json.encode(kept).decode(), mode=PRIVATE)
+        write_sealed(path, msgspec.json.encode(kept))
     return [results[place] for place in range(len(keys))]
 
 
@@ -61,8 +62,7 @@ def recall(settings: Settings, kind: str, key: str, type_: type[T]) -> T | None:
 def remember(settings: Settings, kind: str, key: str, result: Any) -> None:
     """Keep the result of one key, and no other of its kind."""
     settings.prepare_state()
-    text = msgspec.json.encode({key: result}).decode()
-    write_file(_path(settings, kind), text, mode=PRIVATE)
+    write_sealed(_path(settings, kind), msgspec.json.encode({key: result}))
 
 
 def _path(settings: Settings, kind: str) -> Path:
@@ -71,7 +71,8 @@ def _path(settings: Settings, kind: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, msgspec.Raw]:
+    content = read_sealed(path)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, msgspec.Raw])
-    except (OSError, msgspec.DecodeError):
+        return {} if content is None else msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:  # written by another version
         return {}

@@ -8,11 +8,25 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib.util import cache_from_source
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 
 def digest(content: bytes) -> str:
     """Return 16 hex digits that detect a changed content; not for security."""
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def with_line_feeds(content: bytes) -> bytes:
+    """Return a file's content as it is in git, which ends lines by CRLF for `core.autocrlf`.
+
+    A CRLF among lines that end otherwise was written by its author, and is kept.
+    """
+    crlf = content.count(b"\r\n")
+    is_converted = crlf > 0 and crlf == content.count(b"\n")
+    return content.replace(b"\r\n", b"\n") if is_converted else content
 
 
 def digest_files(paths: Iterable[str]) -> str:
@@ -42,9 +56,7 @@ def write_file(path: Path, text: str, *, mode: int = 0o644) -> None:
         temporary.chmod(mode)
         give_to_owner(temporary)
         temporary.replace(path)
-        if path.suffix == ".py":
-            # Python trusts bytecode of the same second and size, as a revision's may be
-            Path(cache_from_source(path)).unlink(missing_ok=True)
+        forget_bytecode(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -71,3 +83,16 @@ def leave_no_bytecode(folder: Path) -> None:
 
 
 _ROOT = 0
+
+
+def forget_bytecode(path: Path) -> None:
+    """Delete the bytecode of a module: Python trusts that of the same second and size."""
+    if path.suffix == ".py":
+        Path(cache_from_source(path)).unlink(missing_ok=True)
+
+
+def file_lock(path: Path, timeout_s: float) -> "BaseFileLock":
+    """Return a lock that processes of one user share; to acquire it raises TimeoutError."""
+    from filelock import FileLock  # 20 ms that are not needed to connect
+
+    return FileLock(path, timeout=timeout_s, mode=0o600)

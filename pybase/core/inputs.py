@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 import pybase
-from pybase.core.files import digest, digest_files, files_below, write_file
+from pybase.core.files import digest, digest_files, files_below
+from pybase.core.sealed import read_sealed, write_sealed
 from pybase.core.secrets import redacted
 from pybase.core.settings import Settings, rehearsal_url
 
@@ -31,7 +32,7 @@ def record_inputs(settings: Settings, folders: Iterable[Path]) -> None:
     recorded = _Recorded(sorted(map(str, folders)), sorted(modules))
     if recorded != known:
         settings.prepare_state()
-        write_file(_path(settings), msgspec.json.encode(recorded).decode(), mode=0o600)
+        write_sealed(_path(settings), msgspec.json.encode(recorded))
 
 
 def inputs_digest(
@@ -69,9 +70,10 @@ def _path(settings: Settings) -> Path:
 
 
 def _read(settings: Settings) -> _Recorded | None:
+    content = read_sealed(_path(settings))
     try:
-        return msgspec.json.decode(_path(settings).read_bytes(), type=_Recorded)
-    except (OSError, msgspec.DecodeError):
+        return None if content is None else msgspec.json.decode(content, type=_Recorded)
+    except msgspec.DecodeError:
         return None
 
 

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from pybase.core.errors import UsageError
-from pybase.core.files import give_to_owner, make_folder
+from pybase.core.files import write_file
 from pybase.core.secrets import conceal
 
 DATABASE_URL = "DATABASE_URL"
@@ -135,9 +135,7 @@ class Settings(Struct, frozen=True):
         """Create the state folder, with a .gitignore of its own."""
         ignore = self.state / ".gitignore"
         if not ignore.exists():
-            make_folder(self.state)
-            ignore.write_text("*\n", encoding="utf-8")
-            give_to_owner(ignore)
+            write_file(ignore, "*\n")
         return self.state
 
 

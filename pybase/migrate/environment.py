@@ -16,6 +16,7 @@ from alembic import context
 from alembic.util import CommandError
 
 from pybase.core import settings
+from pybase.core.checkout import require_complete
 from pybase.core.errors import PybaseError
 from pybase.core.secrets import redacted
 from pybase.core.style import clean, unstyled
@@ -67,6 +68,7 @@ def run_online(metadata: sa.MetaData) -> None:
         return
     with _as_alembic_reports():
         project = _settings()
+        require_complete(project)
         database = find_database(project)
         _note(announcement(database))
         lock = None

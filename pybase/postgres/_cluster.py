@@ -19,11 +19,12 @@ from msgspec import Struct
 from psycopg import sql
 
 from pybase.core.errors import DatabaseError
+from pybase.core.files import file_lock
 from pybase.postgres import _launch as launch
 from pybase.postgres import _postmaster as postmaster
 from pybase.postgres._connect import connect, register
 from pybase.postgres._os_user import OsUser, server_user
-from pybase.postgres._paths import file_lock, lock_file, report_os_errors, socket_folder
+from pybase.postgres._paths import lock_file, report_os_errors, socket_folder
 
 _LOCK_TIMEOUT_S = 180
 _CONNECT_TIMEOUT_S = 5

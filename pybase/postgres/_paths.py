@@ -11,14 +11,10 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pybase.core.errors import DatabaseError
 from pybase.core.files import give_to_owner
 from pybase.postgres._os_user import OsUser, nearest_existing, owners_in, server_user
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
 
 _CLUSTERS = ("postgres", "postgres-scratch")
 _LOCK_MODE = 0o600  # who can open a file can lock it, and never release it
@@ -100,13 +96,6 @@ def own_folder(path: Path, uid: int, mode: int, user: OsUser | None = None) -> P
     if user is not None:
         user.own(path)
     return path
-
-
-def file_lock(path: Path, timeout_s: float) -> "BaseFileLock":
-    """Return a lock that processes share; to acquire it raises TimeoutError."""
-    from filelock import FileLock  # 20 ms that are not needed to connect
-
-    return FileLock(path, timeout=timeout_s, mode=_LOCK_MODE)
 
 
 def lock_file(directory: Path, name: str = "lock") -> Path:

@@ -2,6 +2,7 @@
 --
 -- revision    4769c700cf0e, back to 54809042e12d; no transaction
 -- workspaces  ROW EXCLUSIVE: blocks nothing; rows changed
+-- loses       values of workspaces.slug
 
 DO $backfill$
 #variable_conflict use_column
@@ -30,8 +31,8 @@ BEGIN
         IF is_new_pass THEN
             EXIT WHEN NOT EXISTS (SELECT FROM workspaces WHERE right(slug, 36) = id::text);
             IF is_idle THEN
-                RAISE 'rows of workspaces match, and a complete pass has changed none: a trigger, '
-                    'a rule or a null in the key prevents it';
+                RAISE 'rows of workspaces match, but a complete pass has changed none: a trigger or '
+                    'a rule prevents it';
             END IF;
             BEGIN
                 CREATE TABLE IF NOT EXISTS backfill_workspaces_630509b7 AS
@@ -62,6 +63,9 @@ BEGIN
             WHERE backfill_630509b7.here.key_1 IS NULL OR (workspaces.id) >= (backfill_630509b7.here.key_1)
             ORDER BY workspaces.id OFFSET backfill_630509b7.batch LIMIT 1;
             is_last := NOT FOUND;
+            IF NOT is_last AND NOT (there IS NOT NULL) THEN
+                RAISE 'the key of workspaces has a null: name a key without';
+            END IF;
             WITH updated AS (
                 UPDATE workspaces
                 SET
@@ -125,7 +129,7 @@ WHERE alembic_version.version_num = '4769c700cf0e';
 
 DO $$ BEGIN
     INSERT INTO migration_ledger (revision, direction, digest)
-    VALUES ('4769c700cf0e', 'downgrade', '20a648539ac4750f');
+    VALUES ('4769c700cf0e', 'downgrade', 'f5432f73d99c10e9');
 EXCEPTION WHEN undefined_table THEN NULL;
 END $$;
 

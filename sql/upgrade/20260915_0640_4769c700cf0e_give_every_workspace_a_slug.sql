@@ -30,8 +30,8 @@ BEGIN
         IF is_new_pass THEN
             EXIT WHEN NOT EXISTS (SELECT FROM workspaces WHERE slug IS NULL);
             IF is_idle THEN
-                RAISE 'rows of workspaces match, and a complete pass has changed none: a trigger, '
-                    'a rule or a null in the key prevents it';
+                RAISE 'rows of workspaces match, but a complete pass has changed none: a trigger or '
+                    'a rule prevents it';
             END IF;
             BEGIN
                 CREATE TABLE IF NOT EXISTS backfill_workspaces_d539ed0e AS
@@ -62,6 +62,9 @@ BEGIN
             WHERE backfill_d539ed0e.here.key_1 IS NULL OR (workspaces.id) >= (backfill_d539ed0e.here.key_1)
             ORDER BY workspaces.id OFFSET backfill_d539ed0e.batch LIMIT 1;
             is_last := NOT FOUND;
+            IF NOT is_last AND NOT (there IS NOT NULL) THEN
+                RAISE 'the key of workspaces has a null: name a key without';
+            END IF;
             WITH updated AS (
                 UPDATE workspaces
                 SET
@@ -125,7 +128,7 @@ WHERE alembic_version.version_num = '54809042e12d';
 
 DO $$ BEGIN
     INSERT INTO migration_ledger (revision, direction, digest)
-    VALUES ('4769c700cf0e', 'upgrade', '0f7517bf0c5b9eb7');
+    VALUES ('4769c700cf0e', 'upgrade', 'cd994a065b6f239a');
 EXCEPTION WHEN undefined_table THEN NULL;
 END $$;
 

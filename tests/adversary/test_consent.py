@@ -153,6 +153,9 @@ TABLE = (
     Attack("cascade from a type", "CREATE TYPE mood AS ENUM ('kept')", "DROP TYPE mood CASCADE",
            "INSERT INTO other VALUES ('kept')", "SELECT count(m) FROM other", "other.m  1 row",
            scene="CREATE TABLE other (m mood)"),
+    Attack("cascade from an extension", "SELECT 1", "DROP EXTENSION plpgsql CASCADE",
+           "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'",
+           "SELECT count(*) FROM pg_proc WHERE proname = 'f'", "function f()  dropped by CASCADE"),
     Attack("cascade to a materialized view", T, "ALTER TABLE t DROP COLUMN n CASCADE",
            "INSERT INTO t VALUES (1);; REFRESH MATERIALIZED VIEW m", "SELECT count(*) FROM m",
            "m  1 row", scene="CREATE MATERIALIZED VIEW m AS SELECT n FROM t WITH NO DATA"),
@@ -208,7 +211,7 @@ TABLE = (
            "DO $$ BEGIN EXECUTE 'DELETE FROM ' || quote_ident('other'); "
            "EXCEPTION WHEN undefined_table THEN NULL; END $$", "INSERT INTO other VALUES (1)",
            "SELECT count(*) FROM other",
-           "what code that is not SQL decides where it runs  unknown: it depends on the database",
+           "what a statement finds where it runs  unknown: it depends on the database",
            scene="CREATE TABLE other (id int)", has_empty_state=False),
     # --- upgrades
     Attack("upgrade drops a table", T, "DROP TABLE t", ROW, COUNT, "t  1 row", T, is_upgrade=True),

@@ -53,7 +53,8 @@ class Move:
         direction = Direction.UPGRADE if self.is_upgrade else Direction.DOWNGRADE
         with deploy.locked(options, database, Silent()) as session:
             plan = session.plan(self.destination, direction)
-            return deploy.apply(session, plan, Silent()) if plan.steps else 0
+            consent = deploy.Consent(to_all=True)
+            return deploy.apply(session, plan, Silent(), consent) if plan.steps else 0
 
 
 class Silent(TerminalReporter):

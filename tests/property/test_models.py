@@ -134,7 +134,7 @@ def _follow(project: Project, url: str, models: str, message: str, *, single: bo
         cached.unlink()
     config = configuration.load(project.root / "alembic.ini")
     request = autogenerate.Request(message, no_rename=True, single=single)
-    outcome = autogenerate.generate(read(config), request)
+    outcome = autogenerate.generate(config, request)
     revisions = read(config)
     if revisions.revisions:
         run_target(revisions, url, "head", Direction.UPGRADE)

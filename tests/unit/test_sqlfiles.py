@@ -8,11 +8,14 @@ from pglast import parser
 from projects import LINE, ONE, Project, Revision
 
 from pybase.core import settings
+from pybase.core.checkout import writing
 from pybase.migrate.record import Direction, Directions, Effects, Record, RevisionReport
 from pybase.migrate.revisions import render
 from pybase.migrate.sql import one_line
-from pybase.migrate.sqlfiles import Stale, compare, load, sql_file
-from pybase.migrate.sqlfiles._files import compose, describe, read, write_files
+from pybase.migrate.sqlfiles import Stale, compare, load, replaced, sql_file
+from pybase.migrate.sqlfiles import _manifest as manifest
+from pybase.migrate.sqlfiles._files import compose
+from pybase.migrate.sqlfiles._folder import describe, read
 
 ROOT = Path(__file__).parents[2]
 
@@ -184,6 +187,7 @@ def test_title_cannot_leave_its_comment(message: str, project: Project) -> None:
 
 def test_files_are_named_after_the_revision(project: Project) -> None:
     assert set(files(project, *LINE)) == {
+        ".gitattributes",
         "README.md",
         "manifest.txt",
         "schema.json",
@@ -195,6 +199,8 @@ def test_files_are_named_after_the_revision(project: Project) -> None:
 def test_manifest_has_a_line_a_revision_parents_first(project: Project) -> None:
     lines = files(project, *reversed(LINE))["manifest.txt"].splitlines()
     rows = [line.split(" ") for line in lines if not line.startswith("#")]
+    assert rows[:3] == [[".gitattributes"], ["README.md"], ["schema.json"]]
+    del rows[:3]
     assert [row[:2] for row in rows] == [
         ["aaaaaaaaaaaa", "-"],
         ["bbbbbbbbbbbb", "aaaaaaaaaaaa"],
@@ -215,62 +221,85 @@ def test_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert read(tmp_path / "sql") == {}
 
 
-FRESH = {"a.sql": "SELECT 1;\n", "deep/b.sql": "SELECT 'ä';\n"}
+def named(files: dict[str, str]) -> dict[str, str]:
+    """Files with the manifest that names them."""
+    return files | {"manifest.txt": manifest.to_text((), files)}
+
+
+OURS = {"README.md": "Ours.\n", "schema.json": "[]\n"}
+FRESH = named(OURS | {"a.sql": "SELECT 1;\n", "deep/b.sql": "SELECT 'ä';\n"})
+
+
+def write(root: Path, files: dict[str, str]) -> list[str]:
+    """Write the files into `sql/` below a root; return the names of those that changed."""
+    project = settings.Settings(root / "alembic.ini")
+    done = replaced(project, files)
+    with writing(project) as writer:
+        writer.write(done.contents)
+    return [change.path for change in done.changes]
 
 
 def test_written_files_compare_equal(tmp_path: Path) -> None:
-    write_files(tmp_path, FRESH)
-    assert compare(tmp_path, FRESH) == []
-    assert read(tmp_path) == FRESH
+    write(tmp_path, FRESH)
+    assert compare(tmp_path / "sql", FRESH) == []
+    assert read(tmp_path / "sql") == FRESH
 
 
-def test_stale_missing_and_orphaned_files_are_told_apart(tmp_path: Path) -> None:
-    write_files(tmp_path, FRESH | {"c.sql": "SELECT 3;\n", "deep/e.sql": ""})
+def test_stale_missing_orphaned_and_foreign_files_are_told_apart(tmp_path: Path) -> None:
+    write(tmp_path, named(FRESH | {"c.sql": "SELECT 3;\n", "deep/e.sql": ""}))
+    (tmp_path / "sql/f.sql").touch()
     found = compare(
-        tmp_path, {"a.sql": "SELECT 2;\n", "c.sql": "SELECT 3;\n", "d.sql": "", "deep/e.sql": ""}
+        tmp_path / "sql",
+        {
+            **OURS,
+            "manifest.txt": "",
+            "a.sql": "SELECT 2;\n",
+            "c.sql": "SELECT 3;\n",
+            "d.sql": "",
+            "deep/e.sql": "",
+        },
     )
     assert [(each.path, each.reason) for each in found] == [
         ("a.sql", "stale"),
         ("d.sql", "missing"),
         ("deep/b.sql", "orphaned"),
+        ("f.sql", "foreign"),
+        ("manifest.txt", "stale"),
     ]
     assert found[0].diff.splitlines() == [
         "--- committed a.sql", "+++ rendered a.sql", "@@ -1 +1 @@", "-SELECT 1;", "+SELECT 2;",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("old", ["SELECT 1;\r\n", "SELECT 1;", "SELECT 1;\n\n", "SELECT 1; \n"])
+@pytest.mark.parametrize("old", ["SELECT 1;", "SELECT 1;\n\n", "SELECT 1; \n", "SELECT\r\n1;\n"])
 def test_difference_in_white_space_is_stale(old: str, tmp_path: Path) -> None:
     (tmp_path / "a.sql").write_bytes(old.encode())
     assert [each.reason for each in compare(tmp_path, {"a.sql": "SELECT 1;\n"})] == ["stale"]
 
 
+def test_line_ends_of_a_checkout_are_no_difference(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_bytes(b"BEGIN;\r\nSELECT 1;\r\n")
+    assert compare(tmp_path, {"a.sql": "BEGIN;\nSELECT 1;\n"}) == []
+
+
+def test_line_end_in_a_literal_is_kept(tmp_path: Path) -> None:
+    files = named(OURS | {"a.sql": "SELECT 'one\r\ntwo';\n"})
+    write(tmp_path, files)
+    assert read(tmp_path / "sql") == files
+
+
 def test_writing_touches_only_what_differs(tmp_path: Path) -> None:
-    write_files(tmp_path, FRESH)
-    os.utime(tmp_path / "a.sql", (1, 1))
-    changed = write_files(tmp_path, FRESH | {"deep/b.sql": "SELECT 2;\n"})
-    assert [each.path for each in changed] == ["deep/b.sql"]
-    assert (tmp_path / "a.sql").stat().st_mtime == 1
+    write(tmp_path, FRESH)
+    os.utime(tmp_path / "sql/a.sql", (1, 1))
+    assert write(tmp_path, FRESH | {"deep/b.sql": "SELECT 2;\n"}) == ["deep/b.sql"]
+    assert (tmp_path / "sql/a.sql").stat().st_mtime == 1
 
 
 def test_orphans_are_removed(tmp_path: Path) -> None:
-    write_files(tmp_path, FRESH)
-    write_files(tmp_path, {"a.sql": FRESH["a.sql"]})
-    assert read(tmp_path) == {"a.sql": FRESH["a.sql"]}
-
-
-def test_failed_write_leaves_the_old_file_and_no_litter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_files(tmp_path, FRESH)
-
-    def crash(*_arguments: object) -> None:
-        raise OSError("the disk is full")
-
-    monkeypatch.setattr(Path, "replace", crash)
-    with pytest.raises(OSError, match="disk"):
-        write_files(tmp_path, {"a.sql": "SELECT 2;\n"} | FRESH | {"a.sql": "SELECT 2;\n"})
-    assert read(tmp_path) == FRESH
+    write(tmp_path, FRESH)
+    fewer = named(OURS | {"a.sql": FRESH["a.sql"]})
+    write(tmp_path, fewer)
+    assert read(tmp_path / "sql") == fewer
 
 
 def test_description_is_short_however_much_differs() -> None:

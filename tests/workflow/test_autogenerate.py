@@ -91,7 +91,7 @@ def _begin(project: Project, case: ModelCase, url: str) -> dict[str, str]:
     """Create what exists before a case, in an empty database; returns the project's files."""
     project.lay_out(models=case.models(case.before))
     write_models(project, case.models(case.before))
-    autogenerate.generate(read(project), request("create all there is", ()))
+    autogenerate.generate(project, request("create all there is", ()))
     if case.history:
         autogenerate.generate(
             read(project),
@@ -124,7 +124,7 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
     write_models(here, case.models(case.after))
     files["models.py"] = case.models(case.after)
     try:
-        outcome = autogenerate.generate(read(here), request("follow the models", case.flags))
+        outcome = autogenerate.generate(here, request("follow the models", case.flags))
     except PybaseError as error:
         assert case.result == "refused", str(error)
         assert error.code == case.code
@@ -144,7 +144,7 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
     if case.kept:
         assert run_sql(here, case.kept_after or case.kept) == kept
     if is_complete:
-        assert autogenerate.generate(read(here), request("follow no further", ())) is None
+        assert autogenerate.generate(here, request("follow no further", ())) is None
     go_back(here, count)
     assert catalog.describe(catalog.difference(before, snapshot(here))) == ""
     since = read(here).revisions[count - 1].revision if count else None

@@ -234,7 +234,7 @@ def test_words_of_sql_are_names_too(project: Project) -> None:
     )
     project.lay_out(table, fill).write_sql()
     project.done("migrate")
-    project.done("downgrade", "-1")
+    project.done("downgrade", "-1", "--allow-data-loss")
     assert project.done("backfill", "order") == "order: 3,000 rows changed, none is left.\n"
 
 

@@ -70,7 +70,7 @@ def test_table_counts_once_with_all_its_columns(cities: Project) -> None:
 def test_downgrade_of_stale_sql_is_rehearsed_first(cities: Project) -> None:
     sql(cities, "INSERT INTO cities VALUES ('Rome', 'eternal')")
     (cities.sql / "downgrade" / f"{THREE.name}.sql").unlink()
-    assert "cities.note  1 row" in cities.refused("downgrade", "-1", "--force", "fresh", code=1)
+    assert "cities.note  1 row" in cities.refused("downgrade", "-1", "--python-revisions", code=1)
 
 
 def test_base_requires_the_name_of_the_database(cities: Project) -> None:

@@ -7,6 +7,7 @@ from projects import CITIES_MODEL, FORK, LINE, ONE, THREE, TWO, Project, Revisio
 from tcp_servers import ENCODED, PASSWORD, TcpServer
 
 READERS = ("current", "pending")
+PYTHON = "--python-revisions"
 DATABASE_VERBS = (("migrate",), ("downgrade", "-1"), *((verb,) for verb in READERS))
 
 
@@ -14,7 +15,7 @@ DATABASE_VERBS = (("migrate",), ("downgrade", "-1"), *((verb,) for verb in READE
 def three(project: Project) -> Project:
     """A history of three revisions; no password of any URL may be printed."""
     project.secrets = (PASSWORD, ENCODED, "guest-secret", "w%25rd", "pä@ss")
-    return project.lay_out(*LINE)
+    return project.lay_out(*LINE).write_sql()
 
 
 def verbs(*which: tuple[str, ...]) -> pytest.MarkDecorator:
@@ -70,7 +71,7 @@ def test_missing_database(verb: tuple[str, ...], three: Project, tcp_server: Tcp
 
 
 def test_no_right_to_create_tables(three: Project, guest_url: str) -> None:
-    message = three.refused("migrate", code=3, DATABASE_URL=guest_url)
+    message = three.refused("migrate", PYTHON, code=3, DATABASE_URL=guest_url)
     assert "permission denied for schema public (guest@127.0.0.1:" in message
     assert "GRANT CREATE ON SCHEMA public" in message
 
@@ -159,7 +160,7 @@ def test_unknown_revision(verb: tuple[str, ...], three: Project) -> None:
 
 def test_partial_id_of_two_revisions(project: Project) -> None:
     project.lay_out(ONE, Revision("aaaabbbbcccc", ONE.id))
-    assert "'aaaa'" in project.refused("migrate", "aaaa", code=2)
+    assert "'aaaa'" in project.refused("migrate", "aaaa", PYTHON, code=2)
 
 
 @verbs(("migrate", "+9"), ("downgrade", "-9"), ("downgrade", "--sql", "-9"))
@@ -168,7 +169,7 @@ def test_more_steps_than_revisions(verb: tuple[str, ...], three: Project) -> Non
     assert verb[-1].lstrip("+") in message
 
 
-@verbs(("migrate",), ("migrate", "--sql"), ("downgrade", "-1", "--sql"))
+@verbs(("migrate", PYTHON), ("migrate", "--sql"), ("downgrade", "-1", "--sql"))
 def test_two_heads(verb: tuple[str, ...], three: Project) -> None:
     three.add(FORK)
     message = three.refused(*verb, code=1)
@@ -190,12 +191,12 @@ def test_database_ahead_of_the_checkout(verb: tuple[str, ...], three: Project) -
 def test_database_ahead_of_the_checkout_has_a_hint(three: Project) -> None:
     three.done("migrate")
     (three.versions / f"{THREE.name}.py").unlink()
-    message = three.refused("migrate", code=1)
+    message = three.refused("migrate", PYTHON, code=1)
     assert f"The database is at revision {THREE.id}, which this checkout does not have." in message
     assert "git fetch" in message
 
 
-LOADERS = (("migrate",), ("history",), ("sql",), ("check",), ("makemigration", "x"))
+LOADERS = (("migrate", PYTHON), ("history",), ("sql",), ("check",), ("makemigration", "x"))
 
 
 @verbs(*LOADERS)
@@ -217,13 +218,13 @@ def test_line_of_a_mistake_in_a_revision_is_named(code: str, three: Project) -> 
 
 def test_revision_whose_parent_is_missing(three: Project) -> None:
     (three.versions / f"{TWO.name}.py").unlink()
-    assert TWO.id in three.refused("migrate", code=2)
+    assert TWO.id in three.refused("migrate", PYTHON, code=2)
 
 
 @pytest.mark.parametrize("upgrade", ["raise ValueError('what now')", "import nowhere"])
 def test_revision_whose_own_code_fails(upgrade: str, three: Project) -> None:
     three.add(Revision(TWO.id, ONE.id, upgrade))
-    message = three.refused("migrate", code=1)
+    message = three.refused("migrate", PYTHON, code=1)
     assert f"The upgrade of revision {TWO.id}" in message
     assert "1 before it stay applied." in message
 
@@ -231,16 +232,16 @@ def test_revision_whose_own_code_fails(upgrade: str, three: Project) -> None:
 def test_revision_that_cannot_be_undone(three: Project) -> None:
     why = "raise NotImplementedError('Troy is gone')"
     three.add(Revision(THREE.id, TWO.id, THREE.upgrade, why))
-    three.done("migrate")
-    message = three.refused("downgrade", "-1", code=1)
+    three.done("migrate", PYTHON)
+    message = three.refused("downgrade", "-1", PYTHON, code=1)
     assert f"The downgrade of revision {THREE.id}" in message
     assert "Troy is gone" in message
 
 
-@verbs(("downgrade", "-1"), ("downgrade", "-1", "--sql"))
+@verbs(("downgrade", "-1", PYTHON), ("downgrade", "-1", "--sql"))
 def test_revision_without_a_downgrade(verb: tuple[str, ...], three: Project) -> None:
     three.add(Revision(THREE.id, TWO.id, THREE.upgrade, None))
-    three.done("migrate")
+    three.done("migrate", PYTHON)
     message = three.refused(*verb, code=1)
     assert THREE.name in message
     assert "'downgrade'" in message
@@ -249,7 +250,7 @@ def test_revision_without_a_downgrade(verb: tuple[str, ...], three: Project) -> 
 # --- the models -----------------------------------------------------------------------------------
 
 
-@verbs(("migrate",), ("makemigration", "x"), ("check",), ("sql",))
+@verbs(("migrate", PYTHON), ("makemigration", "x"), ("check",), ("sql",))
 def test_model_that_fails_to_import(verb: tuple[str, ...], three: Project) -> None:
     three.write("models.py", "import nowhere_to_be_found\n")
     before = three.files()
@@ -272,4 +273,4 @@ def test_model_with_a_mistake_in_it(code: str, message: str, three: Project) -> 
 
 def test_env_file_that_runs_no_migrations(three: Project) -> None:
     three.write("migrations/env.py", "")
-    assert "env.py ends without running migrations." in three.refused("migrate", code=2)
+    assert "env.py ends without running migrations." in three.refused("migrate", PYTHON, code=2)

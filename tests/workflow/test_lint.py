@@ -111,7 +111,7 @@ def line_of(linted: Linted, finding: dict[str, Any]) -> str:
 
 def test_clean_sql_is_reported_in_one_line(linted: Linted) -> None:
     out = linted.of(ONE, HARMLESS).text(code=0)
-    assert out == "sql/ is fresh and clean: 10 files.\n"
+    assert out == "sql/ is fresh and clean: 11 files.\n"
 
 
 def test_hazard_is_reported_with_its_place_consequence_and_recipe(linted: Linted) -> None:
@@ -120,6 +120,7 @@ def test_hazard_is_reported_with_its_place_consequence_and_recipe(linted: Linted
         "drops-table on cities (upgrade of bbbbbbbbbbbb)\n"
         "  the rows of cities are deleted, and code that still uses it fails.\n"
         f"  hint: {HAZARDS['drops-table'].recipe}\n"
+        "  key: drops-table on cities\n"
         "\n"
         "1 error, 0 warnings.\n"
     )
@@ -212,7 +213,7 @@ def test_reason_that_is_changed_makes_the_sql_stale(own: Linted) -> None:
 # --- stale SQL ------------------------------------------------------------------------------------
 
 
-def test_stale_missing_and_orphaned_files_are_errors(own: Linted) -> None:
+def test_stale_missing_and_foreign_files_are_errors(own: Linted) -> None:
     sql = own.of(ONE, HARMLESS).project.sql
     path = sql / f"upgrade/{ONE.name}.sql"
     path.write_text(path.read_text("utf-8").replace("TEXT", "INTEGER"), "utf-8")
@@ -223,7 +224,10 @@ def test_stale_missing_and_orphaned_files_are_errors(own: Linted) -> None:
         (f"sql/{name}", "not-fresh", "error")
         for name in ("manifest.txt", "notes.txt", f"upgrade/{ONE.name}.sql")
     }
-    assert {each["fix"] for each in found} == {"Run `nox -s sql` and commit what it writes."}
+    assert {each["fix"] for each in found} == {
+        "Run `nox -s sql` and commit what it writes.",
+        "Move it elsewhere: `nox -s sql` deletes only what it has written.",
+    }
 
 
 def test_lint_writes_nothing_below_sql(own: Linted) -> None:
@@ -295,7 +299,7 @@ def test_since_refuses_an_unknown_revision(linted: Linted) -> None:
 
 KEYS = [
     "file", "line", "revision", "direction", "relation",
-    "code", "level", "message", "fix", "accepted", "statement",
+    "code", "level", "message", "fix", "accepted", "key", "statement",
 ]  # fmt: skip
 
 
@@ -323,6 +327,7 @@ def test_json_has_what_text_has(linted: Linted) -> None:
         "message": "the rows of cities are deleted, and code that still uses it fails.",
         "fix": HAZARDS["drops-table"].recipe,
         "accepted": None,
+        "key": "drops-table on cities",
         "statement": "DROP TABLE cities",
     }
 

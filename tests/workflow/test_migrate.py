@@ -6,11 +6,13 @@ import psycopg
 import pytest
 from projects import FORK, LINE, ONE, THREE, TWO, Project, Revision
 
+PYTHON = "--python-revisions"
+
 
 @pytest.fixture
 def three(project: Project) -> Project:
-    """A history of three revisions, and a database with none."""
-    return project.lay_out(*LINE)
+    """A history of three revisions with its SQL, and a database with none."""
+    return project.lay_out(*LINE).write_sql()
 
 
 def version(project: Project) -> str | None:
@@ -75,7 +77,7 @@ def test_migrate_goes_on_where_it_stopped(three: Project) -> None:
 
 
 def test_database_is_named_and_its_password_is_not(project: Project, tcp_url: str) -> None:
-    result = project.lay_out(*LINE).run("migrate", DATABASE_URL=tcp_url)
+    result = project.lay_out(*LINE).write_sql().run("migrate", DATABASE_URL=tcp_url)
     assert result.code == 0
     assert "postgres@127.0.0.1:" in result.err
     assert "from DATABASE_URL" in result.err
@@ -84,7 +86,7 @@ def test_database_is_named_and_its_password_is_not(project: Project, tcp_url: st
 
 def test_failed_revision_is_undone_and_those_before_it_stay(project: Project) -> None:
     broken = Revision(THREE.id, TWO.id, f"{THREE.upgrade}\nop.execute('SELECT 1/0')")
-    message = project.lay_out(ONE, TWO, broken).refused("migrate", code=1)
+    message = project.lay_out(ONE, TWO, broken).refused("migrate", PYTHON, code=1)
     assert f"in revision {THREE.id}" in message
     assert "division by zero" in message
     assert "2 before it stay applied." in message
@@ -93,15 +95,15 @@ def test_failed_revision_is_undone_and_those_before_it_stay(project: Project) ->
 
 def test_failed_revision_is_run_again_once_it_is_mended(project: Project) -> None:
     broken = Revision(THREE.id, TWO.id, "op.execute('SELECT 1/0')")
-    project.lay_out(ONE, TWO, broken).refused("migrate", code=1)
+    project.lay_out(ONE, TWO, broken).refused("migrate", PYTHON, code=1)
     project.add(THREE)
-    assert project.done("migrate").endswith("1 applied.\n")
+    assert project.done("migrate", PYTHON).endswith("1 applied.\n")
 
 
 def test_value_that_a_statement_met_is_not_told_as_a_parameter(project: Project) -> None:
     """SQLAlchemy quotes parameters in its errors; one may be somebody's secret."""
     code = "op.get_bind().execute(sa.text('SELECT CAST(:v AS integer) / 0'), {'v': 4711})"
-    message = project.lay_out(Revision(ONE.id, None, code)).refused("migrate", code=1)
+    message = project.lay_out(Revision(ONE.id, None, code)).refused("migrate", PYTHON, code=1)
     assert "4711" not in message
 
 

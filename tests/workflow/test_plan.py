@@ -16,6 +16,7 @@ from pybase.migrate.record import (
     Directions,
     Effects,
     Finding,
+    Loss,
     Record,
     RevisionReport,
     Script,
@@ -238,18 +239,16 @@ EFFECTS = {
     ),
     "odd names": Effects(
         tuple(TableEffect(name, "ACCESS EXCLUSIVE") for name in ODD),
-        (*map(TableColumn, ODD), *(TableColumn(T, name.name) for name in ODD)),
+        (*map(Loss, ODD), *(Loss(T, name.name) for name in ODD)),
         (*map(TableColumn, ODD),),
         tuple(Finding(0, "drops-column", name, name.name) for name in ODD),
         ODD,
         is_rehearsed=True,
     ),
-    "many losses": Effects(
-        losses=tuple(TableColumn(T, f"c{n}") for n in range(40)), is_rehearsed=True
-    ),
+    "many losses": Effects(losses=tuple(Loss(T, f"c{n}") for n in range(40)), is_rehearsed=True),
     "hazards": Effects(
         (effect("ACCESS EXCLUSIVE"),),
-        (TableColumn(T, "c"),),
+        (Loss(T, "c"),),
         (),
         (
             finding(0, "drops-column", "t", "c"),

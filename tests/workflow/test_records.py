@@ -32,7 +32,7 @@ def renew_manifest(project: Project) -> None:
             )
         ]
         lines.append(structs.replace(line, record=texts[0], sql=Directions(texts[1], texts[2])))
-    (project.sql / manifest.NAME).write_text(manifest.to_text(lines), "utf-8")
+    (project.sql / manifest.MANIFEST).write_text(manifest.to_text(lines), "utf-8")
 
 
 # --- comments have no effect --------------------------------------------------------------------
@@ -50,7 +50,7 @@ INDEXED = Revision(
     'op.create_index("ix_cities_note", "cities", ["note"])',
     'op.drop_index("ix_cities_note", "cities")',
     "Index notes.",
-    {"blocking-index-build": "few cities -- yet", "blocking-index-drop": "few cities"},
+    {"blocking-index-build": "few cities -- yet", "downgrade: blocking-index-drop": "few cities"},
 )
 APART = Revision(
     "ffffffffffff",
@@ -251,15 +251,15 @@ def write_format_zero(project: Project) -> None:
 
 
 def write_five_columns(project: Project) -> None:
-    path = project.sql / manifest.NAME
+    path = project.sql / manifest.MANIFEST
     rows = [line.split(" ") for line in path.read_text("utf-8").splitlines()]
-    kept = [row if row[0] == "#" else [*row[:2], row[3], *row[5:]] for row in rows]
+    kept = [row if row[0] == "#" else [*row[:2], row[3], *row[5:]] for row in rows if row[1:]]
     assert {len(row) for row in kept if row[0] != "#"} == {5}
     path.write_text("".join(f"{' '.join(row)}\n" for row in kept), "utf-8")
 
 
 def write_another_encoding(project: Project) -> None:
-    (project.sql / manifest.NAME).write_bytes(b"\xff")
+    (project.sql / manifest.MANIFEST).write_bytes(b"\xff")
 
 
 @pytest.mark.parametrize(
@@ -318,12 +318,12 @@ def test_files_of_the_same_name_in_two_folders_have_sql_files_of_their_own(
     assert "nothing is applied" in project.done("current")
 
 
-REFUSED_BY_ALEMBIC = ("50%", "it's")
-"""Alembic's HeadMaintainer puts an id between quotes without escaping it."""
+REFUSED_BY_ALEMBIC = ("50%",)
+"""Alembic's HeadMaintainer hands an id to the driver without escaping it."""
 
 
 @pytest.mark.parametrize(
-    "identifier", ["a b", "#lead", "a,b", "50%", "%s", "it's", 'quo"te', "größe", "$$a$$"]
+    "identifier", ["a b", "#lead", "a,b", "50%", "%s", 'quo"te', "größe", "$$a$$"]
 )
 @pytest.mark.parametrize("has_sql", [True, False], ids=["by SQL", "by Alembic"])
 def test_any_revision_id_works(identifier: str, has_sql: bool, project: Project) -> None:
@@ -343,10 +343,11 @@ def test_any_revision_id_works(identifier: str, has_sql: bool, project: Project)
     if has_sql:
         project.done("sql")
         project.done("sql", "--check")
-    project.done("migrate", odd.id)
+    how = () if has_sql else ("--python-revisions",)
+    project.done("migrate", odd.id, *how)
     assert identifier in project.done("current")
-    project.done("migrate")
-    project.done("downgrade", "-1")
+    project.done("migrate", *how)
+    project.done("downgrade", "-1", *how)
     assert identifier in project.done("current")
-    project.done("downgrade", "base", "--database", database(project))
+    project.done("downgrade", "base", "--database", database(project), *how)
     assert "nothing is applied" in project.done("current")

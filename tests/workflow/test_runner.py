@@ -144,7 +144,7 @@ def test_title_that_begins_with_undo_is_shown_with_it(project: Project) -> None:
     assert f"applied  {TWO.id}  {title}  (" in project.done("migrate")
     assert f"{TWO.id}  {title}" in project.done("history")
     assert project.done("current") == f"{TWO.id}  {title}  (head)\n"
-    assert f"undone   {TWO.id}  {title}  (" in project.done("downgrade", "-1")
+    assert f"undone   {TWO.id}  {title}  (" in project.done("downgrade", "-1", "--allow-data-loss")
 
 
 @pytest.mark.parametrize(
@@ -502,7 +502,7 @@ def test_database_with_another_version_table_is_not_taken_for_empty(
         project.done("sql")
     if sql == "stale":
         project.add(replace(THREE, title="Add a note."))
-    force = ("--force", "fresh") if sql == "stale" else ()
+    force = () if sql == "fresh" else ("--python-revisions",)
     assert project.done("current").startswith(TWO.id)
     assert "1 pending." in project.done("pending")
     assert project.done("migrate", *force).endswith("1 applied.\n")
@@ -534,9 +534,9 @@ def test_edited_sql_file_is_run_by_alembic_on_request_only(three: Project) -> No
     path.write_text(path.read_text("utf-8").replace("Troy", "Rome"), "utf-8")
     assert "error[stale-sql]" in three.refused("migrate", code=1)
     assert f"{TWO.id}  Found Troy" in three.done("pending")
-    result = three.run("migrate", "--force", "fresh")
+    result = three.run("migrate", "--python-revisions")
     assert result.out.endswith("3 applied.\n"), result.text
-    assert "Alembic runs the revisions." in result.err
+    assert "Alembic runs the revisions' Python, not sql/." in result.err
     assert rows(three, "SELECT name FROM cities") == [("Troy",)]
 
 

@@ -31,6 +31,7 @@ def test_sql_writes_three_files_a_revision_the_schema_and_the_manifest(three: Pr
         *(f"sql/{way}/{each.name}.sql" for each in LINE for way in ("upgrade", "downgrade")),
         *(f"sql/records/{each.name}.json" for each in LINE),
         "sql/manifest.txt",
+        "sql/.gitattributes",
         "sql/README.md",
         "sql/schema.json",
         "sql/schema/cities.sql",
@@ -93,7 +94,8 @@ def test_files_are_the_same_bytes_on_another_machine(
 def test_project_without_revisions_has_an_empty_manifest(project: Project) -> None:
     project.lay_out().done("sql")
     lines = (project.sql / "manifest.txt").read_text().splitlines()
-    assert all(line.startswith("#") for line in lines)
+    names = [line for line in lines if not line.startswith("#")]
+    assert names == [".gitattributes", "README.md", "schema.json"]
 
 
 def test_folder_of_the_sql_is_configurable(project: Project) -> None:
@@ -150,9 +152,19 @@ def test_missing_file_is_named(three: Project) -> None:
 
 
 @pytest.mark.parametrize("name", ["upgrade/20250101_0000_gone.sql", "schema/gone.sql", "notes.txt"])
-def test_orphaned_file_is_named(name: str, three: Project) -> None:
+def test_foreign_file_is_named_and_kept(name: str, three: Project) -> None:
     three.write(f"sql/{name}", "SELECT 1;\n")
-    assert f"orphaned  sql/{name}" in stale(three)
+    message = three.refused("sql", "--check", code=1)
+    assert f"foreign   sql/{name}" in message
+    assert "nox -s sql` deletes only what it has written." in message
+    assert f"kept     sql/{name}" in three.run("sql").err
+    assert (three.sql / name).read_text() == "SELECT 1;\n"
+    three.refused("sql", "--check", code=1)
+
+
+def test_orphaned_file_is_named(three: Project) -> None:
+    (three.versions / f"{THREE.name}.py").unlink()
+    assert f"orphaned  sql/upgrade/{THREE.name}.sql" in stale(three)
 
 
 def test_stale_manifest_is_named(three: Project) -> None:
@@ -232,7 +244,7 @@ def written(project: Project, *revisions: Revision) -> Project:
 
 
 def test_clean_sql_passes_the_lint(three: Project) -> None:
-    assert three.done("sql-lint") == "sql/ is fresh and clean: 13 files.\n"
+    assert three.done("sql-lint") == "sql/ is fresh and clean: 14 files.\n"
 
 
 def test_lint_refuses_stale_sql(three: Project) -> None:

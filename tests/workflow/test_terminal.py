@@ -170,9 +170,9 @@ def test_question_is_asked_at_a_terminal_and_no_is_no(three: Project) -> None:
 def test_interruption_is_one_line(three: Project) -> None:
     slow = "op.execute('SELECT pg_sleep(30)')"
     three.add(Revision("eeeeeeeeeeee", THREE.id, slow, "pass", "Wait."))
-    three.done("migrate", THREE.id, "--force", "fresh")
+    three.done("migrate", THREE.id, "--python-revisions")
     screen = Screen(three, 200)
-    shown = screen.show("migrate", "--force", "fresh", answer="\x03", until="Alembic runs")
+    shown = screen.show("migrate", "--python-revisions", answer="\x03", until="Alembic runs")
     assert shown.code == 130
     assert shown.lines[-1].startswith("Interrupted. Finished steps are kept;")
     assert "Traceback" not in shown.written

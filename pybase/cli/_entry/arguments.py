@@ -15,7 +15,7 @@ _FREE = "message"
 _LONGEST = 4096
 """Characters: the longest path of Linux; no id and no message comes near it."""
 
-_NAME = r"[^\s:@+-]+"
+_NAME = r"[^\s:@+-](?:[^:@+-]*[^\s:@+-])?"
 _STEPS = r"[+-][1-9][0-9]{0,8}"
 _TARGET = rf"(?:(?:{_NAME})?@)?(?:{_NAME}(?:{_STEPS})?|{_STEPS})"
 

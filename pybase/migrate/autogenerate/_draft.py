@@ -1,12 +1,11 @@
-"""Revision files: written to a folder of their own, validated there, and then put in place.
+"""Revision files: written to a folder of their own, and validated there.
 
-Owns the text of a revision file. Whatever interrupts it, the tree is as it was or complete.
+Owns the text of a revision file.
 """
 
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -21,9 +20,7 @@ from msgspec.structs import replace
 
 from pybase.core.errors import PybaseError, UsageError
 from pybase.core.files import write_file
-from pybase.migrate import sqlfiles
 from pybase.migrate.autogenerate import _source as source
-from pybase.migrate.autogenerate._atomic import restored_on_failure, uninterrupted
 from pybase.migrate.autogenerate._operations import Step
 from pybase.migrate.autogenerate._titles import free_titles
 from pybase.migrate.revisions import ROWS_IN_THE_WAY, History, explained
@@ -45,14 +42,6 @@ class Draft(Struct, frozen=True, dict=True):
         """The ids of the revisions."""
         paths = set(self.paths)
         return {script.revision for script in self.history.revisions if Path(script.path) in paths}
-
-
-@contextmanager
-def draft_folder(history: History) -> Iterator[Path]:
-    """Yield a folder to write revisions in, and remove it afterwards."""
-    state = history.settings.prepare_state()
-    with tempfile.TemporaryDirectory(prefix="new-", dir=state) as folder:
-        yield Path(folder)
 
 
 def draft(history: History, folder: Path, title: str, steps: Sequence[Step]) -> Draft:
@@ -94,7 +83,7 @@ def _own_of_the_project() -> Iterator[None]:
     try:
         with explained(hint):
             yield
-    except PybaseError:
+    except (PybaseError, OSError):
         raise
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".: ")
@@ -203,17 +192,6 @@ def _format(folder: Path, paths: Sequence[Path], hooks: Sequence[Mapping[str, st
         _run_hooks(path, own)
 
 
-def put_in_place(written: Draft, sql: Mapping[str, str]) -> tuple[list[Path], list[str]]:
-    """Move revisions to the project's folder, and write their SQL; all of it, or nothing.
-
-    Returns the revisions, and those files of `sql/` that changed.
-    """
-    folder = written.history.settings.sql
-    stale = [change.path for change in sqlfiles.compare(folder, dict(sql))]
-    moved = [written.destination / path.name for path in written.paths]
-    files = [*moved, *(folder / name for name in stale)]
-    with uninterrupted(), restored_on_failure(files):
-        for path, target in zip(written.paths, moved, strict=True):
-            write_file(target, path.read_text("utf-8"))
-        sqlfiles.write_files(folder, dict(sql))
-    return moved, stale
+def in_place(written: Draft) -> dict[Path, str]:
+    """Return the texts of the revisions, by the paths that they will have in the project."""
+    return {written.destination / path.name: path.read_text("utf-8") for path in written.paths}

@@ -3,39 +3,43 @@
 import ast
 from pathlib import Path
 
+from pybase.core.checkout import draft_folder, writing
 from pybase.core.errors import CheckFailedError, UsageError
+from pybase.core.settings import Settings
 from pybase.migrate.autogenerate import _compare as compare
 from pybase.migrate.autogenerate import _source as source
-from pybase.migrate.autogenerate._atomic import terminable
-from pybase.migrate.autogenerate._draft import draft, draft_folder
+from pybase.migrate.autogenerate._draft import draft
 from pybase.migrate.autogenerate._operations import Part, Stage, Step
 from pybase.migrate.autogenerate._plan import Context, plan_changes, skeleton
 from pybase.migrate.autogenerate._renames import resolve_renames
 from pybase.migrate.autogenerate._request import Outcome, Request
 from pybase.migrate.autogenerate._scope import read_scope
 from pybase.migrate.autogenerate._server_checks import server_checks
+from pybase.migrate.autogenerate._terminable import terminable
 from pybase.migrate.autogenerate._titles import checked_title
 from pybase.migrate.autogenerate._validate import finish, first_failure, write_validated
 from pybase.migrate.rehearsal import scratch
-from pybase.migrate.revisions import History, render
+from pybase.migrate.revisions import History, read, render
 from pybase.migrate.sql.grammar import split
 from pybase.migrate.sqlfiles import build
 
 
-def generate(history: History, request: Request) -> Outcome | None:
+def generate(settings: Settings, request: Request) -> Outcome | None:
     """Write the revisions that lead from the history to the models, and their SQL.
 
     None when there is nothing to write. Raises UsageError for a message that does not state what
     changes, CheckFailedError with two heads, where only the user knows a rename from a drop, or
     where the models or an earlier revision fail on a server; nothing is written then.
     """
-    title = checked_title(history, request.message)
-    if len(history.heads) > 1:
-        history.require_one_head()
-    with terminable():
-        if request.empty or request.data or request.sql_only is not None:
-            return _by_hand(history, request, title)
-        return _from_models(history, request, title)
+    with terminable(), writing(settings) as writer:
+        history = read(settings)
+        title = checked_title(history, request.message)
+        if len(history.heads) > 1:
+            history.require_one_head()
+        is_by_hand = request.empty or request.data or request.sql_only is not None
+        outcome = (_by_hand if is_by_hand else _from_models)(history, request, title)
+        writer.write(outcome.contents if outcome else {})
+    return outcome
 
 
 def _from_models(history: History, request: Request, title: str) -> Outcome | None:
@@ -78,7 +82,7 @@ def _by_hand(history: History, request: Request, title: str) -> Outcome:
     elif request.data:
         table = render(history).own_tables[0]
         step = Step((skeleton(table, has_backfill=_has_backfill(history)),))
-    with draft_folder(history) as folder:
+    with draft_folder(history.settings) as folder:
         written = draft(history, folder, title, [step])
         built = build(written.history)
         failure = first_failure(written, built)

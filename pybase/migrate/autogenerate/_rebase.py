@@ -13,15 +13,15 @@ from alembic.script import Script
 from msgspec import Struct
 
 from pybase.core import git
+from pybase.core.checkout import Writer, writing
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
-from pybase.core.files import write_file
 from pybase.core.settings import Settings
 from pybase.migrate import sqlfiles
-from pybase.migrate.autogenerate._atomic import restored_on_failure, terminable, uninterrupted
+from pybase.migrate.autogenerate._terminable import terminable
 from pybase.migrate.database import find_database, is_at_hand
 from pybase.migrate.deploy import read_status, status_source
 from pybase.migrate.revisions import History, parents, read
-from pybase.migrate.sqlfiles import Built, write_files
+from pybase.migrate.sqlfiles import Built
 
 
 class Move(Struct, frozen=True):
@@ -46,13 +46,13 @@ def rebase(settings: Settings) -> Rebased | None:
     has two heads itself, where a revision to move is applied already, or where it fails in its new
     place; nothing is changed then.
     """
-    history = read(settings)
-    if len(history.heads) < 2:
-        return None
-    moves = _moves(history, _ours(history))
-    _require_not_applied(history, moves)
-    with terminable():
-        return _move(history, moves)
+    with terminable(), writing(settings) as writer:
+        history = read(settings)
+        if len(history.heads) < 2:
+            return None
+        moves = _moves(history, _ours(history))
+        _require_not_applied(history, moves)
+        return _move(writer, history, moves)
 
 
 def _ours(history: History) -> dict[str, Script]:
@@ -158,20 +158,21 @@ def _require_not_applied(history: History, moves: Iterable[Move]) -> None:
             )
 
 
-def _move(history: History, moves: list[Move]) -> Rebased:
-    """Write the new parents and the SQL; on any failure, everything is as it was."""
+def _move(writer: Writer, history: History, moves: list[Move]) -> Rebased:
+    """Write the new parents and the SQL."""
     settings = history.settings
     paths = [Path(move.script.path) for move in moves]
-    with restored_on_failure(paths):
-        for path, move in zip(paths, moves, strict=True):
-            write_file(path, _with_parent(path.read_text("utf-8"), move.parent))
-        built = sqlfiles.build(read(settings))
-        _require_sound(built, {move.script.revision for move in moves})
-        files = sqlfiles.files(settings, built)
-        stale = [change.path for change in sqlfiles.compare(settings.sql, files)]
-        with uninterrupted(), restored_on_failure(settings.sql / name for name in stale):
-            write_files(settings.sql, files)
-    return Rebased(tuple(moves), tuple(stale))
+    writer.write(
+        {
+            path: _with_parent(path.read_text("utf-8"), move.parent)
+            for path, move in zip(paths, moves, strict=True)
+        }
+    )
+    built = sqlfiles.build(read(settings))
+    _require_sound(built, {move.script.revision for move in moves})
+    sql = sqlfiles.replaced(settings, sqlfiles.files(settings, built))
+    writer.write(sql.contents)
+    return Rebased(tuple(moves), tuple(change.path for change in sql.changes))
 
 
 _REFUSED = frozenset({"rehearsal-failed", "cannot-render", "downgrade-wrong"})

@@ -1,6 +1,6 @@
 """Request and outcome of makemigration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -26,7 +26,7 @@ class Request(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What was written.
+    """What was written: `contents` by path.
 
     `gap` is what still differs from the models, with both definitions. `downgrade_only` are the
     hazards that only the downgrades have, and that were accepted for them.
@@ -34,6 +34,7 @@ class Outcome(Struct, frozen=True):
 
     revisions: tuple[Path, ...] = ()
     sql: tuple[str, ...] = ()
+    contents: Mapping[Path, str | None] = {}
     steps: tuple[Step, ...] = ()
     effects: tuple[tuple[str, str], ...] = ()
     hazards: tuple[str, ...] = ()

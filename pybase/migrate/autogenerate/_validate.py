@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pybase.core.checkout import draft_folder
 from pybase.core.errors import CheckFailedError
 from pybase.migrate import catalog
 from pybase.migrate.autogenerate import _compare as compare
@@ -15,18 +16,17 @@ from pybase.migrate.autogenerate._draft import (
     Draft,
     accept_hazards,
     draft,
-    draft_folder,
-    put_in_place,
+    in_place,
 )
 from pybase.migrate.autogenerate._operations import Plan, Step
 from pybase.migrate.autogenerate._request import Outcome
 from pybase.migrate.autogenerate._schema_snapshot import Side
 from pybase.migrate.autogenerate._scope import Scope
 from pybase.migrate.catalog import Change
-from pybase.migrate.record import Record
+from pybase.migrate.record import Direction, Record, acceptance_key
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.revisions import History
-from pybase.migrate.sqlfiles import Built, build, effect_words, files, hazard_findings
+from pybase.migrate.sqlfiles import Built, build, effect_words, files, hazard_findings, replaced
 
 _MOST = 30
 """Attempts, each without one more step that a server refused."""
@@ -46,7 +46,7 @@ def write_validated(
 ) -> Outcome:
     """Write, rehearse, and remove what a server refuses, until it accepts the rest."""
     unsolved = list(plan.unsolved)
-    with draft_folder(history) as folder:
+    with draft_folder(history.settings) as folder:
         for _ in range(_MOST):
             steps = plan.steps(single=single) or [Step(())]
             written = draft(history, folder, title, steps)
@@ -136,13 +136,11 @@ _REASON = "downgrade only, which is run by hand and at a chosen hour"
 
 
 def _accepted(record: Record) -> dict[str, str]:
-    """Return the hazards that the downgrade has and the upgrade has not, to be accepted."""
-    effects = record.report.effects
-    forward = {finding.code for finding in effects.upgrade.findings}
+    """Return the hazards that the downgrade may have, to be accepted."""
     return {
-        f"{finding.code} on {finding.label}" if finding.relation else finding.code: _REASON
-        for finding in effects.downgrade.findings
-        if finding.code in _DOWNGRADE_ONLY and finding.code not in forward
+        acceptance_key(finding, Direction.DOWNGRADE): _REASON
+        for finding in record.report.effects.downgrade.findings
+        if finding.code in _DOWNGRADE_ONLY
     }
 
 
@@ -162,7 +160,7 @@ def _in_place(written: Draft, built: Built) -> Built:
 def finish(
     written: Draft, built: Built, steps: Sequence[Step], gap: str, alone: Iterable[str]
 ) -> Outcome:
-    """Accept what only the downgrade needs, put everything in place, and return the outcome."""
+    """Accept what only the downgrade needs, and return the outcome with all files to write."""
     settings = written.history.settings
     accepted = {r.revision.id: _accepted(r) for r in _records(written, built)}
     if any(accepted.values()):
@@ -180,10 +178,12 @@ def finish(
         for record in records
         for effect in record.report.effects.upgrade.tables
     ]
-    revisions, changed = put_in_place(written, files(settings, _in_place(written, built)))
+    revisions = in_place(written)
+    sql = replaced(settings, files(settings, _in_place(written, built)))
     return Outcome(
         revisions=tuple(revisions),
-        sql=tuple(changed),
+        sql=tuple(change.path for change in sql.changes),
+        contents={**revisions, **sql.contents},
         steps=tuple(steps),
         effects=tuple(dict.fromkeys(effects)),
         hazards=tuple(dict.fromkeys(hazards)),

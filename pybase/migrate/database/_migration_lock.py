@@ -46,8 +46,8 @@ class MigrationLock(Struct, frozen=True):
     def count_sql(self) -> str:
         """The query, for any session of the database, that returns 1 while the lock is held."""
         return (
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            f" AND pid = {self.pid}"
+            "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
+            f" AND granted AND pid = {self.pid}"
             f" AND classid = '{KEY >> 32}'::oid AND objid = '{KEY & 0xFFFFFFFF}'::oid"
         )
 

@@ -32,7 +32,9 @@ def about_rows(error: BaseException | None, *, shows_data: bool) -> str:
     columns = _COLUMNS.search(detail)
     parts = {"table": error.diag.table_name, "columns": columns and columns["names"]}
     shown = ", ".join(
-        f"{label} {name}" for label, name in parts.items() if name and name not in first_line(error)
+        f"{label} {name}"
+        for label, name in parts.items()
+        if name and f'"{name}"' not in first_line(error)
     )
     return (f" ({shown})" if shown else "") + (f": {detail}" if detail and shows_data else "")
 
@@ -129,8 +131,7 @@ _HINTS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
     (
         psycopg.OperationalError,
         "",
-        "The connection broke. Run the same command again: each revision is applied completely or "
-        "not at all.",
+        "Run the same command again: each revision is applied completely or not at all.",
     ),
 )
 """(what psycopg raises, what the message holds, the hint), the more special first."""

@@ -48,6 +48,7 @@ from pybase.migrate.deploy._plan import (
     built_source,
     committed_source,
     plan,
+    python_source,
     renewed_source,
 )
 from pybase.migrate.deploy._progress import ProgressThread
@@ -62,7 +63,6 @@ DRIFT = "drift"
 CHECKS: dict[str, Check] = {
     "writable": checks.writable,
     "version": checks.version,
-    "fresh": checks.fresh,
     "hazards": checks.hazards,
     "privileges": _privileges.privileges,
     "locks": _blocking_sessions.locks,
@@ -91,22 +91,18 @@ class Locked(Struct, frozen=True):
 
 @contextmanager
 def locked(
-    settings: Settings, database: Database, reporter: Reporter, *, run_stale: bool = False
+    settings: Settings, database: Database, reporter: Reporter, *, runs_python: bool = False
 ) -> Iterator[Locked]:
     """Take the migration lock of a database, and yield what is needed to plan and apply.
 
+    What runs is `sql/`, or with `runs_python` the revisions' Python.
     Raises StaleError and what cannot be loaded before anything is connected to; DatabaseError for
     a server that refuses, and a lock that is held for too long.
     """
-    renew = partial(
-        renewed_source,
-        settings=settings,
-        database=database,
-        reporter=reporter,
-        run_stale=run_stale,
-    )
+    renew = partial(renewed_source, settings=settings, database=database, reporter=reporter)
     try:
-        source = committed_source(settings, database, reporter)
+        find_source = python_source if runs_python else committed_source
+        source = find_source(settings, database, reporter)
     except StaleError as error:
         source = renew(error)
     try:

@@ -142,17 +142,6 @@ def version_results(number: int) -> Iterator[CheckResult]:
         )  # fmt: skip
 
 
-def fresh(checked: Checked) -> Iterator[CheckResult]:
-    """Check that what was reviewed is what would run; the embedded server is for trying."""
-    stale = [step.revision.id for step in checked.plan.steps if not step.is_fresh]
-    if stale:
-        yield CheckResult(
-            "fresh", _unless_embedded(checked),
-            f"The committed SQL of {_some(stale)} is not what the revision renders to.",
-            "Write it, have it reviewed, and commit it: nox -s sql",
-        )  # fmt: skip
-
-
 def hazards(checked: Checked) -> Iterator[CheckResult]:
     """Check for hazards at the level of an error that are not accepted."""
     for step in checked.plan.steps:
@@ -160,7 +149,8 @@ def hazards(checked: Checked) -> Iterator[CheckResult]:
         refused = [
             finding.title
             for finding in step.effects.findings
-            if finding.hazard.level == ERROR and step.record.reason_for(finding) is None
+            if finding.hazard.level == ERROR
+            and step.record.reason_for(finding, step.direction) is None
         ]
         if refused:
             yield CheckResult(

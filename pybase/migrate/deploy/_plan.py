@@ -1,7 +1,7 @@
 """The plan: which revisions lead a database to a destination, and how each is run.
 
-Steps come from the records of `sql/`; where these are stale or missing, from records made now, or
-from Alembic. It changes nothing.
+Steps come from the records of `sql/`, which were reviewed; the revisions' Python is run where it is
+asked for, and where the embedded server's project has no `sql/` yet. It changes nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -140,35 +140,43 @@ def plan(
 
 
 def committed_source(settings: Settings, database: Database, reporter: Reporter) -> Source:
-    """Return the source to run from. Raises StaleError."""
+    """Return the source to run from: what was reviewed.
+
+    Raises StaleError, and CheckFailedError where there is no `sql/`; on the embedded server, which
+    is its developer's own, Alembic then runs the revisions.
+    """
     committed = sqlfiles.load(settings)
-    if committed is None:
-        reporter.note(f"There is no {settings.options.sql}/: Alembic runs the revisions.")
-        return unrendered_source(settings, database)
-    return record_source(settings, database, committed)
+    if committed is not None:
+        return record_source(settings, database, committed)
+    folder = f"{settings.options.sql}/"
+    if not database.is_embedded:
+        raise CheckFailedError(
+            f"There is no {folder}{sqlfiles.MANIFEST}, so no SQL of the revisions was reviewed.",
+            f"Run `nox -s sql`, have it reviewed, and commit {folder}; or let Alembic run the "
+            "revisions' Python: --python-revisions",
+            code="no-reviewed-sql",
+        )
+    reporter.note(f"There is no {folder}: Alembic runs the revisions.")
+    return unrendered_source(settings, database)
 
 
 def renewed_source(
-    error: sqlfiles.StaleError,
-    settings: Settings,
-    database: Database,
-    reporter: Reporter,
-    *,
-    run_stale: bool,
+    error: sqlfiles.StaleError, settings: Settings, database: Database, reporter: Reporter
 ) -> Source:
     """Return the source to run from where the committed SQL is stale.
 
-    On the embedded server, which is its developer's own, stale SQL is written again. Raises
-    `error` on any other, unless `run_stale`: then Alembic runs the revisions.
+    On the embedded server, stale SQL is written again. Raises `error` on any other.
     """
-    if run_stale:
-        folder = f"{settings.options.sql}/"
-        reporter.note(f"{folder} is stale: {error.reason}. Alembic runs the revisions.")
-        return unrendered_source(settings, database)
     if not database.is_embedded:
         raise error
     _write_again(settings, reporter, error.reason)
     return committed_source(settings, database, reporter)
+
+
+def python_source(settings: Settings, database: Database, reporter: Reporter) -> Source:
+    """Return the source to run from where the revisions' Python was asked for by name."""
+    reporter.note(f"Alembic runs the revisions' Python, not {settings.options.sql}/.")
+    return unrendered_source(settings, database)
 
 
 def record_source(settings: Settings, database: Database, committed: sqlfiles.Committed) -> Source:
@@ -186,10 +194,10 @@ def record_source(settings: Settings, database: Database, committed: sqlfiles.Co
 def _write_again(settings: Settings, reporter: Reporter, reason: str) -> None:
     sqlfiles.read_history(settings).require_one_head()
     try:
-        changes = sqlfiles.write(settings)
+        changes = sqlfiles.write(settings).changes
     except CheckFailedError as error:  # a revision without SQL; the others are written
         reporter.note(error.problem)
-        changes = []
+        changes = ()
     count = f": {counted(len(changes), 'file')}" if changes else ""
     reporter.note(f"{settings.options.sql}/ was stale ({reason}) and is written again{count}.")
 
@@ -245,7 +253,6 @@ def unrendered_source(settings: Settings, database: Database) -> Source:
     def record(revision: str, *_directions: Direction) -> Record:
         return Record(revisions[revision], table, Directions(script, script), RevisionReport())
 
-    has_sql = sqlfiles.has_manifest(settings)
     return Source(
         settings,
         database,
@@ -253,9 +260,8 @@ def unrendered_source(settings: Settings, database: Database) -> Source:
         table,
         record,
         lambda *_: None,
-        frozenset(revisions) if has_sql else frozenset(),
-        [history],
-        lambda: heads_by_env(history, database),
+        history_read=[history],
+        heads_by_env=lambda: heads_by_env(history, database),
     )
 
 

@@ -95,10 +95,11 @@ class Session:
         own, closing = self._parted(step, block, started)
         for text in (*own, *(s.sql for s in block.parts if s.kind in _BOOKKEEPING)):
             self._reporter.echo(f"{text};")
-        # in a transaction of its own: after a query, none can change its isolation level
+        # a lock that is lost stops it at once; one that is lost while it waits, before it commits.
+        # the first check has a transaction of its own: none can change its isolation level later
         begin = ("BEGIN", self._lock_check, "COMMIT AND CHAIN")
         head: tuple[str, ...] = (*begin, f"SET LOCAL lock_timeout = {lock_timeout_ms}")
-        tail = ("COMMIT", *self._resets) if closing else ("COMMIT",)
+        tail = (self._lock_check, "COMMIT", *(self._resets if closing else ()))
         try:
             if self._guard.watches(step) and not block.is_bookkeeping:
                 self._send(*head)
@@ -222,7 +223,7 @@ class Session:
         try:
             self._send("BEGIN", f"SET LOCAL lock_timeout = {lock_timeout_ms}", self._lock_check)
             self._require_consent(step, lock=True, is_first=is_first)
-            self._send(statement, "COMMIT", shown=statement)
+            self._send(statement, self._lock_check, "COMMIT", shown=statement)
         except errors.ActiveSqlTransaction:
             self._roll_back()
             return False

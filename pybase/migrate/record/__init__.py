@@ -7,6 +7,9 @@
 Names are structured values, never joined text. Nothing here reads a file or a database.
 """
 
+from pybase.migrate.record._acceptance import acceptance_faults as acceptance_faults
+from pybase.migrate.record._acceptance import acceptance_key as acceptance_key
+from pybase.migrate.record._acceptance import reason_for as reason_for
 from pybase.migrate.record._effects import DroppedObject as DroppedObject
 from pybase.migrate.record._effects import Effects as Effects
 from pybase.migrate.record._effects import FileChange as FileChange
@@ -22,8 +25,6 @@ from pybase.migrate.record._hazards import HAZARDS as HAZARDS
 from pybase.migrate.record._hazards import WARNING as WARNING
 from pybase.migrate.record._hazards import Finding as Finding
 from pybase.migrate.record._hazards import Hazard as Hazard
-from pybase.migrate.record._hazards import acceptance_faults as acceptance_faults
-from pybase.migrate.record._hazards import reason_for as reason_for
 from pybase.migrate.record._revision import Record as Record
 from pybase.migrate.record._revision import Revision as Revision
 from pybase.migrate.record._script import Block as Block

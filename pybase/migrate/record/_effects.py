@@ -60,7 +60,7 @@ class LossKind(StrEnum):
     CONVERTED = "converted"
     """Values of a column, by a type that cannot hold all of them."""
     UNKNOWN = "unknown"
-    """Whatever code that cannot be read chooses on the database where it runs."""
+    """Whatever a statement finds on the database where it runs."""
 
 
 class Loss(Struct, frozen=True, order=True):
@@ -83,7 +83,7 @@ class Loss(Struct, frozen=True, order=True):
     def label(self) -> str:
         """What is lost, in the words of a header: `cities.note`, `rows of cities`."""
         if self.kind is LossKind.UNKNOWN:
-            return "what code that is not SQL decides where it runs"
+            return "what a statement finds where it runs"
         if self.kind is LossKind.DROPPED:
             return self.place.label
         return f"{'values' if self.column else 'rows'} of {self.place.label}"
@@ -100,6 +100,7 @@ class ObjectKind(StrEnum):
     """The kinds of objects that are followed through a CASCADE."""
 
     SCHEMA = "schema"
+    EXTENSION = "extension"
     RELATION = "relation"
     COLUMN = "column"
     CONSTRAINT = "constraint"
@@ -131,11 +132,11 @@ class Effects(Struct, frozen=True):
     tables: tuple[TableEffect, ...] = ()
     losses: tuple[Loss, ...] = ()
     created: tuple[TableColumn, ...] = ()
-    renamed: tuple[Rename, ...] = ()
-    cascade: tuple[DroppedObject, ...] = ()
     findings: tuple[Finding, ...] = ()
     unfilled: tuple[QualifiedName, ...] = ()
     is_rehearsed: bool = False
+    renamed: tuple[Rename, ...] = ()
+    cascade: tuple[DroppedObject, ...] = ()
 
 
 class FileChange(Struct, frozen=True):

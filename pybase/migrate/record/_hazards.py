@@ -3,7 +3,7 @@
 A closed set. `_rules` finds them in what a rehearsal observed; nothing here reads a database.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -48,9 +48,13 @@ class Finding(Struct, frozen=True):
 
     @property
     def place(self) -> str:
-        """The relation, with the column where the hazard is about one: `records.colour`."""
-        is_column = self.detail and "{relation}.{detail}" in self.hazard.consequence
-        return f"{self.label}.{self.detail}" if is_column else self.label
+        """The relation, with the part of it that the hazard is about: `records.colour`."""
+        return f"{self.label}.{self.detail}" if self.detail and self.has_part else self.label
+
+    @property
+    def has_part(self) -> bool:
+        """Whether `detail` is a column, an index or a constraint of the relation."""
+        return self.code in _OF_PARTS or "{relation}.{detail}" in self.hazard.consequence
 
     @property
     def title(self) -> str:
@@ -69,6 +73,14 @@ class Finding(Struct, frozen=True):
 
 
 ERROR, WARNING = "error", "warning"
+
+_OF_PARTS = frozenset(
+    {
+        *("blocking-index-build", "blocking-index-drop", "validates-constraint", "builds-key"),
+        *("adds-exclusion", "sets-not-null", "adds-required-column"),
+    }
+)
+"""Hazards whose detail is a part of the relation, though their consequence is about all of it."""
 
 _ALONE = "in `with op.get_context().autocommit_block():`, alone in its revision"
 _LATER = (
@@ -179,8 +191,13 @@ _TABLE = (
     ),
     Hazard(
         "disables-triggers", ERROR,
-        "rows of {relation} are written without triggers and foreign keys.",
+        "triggers and foreign keys do not check what is written meanwhile.",
         "Leave triggers enabled, and let them recognize a backfill if they must.",
+    ),
+    Hazard(
+        "discards-writes", ERROR,
+        "a rule discards what is written, and the writer gets no error.",
+        "REVOKE the privilege, or raise an error in a trigger, which the writer sees.",
     ),
     Hazard(
         "truncates", ERROR,
@@ -279,6 +296,12 @@ _TABLE = (
         "Do not read from the database in a revision: write SQL that decides when it runs.",
     ),
     Hazard(
+        "depends-on-database", ERROR,
+        "what it does depends on where it runs ({detail}): the rehearsal observed one way only.",
+        "Write statements that do the same on every database; pass what differs as a setting of "
+        "the application, not of the revision.",
+    ),
+    Hazard(
         "rehearsal-failed", ERROR, "it fails on a database at the revision before: {detail}.",
         "Correct the statement.",
     ),
@@ -330,47 +353,21 @@ _TABLE = (
     # --- acceptances
     Hazard(
         "accepted-without-reason", ERROR, "the hazard {detail} is accepted without a reason.",
-        "Write in accepted_hazards why it is safe here.",
+        "Write in accepted_hazards why it is safe here, in words.",
     ),
     Hazard(
         "accepted-unknown-hazard", ERROR, "accepted_hazards names {detail}, an unknown hazard.",
         "The codes are listed in docs/hazards.md.",
     ),
     Hazard(
+        "accepted-too-broadly", ERROR, "accepted_hazards names {detail}.",
+        "Write a key for each finding that is accepted, with a reason of its own.",
+    ),
+    Hazard(
         "accepted-for-nothing", ERROR, "no finding needs the acceptance of {detail}.",
-        "Remove it from accepted_hazards.",
+        "Remove it from accepted_hazards, or write the key of the finding that is meant.",
     ),
 )  # fmt: skip
 
 HAZARDS: Mapping[str, Hazard] = {hazard.code: hazard for hazard in _TABLE}
 """Every hazard by its code, in the order of docs/hazards.md."""
-
-
-def acceptance_faults(
-    accepted: Mapping[str, str], findings: Iterable[Finding]
-) -> tuple[Finding, ...]:
-    """Return what is wrong with a revision's `accepted_hazards`, given what both directions need.
-
-    A key is a code, or `code on relation`; its value is the reason.
-    """
-    needed = {key for finding in findings for key in _keys(finding)}
-    faults = []
-    for key, reason in accepted.items():
-        code = key.partition(" on ")[0]
-        if code not in HAZARDS:
-            faults.append(Finding(-1, "accepted-unknown-hazard", detail=repr(key)))
-        elif key not in needed:
-            faults.append(Finding(-1, "accepted-for-nothing", detail=key))
-        elif not str(reason).strip():
-            faults.append(Finding(-1, "accepted-without-reason", detail=key))
-    return tuple(faults)
-
-
-def reason_for(accepted: Mapping[str, str], finding: Finding) -> str | None:
-    """Return the reason for which a finding is accepted, or None."""
-    reasons = (accepted.get(key) for key in _keys(finding))
-    return next((reason for reason in reasons if reason and reason.strip()), None)
-
-
-def _keys(finding: Finding) -> tuple[str, str]:
-    return f"{finding.code} on {finding.label}", finding.code

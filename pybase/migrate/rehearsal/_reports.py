@@ -22,7 +22,7 @@ from pybase.migrate.rehearsal._baseline import Baseline
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.revisions import History, RenderedHistory
 
-_PACKAGES = ("migrate/rehearsal", "migrate/catalog", "migrate/sql")
+_PACKAGES = ("migrate/rehearsal", "migrate/catalog", "migrate/sql", "postgres")
 
 
 class Rehearsed(Struct, frozen=True):

@@ -94,9 +94,22 @@ def _restricted_columns(where: Any) -> Iterator[str]:
             yield from _restricted_columns(condition)
     elif kind is ast.A_Expr and where.kind.name in _COMPARISONS:
         column: Any = where.lexpr
-        is_equal = where.name[-1].sval in ("=", "BETWEEN") and _is_constant(where.rexpr)
-        if is_equal and isinstance(column, ast.ColumnRef):
+        operator = where.name[-1].sval
+        is_few = _is_constant(where.rexpr) if operator == "=" else _is_short_range(where)
+        if is_few and isinstance(column, ast.ColumnRef):
             yield column.fields[-1].sval  # type: ignore[index]
+
+
+def _is_short_range(where: Any) -> bool:
+    """Whether a BETWEEN has room for few keys; one over all of them is no condition."""
+    if where.name[-1].sval != "BETWEEN":
+        return False
+    low, high = (getattr(getattr(bound, "val", None), "ival", None) for bound in where.rexpr)
+    return low is not None and high is not None and high - low < _SHORT_RANGE
+
+
+_SHORT_RANGE = 10_000
+"""Keys between the bounds: at most so many rows have them."""
 
 
 def _is_constant(node: Any) -> bool:

@@ -172,6 +172,9 @@ def run_online(history: History, database: str, sql: RevisionSql) -> None:
     def work(_heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         yield revision_step(history, sql.revision.id, Direction.UPGRADE)
 
+    reason = sql.scripts.upgrade.reason
+    if reason.startswith(TimeLimitError.__name__):  # as it was when it was rendered
+        raise TimeLimitError(reason)
     with engine(scratch_at(database)).connect() as connection:
         with without_terminal(), time_limit(ONLINE_LIMIT_S):
             run_env(history, work, connection)

@@ -4,6 +4,7 @@ Tried with Alembic 1.20; `pyproject.toml` has the upper bound, and `.ci/newest-a
 newest release.
 """
 
+import _imp
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -58,6 +59,8 @@ def load(config: Config, settings: Settings) -> ScriptDirectory:
 
     Raises UsageError, and what Alembic raises.
     """
+    # unchecked bytecode may have come with the checkout, and be of other code than was reviewed
+    _imp.check_hash_based_pycs = "always"
     scripts = _directory(config, settings)
     if not scripts.sourceless:
         paths = list(_files(scripts))

@@ -27,8 +27,8 @@ _FORMS = {
     "accepted_hazards": 'a dictionary of texts, as {"drops-column on cities": "no reader since"}',
 }
 
-_SYMBOLS = frozenset("@-+:,'\"\\")
-"""Alembic gives the first four a meaning, splits at a comma, and does not quote ids in SQL."""
+_SYMBOLS = frozenset("@-+:'")
+"""Alembic gives the first four a meaning, and puts ids between quotes as they are."""
 
 _WORDS = frozenset(("head", "heads", "base", "current"))
 _LONGEST = 200

@@ -19,6 +19,7 @@ from sqlalchemy.types import NullType
 
 from pybase.migrate.record import Statement
 from pybase.migrate.revisions import _alembic
+from pybase.migrate.sql import HIDDEN_HINT, hidden_character
 from pybase.migrate.sql.grammar import split, tidy
 
 
@@ -29,6 +30,8 @@ class Recorder:
         self._statements: list[Statement] = []
         self._transaction = 0
         self._is_open = False
+        self.refusal = ""
+        """Why what was kept since the last `take` cannot be SQL for a reviewer."""
 
     def begin(self) -> None:
         """Begin a transaction."""
@@ -40,14 +43,18 @@ class Recorder:
         self._is_open = False
 
     def add(self, sql: str) -> None:
-        """Keep what may be several statements."""
+        """Keep what may be several statements; one with hidden characters is refused."""
+        hidden = hidden_character(sql)
+        if hidden is not None:  # the grammar would cut it at a NUL
+            self.refusal = f"its SQL has the hidden character {hidden[1]}. {HIDDEN_HINT}"
+            return
         number = self._transaction if self._is_open else None
         self._statements += [Statement(tidy(text), number) for text in split(sql)]
 
     def take(self) -> list[Statement]:
         """Return what was kept since the last time."""
         taken, self._statements = self._statements, []
-        self._transaction, self._is_open = 0, False
+        self._transaction, self._is_open, self.refusal = 0, False, ""
         return taken
 
 

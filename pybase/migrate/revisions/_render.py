@@ -40,7 +40,7 @@ from pybase.migrate.revisions import _alembic
 from pybase.migrate.revisions._history import History, complete
 from pybase.migrate.revisions._recorder import Recorder, recording_context
 from pybase.migrate.revisions._run_env import models_metadata, run_env, version_table_of
-from pybase.migrate.revisions._sandbox import TimeLimitError, time_limit
+from pybase.migrate.revisions._sandbox import time_limit
 from pybase.migrate.sql.grammar import tidy, words
 
 TIME_LIMIT_S = 10
@@ -189,8 +189,12 @@ class _Renderer:
                 with self._context.begin_transaction(_per_migration=True):
                     with time_limit(TIME_LIMIT_S):
                         _run(script, direction)
-        except (Exception, SystemExit, TimeLimitError) as problem:  # the others are still rendered
+        except KeyboardInterrupt:
+            raise
+        except BaseException as problem:  # such as SystemExit; the others are still rendered
             return _failed(direction, problem)
+        if refusal := self._recorder.refusal:
+            return Script(status=ScriptStatus.PYTHON, reason=refusal.removesuffix("."))
         statements = _joined(self._recorder.take())
         return Script(statements, digest=_digest(statements))
 

@@ -37,6 +37,10 @@ OPERATIONS = (_operations.BackfillOp,)
 """What `op` can do in addition to Alembic's own: importing them registers them."""
 
 
+class EndedError(Exception):
+    """The code of a revision raised what no `except Exception` catches, such as SystemExit."""
+
+
 class LedgerRecorder:
     """Alembic's `on_version_apply`: writes the ledger for revisions that Alembic runs.
 
@@ -178,7 +182,7 @@ def _quietly() -> Iterator[None]:
 def env_errors() -> Iterator[None]:
     """Turn what an env.py raises by itself, and its exit, into a UsageError.
 
-    Errors of the revisions pass through; the exit of one becomes a RuntimeError.
+    Errors of the revisions pass through; the exit of one becomes an EndedError.
     """
     try:
         yield
@@ -189,7 +193,7 @@ def env_errors() -> Iterator[None]:
         if _is_of_a_revision(error):
             if isinstance(error, Exception):
                 raise
-            raise RuntimeError(f"it ends the process with {kind}") from error
+            raise EndedError(f"it ends the process with {kind}") from error
         raise UsageError(
             f"env.py cannot be run: {kind}: {' '.join(str(error).split())}{_place(error)}.",
             "Correct that; it may be a model that fails to import. No revision was changed.",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pybase.migrate.sql._backfill import parse_backfill as parse_backfill
     from pybase.migrate.sql._backfill import render_backfill as render_backfill
     from pybase.migrate.sql._comments import one_line as one_line
+    from pybase.migrate.sql._hidden import HIDDEN_HINT as HIDDEN_HINT
+    from pybase.migrate.sql._hidden import hidden_character as hidden_character
     from pybase.migrate.sql._masking import masked as masked
     from pybase.migrate.sql.lock_modes import LOCKS as LOCKS
     from pybase.migrate.sql.lock_modes import RANKS as RANKS
@@ -25,6 +27,7 @@ else:
         {
             "_backfill": "BACKFILL_PREFIX Backfill parse_backfill render_backfill",
             "_comments": "one_line",
+            "_hidden": "HIDDEN_HINT hidden_character",
             "_masking": "masked",
             "lock_modes": "LOCKS RANKS",
             "names": "QualifiedName literal quote",

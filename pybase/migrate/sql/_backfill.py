@@ -146,8 +146,8 @@ BEGIN
         IF is_new_pass THEN
             EXIT WHEN NOT EXISTS (SELECT FROM {table} WHERE {where});
             IF is_idle THEN
-                RAISE 'rows of {literal} match, and a complete pass has changed none: a trigger, '
-                    'a rule or a null in the key prevents it';
+                RAISE 'rows of {literal} match, but a complete pass has changed none: a trigger or '
+                    'a rule prevents it';
             END IF;
             BEGIN
                 CREATE TABLE IF NOT EXISTS {cursor} AS
@@ -178,6 +178,9 @@ BEGIN
             WHERE {label}.here.key_1 IS NULL OR ({keys}) >= ({from_here})
             ORDER BY {keys} OFFSET {label}.batch LIMIT 1;
             is_last := NOT FOUND;
+            IF NOT is_last AND NOT (there IS NOT NULL) THEN
+                RAISE 'the key of {literal} has a null: name a key without';
+            END IF;
             WITH updated AS (
                 UPDATE {table}
                 SET

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from pybase.migrate.sqlfiles._build import review as review
     from pybase.migrate.sqlfiles._build import stale_revisions as stale_revisions
     from pybase.migrate.sqlfiles._build import write as write
-    from pybase.migrate.sqlfiles._files import Stale as Stale
-    from pybase.migrate.sqlfiles._files import compare as compare
     from pybase.migrate.sqlfiles._files import sql_file as sql_file
     from pybase.migrate.sqlfiles._files import stems as stems
-    from pybase.migrate.sqlfiles._files import write_files as write_files
+    from pybase.migrate.sqlfiles._folder import Replaced as Replaced
+    from pybase.migrate.sqlfiles._folder import Stale as Stale
+    from pybase.migrate.sqlfiles._folder import compare as compare
+    from pybase.migrate.sqlfiles._folder import replaced as replaced
     from pybase.migrate.sqlfiles._header import NOT_REHEARSED as NOT_REHEARSED
     from pybase.migrate.sqlfiles._header import effect_words as effect_words
     from pybase.migrate.sqlfiles._header import hazard_words as hazard_words
@@ -36,17 +37,19 @@ if TYPE_CHECKING:
     from pybase.migrate.sqlfiles._load import load as load
     from pybase.migrate.sqlfiles._load import read_history as read_history
     from pybase.migrate.sqlfiles._load import revision_files as revision_files
+    from pybase.migrate.sqlfiles._manifest import MANIFEST as MANIFEST
     from pybase.migrate.sqlfiles._manifest import has_manifest as has_manifest
 else:
     __getattr__ = lazy(
         __name__,
         {
             "_build": "Built PACKAGES Reviewed build check files review stale_revisions write",
-            "_files": "Stale compare sql_file stems write_files",
+            "_files": "sql_file stems",
+            "_folder": "Replaced Stale compare replaced",
             "_header": "NOT_REHEARSED effect_words hazard_words header what_is_done",
             "_lint": "hazard_findings lint",
             "_lint_result": "LintFinding LintResult",
             "_load": "Committed StaleError load read_history revision_files",
-            "_manifest": "has_manifest",
+            "_manifest": "MANIFEST has_manifest",
         },
     )

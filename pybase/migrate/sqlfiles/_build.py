@@ -1,7 +1,7 @@
 """From revisions to `sql/` and the drawing: render, rehearse, compose, then write or compare."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pybase.core import cache
+from pybase.core.checkout import writing
 from pybase.core.errors import CheckFailedError
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
 from pybase.migrate.record import Direction, Record
 from pybase.migrate.sqlfiles import _files, _load, _manifest
-from pybase.migrate.sqlfiles._files import Stale
+from pybase.migrate.sqlfiles._folder import (
+    Replaced,
+    compare,
+    describe,
+    hint,
+    read,
+    replaced,
+    require_place,
+)
 from pybase.migrate.sqlfiles._load import read_history
 from pybase.migrate.sqlfiles._records import to_json
 
@@ -51,6 +60,8 @@ class Reviewed(Struct, frozen=True):
 
 def build(history: "History") -> Built:
     """Render and rehearse a history. Raises UsageError, DatabaseError."""
+    folders = {Path(script.path).parent for script in history.revisions}
+    require_place(history.settings, [Path(history.scripts.dir), *folders])
     from pybase.migrate.sqlfiles._rehearsed import rehearsed  # Alembic: what is fresh needs none
 
     return Built(*rehearsed(history))
@@ -73,7 +84,7 @@ def stale_revisions(settings: Settings, built: Built) -> frozenset[str]:
     """Return the revisions whose committed SQL is another; none in a project without `sql/`."""
     if not _manifest.has_manifest(settings):
         return frozenset()
-    present = _files.read(settings.sql)
+    present = read(settings.sql)
     names = _files.stems([record.revision for record in built.records])
     return frozenset(
         record.revision.id
@@ -84,35 +95,44 @@ def stale_revisions(settings: Settings, built: Built) -> frozenset[str]:
     )
 
 
-def write(settings: Settings) -> list[Stale]:
+def write(settings: Settings) -> Replaced:
     """Write `sql/` from the revisions; returns the files that changed.
 
     Raises CheckFailedError when a revision cannot be rendered: the files of the others are
-    written all the same.
+    written all the same. Raises UsageError for a folder that is not ours, or that the system
+    refuses to write to; nothing is written then.
     """
     problems = _known_problems(settings)
+    done = Replaced()
     if problems is None:
-        return _apply(settings, _files.write_files)
+        with writing(settings) as writer:
+            built = build(read_history(settings))
+            problems = list(built.rendered.problems)
+            done = replaced(settings, files(settings, built))
+            writer.write(done.contents)
+            if not done.foreign:
+                _remember_fresh(settings, problems)
     _require_rendered(problems)
-    return []
+    return done
 
 
 def check(settings: Settings) -> None:
     """Refuse a `sql/` or a drawing that the revisions do not render to. Writes nothing.
 
-    Raises CheckFailedError with the stale, missing and orphaned files and a short diff.
+    Raises CheckFailedError with the files that are not as rendered, and a short diff.
     """
     if _known_problems(settings) is not None:
         return
-    stale = _apply(settings, _files.compare)
+    built = build(read_history(settings))
+    stale = compare(settings.sql, files(settings, built))
     if stale:
         named = (replace(file, path=settings.written_name(file.path)) for file in stale)
         raise CheckFailedError(
-            f"{settings.options.sql}/ is not what the revisions render to:\n"
-            + _files.describe(named),
-            "Run `nox -s sql` and commit what it writes.",
+            f"{settings.options.sql}/ is not what the revisions render to:\n{describe(named)}",
+            hint(stale),
             code="stale-sql",
         )
+    _remember_fresh(settings, built.rendered.problems)
 
 
 def review(settings: Settings) -> Reviewed:
@@ -125,7 +145,7 @@ def review(settings: Settings) -> Reviewed:
     try:
         committed = _load.load(settings)
         if committed is not None:
-            present = _files.read(settings.sql)
+            present = read(settings.sql)
             records = tuple(committed.records(*Direction))
             entities = msgspec.json.decode(present["schema.json"], type=tuple[Entity, ...])
             return Reviewed(records, present, entities)
@@ -145,19 +165,10 @@ def _folders(settings: Settings) -> list[Path]:
     return [settings.sql, *([settings.picture.parent] if settings.picture else [])]
 
 
-def _apply(
-    settings: Settings, act: Callable[[Path, Mapping[str, str]], list[Stale]]
-) -> list[Stale]:
-    """Compose the files and let `act` write or compare them; a clean result is remembered."""
-    built = build(read_history(settings))
-    changes = act(settings.sql, files(settings, built))
-    if act is _files.write_files or not changes:
-        key = inputs_digest(settings, PACKAGES, folders=_folders(settings))
-        if key is not None:
-            cache.remember(settings, _KIND, key, list(built.rendered.problems))
-    if act is _files.write_files:
-        _require_rendered(built.rendered.problems)
-    return changes
+def _remember_fresh(settings: Settings, problems: Sequence[str]) -> None:
+    key = inputs_digest(settings, PACKAGES, folders=_folders(settings))
+    if key is not None:
+        cache.remember(settings, _KIND, key, list(problems))
 
 
 def _require_rendered(problems: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
-"""The files of `sql/` as text: composed from records, compared with the folder, written to it.
+"""The files of `sql/` as text, composed from records.
 
+    sql/.gitattributes       for git: no conversion of line ends, and records are generated
     sql/README.md            how to read it, how to write it again
     sql/upgrade/<stem>.sql   one file a revision and direction, named after the revision's file
     sql/downgrade/<stem>.sql
@@ -12,24 +13,17 @@
 The same revisions give the same bytes on every machine: no times, versions, hosts or users.
 """
 
-import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import unified_diff
+from collections.abc import Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 
 from msgspec import Struct
 
-from pybase.core.files import digest, files_below, write_file
-from pybase.migrate.record import Direction, Directions, Record, Revision, Script, ScriptStatus
-from pybase.migrate.sql import one_line
+from pybase.core.files import digest
+from pybase.migrate.record import Direction, Directions, Record, Revision, Script
 from pybase.migrate.sqlfiles import _manifest
 from pybase.migrate.sqlfiles._header import header, statement_comments
-from pybase.migrate.sqlfiles._records import BEGIN, COMMIT, ENCODING, STRINGS, encode
-
-_SHOWN_FILES = 20
-_SHOWN_LINES = 20
+from pybase.migrate.sqlfiles._records import BEGIN, COMMIT, ENCODING, STRINGS, encode, refusal
 
 _README = """\
 # The SQL of every revision
@@ -49,19 +43,19 @@ fails when a file is stale, missing or not clean.
   it; no program reads a comment.
 - `schema.json`: the tables at head, for drawings.
 - `manifest.txt`: the order of the revisions, and digests that tie each revision file to its
-  record and its two SQL files.
+  record and its two SQL files. `nox -s sql` deletes only what is named there.
 
 Reviewing a pull request: read the new files in `upgrade/`, then `downgrade/`, then what changed
 in `schema/`.
 """
 
-
-class Stale(Struct, frozen=True):
-    """A file that is not as the revisions render it; `diff` is short, or empty."""
-
-    path: str
-    reason: str
-    diff: str = ""
+_GIT_ATTRIBUTES = """\
+# The same bytes on every machine, also with core.autocrlf.
+* -text
+# Records are for programs: a pull request folds them.
+records/** linguist-generated=true
+schema.json linguist-generated=true
+"""
 
 
 class SqlFile(Struct, frozen=True):
@@ -79,7 +73,9 @@ def compose(
 
     Each record is paired with the content of its revision's file; `tables` is schema.json.
     """
-    files = {"README.md": _README, "schema.json": tables}
+    others = {".gitattributes": _GIT_ATTRIBUTES, "README.md": _README, "schema.json": tables}
+    others |= {f"schema/{name}.sql": text for name, text in schema.items()}
+    files: dict[str, str] = {}
     names = stems([record.revision for record, _ in records])
     lines = []
     for record, source in records:
@@ -89,10 +85,8 @@ def compose(
         texts = (encode(record, places), both.upgrade.text, both.downgrade.text)
         line = _manifest.line(revision.id, revision.parents, names[revision.id], source, *texts)
         lines.append(line)
-        paths = (line.record_path, *(line.path(direction) for direction in Direction))
-        files.update(zip(paths, texts, strict=True))
-    files[_manifest.NAME] = _manifest.to_text(lines)
-    return files | {f"schema/{name}.sql": text for name, text in schema.items()}
+        files.update(zip(line.paths, texts, strict=True))
+    return {**others, **files, _manifest.MANIFEST: _manifest.to_text(lines, others)}
 
 
 def stems(revisions: Sequence[Revision]) -> dict[str, str]:
@@ -118,7 +112,7 @@ def script_file(
     """Return the file of one script; `comments` are lines above statements, by number from 0."""
     lines = [*top.split("\n")]
     if not script.has_sql:
-        return SqlFile("\n".join((*lines, _refusal(script), "")))
+        return SqlFile("\n".join((*lines, refusal(script), "")))
     comments = comments or {}
     places: list[tuple[int, int]] = []
     commented: dict[int, int] = {}
@@ -138,85 +132,3 @@ def script_file(
             lines.append("")
         lines += [COMMIT, ""] if block.transactional else []
     return SqlFile("\n".join(lines), tuple(places), commented)
-
-
-def _refusal(script: Script) -> str:
-    """Return SQL that stops psql: a file that cannot be run must not look as if it had been."""
-    is_irreversible = script.status is ScriptStatus.IRREVERSIBLE
-    what = "cannot be undone" if is_irreversible else "has no SQL"
-    reason = one_line(f"This revision {what}: {script.reason}")
-    literal = reason.replace("'", "''").replace("%", "%%").replace("$", "")
-    return f"DO $$ BEGIN RAISE '{literal}'; END $$;"
-
-
-def read(folder: Path, others: Iterable[str] = ()) -> dict[str, str]:
-    """Return the files in `folder` by path below it; of `others`, those that are outside of it."""
-    base = len(str(folder)) + 1
-    inside = {path[base:].replace(os.sep, "/"): path for path in files_below(str(folder))}
-    outside = {path: str(_place(folder, path)) for path in others if path.startswith("../")}
-    return {
-        path: text for path, file in (inside | outside).items() if (text := _text(file)) is not None
-    }
-
-
-def _text(path: str) -> str | None:
-    """Return the text of a file, or None where there is none."""
-    try:
-        with open(path, encoding="utf-8", errors="replace", newline="") as file:  # noqa: PTH123
-            return file.read()
-    except FileNotFoundError:
-        return None
-
-
-def _place(folder: Path, path: str) -> Path:
-    """Return where a file is, also one outside of a folder that does not exist yet."""
-    return Path(os.path.normpath(folder / path))
-
-
-def compare(folder: Path, files: Mapping[str, str]) -> list[Stale]:
-    """Return which files of `folder` are stale, missing or orphaned, in the order of their paths.
-
-    A path in `files` may lead out of the folder; no file outside is ever orphaned.
-    """
-    present = read(folder, files)
-    stale = []
-    for path in sorted({*files, *present}):
-        if path not in present:
-            stale.append(Stale(path, "missing"))
-        elif path not in files:
-            stale.append(Stale(path, "orphaned"))
-        elif present[path] != files[path]:
-            stale.append(Stale(path, "stale", _diff(path, present[path], files[path])))
-    return stale
-
-
-def _diff(path: str, old: str, new: str) -> str:
-    names = (f"committed {path}", f"rendered {path}")
-    lines = unified_diff(old.splitlines(), new.splitlines(), *names, lineterm="", n=1)
-    return "\n".join(lines)
-
-
-def describe(changes: Iterable[Stale]) -> str:
-    """Return the changes for a terminal: each file with its reason, and how the diff begins."""
-    stale = list(changes)
-    lines = [f"  {change.reason:<9} {change.path}" for change in stale[:_SHOWN_FILES]]
-    if len(stale) > _SHOWN_FILES:
-        lines.append(f"  and {len(stale) - _SHOWN_FILES} more")
-    readable = [change for change in stale if not change.path.endswith(".json")]
-    diff = [line for change in readable for line in change.diff.splitlines()]
-    lines += [f"    {line}" for line in diff[:_SHOWN_LINES]]
-    if len(diff) > _SHOWN_LINES:
-        lines.append(f"    ... {len(diff) - _SHOWN_LINES} more lines")
-    return "\n".join(lines)
-
-
-def write_files(folder: Path, files: Mapping[str, str]) -> list[Stale]:
-    """Make `folder` hold exactly `files`. Returns what had to change; the rest is not touched."""
-    changes = compare(folder, files)
-    for change in changes:
-        path = _place(folder, change.path)
-        if change.reason == "orphaned":
-            path.unlink()
-        else:
-            write_file(path, files[change.path])
-    return changes

@@ -8,7 +8,6 @@ from textwrap import wrap
 
 from pybase.migrate.record import (
     Direction,
-    Effects,
     Finding,
     Record,
     Revision,
@@ -33,7 +32,7 @@ NOT_REHEARSED = "not rehearsed, because this revision's upgrade, or one before i
 def header(record: Record, direction: Direction) -> str:
     """Return what a reviewer has to know before the first statement, as comment lines."""
     script, effects = record.scripts[direction], record.effects(direction)
-    rows = _rows(record, effects)
+    rows = _rows(record, direction)
     if script.has_sql and not effects.is_rehearsed and not effects.findings:
         rows.append(("unseen", NOT_REHEARSED))
     return header_text(record.revision, script, direction, rows)
@@ -54,8 +53,9 @@ def header_text(
     return "".join(f"-- {line}".rstrip() + "\n" for line in lines)
 
 
-def _rows(record: Record, effects: Effects) -> list[tuple[str, str]]:
+def _rows(record: Record, direction: Direction) -> list[tuple[str, str]]:
     """Return the rows that describe what a rehearsal observed."""
+    effects = record.effects(direction)
     rows = [
         (one_line(effect.table.label), "; ".join(effect_words(effect)))
         for effect in effects.tables[:_MOST_TABLES]
@@ -69,7 +69,7 @@ def _rows(record: Record, effects: Effects) -> list[tuple[str, str]]:
         unfilled = ", ".join(name.label for name in effects.unfilled)
         rows += _wrapped("unseen", f"no sample rows could be made for {unfilled}")
     for finding in effects.findings:
-        rows += _wrapped("hazards", hazard_words(record, finding))
+        rows += _wrapped("hazards", hazard_words(record, finding, direction))
     return _named_once(rows)
 
 
@@ -89,9 +89,9 @@ def what_is_done(effect: TableEffect) -> list[str]:
     return ["no rewrite, no scan"] if not done and effect.rank >= SHARE else done
 
 
-def hazard_words(record: Record, finding: Finding) -> str:
+def hazard_words(record: Record, finding: Finding, direction: Direction) -> str:
     """Return a hazard in one line: its code, where, and the reason for which it is accepted."""
-    reason = record.reason_for(finding)
+    reason = record.reason_for(finding, direction)
     accepted = "" if reason is None else f" (accepted: {one_line(reason)})"
     return f"{finding.title}{accepted}"
 
@@ -114,13 +114,13 @@ def statement_comments(record: Record, direction: Direction) -> dict[int, list[s
     comments: dict[int, list[str]] = {}
     for finding in record.effects(direction).findings:
         if finding.statement >= 0:
-            lines = (f"-- {line}" for line in _comment(record, finding))
+            lines = (f"-- {line}" for line in _comment(record, finding, direction))
             comments.setdefault(finding.statement, []).extend(lines)
     return comments
 
 
-def _comment(record: Record, finding: Finding) -> Iterator[str]:
+def _comment(record: Record, finding: Finding, direction: Direction) -> Iterator[str]:
     yield from wrap(one_line(f"{finding.code}: {finding.message}"), WIDTH)
-    reason = record.reason_for(finding)
+    reason = record.reason_for(finding, direction)
     if reason is not None:
         yield from wrap(one_line(f"accepted: {reason}"), WIDTH)

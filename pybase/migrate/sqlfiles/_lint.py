@@ -11,12 +11,16 @@ from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
 from pybase.migrate.record import (
     Direction,
+    Directions,
     Finding,
     Record,
     acceptance_faults,
+    acceptance_key,
 )
+from pybase.migrate.sql import HIDDEN_HINT, hidden_character
 from pybase.migrate.sqlfiles import _build
-from pybase.migrate.sqlfiles._files import SqlFile, Stale, compare, sql_file, stems
+from pybase.migrate.sqlfiles._files import SqlFile, sql_file, stems
+from pybase.migrate.sqlfiles._folder import Stale, compare, hint, read
 from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
 from pybase.migrate.sqlfiles._load import read_history
 
@@ -54,7 +58,7 @@ def _lint(history: "History") -> LintResult:
         for finding in hazard_findings(settings, record, names[record.revision.id])
     )
     stale = _stale_findings(settings, compare(settings.sql, files))
-    findings = (*stale, *lint_layout(settings, files), *hazards)
+    findings = (*stale, *_hidden(settings), *lint_layout(settings, files), *hazards)
     result = LintResult(findings, len(files), len(built.records))
     key = inputs_digest(settings, _build.PACKAGES, folders=[settings.sql])
     if key is not None:
@@ -73,24 +77,40 @@ def _after(result: LintResult, history: "History", since: str) -> LintResult:
 
 def _stale_findings(settings: Settings, stale: Iterable[Stale]) -> Iterator[LintFinding]:
     """Yield each file that is not fresh, or once that the folder is missing."""
-    places = [(settings.written_name(file.path), f"the file is {file.reason}") for file in stale]
+    places = [
+        (settings.written_name(file.path), f"the file is {file.reason}", hint([file]))
+        for file in stale
+    ]
     if places and not settings.sql.exists():
-        places = [(settings.options.sql, "the folder is missing")]
-    for file, reason in places:
+        places = [(settings.options.sql, "the folder is missing", places[0][2])]
+    for file, reason, fix in places:
         yield LintFinding(
             file=file,
             line=1,
             code="not-fresh",
             message=f"{reason}: it is not what the revisions render to.",
-            fix="Run `nox -s sql` and commit what it writes.",
+            fix=fix,
         )
+
+
+def _hidden(settings: Settings) -> Iterator[LintFinding]:
+    """Yield each SQL file of a revision that has a character which a reviewer cannot see."""
+    for path, text in sorted(read(settings.sql).items()):
+        hidden = hidden_character(text.replace("\r\n", "\n"))
+        if hidden is not None and path.startswith(("upgrade/", "downgrade/")):
+            yield LintFinding(
+                file=settings.written_name(path),
+                line=hidden[0],
+                code="hidden-character",
+                message=f"it has the hidden character {hidden[1]}.",
+                fix=HIDDEN_HINT,
+            )
 
 
 def hazard_findings(settings: Settings, record: Record, stem: str) -> Iterator[LintFinding]:
     """Yield the hazards of a revision, with the lines of its files that show them."""
-    accepted = record.revision.accepted
-    both = [f for _, effects in record.report.effects for f in effects.findings]
-    faults = acceptance_faults(accepted, both)
+    both = Directions(*(effects.findings for _, effects in record.report.effects))
+    faults = acceptance_faults(record.revision.accepted, both)
     for direction, effects in record.report.effects:
         extra = faults if direction.is_upgrade else ()
         if effects.findings or extra:
@@ -118,7 +138,8 @@ def _hazard_finding(
         level=finding.hazard.level,
         message=finding.message,
         fix=finding.hazard.recipe,
-        accepted=record.reason_for(finding),
+        accepted=record.reason_for(finding, direction),
+        key="" if finding.code.startswith("accepted-") else acceptance_key(finding, direction),
         statement=texts[finding.statement] if 0 <= finding.statement < len(texts) else "",
     )
 

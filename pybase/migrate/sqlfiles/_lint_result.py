@@ -8,7 +8,8 @@ from pybase.migrate.record import ERROR, WARNING
 class LintFinding(Struct, frozen=True):
     """One finding at one place. `file` is relative to the project's root.
 
-    `accepted` is the reason for which a revision accepts it, `statement` its SQL where it has one.
+    `accepted` is the reason for which a revision accepts it, `key` its name in `accepted_hazards`,
+    `statement` its SQL where it has one.
     """
 
     file: str
@@ -21,6 +22,7 @@ class LintFinding(Struct, frozen=True):
     message: str = ""
     fix: str = ""
     accepted: str | None = None
+    key: str = ""
     statement: str = ""
 
 

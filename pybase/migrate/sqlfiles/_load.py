@@ -4,8 +4,9 @@ By the digests of the manifest alone: nothing is rendered, nothing is written, a
 imported only for a configuration that only Alembic can read.
 """
 
+import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,12 @@ from msgspec import Struct
 
 from pybase.core.configuration import read_ini
 from pybase.core.errors import CheckFailedError
-from pybase.core.files import digest
+from pybase.core.files import digest, with_line_feeds
 from pybase.core.settings import Settings
 from pybase.migrate.record import Direction, Directions, Graph, Record, VersionTable, ancestors
+from pybase.migrate.sql import hidden_character
 from pybase.migrate.sqlfiles import _manifest
+from pybase.migrate.sqlfiles._folder import require_place
 from pybase.migrate.sqlfiles._manifest import Line
 from pybase.migrate.sqlfiles._records import RecordError, decode
 
@@ -28,11 +31,11 @@ if TYPE_CHECKING:
 class StaleError(CheckFailedError):
     """The committed SQL is not what the revisions render to; `reason` is half a sentence."""
 
-    def __init__(self, settings: Settings, reason: str) -> None:
+    def __init__(self, settings: Settings, reason: str, code: str = "stale-sql") -> None:
         super().__init__(
             f"{settings.options.sql}/ is stale: {reason}.",
             f"Run `nox -s sql`, have it reviewed, and commit {settings.options.sql}/.",
-            code="stale-sql",
+            code=code,
         )
         self.reason = reason
 
@@ -42,6 +45,8 @@ class Committed(Struct, frozen=True, dict=True):
 
     settings: Settings
     lines: tuple[Line, ...]
+    sources: Mapping[str, bytes]
+    """The revisions' files, by the digests of the manifest."""
 
     @cached_property
     def graph(self) -> Graph:
@@ -57,7 +62,7 @@ class Committed(Struct, frozen=True, dict=True):
     def _folder(self) -> str:
         return str(self.settings.sql)
 
-    @property
+    @cached_property
     def version_table(self) -> VersionTable:
         """Alembic's version table, as env.py configured it when the SQL was rendered.
 
@@ -70,30 +75,75 @@ class Committed(Struct, frozen=True, dict=True):
     def record(self, revision: str, *directions: Direction) -> Record:
         """Return the record of a revision, with the statements of some directions.
 
-        Raises StaleError for a file that has changed, is missing, or holds more than its record.
+        Raises StaleError for a file that has changed, is missing, or holds more than its record;
+        with `directions` also for a folder, or a revision's file, that does not fit.
         """
         line = self.by_revision[revision]
         content = self._verified(line.record_path, line.record, revision)
         texts = [
-            self._verified(line.path(direction), line.sql[direction], revision).decode()
-            if direction in directions
-            else None
+            self.text(revision, direction) if direction in directions else None
             for direction in Direction
         ]
         try:
-            return decode(content, Directions(*texts))
+            record = decode(content, Directions(*texts))
         except RecordError as error:
             reason = f"the SQL of revision {revision} is not its record: {error}"
             raise StaleError(self.settings, reason) from error
+        if directions:
+            self._require_fit(line, record)
+        return record
+
+    def _require_fit(self, line: Line, record: Record) -> None:
+        """Refuse a record that contradicts the manifest, the others or its revision's file."""
+        revision = record.revision
+        if self._misfit:
+            raise StaleError(self.settings, self._misfit)
+        if (revision.id, revision.parents) != (line.revision, line.parents):
+            difference = "the manifest in its id or parents"
+        elif record.version_table != self.version_table:
+            difference = "the last one in its version table"
+        elif name := revision.contradiction(self.sources[line.source]):
+            difference = f"the revision's file in its {name}"
+        else:
+            return
+        reason = f"the record of revision {line.revision} differs from {difference}"
+        raise StaleError(self.settings, reason)
+
+    @cached_property
+    def _misfit(self) -> str:
+        """The first file of a revision that only the folder or only the manifest has."""
+        listed = {path for line in self.lines for path in line.paths}
+        folders = {"records": ".json", "upgrade": ".sql", "downgrade": ".sql"}
+        present = {
+            f"{folder}/{name}"
+            for folder, suffix in folders.items()
+            for name in _names(f"{self._folder}/{folder}")
+            if name.endswith(suffix)
+        }
+        path = min(present ^ listed, default="")
+        return path and f"{path} is {'not in the manifest' if path in present else 'missing'}"
 
     def records(self, *directions: Direction) -> Iterator[Record]:
         """Return all records, parents first. Raises StaleError as `record`."""
         return (self.record(line.revision, *directions) for line in self.lines)
 
     def text(self, revision: str, direction: Direction) -> str:
-        """Return a SQL file. Raises StaleError as `record`."""
+        """Return a SQL file.
+
+        Raises StaleError as `record`, and for a character that a reviewer cannot see.
+        """
         line = self.by_revision[revision]
-        return self._verified(line.path(direction), line.sql[direction], revision).decode()
+        path = line.path(direction)
+        content = self._verified(path, line.sql[direction], revision)
+        try:
+            text = content.decode().replace("\r\n", "\n")
+        except UnicodeDecodeError:
+            raise StaleError(self.settings, f"{path} is not UTF-8") from None
+        hidden = hidden_character(text)
+        if hidden is not None:
+            reason = f"{path} has the hidden character {hidden[1]}"
+            raise StaleError(self.settings, reason, code="hidden-character")
+        return text
 
     def _verified(self, path: str, expected: str, revision: str) -> bytes:
         try:
@@ -101,6 +151,7 @@ class Committed(Struct, frozen=True, dict=True):
                 content = file.read()
         except OSError:
             content = b""
+        content = with_line_feeds(content)
         if digest(content) != expected:
             reason = f"the SQL of revision {revision} has changed, or is missing"
             raise StaleError(self.settings, reason)
@@ -178,19 +229,25 @@ def load(settings: Settings) -> Committed | None:
 
     Raises StaleError where it does not list exactly the revisions as they are now.
     """
+    require_place(settings)
     try:
         lines = _manifest.read(settings)
     except ValueError as error:
         raise StaleError(settings, str(error)) from None
     if lines is None:
         return None
-    sources = {digest(path.read_bytes()): path for path in revision_files(settings)}
+    paths: dict[str, Path] = {}
+    sources: dict[str, bytes] = {}
+    for path in revision_files(settings):
+        content = with_line_feeds(path.read_bytes())
+        sources[key := digest(content)] = content
+        paths[key] = path
     for line in lines:
-        if sources.pop(line.source, None) is None:
+        if paths.pop(line.source, None) is None:
             raise StaleError(settings, f"revision {line.revision} has changed, or is missing")
-    if sources:
-        raise StaleError(settings, f"{min(sources.values()).name} has no SQL yet")
-    return Committed(settings, tuple(lines))
+    if paths:
+        raise StaleError(settings, f"{min(paths.values()).name} has no SQL yet")
+    return Committed(settings, tuple(lines), sources)
 
 
 def read_history(settings: Settings) -> "History":
@@ -205,7 +262,14 @@ def revision_files(settings: Settings) -> Iterable[Path]:
     folder = _plain_folder(settings)
     if folder is None:
         return [Path(script.path) for script in read_history(settings).revisions]
-    return [path for path in folder.glob("*.py") if not path.name.startswith((".", "__init__"))]
+    return [path for path in folder.glob("*.py") if not path.name.startswith((".#", "__init__"))]
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208  thousands
+    except OSError:
+        return []
 
 
 def _plain_folder(settings: Settings) -> Path | None:

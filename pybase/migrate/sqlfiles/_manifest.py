@@ -1,19 +1,26 @@
-"""The manifest: a line a revision, parents first, with digests that tie its files to it."""
+"""The manifest: every file of `sql/` by name, and with digests those of each revision.
 
+What no manifest names is never deleted.
+"""
+
+import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
 from msgspec import Struct
 
-from pybase.core.files import digest
+from pybase.core.files import digest, with_line_feeds
 from pybase.core.settings import Settings
 from pybase.migrate.record import Direction, Directions
 
-NAME = "manifest.txt"
+MANIFEST = "manifest.txt"
+ALWAYS = frozenset({MANIFEST, "README.md", "schema.json"})
+"""Files that belong to no revision, and that every folder has."""
 
 _HEADER = (
-    "# Written by `nox -s sql`, one line a revision, parents first: id, parents, file name,\n"
-    "# digests of the revision file, its record, its upgrade SQL and its downgrade SQL.\n"
+    "# Written by `nox -s sql`: the files that belong to no revision, then one line a revision,\n"
+    "# parents first: id, parents, file name, digests of the revision file, its record, its\n"
+    "# upgrade SQL and its downgrade SQL. Only what is named here is ever deleted.\n"
     "# A conflict here means that two branches each added a revision: settle their order first.\n"
 )
 
@@ -37,6 +44,11 @@ class Line(Struct, frozen=True):
         """The path of the record below `sql/`."""
         return f"records/{self.stem}.json"
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the record, the upgrade and the downgrade."""
+        return self.record_path, *map(self.path, Direction)
+
     def __str__(self) -> str:
         parents = ",".join(map(_encoded, self.parents)) or "-"
         digests = (self.source, self.record, self.sql.upgrade, self.sql.downgrade)
@@ -47,40 +59,75 @@ def line(revision: str, parents: tuple[str, ...], stem: str, source: bytes, *tex
     """Return the line of a revision, given its file, its record, its upgrade and its downgrade."""
     record, upgrade, downgrade = (digest(text.encode()) for text in texts)
     sql = Directions(upgrade, downgrade)
-    return Line(revision, parents, stem, digest(source), record, sql)
+    return Line(revision, parents, stem, digest(with_line_feeds(source)), record, sql)
 
 
-def to_text(lines: Iterable[Line]) -> str:
-    """Return the file."""
-    return _HEADER + "".join(f"{line}\n" for line in lines)
+def to_text(lines: Iterable[Line], others: Iterable[str] = ()) -> str:
+    """Return the file; `others` are the paths of files that belong to no revision."""
+    rows = (*(quote(path) for path in sorted(others)), *map(str, lines))
+    return _HEADER + "".join(f"{row}\n" for row in rows)
+
+
+def names(text: str) -> set[str]:
+    """Return the files that a manifest names; also of one in which git has left a conflict.
+
+    Empty for a file that is no manifest of ours.
+    """
+    rows = _rows(text)
+    lines = [_line(*row) for row in rows if len(row) == _FIELDS and _DIGESTS.fullmatch(row[-1])]
+    others = {unquote(row[0]) for row in rows if len(row) == 1}
+    if not lines and not others >= ALWAYS - {MANIFEST}:
+        return set()
+    return others.union(ALWAYS, *(line.paths for line in lines))
 
 
 def has_manifest(settings: Settings) -> bool:
     """Return whether the project keeps its SQL in `sql/`."""
-    return (settings.sql / NAME).is_file()
+    return (settings.sql / MANIFEST).is_file()
 
 
 def read(settings: Settings) -> list[Line] | None:
     """Read the manifest; None where there is none.
 
-    Raises ValueError for another format, and for a file that cannot be read: what is not reviewed
-    must not be run in its place.
+    Raises ValueError for another format, another order than parents first, and for a file that
+    cannot be read: what is not reviewed must not be run in its place.
     """
     try:
-        text = (settings.sql / NAME).read_text(encoding="utf-8")
+        text = (settings.sql / MANIFEST).read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
-        raise ValueError(f"{NAME} is not UTF-8") from None
+        raise ValueError(f"{MANIFEST} is not UTF-8") from None
     except OSError as error:
-        raise ValueError(f"{NAME} cannot be read: {error.strerror}") from None
-    rows = [row.split() for row in text.splitlines() if not row.startswith("#")]
+        raise ValueError(f"{MANIFEST} cannot be read: {error.strerror}") from None
+    rows = [row for row in _rows(text) if len(row) > 1]
     if not all(len(row) == _FIELDS for row in rows):
-        raise ValueError(f"{NAME} was written by an earlier version, or edited")
-    return [_line(*row) for row in rows]
+        raise ValueError(f"{MANIFEST} was written by an earlier version, or edited")
+    lines = [_line(*row) for row in rows]
+    _require_order(lines)
+    return lines
 
 
 _FIELDS = 7
+_DIGESTS = re.compile(r"[0-9a-f]{16}")
+
+
+def _rows(text: str) -> list[list[str]]:
+    return [row.split() for row in text.splitlines() if not row.startswith("#")]
+
+
+def _require_order(lines: Iterable[Line]) -> None:
+    """Refuse a revision that is listed twice, or before one of its parents."""
+    listed: set[str] = set()
+    for line in lines:
+        if line.revision in listed:
+            raise ValueError(f"{MANIFEST} lists revision {line.revision} twice")
+        missing = [parent for parent in line.parents if parent not in listed]
+        if missing:
+            raise ValueError(
+                f"{MANIFEST} lists revision {line.revision} before its parent {missing[0]}"
+            )
+        listed.add(line.revision)
 
 
 def _line(

@@ -22,6 +22,7 @@ from pybase.migrate.record import (
     StatementKind,
     VersionTable,
 )
+from pybase.migrate.sql import one_line
 
 FORMAT = 2
 """Version of the format; a folder of another one is written again."""
@@ -93,7 +94,7 @@ def decode(content: bytes, texts: Directions[str | None]) -> Record:
     """Return the record, with its statements cut out of the SQL files; None leaves a file out.
 
     Raises RecordError where a SQL file holds anything else than the statements, their frame of
-    transactions, and comments.
+    transactions, and comments; where there are none, than the refusal that a reviewer reads.
     """
     try:
         file = msgspec.json.decode(content, type=_File)
@@ -101,10 +102,7 @@ def decode(content: bytes, texts: Directions[str | None]) -> Record:
         raise RecordError(str(error)) from error
     if file.format != FORMAT:
         raise RecordError("it was written by another version")
-    scripts = [
-        _script(stored, texts[direction] if stored.status is ScriptStatus.SQL else None)
-        for direction, stored in file.scripts
-    ]
+    scripts = [_script(stored, texts[direction]) for direction, stored in file.scripts]
     return Record(file.revision, file.version_table, Directions(*scripts), file.report)
 
 
@@ -113,6 +111,9 @@ def _script(stored: _Stored, text: str | None) -> Script:
     if text is None:
         return script
     lines = text.split("\n")
+    if not script.has_sql:
+        _require_refusal(script, lines)
+        return script
     statements = tuple(
         Statement(
             "\n".join(lines[place.first - 1 : place.last]).removesuffix(";"),
@@ -144,6 +145,21 @@ def _require_nothing_else(script: Script, places: Sequence[_Place], lines: Seque
             line = place.last
     if next(expected, None) is not None:
         raise RecordError("a statement of the record is missing")
+
+
+def _require_refusal(script: Script, lines: Sequence[str]) -> None:
+    """Refuse a file with statements where the record has none: its revision would run as Python."""
+    if [line for line in lines if line and not line.startswith("--")] != [refusal(script)]:
+        raise RecordError("it has no statements there, but the file has")
+
+
+def refusal(script: Script) -> str:
+    """Return SQL that stops psql: a file that cannot be run must not look as if it had been."""
+    is_irreversible = script.status is ScriptStatus.IRREVERSIBLE
+    what = "cannot be undone" if is_irreversible else "has no SQL"
+    reason = one_line(f"This revision {what}: {script.reason}")
+    literal = reason.replace("'", "''").replace("%", "%%").replace("$", "")
+    return f"DO $$ BEGIN RAISE '{literal}'; END $$;"
 
 
 def frame(blocks: Sequence[Block]) -> Iterator[str]:

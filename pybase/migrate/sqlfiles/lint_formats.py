@@ -21,7 +21,7 @@ def text(result: LintResult) -> str:
     blocks = [
         f"{style(f'{line.file}:{line.line}', 'bold')}: {style(line.level, _COLOURS[line.level])}: "
         f"{line.code}{_on(line)}\n"
-        f"  {one_line(line.message)}\n  {style('hint:', 'bold')} {line.fix}"
+        f"  {one_line(line.message)}\n  {style('hint:', 'bold')} {line.fix}{_key(line)}"
         for line in result.findings
         if line.accepted is None
     ]
@@ -39,6 +39,10 @@ def text(result: LintResult) -> str:
         )
     )
     return "\n\n".join([*blocks, f"{counts}{more}."])
+
+
+def _key(line: LintFinding) -> str:
+    return f"\n  {style('key:', 'bold')} {one_line(line.key)}" if line.key else ""
 
 
 def _on(line: LintFinding) -> str:

@@ -16,7 +16,7 @@ from pybase.core.settings import Settings
 from pybase.migrate import catalog, sqlfiles
 from pybase.migrate.database import connect, engine, find_database, is_at_hand, scratch_at
 from pybase.migrate.deploy import changed_entries, record_source
-from pybase.migrate.record import Record
+from pybase.migrate.record import Direction, Record
 from pybase.migrate.rehearsal import scratch_at_head, scratch_empty
 from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
 from pybase.migrate.sql.grammar import words
@@ -85,7 +85,7 @@ def _downgrades_restore(records: tuple[Record, ...]) -> Finding:
         f"  {Path(record.revision.path).name}: {finding.message}"
         for record in records
         for finding in record.report.effects.downgrade.findings
-        if finding.code in _DOWNGRADES and record.reason_for(finding) is None
+        if finding.code in _DOWNGRADES and record.reason_for(finding, Direction.DOWNGRADE) is None
     ]
     if wrong:
         raise CheckFailedError(

@@ -7,6 +7,7 @@ from . import (
     constraints,
     data,
     downgrades,
+    hidden_effects,
     indexes,
     other_objects,
     partitions,
@@ -30,6 +31,7 @@ CASES: list[Case] = [
     *data.CASES,
     *transactions.CASES,
     *downgrades.CASES,
+    *hidden_effects.CASES,
     *acceptance.CASES,
 ]
 
@@ -71,6 +73,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "unbatched-data-change": ("update_in_committed_batches",),
     "changes-data-under-lock": ("nullable_column", "update_in_committed_batches"),
     "disables-triggers": ("trigger_that_spares_a_backfill", "backfill_with_the_trigger_on"),
+    "discards-writes": ("trigger_that_refuses_writes",),
     "truncates": ("delete_in_committed_batches",),
     "deletes-rows": ("delete_in_committed_batches",),
     "overwrites-values": ("nullable_column", "update_by_key"),
@@ -93,6 +96,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "concurrently-in-transaction": ("index_concurrently",),
     "transaction-control": ("enum_value_added_in_autocommit_block",),
     "cannot-render": ("statement_without_rows_through_the_bind",),
+    "depends-on-database": ("same_on_every_database",),
     "rehearsal-failed": ("drop_table_that_was_never_there",),
     "downgrade-missing": ("downgrade_raises_with_a_reason",),
     "downgrade-empty": ("downgrade_drops_what_the_upgrade_added", "downgrade_raises_with_a_reason"),
@@ -105,6 +109,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "cut-identifier": ("name_of_exactly_63_bytes",),
     "accepted-without-reason": ("accepted_drop",),
     "accepted-unknown-hazard": ("accepted_drop",),
+    "accepted-too-broadly": ("accepted_drop",),
     "accepted-for-nothing": ("nullable_column",),
 }
 """By hazard, the cases that do what its recipe says, each step of it being a revision.

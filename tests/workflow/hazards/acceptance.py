@@ -52,8 +52,51 @@ ACCEPTANCE = [
         'op.drop_index("ix_orders_number", table_name="orders")',
         (),
         {("blocking-index-drop", "orders")},
+        accepted={"downgrade: blocking-index-drop": "we only go down on a quiet night"},
+    ),
+    Case(
+        "accepted_in_the_other_direction",
+        ORDERS,
+        alone('op.execute("CREATE INDEX CONCURRENTLY ix_orders_number ON orders (number)")'),
+        'op.drop_index("ix_orders_number", table_name="orders")',
+        {("accepted-for-nothing", "")},
+        {("blocking-index-drop", "orders")},
         accepted={"blocking-index-drop": "we only go down on a quiet night"},
-        note="needed by one direction is needed",
+        note="a key without a direction is about the upgrade",
+    ),
+    Case(
+        "accepted_for_one_column_of_two",
+        ORDERS,
+        """
+        op.drop_column("orders", "colour")
+        op.drop_column("orders", "note")
+        """,
+        'raise NotImplementedError("The colours and notes are gone.")',
+        {("drops-column", "orders")},
+        accepted={"drops-column on orders.colour": "no reader since 2026-10"},
+        note="the other one is still an error",
+    ),
+    Case(
+        "accepted_without_the_column_of_two",
+        ORDERS,
+        """
+        op.drop_column("orders", "colour")
+        op.drop_column("orders", "note")
+        """,
+        'raise NotImplementedError("The colours and notes are gone.")',
+        {("drops-column", "orders"), ("accepted-too-broadly", "")},
+        accepted={"drops-column on orders": "no reader since 2026-10"},
+    ),
+    *(
+        Case(
+            f"accepted_for_{name}",
+            ORDERS,
+            'op.drop_column("orders", "colour")',
+            'op.add_column("orders", sa.Column("colour", sa.Text(), nullable=True))',
+            {("drops-column", "orders"), ("accepted-without-reason", "")},
+            accepted={"drops-column": reason},
+        )
+        for name, reason in (("a_dot", "."), ("a_dash", " - "), ("a_number", "123"))
     ),
     Case(
         "accepted_on_one_relation",

@@ -86,7 +86,7 @@ CHANGES = [
             """
         ),
         'op.alter_column("invoices", "amount", type_=sa.Integer(), schema="billing")',
-        {("rewrites-table", "billing.invoices")},
+        {("rewrites-table", "billing.invoices"), ("depends-on-database", "")},
         {("rewrites-table", "billing.invoices")},
     ),
     Case(

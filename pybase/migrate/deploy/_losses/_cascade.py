@@ -39,7 +39,7 @@ def find_dependents(
 
 def _present(item: DroppedObject, names: Names) -> DroppedObject | None:
     """Return an object by its present name; None where an earlier step creates it."""
-    if item.kind in (ObjectKind.SCHEMA, ObjectKind.TYPE, ObjectKind.FUNCTION):
+    if item.kind not in (ObjectKind.RELATION, ObjectKind.COLUMN, ObjectKind.CONSTRAINT):
         return item
     is_column = item.kind is ObjectKind.COLUMN
     place = names.origin(TableColumn(item.name, item.detail if is_column else ""))
@@ -57,6 +57,9 @@ WITH RECURSIVE dropped AS (
 ), roots (classid, objid, objsubid) AS (
     SELECT 'pg_namespace'::regclass::oid, n.oid, 0
     FROM dropped AS d JOIN pg_namespace AS n ON n.nspname = d.name WHERE d.kind = 'schema'
+    UNION
+    SELECT 'pg_extension'::regclass::oid, e.oid, 0
+    FROM dropped AS d JOIN pg_extension AS e ON e.extname = d.name WHERE d.kind = 'extension'
     UNION
     SELECT 'pg_class'::regclass::oid, c.oid, 0
     FROM dropped AS d JOIN pg_class AS c ON (c.relnamespace, c.relname) = (d.schema_oid, d.name)
@@ -87,7 +90,7 @@ WITH RECURSIVE dropped AS (
         FROM pg_depend AS d
         WHERE d.refclassid = tree.classid AND d.refobjid = tree.objid
         AND (tree.objsubid = 0 OR d.refobjsubid = tree.objsubid)
-        AND d.deptype IN ('n', 'a', 'i', 'P', 'S')
+        AND d.deptype IN ('n', 'a', 'i', 'P', 'S', 'e', 'x')
         UNION ALL  -- a part whose object is dropped too: the rule of a view, a generated value
         SELECT d.refclassid, d.refobjid, d.refobjsubid, 'n' FROM pg_depend AS d
         WHERE tree.via = 'n' AND d.deptype = 'i'

@@ -57,7 +57,7 @@ def _is_accepted(step: Step, loss: Loss) -> bool:
         finding.code in _ACCEPTED_BY[loss.kind]
         and finding.relation == loss.table
         and (finding.detail == loss.column or finding.code in _OF_A_TABLE)
-        and record.reason_for(finding) is not None
+        and record.reason_for(finding, step.direction) is not None
         for finding in step.effects.findings
     )
 

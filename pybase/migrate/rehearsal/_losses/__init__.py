@@ -65,9 +65,10 @@ _CODES = {
 
 
 def _chosen(case: Case, observation: Observation) -> Iterator[Loss]:
-    """Yield the unknown, where a downgrade runs code that composes its statements."""
+    """Yield the unknown: what a role owns, and what code of a downgrade composes."""
     sql = observation.sql
     is_dynamic = is_kind(sql, ast.DoStmt) and re.search(r"\bexecute\b", sql, re.IGNORECASE)
-    is_chosen = is_dynamic or is_kind(sql, ast.CallStmt)
-    if not case.is_upgrade and is_chosen and parse_backfill(sql) is None:
+    is_composed = is_dynamic or is_kind(sql, ast.CallStmt)
+    is_hidden = not case.is_upgrade and is_composed and parse_backfill(sql) is None
+    if is_hidden or is_kind(sql, ast.DropOwnedStmt):
         yield Loss(QualifiedName("", ""), kind=LossKind.UNKNOWN)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from pglast import ast, enums
 
@@ -17,7 +18,18 @@ def cascade(case: Case) -> tuple[DroppedObject, ...]:
     """Return all objects that are dropped, where a statement has CASCADE; else nothing."""
     if not any(_has_cascade(observation.sql) for observation in case.observations):
         return ()
-    return tuple(sorted(_dropped_objects(case.run.start, case.run.end)))
+    extensions = {
+        DroppedObject(ObjectKind.EXTENSION, QualifiedName("", name.sval))
+        for observation in case.observations
+        for name in _extensions(parsed(observation.sql))
+    }
+    return tuple(sorted({*_dropped_objects(case.run.start, case.run.end), *extensions}))
+
+
+def _extensions(tree: Any) -> Iterable[Any]:
+    """Return the names of the extensions that a statement drops."""
+    is_drop = isinstance(tree, ast.DropStmt)
+    return tree.objects if is_drop and tree.removeType == enums.ObjectType.OBJECT_EXTENSION else ()
 
 
 def _has_cascade(sql: str) -> bool:

@@ -1,32 +1,48 @@
 """Rules that find hazards in the observations of a rehearsal.
 
 `_locks`, `_data`, `_objects` and `_columns` evaluate what statements did, `_shape` how the revision
-is written and whether its downgrade restores the schema. SQL text is read only where the effect on
-an empty table does not show the intention.
+is written and whether its downgrade restores the schema, `_hidden_effects` what a rehearsal cannot
+show. SQL text is read only there, and where the effect on few rows does not show the intention.
 """
 
 from pybase.migrate.record import Finding
-from pybase.migrate.rehearsal._rules import _columns, _data, _locks, _objects, _shape
+from pybase.migrate.rehearsal._rules import (
+    _columns,
+    _data,
+    _hidden_effects,
+    _locks,
+    _objects,
+    _shape,
+)
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.rehearsal._rules._shape import is_transaction_control
 
 __all__ = ["Case", "find_hazards", "is_transaction_control"]
 
-_RULES = (*_locks.RULES, *_data.RULES, *_objects.RULES, *_shape.RULES)
+_RULES = (
+    *(*_locks.RULES, *_data.RULES, *_objects.RULES, *_shape.RULES),
+    *_hidden_effects.RULES,
+)
 """Functions of a case and one observation."""
 
-_RUN_RULES = (*_objects.RUN_RULES, *_columns.RUN_RULES, *_data.RUN_RULES, *_shape.RUN_RULES)
+_RUN_RULES = (
+    *_objects.RUN_RULES,
+    *_columns.RUN_RULES,
+    *_data.RUN_RULES,
+    *_shape.RUN_RULES,
+    *_hidden_effects.RUN_RULES,
+)
 """Functions of a case, for hazards of the end of a run or of all of it."""
 
 
 def find_hazards(case: Case) -> list[Finding]:
-    """Return the hazards of one direction, each once a relation, in the order of statements."""
+    """Return the hazards of one direction, each once a place, in the order of statements."""
     findings: dict[tuple[str, str], Finding] = {}
     for observation in case.observations:
         for rule in _RULES:
             for finding in rule(case, observation):
-                findings.setdefault((finding.code, finding.label), finding)
+                findings.setdefault((finding.code, finding.place), finding)
     for run_rule in _RUN_RULES:
         for finding in run_rule(case):
-            findings.setdefault((finding.code, finding.label), finding)
+            findings.setdefault((finding.code, finding.place), finding)
     return sorted(findings.values(), key=lambda finding: finding.sort_key)

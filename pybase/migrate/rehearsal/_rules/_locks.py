@@ -19,18 +19,26 @@ def index_builds(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find CREATE INDEX and REINDEX that block writers; not the index of a new constraint."""
     new = dict(created(observation, "iI"))
     keys = _constraint_indexes(observation.after) if new else set()
-    built = [index.table for oid, index in new.items() if oid not in keys]
-    tables = [table for table in built if observation.is_scanned(table)]
-    tables += [
-        index.table
+    built = [index for oid, index in new.items() if oid not in keys]
+    indexes = [index for index in built if observation.is_scanned(index.table)]
+    indexes += [
+        index
         for oid, _, index in observation.changed
         if index.table
         and observation.is_rewritten(oid)
         and not observation.is_rewritten(index.table)
     ]
-    for table in tables:
+    for index in indexes:
+        table = index.table
         if case.is_known(table) and observation.locks.get(table, 0) >= SHARE:
-            yield case.finding(observation, "blocking-index-build", table)
+            part = _part(case, table, index.name)
+            yield case.finding(observation, "blocking-index-build", table, part)
+
+
+def _part(case: Case, table: int, name: str) -> str:
+    """Return the name of an index or constraint of a table; partitions have names of their own."""
+    relation = case.known.relations[table]
+    return name if relation.kind == "r" and relation.parent not in case.known.relations else ""
 
 
 def index_drops(case: Case, observation: Observation) -> Iterator[Finding]:
@@ -48,7 +56,8 @@ def index_drops(case: Case, observation: Observation) -> Iterator[Finding]:
         if relation.name in names or any(column and column.is_dropped for column in columns):
             continue
         if observation.locks.get(relation.table, 0) == ACCESS_EXCLUSIVE:
-            yield case.finding(observation, "blocking-index-drop", relation.table)
+            part = _part(case, relation.table, relation.name)
+            yield case.finding(observation, "blocking-index-drop", relation.table, part)
 
 
 def _constraint_indexes(state: State) -> set[int]:
@@ -86,7 +95,7 @@ def constraints(case: Case, observation: Observation) -> Iterator[Finding]:
                 is_own = after.parent == before.parent
                 code = _CODES.get(constraint.kind)
                 if code and is_own and observation.is_scanned(oid):
-                    yield case.finding(observation, code, oid, constraint.name)
+                    yield case.finding(observation, code, oid, _part(case, oid, constraint.name))
             elif not old.is_valid and observation.transactional:
                 yield from _validated(case, observation, oid, key)
 
@@ -96,7 +105,8 @@ def _validated(case: Case, observation: Observation, oid: int, key: int) -> Iter
     if table is None or key not in table.constraints:
         yield case.finding(observation, "validates-with-not-valid", oid)
     elif observation.locks.get(oid, 0) >= SHARE:
-        yield case.finding(observation, "validates-constraint", oid)
+        part = _part(case, oid, table.constraints[key].name)
+        yield case.finding(observation, "validates-constraint", oid, part)
 
 
 def domain_constraints(case: Case, observation: Observation) -> Iterator[Finding]:
@@ -123,8 +133,8 @@ def not_null(case: Case, observation: Observation) -> Iterator[Finding]:
             and number in before.columns
             and not before.columns[number].is_required
         ]
-        if required and observation.is_scanned(oid):
-            yield case.finding(observation, "sets-not-null", oid, required[0])
+        for column in required if observation.is_scanned(oid) else ():
+            yield case.finding(observation, "sets-not-null", oid, column)
 
 
 def rewrites(case: Case, observation: Observation) -> Iterator[Finding]:
@@ -195,7 +205,7 @@ def _is_changed(observation: Observation) -> bool:
 
 
 def triggers(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find disabled triggers, those of foreign keys among them."""
+    """Find disabled triggers, those of foreign keys among them; see also `_hidden_effects`."""
     for oid, before, after in observation.changed:
         if case.is_known(oid) and any(
             enabled in "DR" and before.triggers.get(key) in ("O", "A")

@@ -3,6 +3,7 @@
 from pybase.migrate.sql.grammar._format import WIDTH, lay_out
 from pybase.migrate.sql.grammar._parse import (
     WRITES,
+    code_words,
     is_kind,
     is_opaque,
     is_write,
@@ -15,6 +16,7 @@ from pybase.migrate.sql.grammar._split import split, tidy, words
 __all__ = [
     "WIDTH",
     "WRITES",
+    "code_words",
     "is_kind",
     "is_opaque",
     "is_write",

@@ -1,11 +1,14 @@
 """Single statements, read by PostgreSQL's own grammar."""
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 from pglast import ast, parser
 from pglast import parse_sql as _parse
+
+from pybase.migrate.sql.grammar._split import words
 
 WRITES = (ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt, ast.MergeStmt)
 
@@ -52,6 +55,26 @@ def nodes(tree: Any, kind: type) -> Iterator[Any]:
     elif isinstance(tree, ast.Node):
         for field in tree:
             yield from nodes(getattr(tree, field), kind)
+
+
+def code_words(sql: str) -> list[str]:
+    """Return the tokens of a statement in lower case; of a DO block, those of its code.
+
+    What such code has in literals may be SQL too, for EXECUTE: their tokens follow them.
+    """
+    tree = parsed(sql)
+    if not isinstance(tree, ast.DoStmt):
+        return [word.lower() for word in words(sql)]
+    bodies = [option.arg.sval for option in tree.args or () if option.defname == "as"]
+    return [inner.lower() for body in bodies for word in words(body) for inner in _literal(word)]
+
+
+def _literal(word: str) -> list[str]:
+    match = _LITERAL.fullmatch(word)
+    return [word, *(words(match["text"].replace("''", "'")) if match else ())]
+
+
+_LITERAL = re.compile(r"(?s)e?(?P<quote>'|\$\w*\$)(?P<text>.*)(?P=quote)", re.IGNORECASE)
 
 
 def is_write(sql: str) -> bool:
