@@ -110,8 +110,9 @@ def _run(args: argparse.Namespace, settings: Settings, direction: Direction) -> 
     python = args.python_revisions
     with deploy.locked(settings, database, reporter, runs_python=python) as session:
         plan = session.plan(args.target, direction)
-        results = deploy.check(session, plan, args.force, with_drift=args.check_drift)
-        deploy.require_clear(results, reporter.note)
+        if plan.steps or args.check_drift:
+            results = deploy.check(session, plan, args.force, with_drift=args.check_drift)
+            deploy.require_clear(results, reporter.note)
         if not plan.steps:
             return 0
         consent = deploy.confirm(session, plan, _confirmation(args))
@@ -122,7 +123,7 @@ def _run(args: argparse.Namespace, settings: Settings, direction: Direction) -> 
         return deploy.apply(session, plan, reporter, consent)
 
 
-def _confirmation(args: argparse.Namespace) -> deploy.Confirmation:
+def _confirmation(args: argparse.Namespace) -> "deploy.Confirmation":
     questions = (terminal.ask, terminal.ask_name) if terminal.can_ask() else (None, None)
     return deploy.Confirmation(args.allow_data_loss, getattr(args, "database", None), *questions)
 

@@ -13,15 +13,9 @@ from typing import TYPE_CHECKING
 from pybase.core.lazy import lazy
 
 if TYPE_CHECKING:
-    from pybase.migrate.deploy._apply import CHECKS as CHECKS
-    from pybase.migrate.deploy._apply import DRIFT as DRIFT
-    from pybase.migrate.deploy._apply import Locked as Locked
     from pybase.migrate.deploy._apply import apply as apply
-    from pybase.migrate.deploy._apply import changed_entries as changed_entries
     from pybase.migrate.deploy._apply import check as check
     from pybase.migrate.deploy._apply import confirm as confirm
-    from pybase.migrate.deploy._apply import locked as locked
-    from pybase.migrate.deploy._apply import read_status as read_status
     from pybase.migrate.deploy._backfill_runner import declared_backfills as declared_backfills
     from pybase.migrate.deploy._backfill_runner import find_backfill as find_backfill
     from pybase.migrate.deploy._backfill_runner import run_backfill as run_backfill
@@ -33,6 +27,12 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._estimate import Estimate as Estimate
     from pybase.migrate.deploy._estimate import PlannedStep as PlannedStep
     from pybase.migrate.deploy._estimate import estimate as estimate
+    from pybase.migrate.deploy._locked import CHECKS as CHECKS
+    from pybase.migrate.deploy._locked import DRIFT as DRIFT
+    from pybase.migrate.deploy._locked import Locked as Locked
+    from pybase.migrate.deploy._locked import changed_entries as changed_entries
+    from pybase.migrate.deploy._locked import locked as locked
+    from pybase.migrate.deploy._locked import read_status as read_status
     from pybase.migrate.deploy._losses import Confirmation as Confirmation
     from pybase.migrate.deploy._losses import Consent as Consent
     from pybase.migrate.deploy._plan import Plan as Plan
@@ -45,10 +45,11 @@ else:
     __getattr__ = lazy(
         __name__,
         {
-            "_apply": "CHECKS DRIFT Locked apply changed_entries check confirm locked read_status",
+            "_apply": "apply check confirm",
             "_backfill_runner": "declared_backfills find_backfill run_backfill",
             "_check": "CheckResult Severity require_clear",
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
+            "_locked": "CHECKS DRIFT Locked changed_entries locked read_status",
             "_losses": "Confirmation Consent",
             "_plan": "Plan Source Step preview record_source status_source",
         },
