@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import grimp
@@ -101,10 +102,27 @@ def test_import_in_a_function_has_its_reason(place: str) -> None:
     assert len(IMPORTS[place].split()) > 1, f"{place}: a comment must give the reason"
 
 
+def lazy_names() -> Iterator[tuple[str, str, str]]:
+    """Yield package, module and name of what a package with a lazy interface declares."""
+    for path in sorted((ROOT / "pybase").rglob("__init__.py")):
+        text = path.read_text("utf-8")
+        package = ".".join(path.parent.relative_to(ROOT).parts)
+        for node in ast.walk(ast.parse(text)) if "__getattr__ = lazy(" in text else ():
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
+                yield from ((package, node.module or "", name.name) for name in node.names)
+
+
+@pytest.mark.parametrize(("package", "module", "name"), list(lazy_names()))
+def test_lazy_interface_gives_what_it_declares(package: str, module: str, name: str) -> None:
+    assert getattr(import_module(package), name) is getattr(import_module(module), name)
+
+
 @pytest.fixture(scope="module")
 def modules() -> Mapping[str, frozenset[str]]:
-    """Every module with those that it imports, also in functions."""
+    """Every module with those that it imports, also in functions and lazily."""
     graph = grimp.build_graph("pybase", exclude_type_checking_imports=True, cache_dir=None)
+    for package, module, _ in lazy_names():
+        graph.add_import(importer=package, imported=module)
     return {
         name: frozenset(graph.find_modules_directly_imported_by(name)) for name in graph.modules
     }

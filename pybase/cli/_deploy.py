@@ -1,7 +1,8 @@
 """Verbs that change a database: migrate, downgrade, backfill."""
 
 import argparse
-from dataclasses import fields, replace
+
+from msgspec.structs import fields, replace
 
 from pybase.cli import _terminal as terminal
 from pybase.cli._common import NOTHING_TO_DO, announced_database
@@ -109,8 +110,9 @@ def _run(args: argparse.Namespace, settings: Settings, direction: Direction) -> 
     python = args.python_revisions
     with deploy.locked(settings, database, reporter, runs_python=python) as session:
         plan = session.plan(args.target, direction)
-        results = deploy.check(session, plan, args.force, with_drift=args.check_drift)
-        deploy.require_clear(results, reporter.note)
+        if plan.steps or args.check_drift:
+            results = deploy.check(session, plan, args.force, with_drift=args.check_drift)
+            deploy.require_clear(results, reporter.note)
         if not plan.steps:
             return 0
         consent = deploy.confirm(session, plan, _confirmation(args))
@@ -121,7 +123,7 @@ def _run(args: argparse.Namespace, settings: Settings, direction: Direction) -> 
         return deploy.apply(session, plan, reporter, consent)
 
 
-def _confirmation(args: argparse.Namespace) -> deploy.Confirmation:
+def _confirmation(args: argparse.Namespace) -> "deploy.Confirmation":
     questions = (terminal.ask, terminal.ask_name) if terminal.can_ask() else (None, None)
     return deploy.Confirmation(args.allow_data_loss, getattr(args, "database", None), *questions)
 

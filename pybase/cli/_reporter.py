@@ -2,9 +2,10 @@
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
+
+from msgspec import Struct
 
 from pybase.cli import _terminal as terminal
 from pybase.core.humanize import duration
@@ -76,8 +77,7 @@ def _progress(done_here: int, done: int, total: int, seconds: float, unit: str) 
     return f"{text}, {rate:,.0f} a second, {duration((total - done) / rate)} left"
 
 
-@dataclass(frozen=True)
-class TerminalReporter:
+class TerminalReporter(Struct, frozen=True):
     """The `Reporter` of the command line; it shows statements with `is_verbose` only."""
 
     is_verbose: bool = False

@@ -8,14 +8,14 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from pybase.core.errors import UsageError
 from pybase.core.files import write_file
@@ -45,8 +45,7 @@ _URL_HINT = (
 )
 
 
-@dataclass(frozen=True)
-class MigrateOptions:
+class MigrateOptions(Struct, frozen=True):
     """The table `[tool.pybase.migrate]`: how `migrate` and `downgrade` treat a live server."""
 
     lock_timeout_ms: int = 50
@@ -62,8 +61,8 @@ class MigrateOptions:
             if not least <= getattr(self, name) <= most:
                 raise UsageError(
                     f"{name} is {getattr(self, name)}, and has to be from {least} to {most:,}.",
-                    f"The default is {getattr(type(self), name)}; PostgreSQL takes a lock timeout "
-                    "of 0 as none at all.",
+                    f"The default is {getattr(MigrateOptions(), name)}; PostgreSQL takes a lock "
+                    "timeout of 0 as none at all.",
                     code="limit-out-of-range",
                 )
         if self.lock_timeout_ms > self.lock_timeout_most_ms:
@@ -83,8 +82,7 @@ RANGES = {
 """The least and the most of each number of MigrateOptions."""
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True):
     """The table `[tool.pybase]`, with defaults."""
 
     sql: _Folder = "sql"
@@ -95,20 +93,19 @@ class Options:
     """Major version of the embedded PostgreSQL: 18 or 16."""
     main_branch: _Branch = "main"
     """The git branch whose revisions are merged, and so never edited."""
-    small_tables: _Names = field(default_factory=list)
+    small_tables: _Names = []
     """Tables that stay small enough to be changed in one statement."""
-    migrate: MigrateOptions = field(default_factory=MigrateOptions)
+    migrate: MigrateOptions = MigrateOptions()
 
 
 _Table = TypeVar("_Table", Options, MigrateOptions)
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Paths and options of a project."""
 
     config_path: Path
-    options: Options = field(default_factory=Options)
+    options: Options = Options()
 
     @property
     def root(self) -> Path:

@@ -6,47 +6,42 @@ changes no server or folder that it has not created, signals no process that it 
 and knows nothing of Alembic and models.
 """
 
-from pybase.postgres._binaries import find_bin
-from pybase.postgres._cluster import Cluster, Status, scratch_cluster
-from pybase.postgres._connect import (
-    connect,
-    connect_scratch,
-    plain_environment,
-    without_variables,
-)
-from pybase.postgres._paths import locate
-from pybase.postgres._scratch import (
-    copy_over,
-    database_name,
-    ensure_template,
-    has_template,
-    keep_as_template,
-    prune_templates,
-    scratch_database,
-    template_names,
-    with_database,
-)
-from pybase.postgres._shared_objects import pristine, shared_objects
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Cluster",
-    "Status",
-    "connect",
-    "connect_scratch",
-    "copy_over",
-    "database_name",
-    "ensure_template",
-    "find_bin",
-    "has_template",
-    "keep_as_template",
-    "locate",
-    "plain_environment",
-    "pristine",
-    "prune_templates",
-    "scratch_cluster",
-    "scratch_database",
-    "shared_objects",
-    "template_names",
-    "with_database",
-    "without_variables",
-]
+from pybase.core.lazy import lazy
+
+if TYPE_CHECKING:
+    from pybase.postgres._binaries import find_bin as find_bin
+    from pybase.postgres._cluster import Cluster as Cluster
+    from pybase.postgres._cluster import Status as Status
+    from pybase.postgres._cluster import scratch_cluster as scratch_cluster
+    from pybase.postgres._connect import connect as connect
+    from pybase.postgres._connect import connect_scratch as connect_scratch
+    from pybase.postgres._connect import plain_environment as plain_environment
+    from pybase.postgres._connect import without_variables as without_variables
+    from pybase.postgres._paths import locate as locate
+    from pybase.postgres._scratch import copy_over as copy_over
+    from pybase.postgres._scratch import database_name as database_name
+    from pybase.postgres._scratch import ensure_template as ensure_template
+    from pybase.postgres._scratch import has_template as has_template
+    from pybase.postgres._scratch import keep_as_template as keep_as_template
+    from pybase.postgres._scratch import prune_templates as prune_templates
+    from pybase.postgres._scratch import scratch_database as scratch_database
+    from pybase.postgres._scratch import template_names as template_names
+    from pybase.postgres._scratch import with_database as with_database
+    from pybase.postgres._shared_objects import pristine as pristine
+    from pybase.postgres._shared_objects import shared_objects as shared_objects
+else:
+    __getattr__ = lazy(
+        __name__,
+        {
+            "_binaries": "find_bin",
+            "_cluster": "Cluster Status scratch_cluster",
+            "_connect": "connect connect_scratch plain_environment without_variables",
+            "_paths": "locate",
+            "_scratch": "copy_over database_name ensure_template has_template "
+            "keep_as_template prune_templates scratch_database "
+            "template_names with_database",
+            "_shared_objects": "pristine shared_objects",
+        },
+    )

@@ -11,11 +11,11 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from pybase.core.errors import DatabaseError
@@ -35,8 +35,7 @@ LOCKED_OUT = re.compile('(role|database) "postgres"')
 """Part of a refusal that lasts: what we connect by is gone, or closed to us."""
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(Struct, frozen=True):
     """Properties of a cluster: `version` such as "18.4", sizes in bytes."""
 
     directory: Path
@@ -46,8 +45,7 @@ class Status:
     size_bytes: int
 
 
-@dataclass(frozen=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """A PostgreSQL server, and the folder of its files.
 
     `directory` contains `data/`, `log`, `log.old`, `lock` and usually `socket/`. A cluster that is

@@ -9,12 +9,12 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ExecStatus
 
@@ -53,8 +53,7 @@ _SESSION = {
 """PostgreSQL's defaults of what a role, a database or a server may set otherwise for sessions."""
 
 
-@dataclass(frozen=True)
-class _Server:
+class _Server(Struct, frozen=True):
     """Properties by which a server of our own is recognised."""
 
     data: Path

@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybase.core.errors import DatabaseError
 from pybase.postgres import _postmaster as postmaster
@@ -38,8 +39,7 @@ _SCRATCH_SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """Parameters of a server to start."""
 
     directory: Path

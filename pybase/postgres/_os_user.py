@@ -10,9 +10,10 @@ import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
+
+from msgspec import Struct
 
 from pybase.core.errors import DatabaseError
 
@@ -28,8 +29,7 @@ class ProcessIdentity(TypedDict, total=False):
     extra_groups: list[int]
 
 
-@dataclass(frozen=True)
-class OsUser:
+class OsUser(Struct, frozen=True):
     """A user of this machine as whom a server runs."""
 
     name: str

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 from faults.proxy import Proxy
+from msgspec import structs
 from projects import LINE, ONE, TWO, Project, Result, Revision
 from tcp_servers import ENCODED, PASSWORD, TcpServer
 from waiting import IS_BLOCKED, wait_for_query, wait_until
@@ -387,7 +388,7 @@ def test_columns_may_have_any_name_of_the_loop(database_url: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_tables_may_have_any_name_of_the_loop(name: str, database_url: str) -> None:
     towns(database_url, f"""ALTER TABLE towns RENAME TO "{name.replace('"', '""')}" """)
-    assert fill(database_url, replace(FILL, table=name)) == 30
+    assert fill(database_url, structs.replace(FILL, table=name)) == 30
     assert rows(database_url, "SELECT relname FROM pg_class WHERE relname LIKE 'backfill%'") == []
 
 
@@ -429,7 +430,7 @@ def test_backfill_through_a_null_in_its_key_ends_with_a_sentence(database_url: s
         " FROM generate_series(31, 2500) i",
     )
     with pytest.raises(PybaseError, match="the key of towns has a null"):
-        fill(database_url, replace(FILL, key=("k",)))
+        fill(database_url, structs.replace(FILL, key=("k",)))
 
 
 def test_backfill_reports_rows_that_its_role_does_not_see(database_url: str) -> None:

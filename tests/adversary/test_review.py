@@ -21,6 +21,7 @@ from unicodedata import category
 
 import psycopg
 import pytest
+from msgspec import structs
 from projects import LINE, ONE, THREE, TWO, Project, Revision
 
 from pybase.core import cache, sealed, settings
@@ -93,7 +94,7 @@ def lines(project: Project) -> list[Line]:
 
 
 def write_lines(project: Project, changed: list[Line]) -> None:
-    (project.sql / manifest.NAME).write_text(manifest.to_text(changed), "utf-8")
+    (project.sql / manifest.MANIFEST).write_text(manifest.to_text(changed), "utf-8")
 
 
 def line(change: Callable[[Line], Line], revision: str = THREE.id) -> Callable[[Project], None]:
@@ -119,7 +120,7 @@ def renew(project: Project) -> None:
     def renewed(item: Line) -> Line:
         record, *sql = (digest((project.sql / path).read_bytes()) for path in item.paths)
         source = digest((project.versions / f"{item.stem}.py").read_bytes())
-        return replace(item, source=source, record=record, sql=Directions(*sql))
+        return structs.replace(item, source=source, record=record, sql=Directions(*sql))
 
     write_lines(project, [renewed(item) for item in lines(project)])
 
@@ -183,8 +184,8 @@ def write(path: str, written: bytes) -> Callable[[Project], None]:
 
 
 def make_folder(project: Project) -> None:
-    (project.sql / manifest.NAME).unlink()
-    (project.sql / manifest.NAME).mkdir()
+    (project.sql / manifest.MANIFEST).unlink()
+    (project.sql / manifest.MANIFEST).mkdir()
 
 
 def read_only_in_python(values: dict[str, Any]) -> None:
@@ -194,7 +195,7 @@ def read_only_in_python(values: dict[str, Any]) -> None:
 
 UP, DOWN = f"sql/upgrade/{THREE.name}.sql", f"sql/downgrade/{THREE.name}.sql"
 RECORD, FILE = f"sql/records/{THREE.name}.json", f"migrations/versions/{THREE.name}.py"
-MANIFEST = f"sql/{manifest.NAME}"
+MANIFEST = f"sql/{manifest.MANIFEST}"
 EXTRA = "migrations/versions/20260101_0000_eeeeeeeeeeee_extra.py"
 STALE, HIDDEN, NONE = "stale-sql", "hidden-character", "no-reviewed-sql"
 
@@ -223,15 +224,15 @@ TAMPERINGS = [
     Tampering("two lines exchanged", order(lambda all_: [all_[0], all_[2], all_[1], *all_[3:]]), says="before its parent"),
     Tampering("line removed", order(lambda all_: all_[:-1]), says="has no SQL yet"),
     Tampering("line twice", order(lambda all_: [*all_, all_[-1]]), says="twice"),
-    Tampering("no parent", line(lambda item: replace(item, parents=())), says="the manifest in its id or parents"),
-    Tampering("another parent", line(lambda item: replace(item, parents=(ONE.id,))), says="the manifest in its id or parents"),
-    Tampering("one parent more", line(lambda item: replace(item, parents=(ONE.id, TWO.id))), says="the manifest in its id or parents"),
-    Tampering("unknown parent", line(lambda item: replace(item, parents=("999999999999",))), says="before its parent"),
-    Tampering("another id", order(lambda all_: [*all_[:3], replace(all_[3], revision="eeeeeeeeeeee")]), says="the manifest in its id or parents"),
-    Tampering("files of another revision", order(lambda all_: [*all_[:2], replace(all_[2], stem=all_[1].stem, record=all_[1].record, sql=all_[1].sql), all_[3]]), says="not in the manifest"),
-    Tampering("files outside of the folder", line(lambda item: replace(item, stem=f"../upgrade/../records/{item.stem}")), says="missing"),
-    Tampering("another digest of the SQL", line(lambda item: replace(item, sql=Directions("0" * 16, "0" * 16))), says="has changed"),
-    Tampering("another digest of the revision", line(lambda item: replace(item, source="0" * 16)), says="has changed"),
+    Tampering("no parent", line(lambda item: structs.replace(item, parents=())), says="the manifest in its id or parents"),
+    Tampering("another parent", line(lambda item: structs.replace(item, parents=(ONE.id,))), says="the manifest in its id or parents"),
+    Tampering("one parent more", line(lambda item: structs.replace(item, parents=(ONE.id, TWO.id))), says="the manifest in its id or parents"),
+    Tampering("unknown parent", line(lambda item: structs.replace(item, parents=("999999999999",))), says="before its parent"),
+    Tampering("another id", order(lambda all_: [*all_[:3], structs.replace(all_[3], revision="eeeeeeeeeeee")]), says="the manifest in its id or parents"),
+    Tampering("files of another revision", order(lambda all_: [*all_[:2], structs.replace(all_[2], stem=all_[1].stem, record=all_[1].record, sql=all_[1].sql), all_[3]]), says="not in the manifest"),
+    Tampering("files outside of the folder", line(lambda item: structs.replace(item, stem=f"../upgrade/../records/{item.stem}")), says="missing"),
+    Tampering("another digest of the SQL", line(lambda item: structs.replace(item, sql=Directions("0" * 16, "0" * 16))), says="has changed"),
+    Tampering("another digest of the revision", line(lambda item: structs.replace(item, source="0" * 16)), says="has changed"),
     # records
     Tampering("record missing", remove(RECORD), says="missing"),
     Tampering("record more", add("sql/records/extra.json", RECORD), says="records/extra.json is not in the manifest"),
@@ -240,7 +241,7 @@ TAMPERINGS = [
     Tampering("record of another version", record(lambda r: r.update(format=99)), says="another version"),
     Tampering("record of another revision", record(lambda r: r["revision"].update(id=TWO.id)), says="the manifest in its id or parents"),
     Tampering("record with another parent", record(lambda r: r["revision"].update(parents=[ONE.id])), says="the manifest in its id or parents"),
-    Tampering("record and manifest with another parent", all_of(record(lambda r: r["revision"].update(parents=[ONE.id])), line(lambda item: replace(item, parents=(ONE.id,)))), says="the revision's file in its parents"),
+    Tampering("record and manifest with another parent", all_of(record(lambda r: r["revision"].update(parents=[ONE.id])), line(lambda item: structs.replace(item, parents=(ONE.id,)))), says="the revision's file in its parents"),
     Tampering("record with an acceptance of its own", record(lambda r: r["revision"].update(accepted={"drops-table": "it is fine"})), says="file in its acceptances"),
     Tampering("record with another version table", record(lambda r: r["version_table"].update(name="other")), says="in its version table"),
     Tampering("record without SQL, with files that have it", record(read_only_in_python), says="the file has"),

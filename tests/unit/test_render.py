@@ -1,9 +1,9 @@
 """Revisions as SQL, without a database: the faithful text, the transactions, the bookkeeping."""
 
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from projects import LINE, ONE, Project, Revision
 
 from pybase.migrate.database import Ledger

@@ -13,7 +13,7 @@ from pybase.core import settings
 from pybase.core.errors import CheckFailedError, DatabaseError
 from pybase.migrate import deploy, record
 from pybase.migrate.database import Database
-from pybase.migrate.deploy import CheckResult, Plan, Severity, Step, _apply
+from pybase.migrate.deploy import CheckResult, Plan, Severity, Step
 from pybase.migrate.deploy import _check as checks
 from pybase.migrate.record import (
     Direction,
@@ -369,7 +369,7 @@ def test_database_as_its_revision_makes_it_has_not_drifted(
 def test_every_check_is_in_the_handbook() -> None:
     page = (ROOT / "docs/live.md").read_text("utf-8")
     documented = re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)
-    assert documented == [*deploy.CHECKS, _apply.DRIFT]
+    assert documented == [*deploy.CHECKS, deploy.DRIFT]
 
 
 # --- the session of the checks --------------------------------------------------------------------

@@ -7,10 +7,11 @@ setup created.
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 from projects import OWN_TABLES, Project, Revision
 
 from pybase.migrate.catalog import Column

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -62,6 +63,16 @@ def test_changed_model_becomes_a_revision_and_its_sql(cities: Project) -> None:
         f"sql/downgrade/{revision.stem}.sql",
     }
     assert all(f"wrote  {path}\n" in out for path in new)
+
+
+def test_statistics_of_an_index_are_no_obstacle(cities: Project) -> None:
+    """Its columns are objects of the catalog, but not columns of a table."""
+    code = "op.execute('CREATE INDEX ix ON cities ((name || name))')\n"
+    code += "op.execute('ALTER INDEX ix ALTER COLUMN 1 SET STATISTICS 500')\n"
+    cities.add(replace(TWO, upgrade=code, downgrade="op.execute('DROP INDEX ix')"))
+    index = "sa.Index('ix', sa.text('(name || name)')), sa.PrimaryKeyConstraint"
+    cities.write("models.py", WITH_NOTE.replace("sa.PrimaryKeyConstraint", index))
+    cities.done("makemigration", "add note to cities")
 
 
 def test_written_revision_closes_the_gap_and_is_undone(cities: Project) -> None:

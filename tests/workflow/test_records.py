@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec import structs
 from pglast import parser
 from projects import LINE, ONE, THREE, Project, Revision
 
@@ -30,8 +31,8 @@ def renew_manifest(project: Project) -> None:
                 f"downgrade/{line.stem}.sql",
             )
         ]
-        lines.append(replace(line, record=texts[0], sql=Directions(texts[1], texts[2])))
-    (project.sql / manifest.NAME).write_text(manifest.to_text(lines), "utf-8")
+        lines.append(structs.replace(line, record=texts[0], sql=Directions(texts[1], texts[2])))
+    (project.sql / manifest.MANIFEST).write_text(manifest.to_text(lines), "utf-8")
 
 
 # --- comments have no effect --------------------------------------------------------------------
@@ -250,7 +251,7 @@ def write_format_zero(project: Project) -> None:
 
 
 def write_five_columns(project: Project) -> None:
-    path = project.sql / manifest.NAME
+    path = project.sql / manifest.MANIFEST
     rows = [line.split(" ") for line in path.read_text("utf-8").splitlines()]
     kept = [row if row[0] == "#" else [*row[:2], row[3], *row[5:]] for row in rows if row[1:]]
     assert {len(row) for row in kept if row[0] != "#"} == {5}
@@ -258,7 +259,7 @@ def write_five_columns(project: Project) -> None:
 
 
 def write_another_encoding(project: Project) -> None:
-    (project.sql / manifest.NAME).write_bytes(b"\xff")
+    (project.sql / manifest.MANIFEST).write_bytes(b"\xff")
 
 
 @pytest.mark.parametrize(

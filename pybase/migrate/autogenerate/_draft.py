@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from textwrap import wrap
@@ -16,6 +15,8 @@ from textwrap import wrap
 from alembic import util
 from alembic.script import ScriptDirectory
 from alembic.script.write_hooks import _run_hooks
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.core.errors import PybaseError, UsageError
 from pybase.core.files import write_file
@@ -27,8 +28,7 @@ from pybase.migrate.revisions import ROWS_IN_THE_WAY, History, explained
 _WIDTH = 100
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(Struct, frozen=True, dict=True):
     """Revisions that are written, and not in place yet."""
 
     history: History

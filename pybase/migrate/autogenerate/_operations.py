@@ -1,7 +1,9 @@
 """Operations of a change, upgrade and downgrade, and how they are divided into revisions."""
 
-from dataclasses import dataclass, field, replace
 from enum import IntEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 MOST_TABLES = 3
 """Tables that one revision may lock; `rules.locks` calls more a hazard."""
@@ -34,8 +36,7 @@ class Stage(IntEnum):
     SCHEMA_DROP = 21
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Struct, frozen=True):
     """One operation: Python statements of the upgrade and of the downgrade.
 
     `tables` are those that it locks. `alone` keeps other parts out of its revision, unless they
@@ -61,8 +62,7 @@ class Part:
     group: str = ""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """The content of one revision."""
 
     parts: tuple[Part, ...]
@@ -94,12 +94,11 @@ class Step:
         return any(part.autocommit_down for part in self.parts)
 
 
-@dataclass
-class Plan:
+class Plan(Struct):
     """All parts of a change, and what could not be planned."""
 
-    parts: list[Part] = field(default_factory=list)
-    unsolved: list[str] = field(default_factory=list)
+    parts: list[Part] = []
+    unsolved: list[str] = []
 
     def steps(self, *, single: bool = False) -> list[Step]:
         """Divide the plan into revisions."""

@@ -7,10 +7,10 @@ a server.
 import ast
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.script import Script
+from msgspec import Struct
 
 from pybase.core import git
 from pybase.core.checkout import Writer, writing
@@ -24,8 +24,7 @@ from pybase.migrate.revisions import History, parents, read
 from pybase.migrate.sqlfiles import Built
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(Struct, frozen=True):
     """A revision that gets another parent."""
 
     script: Script
@@ -33,8 +32,7 @@ class Move:
     """The id of the new parent."""
 
 
-@dataclass(frozen=True)
-class Rebased:
+class Rebased(Struct, frozen=True):
     """The moves, and the files of `sql/` that changed."""
 
     moves: tuple[Move, ...]

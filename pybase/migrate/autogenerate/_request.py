@@ -1,14 +1,14 @@
 """Request and outcome of makemigration."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybase.migrate.autogenerate._operations import Step
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Struct, frozen=True):
     """The arguments of makemigration.
 
     `ask` puts a yes-or-no question to the user; None where there is no terminal. `sql_only` is the
@@ -25,8 +25,7 @@ class Request:
     ask: Callable[[str], bool] | None = None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What was written: `contents` by path.
 
     `gap` is what still differs from the models, with both definitions. `downgrade_only` are the
@@ -35,7 +34,7 @@ class Outcome:
 
     revisions: tuple[Path, ...] = ()
     sql: tuple[str, ...] = ()
-    contents: Mapping[Path, str | None] = field(default_factory=dict)
+    contents: Mapping[Path, str | None] = {}
     steps: tuple[Step, ...] = ()
     effects: tuple[tuple[str, str], ...] = ()
     hazards: tuple[str, ...] = ()

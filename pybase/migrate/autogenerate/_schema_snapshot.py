@@ -5,11 +5,11 @@ Names are quoted and qualified, as the identities of `catalog` contain them.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 
 from pybase.migrate import catalog
 from pybase.migrate.catalog import CatalogObject, Relation
@@ -19,8 +19,7 @@ _IDENTITIES = {"a": "ALWAYS", "d": "BY DEFAULT"}
 _STORAGES = {"s": "STORED", "v": "VIRTUAL"}
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column. `identity` is ALWAYS, BY DEFAULT or empty; `generated` the expression."""
 
     table: str
@@ -44,16 +43,14 @@ class Column:
         return f"column {self.table}.{self.name}"
 
 
-@dataclass(frozen=True)
-class Uses:
+class Uses(Struct, frozen=True):
     """What a constraint or an index uses: columns as (table, name), and an index of a key."""
 
     columns: frozenset[tuple[str, str]]
     index: str
 
 
-@dataclass(frozen=True)
-class Side:
+class Side(Struct, frozen=True, dict=True):
     """All of a schema, by `catalog` identity, with its columns in parts."""
 
     objects: dict[str, CatalogObject]
@@ -109,7 +106,7 @@ def read(connection: psycopg.Connection[Any], ignore_tables: Collection[str] = (
 
 
 class _Parts:
-    """What the objects of a schema consist of, found in its state by their unquoted names."""
+    """What the objects of a schema consist of, found in its state by their oids."""
 
     def __init__(
         self,
@@ -120,29 +117,25 @@ class _Parts:
         self._objects = objects
         self._state = state
         self._uses = uses
-        self._oids = {(item.schema, item.name): oid for oid, item in state.relations.items()}
-        own = [item for item in objects if item.kind == item.about_kind]
         self._columns = {
-            (oid, item.position): (item.table, constraint_name(item))
-            for item in own
-            if item.kind == "column" and item.table
-            for oid in [self._oids[item.path[0], item.path[1]]]
-            if state.relations[oid].kind in "rpf"
+            (item.table_oid, item.position): (item.table, constraint_name(item))
+            for item in objects
+            if item.kind == "column" and item.table and self._relation(item).kind in "rpf"
         }
         self._sequences = {
             key: item.name
-            for item in own
+            for item in objects
             if item.kind == "sequence"
-            for key in self._used("pg_class", self._oids[item.path[0], item.path[1]])
+            for key in uses.get(("pg_class", item.oid, 0), ())
         }
 
     def side(self) -> Side:
         columns = (self._column(oid, number) for oid, number in self._columns)
-        types = {(item.schema, item.name): item for item in self._state.types.values()}
+        types = self._state.types
         labels = {
-            item.name: tuple(types[item.path[0], item.path[1]].labels.values())
+            item.name: tuple(types[item.oid].labels.values())
             for item in self._objects
-            if item.kind == "type" and (item.path[0], item.path[1]) in types
+            if item.kind == "type" and item.oid in types
         }
         return Side(
             {item.identity: item for item in self._objects},
@@ -157,7 +150,7 @@ class _Parts:
         )
 
     def _relation(self, item: CatalogObject) -> Relation:
-        return self._state.relations[self._oids[item.path[0], item.path[1]]]
+        return self._state.relations[item.table_oid]
 
     def _column(self, oid: int, number: int) -> Column:
         table, name = self._columns[oid, number]
@@ -180,31 +173,25 @@ class _Parts:
         )
 
     def _uses_of(self, item: CatalogObject) -> Iterator[Uses]:
-        if item.kind not in ("constraint", "index", "column") or item.table is None:
+        if item.kind not in _DEPENDENT or item.table is None:
             return
-        oid = self._oids[item.path[0], item.path[1]]
-        if item.kind == "index":
-            yield Uses(self._named("pg_class", oid), "")
-        elif item.kind == "constraint":
-            constraints = self._state.relations[oid].constraints.items()
-            key, constraint = next(pair for pair in constraints if pair[1].name == item.path[2])
-            index = self._state.relations.get(constraint.index_oid)
-            name = index.quoted if index else ""
-            yield Uses(self._named("pg_constraint", key), name)
-        elif self._state.relations[oid].columns[item.position].generated:
-            yield Uses(self._named("pg_attrdef", oid, item.position), "")
-
-    def _used(self, kind: str, oid: int, number: int = 0) -> frozenset[tuple[int, int]]:
-        return self._uses.get((kind, oid, number), frozenset())
-
-    def _named(self, kind: str, oid: int, number: int = 0) -> frozenset[tuple[str, str]]:
-        return frozenset(self._name(*key) for key in self._used(kind, oid, number))
+        relation, key = self._relation(item), (_DEPENDENT[item.kind], item.oid, item.position)
+        column = relation.columns.get(item.position)  # the columns of an index are not read
+        if item.kind != "column" or (column and column.generated):
+            constraint = relation.constraints.get(item.oid) if item.kind == "constraint" else None
+            index = self._state.relations.get(constraint.index_oid) if constraint else None
+            columns = frozenset(self._name(*place) for place in self._uses.get(key, ()))
+            yield Uses(columns, index.quoted if index else "")
 
     def _name(self, oid: int, number: int) -> tuple[str, str]:
         if (oid, number) in self._columns:
             return self._columns[oid, number]
         relation = self._state.relations[oid]  # a materialized view
         return relation.quoted, quote(relation.columns[number].name)
+
+
+_DEPENDENT = {"index": "pg_class", "constraint": "pg_constraint", "column": "pg_attrdef"}
+"""The system catalog under which `read_column_uses` has what a kind of object depends on."""
 
 
 def constraint_name(item: CatalogObject) -> str:

@@ -1,19 +1,18 @@
 """Scope of a comparison: the metadata and the filters that env.py configures."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
+from msgspec import Struct
 
 from pybase.core.errors import UsageError
 from pybase.migrate.revisions import History, models_metadata, run_env
 from pybase.migrate.sql.names import parts, plain
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The metadata, and Alembic's include_name and include_object."""
 
     metadata: tuple[sa.MetaData, ...]

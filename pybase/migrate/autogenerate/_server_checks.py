@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache, partial
 
 import psycopg
+from msgspec import Struct
 
 from pybase.postgres import connect_scratch
 
 
-@dataclass(frozen=True)
-class ServerChecks:
+class ServerChecks(Struct, frozen=True):
     """The questions, and the server's `server_version_num`."""
 
     version: int
@@ -46,42 +45,35 @@ def server_checks(old_url: str, new_url: str) -> Iterator[ServerChecks]:
 
 def _rewrites(connection: psycopg.Connection, column: str) -> bool:
     """Whether a new column makes PostgreSQL rewrite the table, as it does even without rows."""
-    try:
-        with connection.transaction(force_rollback=True):
-            connection.execute("CREATE TEMPORARY TABLE sample ()")
-            before = _file(connection)
-            connection.execute(f"ALTER TABLE sample ADD COLUMN {column}".encode())
-            return _file(connection) != before
-    except psycopg.Error:
-        return True  # it depends on something that does not exist yet: assume the worse
+    is_rewritten = _altered(connection, "", f"ADD COLUMN {column}")
+    return is_rewritten is not False  # it may depend on something that does not exist yet
 
 
 def _retypes(connection: psycopg.Connection, before: str, after: str) -> bool:
     """Whether a change of type is more than a change of the catalog."""
-    try:
-        with connection.transaction(force_rollback=True):
-            connection.execute(f"CREATE TEMPORARY TABLE sample (value {before})".encode())
-            file = _file(connection)
-            statement = f"ALTER TABLE sample ALTER COLUMN value TYPE {after}"
-            connection.execute(statement.encode())
-            return _file(connection) != file or before.startswith("timestamp")
-    except psycopg.Error:
-        return True
-
-
-def _file(connection: psycopg.Connection) -> object:
-    return connection.execute("SELECT pg_relation_filenode('pg_temp.sample')").fetchone()
+    is_rewritten = _altered(connection, f"value {before}", f"ALTER value TYPE {after}")
+    return is_rewritten is not False or before.startswith("timestamp")
 
 
 def _cast(connection: psycopg.Connection, before: str, after: str) -> str | None:
     """Return how to cast one type to the other; None where it is impossible or unknown."""
     for expression, using in (("", ""), (f"{{}}::{after}", f" USING value::{after}")):
-        try:
-            with connection.transaction(force_rollback=True):
-                connection.execute(f"CREATE TEMPORARY TABLE sample (value {before})".encode())
-                alter = f"ALTER TABLE sample ALTER COLUMN value TYPE {after}{using}"
-                connection.execute(alter.encode())
-                return expression
-        except psycopg.Error:
-            continue
+        alter = f"ALTER value TYPE {after}{using}"
+        if _altered(connection, f"value {before}", alter) is not None:
+            return expression
     return None
+
+
+def _altered(connection: psycopg.Connection, columns: str, action: str) -> bool | None:
+    """Whether a change rewrites a table of these columns; None where the server refuses it."""
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(f"CREATE TEMPORARY TABLE sample ({columns})".encode())
+            before = connection.execute(_FILE).fetchone()
+            connection.execute(f"ALTER TABLE sample {action}".encode())
+            return connection.execute(_FILE).fetchone() != before
+    except psycopg.Error:
+        return None
+
+
+_FILE = "SELECT pg_relation_filenode('pg_temp.sample')"

@@ -4,8 +4,9 @@ A step that a server refuses is removed and named, never hidden.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pybase.core.checkout import draft_folder
 from pybase.core.errors import CheckFailedError

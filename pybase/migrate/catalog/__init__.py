@@ -14,55 +14,27 @@ databases and their settings) or to one session. User mappings, subscriptions an
 too.
 """
 
-from pybase.migrate.catalog._definitions import CatalogObject, read_objects
-from pybase.migrate.catalog._difference import (
-    Change,
-    Snapshot,
-    describe,
-    difference,
-    snapshot,
-    snapshot_of,
-)
-from pybase.migrate.catalog._entities import Entity, EntityColumn, ForeignKey, read_entities
-from pybase.migrate.catalog._model import (
-    FIRST_USER_OID,
-    Column,
-    Constraint,
-    Relation,
-    State,
-)
-from pybase.migrate.catalog._reader import (
-    prepare_reread,
-    read_column_uses,
-    read_state,
-    reread_state,
-)
-from pybase.migrate.catalog._schema_files import file_changes, render_schema
-from pybase.migrate.catalog._session import fixed_settings
-
-__all__ = [
-    "FIRST_USER_OID",
-    "CatalogObject",
-    "Change",
-    "Column",
-    "Constraint",
-    "Entity",
-    "EntityColumn",
-    "ForeignKey",
-    "Relation",
-    "Snapshot",
-    "State",
-    "describe",
-    "difference",
-    "file_changes",
-    "fixed_settings",
-    "prepare_reread",
-    "read_column_uses",
-    "read_entities",
-    "read_objects",
-    "read_state",
-    "render_schema",
-    "reread_state",
-    "snapshot",
-    "snapshot_of",
-]
+from pybase.migrate.catalog._definitions import CatalogObject as CatalogObject
+from pybase.migrate.catalog._definitions import read_objects as read_objects
+from pybase.migrate.catalog._difference import Change as Change
+from pybase.migrate.catalog._difference import Snapshot as Snapshot
+from pybase.migrate.catalog._difference import describe as describe
+from pybase.migrate.catalog._difference import difference as difference
+from pybase.migrate.catalog._difference import snapshot as snapshot
+from pybase.migrate.catalog._difference import snapshot_of as snapshot_of
+from pybase.migrate.catalog._entities import Entity as Entity
+from pybase.migrate.catalog._entities import EntityColumn as EntityColumn
+from pybase.migrate.catalog._entities import ForeignKey as ForeignKey
+from pybase.migrate.catalog._entities import read_entities as read_entities
+from pybase.migrate.catalog._model import FIRST_USER_OID as FIRST_USER_OID
+from pybase.migrate.catalog._model import Column as Column
+from pybase.migrate.catalog._model import Constraint as Constraint
+from pybase.migrate.catalog._model import Relation as Relation
+from pybase.migrate.catalog._model import State as State
+from pybase.migrate.catalog._reader import prepare_reread as prepare_reread
+from pybase.migrate.catalog._reader import read_column_uses as read_column_uses
+from pybase.migrate.catalog._reader import read_state as read_state
+from pybase.migrate.catalog._reader import reread_state as reread_state
+from pybase.migrate.catalog._schema_files import file_changes as file_changes
+from pybase.migrate.catalog._schema_files import render_schema as render_schema
+from pybase.migrate.catalog._session import fixed_settings as fixed_settings

@@ -5,11 +5,11 @@ It never writes, and leaves no setting, lock or open transaction. The kinds of o
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 
 from pybase.migrate.catalog._kinds import KINDS, Kind, grants
 from pybase.migrate.catalog._session import cursor, fixed_settings, prepare
@@ -89,13 +89,12 @@ reported AS (
         AND NOT (o.identity = 'schema public' AND o.owner < 16384)
 )
 SELECT r.prefix || r.identity, r.role, r.identity, r.kind, r.path, r.name, r.suffix, r.subtype,
-    t.name, r.position, r.first, r.more, r.numbers
+    t.name, r.position, r.first, r.more, r.objid::bigint, r.relid::bigint, r.numbers
 FROM reported AS r LEFT JOIN relation AS t ON t.oid = r.relid
 """
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogObject:
+class CatalogObject(Struct, frozen=True):
     """One object, or a comment, the grants or the owner of one."""
 
     identity: str
@@ -116,6 +115,9 @@ class CatalogObject:
     position: int
     definition: str
     extra: list[str] | None
+    oid: int
+    """Of the object itself, of its table for a column, of what a comment and the like is about."""
+    table_oid: int
     columns: tuple[str, ...] = ()
     """The columns of a constraint of a table, in their order, unquoted."""
 

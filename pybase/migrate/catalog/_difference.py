@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import psycopg
+from msgspec import Struct
 
 from pybase.core.humanize import counted
 from pybase.migrate.catalog._definitions import CatalogObject, read_objects
@@ -23,8 +23,7 @@ _PART_KINDS = ("column ", "constraint ", "trigger ", "rule ", "policy ")
 _PARENT_KINDS = ("table ", "foreign table ", "view ", "materialized view ", "domain ")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Change:
+class Change(Struct, frozen=True, order=True):
     """One object on which two snapshots do not agree; None where one lacks it."""
 
     identity: str

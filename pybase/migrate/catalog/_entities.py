@@ -6,10 +6,10 @@ A partition is part of its table; the tables of extensions are left out.
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 
 from pybase.migrate.catalog import _model as model
 from pybase.migrate.catalog._reader import ColumnKey, read_comments, read_state
@@ -28,8 +28,7 @@ _SHORTER = (
 """PostgreSQL's own other names of types: without blanks, which Mermaid refuses in a type."""
 
 
-@dataclass(frozen=True)
-class EntityColumn:
+class EntityColumn(Struct, frozen=True):
     """A column. `default` is SQL for the value that PostgreSQL inserts by itself, or empty."""
 
     name: str
@@ -47,8 +46,7 @@ class EntityColumn:
         return name
 
 
-@dataclass(frozen=True)
-class ForeignKey:
+class ForeignKey(Struct, frozen=True):
     """A reference from `columns` to `target_columns` of the entity whose identity is `target`."""
 
     name: str
@@ -61,8 +59,7 @@ class ForeignKey:
     """Whether at most one row refers to the same thing."""
 
 
-@dataclass(frozen=True)
-class Entity:
+class Entity(Struct, frozen=True):
     """A table: columns in their order in the table, foreign keys by name."""
 
     identity: str

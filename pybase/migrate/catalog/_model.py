@@ -1,8 +1,9 @@
 """Model of a schema by oid: an object that is renamed remains the same object."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from pybase.migrate.sql.names import QualifiedName
 
@@ -62,8 +63,7 @@ class Index(NamedTuple):
     """Whether it guarantees that all rows of the table differ: valid, without a predicate."""
 
 
-@dataclass(frozen=True)
-class Relation(QualifiedName):
+class Relation(QualifiedName, frozen=True):
     """A table, view, index or sequence."""
 
     schema_oid: int
@@ -89,8 +89,7 @@ class Relation(QualifiedName):
         return self.index.table if self.index else 0
 
 
-@dataclass(frozen=True)
-class Type(QualifiedName):
+class Type(QualifiedName, frozen=True):
     """An enum, domain, range or composite type with its enum labels by oid."""
 
     kind: str
@@ -98,16 +97,14 @@ class Type(QualifiedName):
     constraints: Mapping[int, bool]
 
 
-@dataclass(frozen=True)
-class Function(QualifiedName):
+class Function(QualifiedName, frozen=True):
     """A function or procedure."""
 
     arguments: str
     is_trigger: bool
 
 
-@dataclass(frozen=True)
-class State:
+class State(Struct, frozen=True):
     """All that a revision may change, at one moment."""
 
     relations: Mapping[int, Relation]

@@ -1,74 +1,34 @@
 """A PostgreSQL database: connections, the migration lock, version table, ledger, table sizes."""
 
-from pybase.migrate.database._connect import (
-    EMBEDDED_DATABASE,
-    Database,
-    announcement,
-    connect,
-    embedded,
-    embedded_scratch,
-    engine,
-    find_database,
-    is_at_hand,
-    read_url,
-    require_known,
-    scratch_at,
-)
-from pybase.migrate.database._ledger import TABLE, Ledger, LedgerEntry, read_heads
-from pybase.migrate.database._migration_lock import (
-    Backend,
-    MigrationLock,
-    lock_lost,
-    migration_lock,
-    no_timeouts,
-    require_own_session,
-)
-from pybase.migrate.database._server_errors import (
-    about_rows,
-    first_line,
-    rows_hint,
-    server_error,
-)
-from pybase.migrate.database._table_sizes import (
-    IS_USED,
-    RECORDED_TABLES,
-    TableSize,
-    ask,
-    limits,
-    measure,
-)
-
-__all__ = [
-    "EMBEDDED_DATABASE",
-    "IS_USED",
-    "RECORDED_TABLES",
-    "TABLE",
-    "Backend",
-    "Database",
-    "Ledger",
-    "LedgerEntry",
-    "MigrationLock",
-    "TableSize",
-    "about_rows",
-    "announcement",
-    "ask",
-    "connect",
-    "embedded",
-    "embedded_scratch",
-    "engine",
-    "find_database",
-    "first_line",
-    "is_at_hand",
-    "limits",
-    "lock_lost",
-    "measure",
-    "migration_lock",
-    "no_timeouts",
-    "read_heads",
-    "read_url",
-    "require_known",
-    "require_own_session",
-    "rows_hint",
-    "scratch_at",
-    "server_error",
-]
+from pybase.migrate.database._connect import EMBEDDED_DATABASE as EMBEDDED_DATABASE
+from pybase.migrate.database._connect import Database as Database
+from pybase.migrate.database._connect import announcement as announcement
+from pybase.migrate.database._connect import connect as connect
+from pybase.migrate.database._connect import embedded as embedded
+from pybase.migrate.database._connect import embedded_scratch as embedded_scratch
+from pybase.migrate.database._connect import engine as engine
+from pybase.migrate.database._connect import find_database as find_database
+from pybase.migrate.database._connect import is_at_hand as is_at_hand
+from pybase.migrate.database._connect import read_url as read_url
+from pybase.migrate.database._connect import require_known as require_known
+from pybase.migrate.database._connect import scratch_at as scratch_at
+from pybase.migrate.database._ledger import TABLE as TABLE
+from pybase.migrate.database._ledger import Ledger as Ledger
+from pybase.migrate.database._ledger import LedgerEntry as LedgerEntry
+from pybase.migrate.database._ledger import read_heads as read_heads
+from pybase.migrate.database._migration_lock import Backend as Backend
+from pybase.migrate.database._migration_lock import MigrationLock as MigrationLock
+from pybase.migrate.database._migration_lock import lock_lost as lock_lost
+from pybase.migrate.database._migration_lock import migration_lock as migration_lock
+from pybase.migrate.database._migration_lock import no_timeouts as no_timeouts
+from pybase.migrate.database._migration_lock import require_own_session as require_own_session
+from pybase.migrate.database._server_errors import about_rows as about_rows
+from pybase.migrate.database._server_errors import first_line as first_line
+from pybase.migrate.database._server_errors import rows_hint as rows_hint
+from pybase.migrate.database._server_errors import server_error as server_error
+from pybase.migrate.database._table_sizes import IS_USED as IS_USED
+from pybase.migrate.database._table_sizes import RECORDED_TABLES as RECORDED_TABLES
+from pybase.migrate.database._table_sizes import TableSize as TableSize
+from pybase.migrate.database._table_sizes import ask as ask
+from pybase.migrate.database._table_sizes import limits as limits
+from pybase.migrate.database._table_sizes import measure as measure

@@ -5,11 +5,12 @@ same transaction as that.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
 import psycopg
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.core.errors import CheckFailedError
 from pybase.migrate.record import Direction, VersionTable
@@ -21,8 +22,7 @@ Execute: TypeAlias = Callable[[str], Any]
 """Runs a statement without parameters and returns a cursor, of psycopg or SQLAlchemy."""
 
 
-@dataclass(frozen=True)
-class LedgerEntry:
+class LedgerEntry(Struct, frozen=True):
     """The last run of a revision on a database."""
 
     revision: str
@@ -36,8 +36,7 @@ class LedgerEntry:
         return f"{self.applied_at:%Y-%m-%d %H:%M} UTC by {self.role}"
 
 
-@dataclass(frozen=True)
-class Ledger:
+class Ledger(Struct, frozen=True):
     """The ledger that belongs to a version table."""
 
     version_table: VersionTable

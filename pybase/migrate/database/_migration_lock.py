@@ -8,10 +8,10 @@ The lock ends with its session: a killed holder frees it, and whoever relies on 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 
 from pybase.core.errors import DatabaseError
 from pybase.core.settings import MigrateOptions
@@ -36,8 +36,7 @@ _ROUNDS = 5
 """Comparisons of two sessions behind a pooler, which may separate them by chance."""
 
 
-@dataclass(frozen=True)
-class MigrationLock:
+class MigrationLock(Struct, frozen=True):
     """The lock, held by the server process `pid` for `connection`, an autocommit one."""
 
     connection: psycopg.Connection[Any]
@@ -105,8 +104,7 @@ def no_timeouts(connection: psycopg.Connection[Any]) -> list[str]:
     return [f"SET {name} = 0" for name, since in _TIMEOUTS.items() if version >= since]
 
 
-@dataclass(frozen=True)
-class Backend:
+class Backend(Struct, frozen=True):
     """A process of the server; its id may be used again, so it has the time of its start."""
 
     pid: int

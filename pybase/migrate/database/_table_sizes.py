@@ -6,10 +6,10 @@ the catalog holds is known.
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from pybase.core import humanize
@@ -21,8 +21,7 @@ COUNTED_BYTES = 20_000_000
 LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS = 200, 5_000
 
 
-@dataclass(frozen=True)
-class TableSize:
+class TableSize(Struct, frozen=True):
     """A table as it is now, with its partitions.
 
     `rows` is None where it is unknown, and an estimate unless `is_exact`. `table_bytes` is the

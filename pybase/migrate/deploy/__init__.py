@@ -8,61 +8,49 @@
 Quick to import: a fresh history is applied without Alembic and without a SQL parser.
 """
 
-from pybase.migrate.deploy._apply import (
-    CHECKS,
-    DRIFT,
-    Locked,
-    apply,
-    changed_entries,
-    check,
-    confirm,
-    locked,
-    read_status,
-)
-from pybase.migrate.deploy._backfill_runner import (
-    declared_backfills,
-    find_backfill,
-    run_backfill,
-)
-from pybase.migrate.deploy._check import CheckResult, Severity, require_clear
-from pybase.migrate.deploy._estimate import ASSUMPTION, RATES_MB_S, Estimate, PlannedStep, estimate
-from pybase.migrate.deploy._losses import Confirmation, Consent
-from pybase.migrate.deploy._plan import (
-    Plan,
-    Source,
-    Step,
-    preview,
-    record_source,
-    status_source,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "ASSUMPTION",
-    "CHECKS",
-    "DRIFT",
-    "RATES_MB_S",
-    "CheckResult",
-    "Confirmation",
-    "Consent",
-    "Estimate",
-    "Locked",
-    "Plan",
-    "PlannedStep",
-    "Severity",
-    "Source",
-    "Step",
-    "apply",
-    "changed_entries",
-    "check",
-    "confirm",
-    "declared_backfills",
-    "estimate",
-    "find_backfill",
-    "locked",
-    "preview",
-    "read_status",
-    "record_source",
-    "require_clear",
-    "run_backfill",
-    "status_source",
-]
+from pybase.core.lazy import lazy
+
+if TYPE_CHECKING:
+    from pybase.migrate.deploy._apply import apply as apply
+    from pybase.migrate.deploy._apply import check as check
+    from pybase.migrate.deploy._apply import confirm as confirm
+    from pybase.migrate.deploy._backfill_runner import declared_backfills as declared_backfills
+    from pybase.migrate.deploy._backfill_runner import find_backfill as find_backfill
+    from pybase.migrate.deploy._backfill_runner import run_backfill as run_backfill
+    from pybase.migrate.deploy._check import CheckResult as CheckResult
+    from pybase.migrate.deploy._check import Severity as Severity
+    from pybase.migrate.deploy._check import require_clear as require_clear
+    from pybase.migrate.deploy._estimate import ASSUMPTION as ASSUMPTION
+    from pybase.migrate.deploy._estimate import RATES_MB_S as RATES_MB_S
+    from pybase.migrate.deploy._estimate import Estimate as Estimate
+    from pybase.migrate.deploy._estimate import PlannedStep as PlannedStep
+    from pybase.migrate.deploy._estimate import estimate as estimate
+    from pybase.migrate.deploy._locked import CHECKS as CHECKS
+    from pybase.migrate.deploy._locked import DRIFT as DRIFT
+    from pybase.migrate.deploy._locked import Locked as Locked
+    from pybase.migrate.deploy._locked import changed_entries as changed_entries
+    from pybase.migrate.deploy._locked import locked as locked
+    from pybase.migrate.deploy._locked import read_status as read_status
+    from pybase.migrate.deploy._losses import Confirmation as Confirmation
+    from pybase.migrate.deploy._losses import Consent as Consent
+    from pybase.migrate.deploy._plan import Plan as Plan
+    from pybase.migrate.deploy._plan import Source as Source
+    from pybase.migrate.deploy._plan import Step as Step
+    from pybase.migrate.deploy._plan import preview as preview
+    from pybase.migrate.deploy._plan import record_source as record_source
+    from pybase.migrate.deploy._plan import status_source as status_source
+else:
+    __getattr__ = lazy(
+        __name__,
+        {
+            "_apply": "apply check confirm",
+            "_backfill_runner": "declared_backfills find_backfill run_backfill",
+            "_check": "CheckResult Severity require_clear",
+            "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
+            "_locked": "CHECKS DRIFT Locked changed_entries locked read_status",
+            "_losses": "Confirmation Consent",
+            "_plan": "Plan Source Step preview record_source status_source",
+        },
+    )

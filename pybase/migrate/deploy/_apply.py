@@ -1,36 +1,26 @@
 """A plan applied to a real database: checked, then run step by step, each reported when done."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 
 import psycopg
+from msgspec.structs import replace
 
 from pybase.core import humanize
 from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
 from pybase.core.reporter import Reporter
-from pybase.core.settings import Settings
 from pybase.core.style import style
 from pybase.migrate.database import (
-    Backend,
-    Database,
-    Ledger,
-    LedgerEntry,
-    MigrationLock,
-    connect,
     first_line,
     lock_lost,
-    migration_lock,
-    require_own_session,
     server_error,
 )
 from pybase.migrate.deploy import _blocking_sessions, _privileges
 from pybase.migrate.deploy import _check as checks
 from pybase.migrate.deploy._check import Check, Checked, CheckResult
 from pybase.migrate.deploy._lock_retry import LockRetry, OutOfTimeError
+from pybase.migrate.deploy._locked import CHECKS, DRIFT, Locked, connected
 from pybase.migrate.deploy._losses import (
     NO_CONSENT,
     Confirmation,
@@ -42,85 +32,19 @@ from pybase.migrate.deploy._losses import (
 )
 from pybase.migrate.deploy._plan import (
     Plan,
-    Source,
     Step,
     built_source,
-    committed_source,
-    plan,
-    python_source,
-    renewed_source,
 )
 from pybase.migrate.deploy._progress import ProgressThread
 from pybase.migrate.deploy._recovery import UnclearError, was_applied
 from pybase.migrate.deploy._session import Session, is_blocking
-from pybase.migrate.record import Direction, ScriptStatus, ancestors
-from pybase.migrate.sqlfiles import StaleError
+from pybase.migrate.record import ScriptStatus
 
-DRIFT = "drift"
-"""The check that takes seconds, and is made only on request."""
-
-CHECKS: dict[str, Check] = {
-    "writable": checks.writable,
-    "version": checks.version,
-    "hazards": checks.hazards,
-    "privileges": _privileges.privileges,
-    "locks": _blocking_sessions.locks,
-    "long-transactions": _blocking_sessions.long_transactions,
-}
-"""Every check by the name that `--force` takes, in the order in which they are reported."""
-
-
-@dataclass(frozen=True)
-class Locked:
-    """A database under the migration lock, and a connection for the work."""
-
-    source: Source
-    connection: psycopg.Connection[Any]
-    backend: Backend
-    lock: MigrationLock
-    renew: Callable[[StaleError], Source]
-    """Returns the source to run from where files of a step turn out to be stale, or raises."""
-
-    def plan(self, destination: str, direction: Direction) -> Plan:
-        """Plan the way to a destination. Raises as `plan`."""
-        try:
-            return plan(self.connection, self.source, destination, direction)
-        except StaleError as error:
-            return plan(self.connection, self.renew(error), destination, direction)
-
-
-@contextmanager
-def locked(
-    settings: Settings, database: Database, reporter: Reporter, *, runs_python: bool = False
-) -> Iterator[Locked]:
-    """Take the migration lock of a database, and yield what is needed to plan and apply.
-
-    What runs is `sql/`, or with `runs_python` the revisions' Python.
-    Raises StaleError and what cannot be loaded before anything is connected to; DatabaseError for
-    a server that refuses, and a lock that is held for too long.
-    """
-    renew = partial(renewed_source, settings=settings, database=database, reporter=reporter)
-    try:
-        find_source = python_source if runs_python else committed_source
-        source = find_source(settings, database, reporter)
-    except StaleError as error:
-        source = renew(error)
-    try:
-        with migration_lock(database, reporter.note, settings.options.migrate) as lock:
-            with _connected(database, lock) as (connection, backend):
-                yield Locked(source, connection, backend, lock, renew)
-    except psycopg.Error as error:
-        raise server_error(database, error) from None
-
-
-@contextmanager
-def _connected(
-    database: Database, lock: MigrationLock
-) -> Iterator[tuple[psycopg.Connection[Any], Backend]]:
-    """Yield a connection for the work, on a session of its own."""
-    # no prepared statement outlives DISCARD ALL
-    with connect(database, autocommit=True, prepare_threshold=None) as connection:
-        yield connection, require_own_session(lock.connection, connection, database)
+_FUNCTIONS: tuple[Check, ...] = (
+    *(checks.writable, checks.version, checks.hazards, _privileges.privileges),
+    *(_blocking_sessions.locks, _blocking_sessions.long_transactions),
+)
+_BY_NAME = dict(zip(CHECKS, _FUNCTIONS, strict=True))
 
 
 def check(
@@ -128,7 +52,7 @@ def check(
 ) -> list[CheckResult]:
     """Return the results of all checks that are not forced. Raises psycopg.Error."""
     checked = Checked(locked.connection, plan)
-    results = checks.run_checks(checked, CHECKS, forced) if plan.steps else []
+    results = checks.run_checks(checked, _BY_NAME, forced) if plan.steps else []
     if with_drift and DRIFT not in forced:
         from pybase.migrate.deploy._drift import drift  # Alembic and a scratch server
 
@@ -162,43 +86,6 @@ def _observed(locked: Locked, plan: Plan) -> Sequence[Step]:
 
 def _refuses(step: Step) -> bool:
     return step.script.status is ScriptStatus.IRREVERSIBLE
-
-
-def read_status(source: Source) -> tuple[tuple[str, ...], dict[str, LedgerEntry]]:
-    """Return the revisions that the database is at, and the ledger's last entry of each."""
-    try:
-        with connect(source.database, autocommit=True) as connection:
-            return source.heads(connection), _entries(connection, source)
-    except psycopg.Error as error:
-        raise server_error(source.database, error) from None
-
-
-def _entries(connection: psycopg.Connection[Any], source: Source) -> dict[str, LedgerEntry]:
-    ledger = Ledger(source.version_table)
-    return ledger.entries(lambda query: connection.execute(query.encode()))
-
-
-def changed_entries(
-    connection: psycopg.Connection[Any], source: Source, heads: Sequence[str]
-) -> list[LedgerEntry]:
-    """Return the ledger's entries of applied revisions whose SQL has changed since."""
-    entries, applied = _entries(connection, source), ancestors(source.graph, heads)
-    return [
-        entry
-        for revision, entry in entries.items()
-        if revision in applied
-        and entry.direction == Direction.UPGRADE.value
-        and entry.digest is not None
-        and (digest := _digest(source, revision)) is not None
-        and entry.digest != digest
-    ]
-
-
-def _digest(source: Source, revision: str) -> str | None:
-    try:
-        return source.record(revision).scripts.upgrade.digest or None
-    except StaleError:
-        return None
 
 
 def apply(
@@ -275,7 +162,7 @@ def _go_on(locked: Locked, plan: Plan, reporter: Reporter, consent: Consent, don
         if not locked.lock.is_held():
             raise lock_lost()
         around = ExitStack()
-        connection, backend = around.enter_context(_connected(database, locked.lock))
+        connection, backend = around.enter_context(connected(database, locked.lock))
     except PybaseError as error:
         raise _with_state(error, _state(plan, done)) from None
     with around:

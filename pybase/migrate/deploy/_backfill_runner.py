@@ -6,9 +6,9 @@ the same backfill take turns, and one that `migrate` finds done is over at once.
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 
 import psycopg
+from msgspec import Struct
 
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.core.reporter import Reporter
@@ -29,8 +29,7 @@ from pybase.migrate.sql import parse_backfill
 from pybase.migrate.sql.names import plain
 
 
-@dataclass(frozen=True)
-class DeclaredBackfill:
+class DeclaredBackfill(Struct, frozen=True):
     """A backfill of a revision, from its record; `table` is its name without quotes."""
 
     revision: str

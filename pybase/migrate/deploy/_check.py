@@ -5,12 +5,12 @@ not. All are reported at once; `--force NAME` leaves a check out.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Any, TypeAlias
 
 import psycopg
+from msgspec import Struct
 
 from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
 from pybase.migrate.database import limits
@@ -29,8 +29,7 @@ class Severity(Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True)
-class CheckResult:
+class CheckResult(Struct, frozen=True):
     """The result of a check: one sentence, and the one that gives advice."""
 
     check: str
@@ -41,8 +40,7 @@ class CheckResult:
     """Whether the server refuses, or would, rather than something of ours being wrong."""
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(Struct, frozen=True, dict=True):
     """A plan, and the database that it is for, over a connection in autocommit."""
 
     connection: psycopg.Connection[Any]

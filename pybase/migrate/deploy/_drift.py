@@ -5,7 +5,8 @@ scratch server: only done on request.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pybase.migrate import catalog
 from pybase.migrate.deploy._check import Checked, CheckResult, Severity

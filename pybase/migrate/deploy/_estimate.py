@@ -1,10 +1,10 @@
 """Estimates: what a plan meets in a database, how large that is, and about how long it takes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 
 from pybase.core.humanize import duration, size
 from pybase.migrate.database import TableSize, measure
@@ -21,8 +21,7 @@ ASSUMPTION = (
 ).format(**RATES_MB_S)
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(Struct, frozen=True):
     """What a step does to a table, how large that is, and about how long it takes.
 
     `size` is None for a table that does not exist yet; `seconds` where nothing depends on it.
@@ -44,8 +43,7 @@ class Estimate:
         return words
 
 
-@dataclass(frozen=True)
-class PlannedStep:
+class PlannedStep(Struct, frozen=True):
     """A step with an estimate for each table that it touches."""
 
     step: Step

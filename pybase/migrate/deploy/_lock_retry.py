@@ -10,10 +10,10 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 
 from pybase.core.humanize import duration
 from pybase.core.reporter import Reporter
@@ -48,8 +48,7 @@ class OutOfTimeError(Exception):
         self.blockers = blockers
 
 
-@dataclass(frozen=True)
-class Blocker:
+class Blocker(Struct, frozen=True):
     """A session that held a lock that we waited for; `query` only where that was asked for."""
 
     pid: int

@@ -6,11 +6,11 @@ asked for, and where the embedded server's project has no `sql/` yet. It changes
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from msgspec import Struct
 
 from pybase.core.errors import CheckFailedError
 from pybase.core.humanize import counted
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from pybase.migrate.revisions import History
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """One direction of one revision; it is fresh unless its committed SQL is another."""
 
     record: Record
@@ -61,8 +60,7 @@ class Step:
         return self.record.effects(self.direction)
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True, dict=True):
     """The records that a plan is made from, and Alembic where these do not suffice."""
 
     settings: Settings
@@ -73,7 +71,7 @@ class Source:
     """Returns the record of a revision, with the statements of the directions that follow it."""
     find: Callable[[Sequence[str], str, Direction], list[str] | None]
     stale: frozenset[str] = frozenset()
-    history_read: "list[History]" = field(default_factory=list)
+    history_read: "list[History]" = []
     heads_by_env: Callable[[], tuple[str, ...]] | None = None
 
     def heads(self, connection: psycopg.Connection[Any]) -> tuple[str, ...]:
@@ -100,8 +98,7 @@ class Source:
         )
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What leads a database from `heads` to `destination`."""
 
     source: Source

@@ -7,77 +7,36 @@
 Names are structured values, never joined text. Nothing here reads a file or a database.
 """
 
-from pybase.migrate.record._acceptance import acceptance_faults, acceptance_key, reason_for
-from pybase.migrate.record._effects import (
-    DroppedObject,
-    Effects,
-    FileChange,
-    Loss,
-    LossKind,
-    ObjectKind,
-    Rename,
-    RevisionReport,
-    TableColumn,
-    TableEffect,
-)
-from pybase.migrate.record._hazards import (
-    ERROR,
-    HAZARDS,
-    WARNING,
-    Finding,
-    Hazard,
-)
-from pybase.migrate.record._revision import Record, Revision
-from pybase.migrate.record._script import (
-    Block,
-    Direction,
-    Directions,
-    Script,
-    ScriptStatus,
-    Statement,
-    StatementKind,
-)
-from pybase.migrate.record._version_table import (
-    Graph,
-    VersionMove,
-    VersionTable,
-    ancestors,
-    moved,
-    version_moves,
-)
-
-__all__ = [
-    "ERROR",
-    "HAZARDS",
-    "WARNING",
-    "Block",
-    "Direction",
-    "Directions",
-    "DroppedObject",
-    "Effects",
-    "FileChange",
-    "Finding",
-    "Graph",
-    "Hazard",
-    "Loss",
-    "LossKind",
-    "ObjectKind",
-    "Record",
-    "Rename",
-    "Revision",
-    "RevisionReport",
-    "Script",
-    "ScriptStatus",
-    "Statement",
-    "StatementKind",
-    "TableColumn",
-    "TableEffect",
-    "VersionMove",
-    "VersionTable",
-    "acceptance_faults",
-    "acceptance_key",
-    "ancestors",
-    "moved",
-    "reason_for",
-    "version_moves",
-]
+from pybase.migrate.record._acceptance import acceptance_faults as acceptance_faults
+from pybase.migrate.record._acceptance import acceptance_key as acceptance_key
+from pybase.migrate.record._acceptance import reason_for as reason_for
+from pybase.migrate.record._effects import DroppedObject as DroppedObject
+from pybase.migrate.record._effects import Effects as Effects
+from pybase.migrate.record._effects import FileChange as FileChange
+from pybase.migrate.record._effects import Loss as Loss
+from pybase.migrate.record._effects import LossKind as LossKind
+from pybase.migrate.record._effects import ObjectKind as ObjectKind
+from pybase.migrate.record._effects import Rename as Rename
+from pybase.migrate.record._effects import RevisionReport as RevisionReport
+from pybase.migrate.record._effects import TableColumn as TableColumn
+from pybase.migrate.record._effects import TableEffect as TableEffect
+from pybase.migrate.record._hazards import ERROR as ERROR
+from pybase.migrate.record._hazards import HAZARDS as HAZARDS
+from pybase.migrate.record._hazards import WARNING as WARNING
+from pybase.migrate.record._hazards import Finding as Finding
+from pybase.migrate.record._hazards import Hazard as Hazard
+from pybase.migrate.record._revision import Record as Record
+from pybase.migrate.record._revision import Revision as Revision
+from pybase.migrate.record._script import Block as Block
+from pybase.migrate.record._script import Direction as Direction
+from pybase.migrate.record._script import Directions as Directions
+from pybase.migrate.record._script import Script as Script
+from pybase.migrate.record._script import ScriptStatus as ScriptStatus
+from pybase.migrate.record._script import Statement as Statement
+from pybase.migrate.record._script import StatementKind as StatementKind
+from pybase.migrate.record._version_table import Graph as Graph
+from pybase.migrate.record._version_table import VersionMove as VersionMove
+from pybase.migrate.record._version_table import VersionTable as VersionTable
+from pybase.migrate.record._version_table import ancestors as ancestors
+from pybase.migrate.record._version_table import moved as moved
+from pybase.migrate.record._version_table import version_moves as version_moves

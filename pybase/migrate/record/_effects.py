@@ -1,15 +1,15 @@
 """What a rehearsal observed of a revision, as data: what the record holds of it."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pybase.migrate.record._hazards import Finding
 from pybase.migrate.record._script import Directions
 from pybase.migrate.sql import LOCKS, RANKS, QualifiedName
 
 
-@dataclass(frozen=True)
-class TableEffect:
+class TableEffect(Struct, frozen=True):
     """What one direction did to one table that existed before the revision.
 
     `lock` is the strongest mode that was held, by PostgreSQL's name: ACCESS EXCLUSIVE.
@@ -32,8 +32,7 @@ class TableEffect:
         return LOCKS[self.rank][1]
 
 
-@dataclass(frozen=True, order=True)
-class TableColumn:
+class TableColumn(Struct, frozen=True, order=True):
     """A table, or one of its columns."""
 
     table: QualifiedName
@@ -64,8 +63,7 @@ class LossKind(StrEnum):
     """Whatever a statement finds on the database where it runs."""
 
 
-@dataclass(frozen=True, order=True)
-class Loss:
+class Loss(Struct, frozen=True, order=True):
     """Data that one direction may destroy, by the name at its start.
 
     `rows` limits it to some rows: what follows the name of the table in the FROM of a query.
@@ -91,8 +89,7 @@ class Loss:
         return f"{'values' if self.column else 'rows'} of {self.place.label}"
 
 
-@dataclass(frozen=True, order=True)
-class Rename:
+class Rename(Struct, frozen=True, order=True):
     """A table or column, by its name before and after a revision."""
 
     before: TableColumn
@@ -111,8 +108,7 @@ class ObjectKind(StrEnum):
     FUNCTION = "function"
 
 
-@dataclass(frozen=True, order=True)
-class DroppedObject:
+class DroppedObject(Struct, frozen=True, order=True):
     """An object that a revision with CASCADE dropped where it was rehearsed.
 
     `name` is that of the table for a column or a constraint, whose own name is `detail`; of a
@@ -124,8 +120,7 @@ class DroppedObject:
     detail: str = ""
 
 
-@dataclass(frozen=True)
-class Effects:
+class Effects(Struct, frozen=True):
     """What one direction of one revision was observed to do.
 
     `losses` are the data that it may destroy, `created` the tables and columns that are new
@@ -144,8 +139,7 @@ class Effects:
     cascade: tuple[DroppedObject, ...] = ()
 
 
-@dataclass(frozen=True)
-class FileChange:
+class FileChange(Struct, frozen=True):
     """What changes in one file of the schema.
 
     `name` is the table as its file writes it, or the object; `columns` those of its columns that
@@ -157,14 +151,13 @@ class FileChange:
     diff: str
 
 
-@dataclass(frozen=True)
-class RevisionReport:
+class RevisionReport(Struct, frozen=True):
     """Both directions of a revision.
 
     `leads_on` is false where it, or one before it, failed; `schema` is what its upgrade changes
     in the files of the schema.
     """
 
-    effects: Directions[Effects] = field(default_factory=lambda: Directions(Effects(), Effects()))
+    effects: Directions[Effects] = Directions(Effects(), Effects())
     leads_on: bool = True
     schema: tuple[FileChange, ...] = ()

@@ -4,13 +4,13 @@ A closed set. `_rules` finds them in what a rehearsal observed; nothing here rea
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybase.migrate.sql import QualifiedName
 
 
-@dataclass(frozen=True)
-class Hazard:
+class Hazard(Struct, frozen=True):
     """One way to hurt a live server or those who use it.
 
     `consequence` is a sentence with `{relation}` and `{detail}`; `recipe` describes how to do it
@@ -23,8 +23,7 @@ class Hazard:
     recipe: str
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """A hazard in one revision and direction.
 
     `statement` counts the statements of the script from 0, or is -1 for the revision itself.

@@ -3,9 +3,10 @@
 import ast
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pybase.migrate.record._acceptance import reason_for
 from pybase.migrate.record._effects import Effects, RevisionReport
@@ -14,8 +15,7 @@ from pybase.migrate.record._script import Direction, Directions, Script
 from pybase.migrate.record._version_table import VersionTable
 
 
-@dataclass(frozen=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """A revision file, as Alembic reads it.
 
     `parents` are what it follows and what it depends on, as Alembic normalizes them; `path` is
@@ -29,7 +29,7 @@ class Revision:
     path: str
     description: str = ""
     created: str = ""
-    accepted: Mapping[str, str] = field(default_factory=dict)
+    accepted: Mapping[str, str] = {}
     queries: tuple[str, ...] = ()
 
     @property
@@ -85,8 +85,7 @@ def _module(source: bytes) -> ast.Module:
 _FUNCTION = re.compile(rb"^(?:def|class) [^\n\"']*\n(?:[ \t][^\n]*\n|\n)*", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(Struct, frozen=True):
     """All that is known of one revision: its file, its SQL, and what that was observed to do."""
 
     revision: Revision

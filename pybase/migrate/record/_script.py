@@ -1,12 +1,13 @@
 """A script: the statements of one direction of one revision, and how they are run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -23,8 +24,7 @@ class Direction(Enum):
         return self is Direction.UPGRADE
 
 
-@dataclass(frozen=True)
-class Directions(Generic[T_co]):
+class Directions(Struct, Generic[T_co], frozen=True):
     """One value for each direction: `record[direction]`."""
 
     upgrade: T_co
@@ -65,8 +65,7 @@ class ScriptStatus(Enum):
     """The downgrade refuses to run, in its author's words."""
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """One statement without a terminator.
 
     Statements of one `transaction` number run in one transaction; None is outside of any.
@@ -77,8 +76,7 @@ class Statement:
     kind: StatementKind = StatementKind.OWN
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """Statements that run in one transaction, or each on its own (an autocommit block)."""
 
     parts: tuple[Statement, ...]
@@ -95,8 +93,7 @@ class Block:
         return all(statement.kind is not StatementKind.OWN for statement in self.parts)
 
 
-@dataclass(frozen=True)
-class Script:
+class Script(Struct, frozen=True, dict=True):
     """One direction of one revision.
 
     `reason` explains a status other than SQL; the statements then only move the version, and

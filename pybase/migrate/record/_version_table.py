@@ -5,7 +5,8 @@ without importing it. A test compares both on random histories.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybase.migrate.record._script import Direction
 from pybase.migrate.sql import literal, quote
@@ -14,8 +15,7 @@ Graph = Mapping[str, tuple[str, ...]]
 """The parents of each revision, dependencies included, as Alembic normalizes them."""
 
 
-@dataclass(frozen=True)
-class VersionTable:
+class VersionTable(Struct, frozen=True):
     """The table that `env.py` configures; without a schema it is found by the search path."""
 
     name: str = "alembic_version"
@@ -37,8 +37,7 @@ class VersionTable:
         return f"UPDATE {table}\nSET version_num = {literal(move.after)}\n{where}"
 
 
-@dataclass(frozen=True)
-class VersionMove:
+class VersionMove(Struct, frozen=True):
     """A row that is inserted (`before` is None), deleted (`after` is None) or updated."""
 
     before: str | None

@@ -1,16 +1,15 @@
 """Observations of statements, as data: states before and after, locks, scans and rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import psycopg
+from msgspec import Struct
 
 from pybase.migrate.catalog import Relation, State
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """How many rows of one table a statement wrote."""
 
     inserted: int = 0
@@ -18,8 +17,7 @@ class Rows:
     deleted: int = 0
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(Struct, frozen=True, dict=True):
     """What one statement did. Relations are named by oid.
 
     `locks` is the strongest rank in MODES that its transaction holds on each relation afterwards,
@@ -31,10 +29,10 @@ class Observation:
     transactional: bool
     before: State
     after: State
-    locks: Mapping[int, int] = field(default_factory=dict)
-    gained: Mapping[int, int] = field(default_factory=dict)
-    scans: Mapping[int, int] = field(default_factory=dict)
-    rows: Mapping[int, Rows] = field(default_factory=dict)
+    locks: Mapping[int, int] = {}
+    gained: Mapping[int, int] = {}
+    scans: Mapping[int, int] = {}
+    rows: Mapping[int, Rows] = {}
     notices: tuple[str, ...] = ()
     error: psycopg.Error | None = None
 
@@ -75,8 +73,7 @@ class Observation:
         return bool(before and after and before.file and after.file and before.file != after.file)
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(Struct, frozen=True):
     """One direction of one revision on the scratch database, from `start` to `end`."""
 
     start: State

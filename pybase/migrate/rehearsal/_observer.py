@@ -7,9 +7,9 @@ second connection for as long as it takes to read its locks. `_rules` evaluates 
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import psycopg
+from msgspec.structs import replace
 from pglast import ast
 
 from pybase.migrate.catalog import (

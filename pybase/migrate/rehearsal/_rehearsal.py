@@ -4,10 +4,10 @@ The downgrade is rolled back afterwards, or runs on a copy where it refuses a tr
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 
 from pybase.migrate import catalog
 from pybase.migrate.catalog import Entity, file_changes, read_entities, render_schema

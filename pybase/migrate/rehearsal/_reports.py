@@ -6,8 +6,9 @@ packages that rehearse.
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from pybase.core import cache
 from pybase.core.files import digest
@@ -24,8 +25,7 @@ from pybase.migrate.revisions import History, RenderedHistory
 _PACKAGES = ("migrate/rehearsal", "migrate/catalog", "migrate/sql", "postgres")
 
 
-@dataclass(frozen=True)
-class Rehearsed:
+class Rehearsed(Struct, frozen=True):
     """A report for every revision, in their order; the schema at head, and its tables."""
 
     revisions: tuple[RevisionReport, ...]
@@ -33,8 +33,7 @@ class Rehearsed:
     entities: tuple[Entity, ...]
 
 
-@dataclass(frozen=True)
-class _Head:
+class _Head(Struct, frozen=True):
     """The schema after the last revision, as files and as tables."""
 
     schema: dict[str, str]

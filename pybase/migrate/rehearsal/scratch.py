@@ -8,11 +8,11 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import Any
 
 import psycopg
 from alembic.runtime.migration import MigrationContext, RevisionStep
+from msgspec.structs import replace
 
 from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import igraph
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.migrate.catalog import Entity, ForeignKey
 from pybase.migrate.sql import quote
@@ -19,8 +20,7 @@ _ALL_COLUMNS = 12
 """Up to so many tables, all columns are shown; beyond, those that are in a key, or changed."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """A column as it is drawn; `mark` is its part in keys."""
 
     name: str
@@ -30,8 +30,7 @@ class Row:
     is_changed: bool
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(Struct, frozen=True):
     """A table and its place; `left_out` counts the columns that are not drawn."""
 
     entity: Entity
@@ -54,8 +53,7 @@ class Box:
         return self.y + (HEAD + LINE * (drawn[0] + 0.5) if drawn else HEAD / 2)
 
 
-@dataclass(frozen=True)
-class Diagram:
+class Diagram(Struct, frozen=True):
     """Boxes, and foreign keys with the SVG paths between them; sizes in pixels."""
 
     boxes: tuple[Box, ...]

@@ -1,9 +1,9 @@
 """Drawing of the history: a row a revision, its parents above it, branches next to each other."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 import igraph
+from msgspec import Struct
 
 from pybase.migrate.record import Record
 
@@ -11,8 +11,7 @@ ROW, LANE, EDGE = 30, 20, 16
 """Pixels: between rows, between lanes, and from the edge of the drawing to the first of each."""
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Struct, frozen=True):
     """A revision and its place; without `is_shown` it is only drawn as a parent."""
 
     record: Record
@@ -21,8 +20,7 @@ class Node:
     is_shown: bool
 
 
-@dataclass(frozen=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """Nodes from the top down, and the lines between them as SVG paths; sizes in pixels."""
 
     nodes: tuple[Node, ...]

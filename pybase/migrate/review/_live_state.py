@@ -4,9 +4,9 @@ It only reads, and starts no server. A problem with the database is reported as 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import psycopg
+from msgspec import Struct
 
 from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.core.settings import Settings
@@ -29,8 +29,7 @@ from pybase.migrate.sqlfiles import Reviewed
 NO_DATABASE = "No database answers: what is applied, and sizes, are unknown."
 
 
-@dataclass(frozen=True)
-class LiveState:
+class LiveState(Struct, frozen=True):
     """A database at the time of the review; without a `name` none is known, because of `problem`.
 
     `applied_at` has the time and the role of each applied revision that the ledger knows, `steps`
@@ -40,9 +39,9 @@ class LiveState:
     name: str = ""
     problem: str = ""
     applied: frozenset[str] = frozenset()
-    applied_at: Mapping[str, str] = field(default_factory=dict)
-    steps: Mapping[str, PlannedStep] = field(default_factory=dict)
-    sizes: Mapping[str, TableSize] = field(default_factory=dict)
+    applied_at: Mapping[str, str] = {}
+    steps: Mapping[str, PlannedStep] = {}
+    sizes: Mapping[str, TableSize] = {}
 
     @property
     def seconds(self) -> float:

@@ -6,8 +6,9 @@ no markup, no HTML and no mention.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
+
+from msgspec import Struct
 
 from pybase.core.humanize import counted, duration
 from pybase.migrate.record import Direction
@@ -31,8 +32,7 @@ _ROWS = 50
 """The most revisions in the table at the top: those with hazards, and those that block most."""
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Struct, frozen=True):
     """A piece of the comment, and what replaces it when there is no room for it."""
 
     text: str

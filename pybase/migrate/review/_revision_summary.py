@@ -1,13 +1,12 @@
 """Summary of a revision: its record, the name of its SQL files, its hazards."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pybase.migrate.record import Direction, Effects, Record, Revision
 from pybase.migrate.sqlfiles import LintFinding, header, sql_file
 
 
-@dataclass(frozen=True)
-class RevisionSummary:
+class RevisionSummary(Struct, frozen=True):
     """A record, the name of its files in `sql/`, and its hazards as sql-lint reports them."""
 
     record: Record

@@ -1,7 +1,8 @@
 """Severity of revisions: which sessions wait for them and for how long, in words."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybase.core.humanize import counted
 from pybase.migrate.record import ERROR, Direction, Effects, Record, TableEffect
@@ -14,8 +15,7 @@ _MOST_NAMES = 3
 _LENGTHS = ("", "for a moment", "for a scan", "for a rewrite")
 
 
-@dataclass(frozen=True, order=True)
-class Severity:
+class Severity(Struct, frozen=True, order=True):
     """For how long other sessions wait for a lock, and whether these include readers.
 
     `length` is a place in `_LENGTHS`, 0 if no session waits, or 4 if that is unknown.

@@ -6,7 +6,6 @@ No database is opened and nothing is rendered.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
+from msgspec import Struct
 
 from pybase.core import git
 from pybase.core.errors import CheckFailedError, UsageError
@@ -37,8 +37,7 @@ revision fail. makemigration writes it; the report of the failure shows it."""
 _QUERY = re.compile(rf"^{ROWS_IN_THE_WAY}(.+?)(?=\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
-@dataclass(frozen=True)
-class History:
+class History(Struct, frozen=True, dict=True):
     """All revisions of a project, and the Alembic objects that read them."""
 
     settings: Settings

@@ -7,7 +7,6 @@ recorder. No database is connected to.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script as AlembicScript
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy.schema import CreateTable
 
 from pybase.core import cache
@@ -49,8 +50,7 @@ _KIND = "rendered"
 _PACKAGES = ("migrate/revisions", "migrate/sql", "migrate/database")
 
 
-@dataclass(frozen=True)
-class RevisionSql:
+class RevisionSql(Struct, frozen=True):
     """A revision, its file, and its SQL in both directions."""
 
     revision: Revision
@@ -58,8 +58,7 @@ class RevisionSql:
     scripts: Directions[Script]
 
 
-@dataclass(frozen=True)
-class RenderedHistory:
+class RenderedHistory(Struct, frozen=True):
     """Every revision's SQL, ancestors first, and what env.py configures."""
 
     revisions: tuple[RevisionSql, ...]

@@ -10,8 +10,9 @@ Imports nothing of Alembic, for which a mere search for backfills would wait.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from textwrap import dedent, indent
+
+from msgspec import Struct
 
 from pybase.core.files import digest
 from pybase.migrate.sql.names import LONGEST, quote
@@ -28,7 +29,7 @@ MOST_PASSES = 5
 PATIENCE_S = 600
 """How long it tries again while other sessions hold the very rows that are next."""
 
-PREFIX = "backfill_"
+BACKFILL_PREFIX = "backfill_"
 """The prefix of the names of the tables that keep a backfill's position."""
 
 _QUOTE = "$backfill$"
@@ -39,8 +40,7 @@ _LAYOUT = "2"
 """Version of the columns of the table of the position: one of another version is not continued."""
 
 
-@dataclass(frozen=True)
-class Backfill:
+class Backfill(Struct, frozen=True):
     """Which rows of which table are to change, and how.
 
     `set` and `where` are SQL over the row. `where` must be false, or null, once `set` is done: so
@@ -58,13 +58,13 @@ class Backfill:
     def cursor(self) -> str:
         """The name of the table that keeps this backfill's position; no other has that name."""
         tail = f"_{self._fingerprint}"
-        head = f"{PREFIX}{self.table}".encode()[: LONGEST - len(tail)]
+        head = f"{BACKFILL_PREFIX}{self.table}".encode()[: LONGEST - len(tail)]
         return head.decode(errors="ignore") + tail
 
     @property
     def label(self) -> str:
         """The name that qualifies the loop's variables; no table or column has it."""
-        return f"{PREFIX}{self._fingerprint}"
+        return f"{BACKFILL_PREFIX}{self._fingerprint}"
 
     @property
     def _fingerprint(self) -> str:

@@ -4,9 +4,10 @@ Knows the rules of identifiers and nothing of schemas or revisions.
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+
+from msgspec import Struct
 
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^."\s()]+)')
 LONGEST = 63
@@ -16,8 +17,7 @@ LABEL = "CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.
 """What `plain` returns, as SQL for a table `c` in a schema `n`."""
 
 
-@dataclass(frozen=True, order=True)
-class QualifiedName:
+class QualifiedName(Struct, frozen=True, order=True):
     """The name of a relation, type or function with its schema, both unquoted."""
 
     schema: str

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.core import cache
 from pybase.core.checkout import writing
@@ -37,8 +38,7 @@ PACKAGES = ("migrate", "core")
 _KIND = "sql"
 
 
-@dataclass(frozen=True)
-class Built:
+class Built(Struct, frozen=True):
     """A history, rendered and rehearsed: a record for each of its revisions, ancestors first.
 
     `entities` are the tables at head with their documentation.
@@ -50,8 +50,7 @@ class Built:
     entities: "tuple[Entity, ...]"
 
 
-@dataclass(frozen=True)
-class Reviewed:
+class Reviewed(Struct, frozen=True):
     """What a reviewer is shown: records, every file of `sql/`, and the tables at head."""
 
     records: tuple[Record, ...]

@@ -15,8 +15,9 @@ The same revisions give the same bytes on every machine: no times, versions, hos
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
+
+from msgspec import Struct
 
 from pybase.core.files import digest
 from pybase.migrate.record import Direction, Directions, Record, Revision, Script
@@ -57,8 +58,7 @@ schema.json linguist-generated=true
 """
 
 
-@dataclass(frozen=True)
-class SqlFile:
+class SqlFile(Struct, frozen=True):
     """A SQL file: its text, and the lines, from 1, of its statements and of their comments."""
 
     text: str
@@ -86,7 +86,7 @@ def compose(
         line = _manifest.line(revision.id, revision.parents, names[revision.id], source, *texts)
         lines.append(line)
         files.update(zip(line.paths, texts, strict=True))
-    return {**others, **files, _manifest.NAME: _manifest.to_text(lines, others)}
+    return {**others, **files, _manifest.MANIFEST: _manifest.to_text(lines, others)}
 
 
 def stems(revisions: Sequence[Revision]) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """The lint of `sql/`: is it fresh, is it well laid out, and what would it do to a live server."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from pybase.core import cache
 from pybase.core.inputs import inputs_digest

@@ -1,12 +1,11 @@
 """What the lint of `sql/` returns."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pybase.migrate.record import ERROR, WARNING
 
 
-@dataclass(frozen=True)
-class LintFinding:
+class LintFinding(Struct, frozen=True):
     """One finding at one place. `file` is relative to the project's root.
 
     `accepted` is the reason for which a revision accepts it, `key` its name in `accepted_hazards`,
@@ -27,8 +26,7 @@ class LintFinding:
     statement: str = ""
 
 
-@dataclass(frozen=True)
-class LintResult:
+class LintResult(Struct, frozen=True):
     """All findings, and of how many files and revisions."""
 
     findings: tuple[LintFinding, ...]

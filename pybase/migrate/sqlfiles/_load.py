@@ -7,10 +7,11 @@ imported only for a configuration that only Alembic can read.
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from pybase.core.configuration import read_ini
 from pybase.core.errors import CheckFailedError
@@ -39,8 +40,7 @@ class StaleError(CheckFailedError):
         self.reason = reason
 
 
-@dataclass(frozen=True)
-class Committed:
+class Committed(Struct, frozen=True, dict=True):
     """A folder `sql/` whose manifest lists exactly the revisions of this checkout."""
 
     settings: Settings

@@ -5,15 +5,16 @@ What no manifest names is never deleted.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import quote, unquote
+
+from msgspec import Struct
 
 from pybase.core.files import digest, with_line_feeds
 from pybase.core.settings import Settings
 from pybase.migrate.record import Direction, Directions
 
-NAME = "manifest.txt"
-ALWAYS = frozenset({NAME, "README.md", "schema.json"})
+MANIFEST = "manifest.txt"
+ALWAYS = frozenset({MANIFEST, "README.md", "schema.json"})
 """Files that belong to no revision, and that every folder has."""
 
 _HEADER = (
@@ -24,8 +25,7 @@ _HEADER = (
 )
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """A revision, its parents, the name of its files, and their digests."""
 
     revision: str
@@ -76,14 +76,14 @@ def names(text: str) -> set[str]:
     rows = _rows(text)
     lines = [_line(*row) for row in rows if len(row) == _FIELDS and _DIGESTS.fullmatch(row[-1])]
     others = {unquote(row[0]) for row in rows if len(row) == 1}
-    if not lines and not others >= ALWAYS - {NAME}:
+    if not lines and not others >= ALWAYS - {MANIFEST}:
         return set()
     return others.union(ALWAYS, *(line.paths for line in lines))
 
 
 def has_manifest(settings: Settings) -> bool:
     """Return whether the project keeps its SQL in `sql/`."""
-    return (settings.sql / NAME).is_file()
+    return (settings.sql / MANIFEST).is_file()
 
 
 def read(settings: Settings) -> list[Line] | None:
@@ -93,16 +93,16 @@ def read(settings: Settings) -> list[Line] | None:
     cannot be read: what is not reviewed must not be run in its place.
     """
     try:
-        text = (settings.sql / NAME).read_text(encoding="utf-8")
+        text = (settings.sql / MANIFEST).read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
-        raise ValueError(f"{NAME} is not UTF-8") from None
+        raise ValueError(f"{MANIFEST} is not UTF-8") from None
     except OSError as error:
-        raise ValueError(f"{NAME} cannot be read: {error.strerror}") from None
+        raise ValueError(f"{MANIFEST} cannot be read: {error.strerror}") from None
     rows = [row for row in _rows(text) if len(row) > 1]
     if not all(len(row) == _FIELDS for row in rows):
-        raise ValueError(f"{NAME} was written by an earlier version, or edited")
+        raise ValueError(f"{MANIFEST} was written by an earlier version, or edited")
     lines = [_line(*row) for row in rows]
     _require_order(lines)
     return lines
@@ -121,11 +121,11 @@ def _require_order(lines: Iterable[Line]) -> None:
     listed: set[str] = set()
     for line in lines:
         if line.revision in listed:
-            raise ValueError(f"{NAME} lists revision {line.revision} twice")
+            raise ValueError(f"{MANIFEST} lists revision {line.revision} twice")
         missing = [parent for parent in line.parents if parent not in listed]
         if missing:
             raise ValueError(
-                f"{NAME} lists revision {line.revision} before its parent {missing[0]}"
+                f"{MANIFEST} lists revision {line.revision} before its parent {missing[0]}"
             )
         listed.add(line.revision)
 

@@ -6,8 +6,9 @@ only as the metadata that env.py passes on.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from pybase.migrate.catalog import Entity
 

@@ -3,11 +3,11 @@
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
 
 import sqlalchemy as sa
+from msgspec import Struct
 
 from pybase.core import cache, git, humanize
 from pybase.core.errors import CheckFailedError
@@ -26,8 +26,7 @@ from pybase.postgres import connect_scratch
 _KIND = "check"
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What a check found to hold, or why it could not be proven."""
 
     text: str

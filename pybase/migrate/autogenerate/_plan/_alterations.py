@@ -1,7 +1,9 @@
 """Columns that stay and change: their type, default, identity, expression or nullability."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
+
+from msgspec.structs import replace
 
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
@@ -78,8 +80,7 @@ def _statements(
     context: Context, old: Side, before: Column, new: Side, after: Column
 ) -> Iterator[str]:
     """Yield the statements that change a column, but for NOT NULL."""
-    table, name = shown(after.table), after.name
-    alter = f"ALTER TABLE {table} ALTER COLUMN {name}"
+    alter = partial(source.alter_column, after)
     is_retyped = _is_retyped(before, after)
     enum_sets_default = not is_retyped and is_replaced(context.old, context.new, after.base_type)
     new_default = before.default != after.default and not enum_sets_default
@@ -88,18 +89,18 @@ def _statements(
     )
     loses_sequence = bool(old_serial) and old_serial != new_serial
     if before.generated and not after.generated:
-        yield source.execute(f"{alter} DROP EXPRESSION")
+        yield alter("DROP EXPRESSION")
     elif before.generated != after.generated:
-        yield source.execute(f"{alter} SET EXPRESSION AS ({after.generated})")
+        yield alter(f"SET EXPRESSION AS ({after.generated})")
     if before.identity and not after.identity:
-        yield source.execute(f"{alter} DROP IDENTITY")
+        yield alter("DROP IDENTITY")
     if before.default and (is_retyped or (new_default and not after.default) or loses_sequence):
-        yield source.execute(f"{alter} DROP DEFAULT")
+        yield alter("DROP DEFAULT")
     if loses_sequence:
         yield source.execute(f"DROP SEQUENCE {shown(old_serial)}")
     if is_retyped:
         yield _retype(context, before, after)
-    yield from _identity(alter, before, new, after)
+    yield from _identity(before, new, after)
     if new_serial and new_serial != old_serial:
         yield source.execute(new.objects[f"sequence {new_serial}"].definition)
         yield source.owned(after)
@@ -111,19 +112,17 @@ def _statements(
             yield source.execute(extra)
 
 
-def _identity(alter: str, before: Column, new: Side, after: Column) -> Iterator[str]:
+def _identity(before: Column, new: Side, after: Column) -> Iterator[str]:
     if after.identity and not before.identity:
         sequence = new.objects[f"sequence {after.sequence}"]
         options = source.sequence_options(sequence.definition)
         if not before.required:
-            yield source.execute(f"{alter} SET NOT NULL")
-        yield source.execute(
-            f"{alter} ADD GENERATED {after.identity} AS IDENTITY "
-            f"(SEQUENCE NAME {after.sequence} {options})"
-        )
+            yield source.alter_column(after, "SET NOT NULL")
+        given = f"(SEQUENCE NAME {after.sequence} {options})"
+        yield source.alter_column(after, f"ADD GENERATED {after.identity} AS IDENTITY {given}")
         yield _restart(after)
     elif after.identity and after.identity != before.identity:
-        yield source.execute(f"{alter} SET GENERATED {after.identity}")
+        yield source.alter_column(after, f"SET GENERATED {after.identity}")
 
 
 def _restart(column: Column) -> str:
@@ -136,24 +135,19 @@ def _restart(column: Column) -> str:
 def _default(context: Context, column: Column) -> str:
     action = f"SET DEFAULT {column.default}"
     if column.sequence:
-        return source.execute(
-            f"ALTER TABLE {shown(column.table)} ALTER COLUMN {column.name} {action}"
-        )
+        return source.alter_column(column, action)
     return alter_column(context, column, action, server_default=source.text(column.default))
 
 
 def _retype(context: Context, before: Column, after: Column) -> str:
     using = context.checks.casts(before.type, after.type).format(before.name)
+    suffix = f" USING {using}" if using else ""
     new = column_type(context, after)
     if new is None or (before.collation and not after.collation):
         collate = f" COLLATE {after.collation}" if after.collation else ""
-        suffix = f" USING {using}" if using else ""
-        return source.execute(
-            f"ALTER TABLE {shown(after.table)} ALTER COLUMN {after.name} "
-            f"TYPE {after.type}{collate}{suffix}"
-        )
+        return source.alter_column(after, f"TYPE {after.type}{collate}{suffix}")
     return alter_column(
-        context, before, f"TYPE {after.type}{f' USING {using}' if using else ''}", type_=new,
+        context, before, f"TYPE {after.type}{suffix}", type_=new,
         postgresql_using=repr(source.escaped(using)) if using else None,
     )  # fmt: skip
 

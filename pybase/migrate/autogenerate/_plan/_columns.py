@@ -1,7 +1,8 @@
 """Columns that are added or dropped, in steps that are safe on a live server."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
@@ -68,7 +69,7 @@ def add_statements(side: Side, column: Column) -> Iterator[str]:
     is_serial = sequence is not None and not column.identity
     if sequence is not None and is_serial:
         yield source.execute(sequence.definition)
-    yield source.execute(f"ALTER TABLE {shown(table)} ADD COLUMN {source.column_sql(side, column)}")
+    yield source.alter_table(table, f"ADD COLUMN {source.column_sql(side, column)}")
     if is_serial:
         yield source.owned(column)
     yield from comments(side, column.identity_key)
@@ -112,8 +113,7 @@ def dropped(context: Context, column: Column) -> Part:
     restored = replace(column, default=value) if value else column
     back = [*add_statements(context.old, restored)]
     if value:
-        alter = f"ALTER TABLE {shown(column.table)} ALTER COLUMN {column.name}"
-        back.append(source.execute(f"{alter} DROP DEFAULT"))
+        back.append(source.alter_column(column, "DROP DEFAULT"))
     back += source.extras(context.old.objects[column.identity_key])
     back += _dropped_along(context, column)
     filled = f"; rows get {value}" if value else ""

@@ -1,6 +1,6 @@
 """What every planner needs: both schemas, the server's answers, the form that is asked for."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
 from pybase.migrate.autogenerate._server_checks import ServerChecks
@@ -9,8 +9,7 @@ from pybase.migrate.catalog import CatalogObject
 from pybase.migrate.sql.names import plain, raw
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(Struct, frozen=True):
     """`old` is the schema of the revisions, `new` that of the models.
 
     `single` asks for one revision in Alembic's own form. `has_backfill` is whether env.py brings

@@ -71,12 +71,13 @@ def _has_its_key(context: Context, item: CatalogObject) -> bool:
 def _timed(before: CatalogObject, after: CatalogObject) -> Part:
     """Plan another time at which a foreign key is checked, which PostgreSQL changes in place."""
     table = after.table or ""
-    alter = f"ALTER TABLE {shown(table)} ALTER CONSTRAINT {constraint_name(after)}"
     trees = (source.parse_constraint(item.definition) for item in (after, before))
     up, down = (
-        source.execute(
-            f"{alter} {'' if tree.deferrable else 'NOT '}DEFERRABLE "
-            f"INITIALLY {'DEFERRED' if tree.initdeferred else 'IMMEDIATE'}"
+        source.alter_table(
+            table,
+            f"ALTER CONSTRAINT {constraint_name(after)} "
+            f"{'' if tree.deferrable else 'NOT '}DEFERRABLE "
+            f"INITIALLY {'DEFERRED' if tree.initdeferred else 'IMMEDIATE'}",
         )
         for tree in trees
     )
@@ -164,12 +165,12 @@ def _by_index(
 def _use_index(item: CatalogObject, index: CatalogObject, *, is_change: bool) -> str:
     tree = source.parse_constraint(item.definition)
     name = constraint_name(item)
-    return source.execute(
-        f"ALTER TABLE {shown(item.table or '')} "
+    return source.alter_table(
+        item.table or "",
         f"{f'DROP CONSTRAINT IF EXISTS {name}, ' if is_change else ''}ADD CONSTRAINT {name} "
         f"{'PRIMARY KEY' if constraint_kind(item) == 'primary' else 'UNIQUE'} "
         f"USING INDEX {quote(raw(index.name))}{' DEFERRABLE' if tree.deferrable else ''}"
-        f"{' INITIALLY DEFERRED' if tree.initdeferred else ''}"
+        f"{' INITIALLY DEFERRED' if tree.initdeferred else ''}",
     )
 
 

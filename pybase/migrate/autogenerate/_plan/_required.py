@@ -50,9 +50,7 @@ def alter_column(context: Context, column: Column, action: str, **options: str |
     """Return `op.alter_column` with options; the action as SQL where the type has no name in it."""
     type_ = column_type(context, column)
     if type_ is None:
-        return source.execute(
-            f"ALTER TABLE {shown(column.table)} ALTER COLUMN {column.name} {action}"
-        )
+        return source.alter_column(column, action)
     name = repr(raw(column.name))
     return source.on_table("alter_column", column.table, name, existing_type=type_, **options)
 
@@ -68,7 +66,7 @@ def validate(
     stage: Stage = Stage.VALIDATE,
 ) -> Part:  # fmt: skip
     """Plan the validation of a constraint that is NOT VALID so far."""
-    statement = source.execute(f"ALTER TABLE {shown(table)} VALIDATE CONSTRAINT {constraint}")
+    statement = source.alter_table(table, f"VALIDATE CONSTRAINT {constraint}")
     return Part(
         stage, f"Validate {raw(constraint)}", (statement,), down, frozenset({table}),
         alone=True, group=f"validate {table}", find=find,

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybase.core.errors import CheckFailedError, UsageError
 from pybase.migrate.autogenerate import _source as source
@@ -13,8 +14,7 @@ from pybase.migrate.sql.names import literal, plain, quote, raw, schema_of, show
 Ask = Callable[[str], bool]
 
 
-@dataclass(frozen=True, order=True)
-class Rename:
+class Rename(Struct, frozen=True, order=True):
     """One object under two names. `old` and `new` are as the user types them, after `of`."""
 
     kind: str
@@ -123,18 +123,22 @@ def first_known(old: Side, new: Side, flags: Iterable[str]) -> tuple[str, Rename
 # --- what is done about it -------------------------------------------------------------------
 
 
+_STATEMENTS = {
+    "schema": "ALTER SCHEMA {old} RENAME TO {new}",
+    "column": "ALTER TABLE {of} RENAME COLUMN {old} TO {new}",
+    "constraint": "ALTER TABLE {of} RENAME CONSTRAINT {old} TO {new}",
+    "enum value": "ALTER TYPE {of} RENAME VALUE {old} TO {new}",
+}
+
+
 def rename_sql(rename: Rename, *, back: bool = False) -> list[str]:
     """Return the statements of a rename, or of its downgrade."""
     old, new = (rename.new, rename.old) if back else (rename.old, rename.new)
-    table = shown(rename.of)
-    if rename.kind == "schema":
-        return [f"ALTER SCHEMA {quote(old)} RENAME TO {quote(new)}"]
-    if rename.kind in ("column", "constraint"):
-        kind = rename.kind.upper()
-        return [f"ALTER TABLE {table} RENAME {kind} {quote(old)} TO {quote(new)}"]
-    if rename.kind == "enum value":
-        return [f"ALTER TYPE {table} RENAME VALUE {literal(old)} TO {literal(new)}"]
-    return list(_moved(rename.kind.upper(), old, new))
+    statement = _STATEMENTS.get(rename.kind)
+    if statement is None:
+        return list(_moved(rename.kind.upper(), old, new))
+    written = literal if rename.kind == "enum value" else quote
+    return [statement.format(of=shown(rename.of), old=written(old), new=written(new))]
 
 
 def _moved(kind: str, old: str, new: str) -> Iterator[str]:
@@ -163,7 +167,7 @@ def rename_parts(old: Side, rename: Rename) -> Iterator[Part]:
         yield Part(Stage.RENAME, f"Create schema {schema}", (source.execute(sql),), (drop,))
     up, down = (tuple(_python(rename, back)) for back in (False, True))
     name = f"{plain(rename.of)}.{rename.old}" if rename.of else rename.old
-    code = _code(rename)
+    code = _CODES.get(rename.kind, "")
     yield Part(
         Stage.RENAME, f"Rename {name} to {rename.new}", up, down, _locked(rename), why=_why(rename),
         owes=f"{code} on {name}: accept it with the reason why no code uses the old name"
@@ -180,11 +184,11 @@ def _join(schema: str, name: str) -> str:
     return quote(name) if schema == "public" else f"{quote(schema)}.{quote(name)}"
 
 
-def _code(rename: Rename) -> str:
-    codes = {"table", "column", "schema", "type"}
-    if rename.kind == "enum value":
-        return "renames-enum-value"
-    return f"renames-{rename.kind}" if rename.kind in codes else ""
+_CODES = {
+    kind: f"renames-{kind.replace(' ', '-')}"
+    for kind in ("table", "column", "schema", "type", "enum value")
+}
+"""The hazard of each kind of rename that has one."""
 
 
 def _locked(rename: Rename) -> frozenset[str]:

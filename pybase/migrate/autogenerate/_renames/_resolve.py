@@ -5,9 +5,9 @@ asked. PostgreSQL itself then shows what else the rename has changed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import psycopg
+from msgspec import Struct
 
 from pybase.core.errors import UsageError
 from pybase.migrate.autogenerate import _compare as compare
@@ -30,8 +30,7 @@ from pybase.migrate.revisions import RenderedHistory
 from pybase.postgres import connect_scratch
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """The old schema after the renames, what still differs, and the steps of the renames."""
 
     old: Side

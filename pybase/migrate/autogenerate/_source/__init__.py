@@ -23,6 +23,8 @@ from pybase.migrate.autogenerate._source._tables import parents as parents
 from pybase.migrate.autogenerate._source._tables import sort_tables as sort_tables
 from pybase.migrate.autogenerate._source._tables import table_parts as table_parts
 from pybase.migrate.autogenerate._source._text import OURS as OURS
+from pybase.migrate.autogenerate._source._text import alter_column as alter_column
+from pybase.migrate.autogenerate._source._text import alter_table as alter_table
 from pybase.migrate.autogenerate._source._text import block as block
 from pybase.migrate.autogenerate._source._text import call as call
 from pybase.migrate.autogenerate._source._text import comment_of as comment_of

@@ -4,11 +4,11 @@ The structure is that of the parse tree, the text of an expression from the defi
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from msgspec import Struct
 from pglast import parse_sql, parser
 
 from pybase.migrate.sql.names import quote
@@ -73,8 +73,7 @@ def check_expression(definition: str) -> str:
     return unbracketed(first_bracket(definition))
 
 
-@dataclass(frozen=True)
-class Index:
+class Index(Struct, frozen=True):
     """An index: the parse tree, and the text of its elements and of its predicate."""
 
     tree: Any

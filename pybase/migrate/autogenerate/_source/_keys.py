@@ -4,8 +4,9 @@ Where a definition has a part that Alembic has no word for, all of it becomes `o
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pybase.migrate.autogenerate._schema_snapshot import constraint_kind, constraint_name
 from pybase.migrate.autogenerate._source._definitions import (
@@ -18,11 +19,11 @@ from pybase.migrate.autogenerate._source._definitions import (
     unbracketed,
 )
 from pybase.migrate.autogenerate._source._text import (
+    alter_table,
     arguments,
     call,
     conventional,
     escaped,
-    execute,
     schema_option,
     text,
 )
@@ -104,9 +105,8 @@ def add_constraint(item: CatalogObject, *, not_valid: bool = False) -> str:
     if tree is None or tree.including or tree.nulls_not_distinct:
         suffix = " NOT VALID" if not_valid and not item.definition.endswith(" NOT VALID") else ""
         name = constraint_name(item)
-        return execute(
-            f"ALTER TABLE {shown(item.table or '')} ADD CONSTRAINT {name} {item.definition}{suffix}"
-        )
+        action = f"ADD CONSTRAINT {name} {item.definition}{suffix}"
+        return alter_table(item.table or "", action)
     name, owner = conventional(raw(constraint_name(item))), repr(raw(item.table or ""))
     schema = schema_option(item.table or "")
     flag = {"postgresql_not_valid": "True" if not_valid or tree.skip_validation else None}

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybase.migrate.autogenerate._schema_snapshot import (
     Column,
@@ -32,8 +33,7 @@ _DEFINITION = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class TableParts:
+class TableParts(Struct, frozen=True):
     """The settings of a table, each empty where there is none."""
 
     unlogged: str

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from pybase.migrate.autogenerate._schema_snapshot import Side
+from pybase.migrate.autogenerate._schema_snapshot import Column, Side
 from pybase.migrate.autogenerate._source._definitions import parse_statement
 from pybase.migrate.sql.grammar import lay_out
-from pybase.migrate.sql.names import raw, schema_of
+from pybase.migrate.sql.names import raw, schema_of, shown
 
 
 def execute(sql: str) -> str:
@@ -15,6 +15,16 @@ def execute(sql: str) -> str:
     if "\n" in escaped_sql and _fits_triple_quotes(escaped_sql):
         return f'op.execute(\n    """\n{escaped_sql}\n"""\n)'
     return f"op.execute({escaped_sql!r})"
+
+
+def alter_table(table: str, action: str) -> str:
+    """Return `op.execute` of ALTER TABLE."""
+    return execute(f"ALTER TABLE {shown(table)} {action}")
+
+
+def alter_column(column: Column, action: str) -> str:
+    """Return `op.execute` of ALTER TABLE ... ALTER COLUMN."""
+    return alter_table(column.table, f"ALTER COLUMN {column.name} {action}")
 
 
 OURS = "\x01"

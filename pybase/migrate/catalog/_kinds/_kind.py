@@ -8,12 +8,12 @@ PostgreSQL 14 to 18. A source may use `schema` and `relation`: the rows of those
 outside system schemas, with a quoted, qualified `name` (and, in `relation`, the raw `schema`).
 """
 
-from dataclasses import dataclass
 from typing import TypedDict
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Kind:
+
+class Kind(Struct, frozen=True):
     """One kind of object: SQL expressions over the rows of `source`.
 
     `definition` is null for an object that another one defines (the index of a primary key, the

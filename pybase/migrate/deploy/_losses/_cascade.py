@@ -4,18 +4,17 @@ Read from pg_depend before anything is dropped, as the server itself follows it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 
 from pybase.migrate.deploy._losses._names import Names
 from pybase.migrate.record import DroppedObject, ObjectKind, TableColumn
 from pybase.migrate.sql import QualifiedName
 
 
-@dataclass(frozen=True)
-class Dependent:
+class Dependent(Struct, frozen=True):
     """An object that is dropped with others; `place` is its table or column, if it holds rows."""
 
     description: str

@@ -1,7 +1,8 @@
 """Confirmation of a loss: on the command line, or at a prompt that lists what would be lost."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybase.core.errors import CheckFailedError, UsageError
 from pybase.core.style import style, table
@@ -11,8 +12,7 @@ from pybase.migrate.deploy._plan import Plan
 _MOST_SHOWN = 20
 
 
-@dataclass(frozen=True)
-class Confirmation:
+class Confirmation(Struct, frozen=True):
     """What the command line confirms, and how to ask a person; None where there is none."""
 
     data_loss: bool = False

@@ -4,10 +4,10 @@ What cannot be determined counts as content: a table that is locked, that row se
 that takes too long to read.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from pybase.core import humanize
@@ -18,8 +18,7 @@ _COUNTED_PAGES = 20_000_000 // 8192
 """Rows are counted up to this size; above it the planner's estimate is used."""
 
 
-@dataclass(frozen=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """Questions to a session, each in a subtransaction of its own that can change nothing."""
 
     connection: psycopg.Connection[Any]

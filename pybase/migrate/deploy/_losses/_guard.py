@@ -1,11 +1,11 @@
 """What a plan would destroy, asked before it runs; and each step again, under its own locks."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from pybase.migrate.deploy._losses._content import Reader
@@ -22,8 +22,7 @@ LOCKED_TIMEOUT_MS = 2_000
 """How long a question under a lock may take: other sessions wait for its end."""
 
 
-@dataclass(frozen=True)
-class DataLoss:
+class DataLoss(Struct, frozen=True):
     """What a step destroys of this database, as far as is known."""
 
     name: str
@@ -44,8 +43,7 @@ class DataLoss:
         return loss.table if loss and loss == Loss(loss.table) else None
 
 
-@dataclass(frozen=True)
-class Consent:
+class Consent(Struct, frozen=True):
     """What the user agreed to lose: all, or what was listed when they were asked."""
 
     to_all: bool = False
@@ -110,8 +108,7 @@ def _is_unknown(step: Step) -> bool:
     )
 
 
-@dataclass
-class Guard:
+class Guard(Struct, dict=True):
     """Asks again before each step: rows may have been committed since the user was asked."""
 
     connection: psycopg.Connection[Any]

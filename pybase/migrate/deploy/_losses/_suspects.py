@@ -1,10 +1,11 @@
 """Suspects: what a step may destroy of this database, before it is known whether it holds data."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.migrate.deploy._losses._cascade import find_dependents
 from pybase.migrate.deploy._losses._content import Reader, content
@@ -26,8 +27,7 @@ _ACCEPTED_BY: Mapping[LossKind, frozenset[str]] = {
 """The hazards whose acceptance, with a reason, is the consent of an upgrade's reviewers."""
 
 
-@dataclass(frozen=True)
-class Suspect:
+class Suspect(Struct, frozen=True):
     """What may be lost with a table or column; without these, `reason` is why that is unknown."""
 
     label: str

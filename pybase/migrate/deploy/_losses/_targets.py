@@ -1,10 +1,10 @@
 """Tables and columns of the database, found by the names of a record in the session that runs."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from pybase.migrate.database import RECORDED_TABLES
@@ -14,8 +14,7 @@ from pybase.migrate.sql import QualifiedName
 _LOCKABLE = "rp"
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """A table that a name may mean, with its partitions and the tables that inherit from it.
 
     `number` is that of the column, 0 for the table itself, and None for a column that it has not.

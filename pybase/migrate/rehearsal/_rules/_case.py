@@ -1,7 +1,8 @@
 """Input of the rules: one direction of one revision."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybase.migrate.catalog import Relation, State
 from pybase.migrate.record import Finding, Script
@@ -10,8 +11,7 @@ from pybase.migrate.sql import QualifiedName
 from pybase.migrate.sql.lock_modes import SHARE
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """A run, and what the rules have to know about it.
 
     `known` is the state before the upgrade, for a downgrade too: what the upgrade created, it may

@@ -6,9 +6,10 @@ touched, by the tokens of PostgreSQL's own scanner, so no literal and no quoted 
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pglast import parser
 
 WIDTH = 100
@@ -25,21 +26,19 @@ _VIEW_CLAUSE = re.compile(r"^(?: {1,3}(?=[A-Z])| {5}(?=[A-Z ]*JOIN ))", re.MULTI
 _FUNCTION_HEAD = re.compile(r"^ (?=[A-Z])", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(Struct, frozen=True):
     """One token, and whether white space precedes it."""
 
     text: str
     spaced: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Struct, frozen=True):
     """A pair of brackets and what is between them."""
 
     opening: str
     spaced: bool
-    nodes: "list[_Node]" = field(default_factory=list)
+    nodes: "list[_Node]" = []
 
 
 _Node: TypeAlias = _Word | _Group

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybase.core.files import files_below, with_line_feeds
 from pybase.migrate.sqlfiles import _manifest
@@ -16,8 +17,7 @@ WRITE_AGAIN = "Run `nox -s sql` and commit what it writes."
 REMOVE_BY_HAND = "Move it elsewhere: `nox -s sql` deletes only what it has written."
 
 
-@dataclass(frozen=True)
-class Stale:
+class Stale(Struct, frozen=True):
     """A file that is not as the revisions render it; `diff` is short, or empty.
 
     `reason` is missing, stale, orphaned (of a revision or object that is gone), or foreign: a file
@@ -68,7 +68,7 @@ def compare(folder: Path, files: Mapping[str, str]) -> list[Stale]:
 
 def differences(present: Mapping[str, str], files: Mapping[str, str]) -> list[Stale]:
     """Return the same for files that were read."""
-    named = _manifest.names(present.get(_manifest.NAME, ""))
+    named = _manifest.names(present.get(_manifest.MANIFEST, ""))
     stale = []
     for path in sorted({*files, *present}):
         if path not in present:

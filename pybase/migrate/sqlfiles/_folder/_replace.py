@@ -1,8 +1,9 @@
 """Replacement of the files of `sql/`: which change, after proof that all of them are ours."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybase.core.errors import UsageError
 from pybase.core.settings import Settings
@@ -11,15 +12,14 @@ from pybase.migrate.sqlfiles._folder._compare import Stale, differences, place, 
 from pybase.migrate.sqlfiles._folder._place import is_linked
 
 
-@dataclass(frozen=True)
-class Replaced:
+class Replaced(Struct, frozen=True):
     """The files that change, and the content of each by its place; None deletes it.
 
     `foreign` are files in the folder that were not written by us, and stay.
     """
 
     changes: tuple[Stale, ...] = ()
-    contents: Mapping[Path, str | None] = field(default_factory=dict)
+    contents: Mapping[Path, str | None] = {}
     foreign: tuple[Stale, ...] = ()
 
 
@@ -33,7 +33,7 @@ def replaced(settings: Settings, files: Mapping[str, str]) -> Replaced:
     Raises UsageError where a file that was not written by us would be overwritten.
     """
     present = read(settings.sql, files)
-    named = _manifest.names(present.get(_manifest.NAME, ""))
+    named = _manifest.names(present.get(_manifest.MANIFEST, ""))
     every = differences(present, files)
     if not named and present.get("README.md") != files["README.md"]:
         _require_unused(settings, every)
@@ -68,9 +68,9 @@ def _require_unused(settings: Settings, changes: list[Stale]) -> None:
     for change in changes:
         if change.reason != "missing" and not change.path.startswith("../"):
             raise UsageError(
-                f"{name}/ was not written by `nox -s sql`: it has no {_manifest.NAME} of ours, and "
-                f"holds {change.path}.",
+                f"{name}/ was not written by `nox -s sql`: it has no {_manifest.MANIFEST} of ours, "
+                f"and holds {change.path}.",
                 f"Name another folder in [tool.pybase] sql. If all of {name}/ was generated, "
-                f"restore its {_manifest.NAME} from git, or delete the folder.",
+                f"restore its {_manifest.MANIFEST} from git, or delete the folder.",
                 code="folder-in-use",
             )
