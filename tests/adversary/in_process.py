@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Attacked:
     def run(self, *arguments: str, **variables: str) -> Result:
         """Call `main`; see `assert_held`."""
         before = tree(self.root)
-        result = _called(self.project, arguments, variables)
+        result = called(self.project, arguments, variables)
         assert_held(result)
         if result.code:
             assert tree(self.root) == before
@@ -78,11 +79,24 @@ def assert_held(result: Result) -> None:
         assert _ERROR.search(result.err), result.text
 
 
-def _called(project: Project, arguments: tuple[str, ...], variables: dict[str, str]) -> Result:
+@contextmanager
+def _own_modules(root: Path) -> Iterator[None]:
+    """Let a project import its models, and forget them afterwards, as a new process would."""
+    ours = sys.modules.pop("models", None)  # the folder of tests
+    try:
+        with patch.object(sys, "path", [str(root), *sys.path]):
+            yield
+    finally:
+        sys.modules.pop("models", None)
+        if ours is not None:
+            sys.modules["models"] = ours
+
+
+def called(project: Project, arguments: tuple[str, ...], variables: dict[str, str]) -> Result:
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     environment = plain_environment() | project.environment | variables
     with patch.dict(os.environ, environment, clear=True), chdir(project.root):
-        with redirect_stdout(out), redirect_stderr(err):
+        with redirect_stdout(out), redirect_stderr(err), _own_modules(project.root):
             code = main(arguments)
     texts = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
     return Result(code, *texts)

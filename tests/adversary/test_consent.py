@@ -72,7 +72,7 @@ def executed(sql: str, is_alone: bool = False) -> str:
 
 
 T = "CREATE TABLE t (id int PRIMARY KEY, n text)"
-ROW = "INSERT INTO t VALUES (1, 'kept')"
+ROW = "INSERT INTO t (id, n) VALUES (1, 'kept')"
 COUNT = "SELECT count(*) FROM t"
 VALUES = "SELECT count(*) FROM t WHERE n = 'kept'"
 PARTS = "CREATE TABLE t (id int, n text) PARTITION BY LIST (id)"
@@ -129,12 +129,12 @@ TABLE = (
            has_empty_state=False),
     *map(named, ("a, b", "a.b", "a  b", "a-b", 'a"b', "a'b", "A", "100%s", "ä")),
     # --- whose table
-    Attack("search path of the database", T, "DROP TABLE t", ROW.replace("t V", "app.t V"),
+    Attack("search path of the database", T, "DROP TABLE t", ROW.replace("t (", "app.t ("),
            "SELECT count(*) FROM app.t", "t  1 row", before="CREATE SCHEMA app;; "
            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = app', "
            "current_database()); END $$"),
     Attack("schema of the role's name", T, "ALTER TABLE t DROP COLUMN n",
-           ROW.replace("t V", "postgres.t V"), "SELECT count(n) FROM postgres.t", "t.n  1 row",
+           ROW.replace("t (", "postgres.t ("), "SELECT count(n) FROM postgres.t", "t.n  1 row",
            before="CREATE SCHEMA postgres"),
     Attack("forced row security", T, "DROP TABLE t", ROW, COUNT, "t  unknown number of rows",
            scene="ALTER TABLE t ENABLE ROW LEVEL SECURITY;; ALTER TABLE t FORCE ROW LEVEL SECURITY",
@@ -213,6 +213,12 @@ TABLE = (
            "SELECT count(*) FROM other",
            "what a statement finds where it runs  unknown: it depends on the database",
            scene="CREATE TABLE other (id int)", has_empty_state=False),
+    Attack("deletes what it has marked", f"{T[:-1]}, marked bool)",
+           "UPDATE t SET marked = true WHERE marked IS NULL;; DELETE FROM t WHERE marked", ROW,
+           COUNT, "rows of t  1 row"),
+    Attack("fails where it is rehearsed", T, "SELECT 1 FROM only_here;; DROP TABLE t", ROW, COUNT,
+           "what a statement finds where it runs  unknown: it depends on the database",
+           scene="CREATE TABLE only_here (id int)", has_empty_state=False),
     # --- upgrades
     Attack("upgrade drops a table", T, "DROP TABLE t", ROW, COUNT, "t  1 row", T, is_upgrade=True),
     Attack("upgrade drops a column", T, "ALTER TABLE t DROP COLUMN n", ROW, VALUES, "t.n  1 row",
@@ -499,6 +505,33 @@ def test_consent_at_a_prompt_covers_what_was_listed(project: Project) -> None:
     assert "u  1 row" in raised.value.problem
     assert "t  1 row" not in raised.value.problem
     assert count(url, COUNT) == 1
+
+
+@pytest.mark.adversary("consent")
+def test_yes_at_a_prompt_is_enough_for_what_was_listed(project: Project) -> None:
+    """Also under another name than it will have, and where two revisions delete from a table."""
+    ids = [f"{number:012x}" for number in range(1, 6)]
+    delete = executed("DELETE FROM u WHERE id < 9")
+    texts = (
+        (executed(T), "pass"), (executed("SELECT 1"), executed("ALTER TABLE t DROP COLUMN n")),
+        (executed("ALTER TABLE t RENAME TO u"), executed("ALTER TABLE u RENAME TO t")),
+        ("pass", delete), ("pass", delete),
+    )  # fmt: skip
+    parents = [None, *ids]
+    project.lay_out(
+        *(Revision(ids[place], parents[place], *text) for place, text in enumerate(texts))
+    ).run("sql")
+    project.done("migrate", "--force", "hazards")
+    execute(project.environment["DATABASE_URL"], "INSERT INTO u VALUES (1, 'gone'), (9, 'gone')")
+    configuration = settings.load(project.root / "alembic.ini")
+    database = Database(project.environment["DATABASE_URL"], is_embedded=False)
+    questions: list[str] = []
+    confirmation = deploy.Confirmation(ask=lambda question: not questions.append(question))
+    with deploy.locked(configuration, database, TerminalReporter()) as session:
+        plan = session.plan(ids[0], Direction.DOWNGRADE)
+        consent = deploy.confirm(session, plan, confirmation)
+        assert deploy.apply(session, plan, TerminalReporter(), consent) == 4
+    assert "\n  rows of u      1 row\n  t.n (now u.n)  2 rows\n" in questions[0]
 
 
 # --- what is no loss ------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from waiting import wait_until
 from pybase.postgres import scratch_database
 
 from . import grammars
-from .in_process import SECRET, Attacked, assert_held, tree
+from .in_process import SECRET, Attacked, assert_held, called, tree
 
 pytestmark = pytest.mark.adversary("input")
 
@@ -83,12 +82,12 @@ def attack(
 
 @pytest.mark.parametrize(
     ("variable", "verb", "most"),
-    [("DATABASE_URL", "current", 250), ("PYBASE_REHEARSAL_URL", "sql", 150)],
+    [("DATABASE_URL", "current", 150), ("PYBASE_REHEARSAL_URL", "sql", 100)],
 )
 def test_any_url(
     variable: str, verb: str, most: int, attacked: Attacked, record_property: Record
 ) -> None:
-    shutil.rmtree(attacked.root / ".pybase")  # or nothing asks the server
+    shutil.rmtree(attacked.root / ".pybase", ignore_errors=True)  # or nothing asks the server
     attack(
         grammars.URLS,
         most,
@@ -99,7 +98,7 @@ def test_any_url(
 
 @pytest.mark.parametrize(
     ("name", "texts", "most"),
-    [("pyproject.toml", grammars.TOML, 250), ("alembic.ini", grammars.INI, 250)],
+    [("pyproject.toml", grammars.TOML, 150), ("alembic.ini", grammars.INI, 150)],
     ids=["toml", "ini"],
 )
 def test_any_configuration(
@@ -123,7 +122,7 @@ def test_any_revision(attacked: Attacked, record_property: Record) -> None:
         with attacked.replaced(f"migrations/versions/{TWO.name}.py", text.encode()):
             attacked.run("history", DATABASE_URL=NOWHERE)
 
-    attack(grammars.REVISIONS, 300, check, record_property)
+    attack(grammars.REVISIONS, 200, check, record_property)
 
 
 @pytest.mark.parametrize("kind", ["manifest", "record", "note"])
@@ -142,7 +141,7 @@ def test_any_file_of_a_program(kind: str, attacked: Attacked, record_property: R
             with attacked.replaced(names[kind], content):
                 assert attacked.run("migrate").code == 1
 
-    attack(grammars.JSON, 70, check, record_property)
+    attack(grammars.JSON, 50, check, record_property)
 
 
 # --- listed: arguments --------------------------------------------------------------------------
@@ -161,7 +160,7 @@ ARGUMENTS = {
     "migrate --plan": TARGETS,
     "migrate --sql": TARGETS,
     "downgrade": TARGETS,
-    "downgrade --sql": TARGETS,
+    "downgrade --sql": tuple(text for text in TARGETS if text != "aaaaaaaaaaaa-1"),  # which is base
     "review": (*TEXTS, "a:b:c", "head:base"),
     "review --output": ("", " ", "\x00", "\udcff", "x" * 5000, ".", "models.py/x"),
     "history -r": (*TEXTS, "a:b:c", "x:y"),
@@ -234,7 +233,12 @@ FILES = [
     ("alembic.ini", b"[alembic]\nscript_location = 100%\n", "invalid-configuration"),
     ("alembic.ini", b"[alembic]\nscript_location = %(where)s\n", "invalid-configuration"),
     ("alembic.ini", _LOCATED + b"version_locations = nowhere\n", "invalid-configuration"),
-    ("alembic.ini", _LOCATED + b"path_separator = x\n", "invalid-configuration"),
+    (
+        "alembic.ini",
+        _LOCATED + b"version_locations = migrations\npath_separator = x\n",
+        "invalid-configuration",
+    ),
+    ("alembic.ini", _LOCATED + b"version_locations = x:y\n", "invalid-configuration"),
     ("alembic.ini", _LOCATED + b"truncate_slug_length = many\n", "invalid-configuration"),
     ("alembic.ini", _LOCATED + b"sqlalchemy.url = %\n", "invalid-configuration"),
     ("alembic.ini", b"[alembic]\nscript_location = models.py\n", "env-failed"),
@@ -270,10 +274,8 @@ FILES = [
     ids=[f"{name}-{content[:50]!r}" for name, content, _ in FILES],
 )
 def test_file(name: str, content: bytes, code: str, attacked: Attacked) -> None:
-    sys.modules.pop("models", None)  # which the last run in this process imported
     with attacked.replaced(name, content):
         result = attacked.refused(code, "sql")
-    sys.modules.pop("models", None)
     assert result.code == 2
 
 
@@ -476,22 +478,11 @@ def test_endless_revision_has_a_time_limit(
     variables = {"DATABASE_URL": NOWHERE, "PYBASE_REHEARSAL_URL": server18_url}
     endless = "import time\nwhile True: time.sleep(9)"
     project = Project(tmp_path, variables).lay_out(replace(ONE, upgrade=endless))
-    began = time.monotonic()
-    result = project.ended(project.start("history"))  # which runs no upgrade
-    assert result.code == 0
-    sql = Attacked(project)
-    text = sql.project.root
-    assert ONE.name in _sql_of(sql).err
-    (text / "migrations/versions/zz.py").write_text(endless)
-    assert "zz.py cannot be loaded: TimeLimitError" in sql.refused("broken-revision", "sql").err
-    assert time.monotonic() - began < 20
-
-
-def _sql_of(attacked: Attacked) -> Any:
-    """Run `sql`, which writes the files of the other revisions, but fails."""
-    from .in_process import _called
-
-    return _called(attacked.project, ("sql",), {})
+    result = called(project, ("sql",), {})
+    assert f"{ONE.name}.py) cannot be rendered: TimeLimitError" in result.err
+    project.write("migrations/versions/zz.py", endless)
+    refusal = Attacked(project).refused("broken-revision", "sql").err
+    assert "zz.py cannot be loaded: TimeLimitError" in refusal
 
 
 def test_unexpected_error_is_a_sentence_and_a_traceback_on_request(
@@ -501,10 +492,8 @@ def test_unexpected_error_is_a_sentence_and_a_traceback_on_request(
         raise ZeroDivisionError(SECRET)
 
     monkeypatch.setattr("pybase.core.settings.load", fail)
-    from .in_process import _called
-
     for arguments in (("history",), ("history", "--traceback")):
-        result = _called(attacked.project, arguments, {})
+        result = called(attacked.project, arguments, {})
         assert result.code == 70
-        assert "error[internal-error]: PyBase met a ZeroDivisionError" in result.err
+        assert "error[internal-error]: Unexpected ZeroDivisionError" in result.err
         assert ("Traceback" in result.err) == (len(arguments) > 1)

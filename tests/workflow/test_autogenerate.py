@@ -42,8 +42,12 @@ def write_models(project: Project, text: str) -> None:
     importlib.invalidate_caches()
 
 
+def loaded(project: Project) -> settings.Settings:
+    return settings.load(project.root / "alembic.ini")
+
+
 def read(project: Project) -> History:
-    return read_history(settings.load(project.root / "alembic.ini"))
+    return read_history(loaded(project))
 
 
 def request(message: str, flags: tuple[str, ...]) -> autogenerate.Request:
@@ -91,10 +95,10 @@ def _begin(project: Project, case: ModelCase, url: str) -> dict[str, str]:
     """Create what exists before a case, in an empty database; returns the project's files."""
     project.lay_out(models=case.models(case.before))
     write_models(project, case.models(case.before))
-    autogenerate.generate(project, request("create all there is", ()))
+    autogenerate.generate(loaded(project), request("create all there is", ()))
     if case.history:
         autogenerate.generate(
-            read(project),
+            loaded(project),
             autogenerate.Request("create what no model declares", sql_only=case.history),
         )
     begun = replace(project, environment=project.environment | {"DATABASE_URL": url})
@@ -124,7 +128,7 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
     write_models(here, case.models(case.after))
     files["models.py"] = case.models(case.after)
     try:
-        outcome = autogenerate.generate(here, request("follow the models", case.flags))
+        outcome = autogenerate.generate(loaded(here), request("follow the models", case.flags))
     except PybaseError as error:
         assert case.result == "refused", str(error)
         assert error.code == case.code
@@ -144,7 +148,7 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
     if case.kept:
         assert run_sql(here, case.kept_after or case.kept) == kept
     if is_complete:
-        assert autogenerate.generate(here, request("follow no further", ())) is None
+        assert autogenerate.generate(loaded(here), request("follow no further", ())) is None
     go_back(here, count)
     assert catalog.describe(catalog.difference(before, snapshot(here))) == ""
     since = read(here).revisions[count - 1].revision if count else None

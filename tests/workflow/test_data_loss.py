@@ -182,7 +182,7 @@ def downgrade(
 
 def losses_of(url: str, *steps: Step) -> dict[str, str]:
     with psycopg.connect(url, autocommit=True) as connection:
-        return {loss.name: loss.content for loss in losses.find_losses(connection, steps)}
+        return {loss.shown: loss.content for loss in losses.find_losses(connection, steps)}
 
 
 def test_what_the_downgrade_itself_creates_is_no_loss(database_url: str) -> None:

@@ -1,7 +1,6 @@
 """What ends the process, as an exit code."""
 
 import os
-import signal
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,9 @@ from pybase.cli import _terminal as terminal
 from pybase.core.errors import InternalError, PybaseError, UsageError
 
 _RESUME = "Finished steps are kept; run the same command again to resume."
+_INTERRUPTED, _CLOSED_PIPE = 130, 141
+"""What a shell reports of a program that SIGINT or SIGPIPE ended."""
+
 _OURS = Path(__file__).parents[2]
 
 
@@ -18,7 +20,7 @@ def exit_code(run: Callable[[], int], *, with_traceback: bool) -> int:
     try:
         code = _reported(run, with_traceback)
     except BrokenPipeError:  # the reader of the output has exited: silent, as Unix tools are
-        code = 128 + signal.SIGPIPE
+        code = _CLOSED_PIPE
     except OSError:  # standard error cannot be written
         code = UsageError.exit_code
     terminal.close_streams()
@@ -31,7 +33,7 @@ def _reported(run: Callable[[], int], with_traceback: bool) -> int:
     except KeyboardInterrupt:
         newline = "\n" if terminal.can_draw() else ""  # the terminal has printed ^C
         terminal.note(f"{newline}Interrupted. {_RESUME}")
-        return 128 + signal.SIGINT
+        return _INTERRUPTED
     except (SystemExit, BrokenPipeError):  # the former is argparse's, after --help
         raise
     except BaseException as error:
@@ -54,7 +56,7 @@ def _explained(error: BaseException) -> PybaseError:
         )
     # its message is not shown: it may quote a password
     return InternalError(
-        f"PyBase met a {type(error).__name__} that it does not expect{_place(error)}.",
+        f"Unexpected {type(error).__name__}{_place(error)}: a bug of PyBase, or of what it runs.",
         "Run the same command with --traceback, and report what it prints, without passwords, to "
         "those who maintain PyBase; the last changes to your files are the likeliest cause.",
         code="internal-error",

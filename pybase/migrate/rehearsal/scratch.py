@@ -95,7 +95,7 @@ def _may_change_server(sql: RevisionSql) -> bool:
 
 
 _OUTSIDE = re.compile(
-    r"\b(role|user|group|system|database|tablespace|parameter|subscription|replication)\b", re.I
+    r"\b(role|user|group|grant|revoke|system|database|tablespace|subscription)\b|replication", re.I
 )
 """A word of every statement that changes what databases share."""
 

@@ -91,12 +91,12 @@ def load(config: Config, settings: Settings) -> ScriptDirectory:
 def _directory(config: Config, settings: Settings) -> ScriptDirectory:
     try:
         scripts = ScriptDirectory.from_config(config)
+        folders = scripts._version_locations if scripts.version_locations else ()
     except Exception as error:  # of a value in alembic.ini, or of a package that it names
         raise invalid_ini(settings, str(error)) from error
-    if scripts.version_locations:
-        for folder in scripts._version_locations:
-            if not folder.is_dir():
-                raise invalid_ini(settings, f"version_locations names {folder}, which is no folder")
+    for folder in folders:
+        if not folder.is_dir():
+            raise invalid_ini(settings, f"version_locations names {folder}, which is no folder")
     return scripts
 
 

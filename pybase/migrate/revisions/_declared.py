@@ -4,10 +4,10 @@ Alembic reads the same values unchecked: a wrong type is a traceback, and of two
 id it runs one.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_type_hints
 
 import msgspec
 
@@ -25,6 +25,7 @@ _FORMS = {
     "depends_on": "None, an id, or a tuple of ids",
     "branch_labels": "None, a label, or a tuple of labels",
     "accepted_hazards": 'a dictionary of texts, as {"drops-column on cities": "no reader since"}',
+    "doc": "a docstring in UTF-8",
 }
 
 _SYMBOLS = frozenset("@-+:'")
@@ -43,6 +44,11 @@ class Declared(msgspec.Struct, frozen=True):
     branch_labels: _Ids = None
     doc: str | None = None
     accepted_hazards: dict[str, str] = {}
+
+
+_TYPES = get_type_hints(Declared)
+_REQUIRED = Declared.__struct_fields__[:2]
+_MISSING = object()
 
 
 @contextmanager
@@ -77,23 +83,26 @@ def _line(error: BaseException, path: Path) -> str:
 def declared(path: Path, module: object) -> Declared:
     """Return what the module of a revision file declares. Raises UsageError."""
     values = {name: getattr(module, name) for name in _FORMS if hasattr(module, name)}
-    try:
-        result = msgspec.convert({**values, "doc": getattr(module, "__doc__", None)}, Declared)
-        msgspec.json.encode(result)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        match = re.search(r"\$\.(\w+)|field `(\w+)`", str(error))
-        name = match[match.lastindex or 0] if match else ""
-        value = f"is {_cut(repr(values[name]))}" if name in values else "is missing or not UTF-8"
-        raise UsageError(
-            f"In {path.name}, {name} {value}."
-            if name
-            else f"{path.name} declares lone surrogates.",
-            f"Write {_FORMS.get(name, 'characters that UTF-8 has')}.",
-            code="invalid-declaration",
-        ) from error
+    values["doc"] = getattr(module, "__doc__", None)
+    for name, form in _FORMS.items():
+        if name in values or name in _REQUIRED:
+            values[name] = _converted(path, name, values.get(name, _MISSING), form)
+    result = msgspec.convert(values, Declared)
     for name in (result.revision, *_several(result.branch_labels)):
         _require_name(path, name)
     return result
+
+
+def _converted(path: Path, name: str, value: object, form: str) -> object:
+    try:
+        converted = msgspec.convert(value, _TYPES[name])
+        msgspec.json.encode(converted)  # which refuses lone surrogates
+    except (ValueError, TypeError, AttributeError) as error:
+        problem = "is missing" if value is _MISSING else f"is {_cut(repr(value))}"
+        raise UsageError(
+            f"In {path.name}, {name} {problem}.", f"Write {form}.", code="invalid-declaration"
+        ) from error
+    return converted
 
 
 def _require_name(path: Path, name: str) -> None:

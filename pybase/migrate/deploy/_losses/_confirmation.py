@@ -74,12 +74,13 @@ def data_loss(plan: Plan, losses: Sequence[DataLoss], state: str) -> CheckFailed
 
 
 def _listed(plan: Plan, found: Sequence[DataLoss]) -> str:
-    """Return the list of what is lost; what goes with a table that is lost too is left out."""
+    """Return the list of what is lost, each once, without what goes with a table that is lost."""
     tables = {item.table for item in found} - {None}
-    losses = [
-        item for item in found if item.table or item.loss is None or item.loss.table not in tables
-    ]
-    lines = table([(loss.name, loss.content) for loss in losses[:_MOST_SHOWN]], indent="  ")
-    lines += [f"  and {len(losses) - _MOST_SHOWN} more"] if len(losses) > _MOST_SHOWN else []
+    contents: dict[str, str] = {}
+    for item in found:
+        if item.table or item.loss is None or item.loss.table not in tables:
+            contents.setdefault(item.shown, item.content)
+    lines = table([*contents.items()][:_MOST_SHOWN], indent="  ")
+    lines += [f"  and {len(contents) - _MOST_SHOWN} more"] if len(contents) > _MOST_SHOWN else []
     destroys = style("destroys data", "bold red")
     return f"The {plan.direction.value} {destroys}:\n" + "\n".join(lines)

@@ -29,6 +29,12 @@ class DataLoss(Struct, frozen=True):
     revision: str
     content: str
     loss: Loss | None = None
+    now: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The name, with the present one where an earlier step changes it."""
+        return f"{self.name} (now {self.now})" if self.now else self.name
 
     @property
     def table(self) -> QualifiedName | None:
@@ -59,13 +65,12 @@ def find_losses(connection: psycopg.Connection[Any], steps: Sequence[Step]) -> l
     an earlier step of the path creates. Raises psycopg.Error for a broken connection.
     """
     reader = Reader(connection, LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS)
-    losses: dict[str, DataLoss] = {}
+    losses: list[DataLoss] = []
     names = Names()
     for step in steps:
-        for loss in _losses_of(reader, step, names):
-            losses.setdefault(loss.name, loss)
+        losses += _losses_of(reader, step, names)
         names.follow(step.effects)
-    return list(losses.values())
+    return losses
 
 
 def _losses_of(reader: Reader, step: Step, names: Names) -> Iterator[DataLoss]:
@@ -81,7 +86,7 @@ def _held(reader: Reader, revision: str, suspects: Iterable[Suspect]) -> Iterato
     for suspect in suspects:
         held = suspect.content(reader)
         if held:
-            yield DataLoss(suspect.label, revision, held, suspect.loss)
+            yield DataLoss(suspect.label, revision, held, suspect.loss, suspect.now)
 
 
 def _may_lose(step: Step) -> bool:
@@ -148,7 +153,7 @@ class Guard(Struct, dict=True):
     def _is_new(self, suspect: Suspect) -> bool:
         """Whether an earlier step has created it, and all of its partitions."""
         target = suspect.target
-        if target is None:
+        if target is None or suspect.is_foreign:
             return False
         if target.oid in self._existing:
             return (target.number or 0) > self._existing[target.oid]

@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.migrate.deploy._losses._cascade import find_dependents
 from pybase.migrate.deploy._losses._content import Reader, content
@@ -33,6 +34,10 @@ class Suspect(Struct, frozen=True):
     loss: Loss | None = None
     target: Target | None = None
     reason: str = "unknown: it is not there"
+    now: str = ""
+    """The present name, where an earlier step changes it."""
+    is_foreign: bool = False
+    """Whether no revision created it."""
 
     def content(self, reader: Reader) -> str:
         """Return what is lost; an empty text where it is known that nothing is."""
@@ -85,13 +90,13 @@ def _resolved(
     targets: Sequence[Target],
 ) -> Iterator[Suspect]:
     """Yield the tables that a name means: one that lacks the column only where all lack it."""
-    label = loss.label if origin == loss.place else f"{loss.label} (now {origin.label})"
+    now = "" if origin == loss.place else origin.label
     present = Loss(origin.table, origin.column, loss.kind, loss.rows)
     meant = [target for target in targets if target.number is not None]
     if not meant:
-        yield Suspect(label)
+        yield Suspect(loss.label, now=now)
     for target in meant:
-        yield Suspect(label, present, target)
+        yield Suspect(loss.label, present, target, now=now)
         if loss.kind is LossKind.EMPTIED_CASCADE:
             references = map(TableColumn, find_references(connection, target))
             yield from _tables(connection, [*references], LossKind.EMPTIED)
@@ -107,7 +112,8 @@ def _cascading(connection: psycopg.Connection[Any], step: Step, names: Names) ->
             reason = "dropped by CASCADE; no revision created it"
             yield Suspect(item.description, reason=reason)
     places = [item.place for item in dependents if item.place]
-    yield from _tables(connection, places, LossKind.DROPPED)
+    for suspect in _tables(connection, places, LossKind.DROPPED):
+        yield replace(suspect, is_foreign=True)
 
 
 def _tables(

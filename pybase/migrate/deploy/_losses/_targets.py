@@ -52,6 +52,8 @@ def find_targets(
     search path decides, so a name may mean two tables. Raises psycopg.Error.
     """
     found: dict[TableColumn, list[Target]] = {}
+    if not places:
+        return {}
     columns = [
         [place.table.schema for place in places],
         [place.table.name for place in places],

@@ -31,9 +31,12 @@ def find_losses(case: Case) -> dict[Loss, int]:
     start, end = case.run.start, case.run.end
     gone = [*dropped(start, end)]
     losses = {Loss(place.table, place.column): -1 for place in gone}
-    for observation in (item for item in case.observations if item.error is None):
-        found = {*emptied(start, observation), *converted(start, observation)}
-        found |= {*changed_rows(start, observation), *_chosen(case, observation)}
+    for observation in case.observations:
+        found = {*_chosen(case, observation)}
+        if observation.error is None:
+            is_first = observation is case.observations[0]
+            found |= {*emptied(start, observation), *converted(start, observation)}
+            found |= {*changed_rows(start, observation, is_first)}
         for loss in found:
             if not {loss.place, TableColumn(loss.table)} & {*gone}:
                 losses.setdefault(loss, observation.index)
@@ -65,10 +68,11 @@ _CODES = {
 
 
 def _chosen(case: Case, observation: Observation) -> Iterator[Loss]:
-    """Yield the unknown: what a role owns, and what code of a downgrade composes."""
+    """Yield the unknown: what a role owns, and what a downgrade composes or does after an error."""
     sql = observation.sql
     is_dynamic = is_kind(sql, ast.DoStmt) and re.search(r"\bexecute\b", sql, re.IGNORECASE)
     is_composed = is_dynamic or is_kind(sql, ast.CallStmt)
     is_hidden = not case.is_upgrade and is_composed and parse_backfill(sql) is None
-    if is_hidden or is_kind(sql, ast.DropOwnedStmt):
+    is_unseen = not case.is_upgrade and observation.error is not None
+    if is_hidden or is_unseen or is_kind(sql, ast.DropOwnedStmt):
         yield Loss(QualifiedName("", ""), kind=LossKind.UNKNOWN)

@@ -18,11 +18,14 @@ from pybase.migrate.sql.lock_modes import ROW_EXCLUSIVE
 _CHANGES = (ast.UpdateStmt, ast.DeleteStmt, ast.MergeStmt)
 
 
-def changed_rows(start: State, observation: Observation) -> Iterator[Loss]:
-    """Yield the rows and values, of tables at the start, that a statement may destroy."""
+def changed_rows(start: State, observation: Observation, is_first: bool) -> Iterator[Loss]:
+    """Yield the rows and values, of tables at the start, that a statement may destroy.
+
+    Only of the first statement does its condition select at the start what it will select.
+    """
     if parse_backfill(observation.sql) is not None:
         tree = _backfill_update(observation.sql)
-        yield from _by_text(start, observation.before, tree, isinstance(tree, ast.UpdateStmt))
+        yield from _by_text(start, observation.before, tree, is_first)
         return
     tree = parsed(observation.sql)
     writes = [*_writes(tree)]
@@ -31,7 +34,7 @@ def changed_rows(start: State, observation: Observation) -> Iterator[Loss]:
     is_read = all(oid is not None and relations[oid].kind in "rp" for oid in targets)
     if is_read:
         for write in writes:
-            yield from _by_text(start, observation.before, write, len(writes) == 1)
+            yield from _by_text(start, observation.before, write, is_first and len(writes) == 1)
     if not is_read or not isinstance(tree, _CHANGES):  # a trigger, a view, a DO block
         yield from _observed(start, observation, set(targets) if is_read else set())
 
@@ -57,12 +60,12 @@ def _backfill_update(sql: str) -> Any:
     return tree
 
 
-def _by_text(start: State, before: State, write: Any, is_alone: bool) -> Iterator[Loss]:
+def _by_text(start: State, before: State, write: Any, has_rows: bool) -> Iterator[Loss]:
     oid = find_relation(before, write.relation) if isinstance(write, WRITES) else None
     if oid is None or oid not in start.relations:
         return
     table = start.relations[oid]
-    rows = _rows(write) if is_alone else ""
+    rows = _rows(write) if has_rows else ""
     if _deletes(write):
         yield Loss(table.qualified_name, kind=LossKind.DELETED, rows=rows)
     unset = set(_null_columns(getattr(write, "whereClause", None)))

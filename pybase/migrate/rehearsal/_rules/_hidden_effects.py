@@ -4,6 +4,7 @@ Code that does something else on another database, and switches that let later w
 unchecked.
 """
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 
 from pglast import ast
@@ -12,7 +13,6 @@ from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case
-from pybase.migrate.sql import parse_backfill
 from pybase.migrate.sql.grammar import WRITES, code_words, is_kind, parsed
 
 _EXECUTED = (*WRITES, ast.SelectStmt, ast.DoStmt, ast.CallStmt, ast.CreateTableAsStmt)
@@ -42,7 +42,7 @@ def depends_on_database(case: Case) -> Iterator[Finding]:
     asking: set[str] = set()
     places: dict[int, list[str]] = {}
     for index, text in enumerate(case.script.texts):
-        if text in case.script.bookkeeping or parse_backfill(text) is not None:
+        if text in case.script.bookkeeping:
             continue
         words = code_words(text)
         if is_kind(text, ast.CreateFunctionStmt):
@@ -79,21 +79,17 @@ def _function_that_asks(text: str) -> set[str]:
 def _counted(text: str, words: Sequence[str]) -> Iterator[str]:
     """Find a branch by a number of rows, or a condition on that of a complete table."""
     line = f" {' '.join(words)} "
-    is_branch = is_kind(text, ast.DoStmt) and " count ( " in line and _BRANCHES & {*words}
-    if is_branch or _has_total(words):
+    tables = (match["table"] for match in _COUNT.finditer(line))
+    # what a batch has changed is counted from a common table expression
+    is_counted = any(f" {table} as ( " not in line for table in tables)
+    is_branch = is_kind(text, ast.DoStmt) and is_counted and _BRANCHES & {*words}
+    if is_branch or _TOTAL.search(line):
         yield "count()"
 
 
-def _has_total(words: Sequence[str]) -> bool:
-    """Whether there is a `(SELECT count(*) FROM table)` in which no condition follows."""
-    start = ["(", "select", "count", "("]
-    for place in range(len(words)):
-        if [*words[place : place + 4]] == start and "from" in words[place:]:
-            source = words[words.index("from", place) + 1 :]
-            name = 3 if source[1:2] == ["."] else 1
-            if source[name : name + 1] == [")"]:
-                return True
-    return False
+_COUNT = re.compile(r" count \( .*? from (?P<table>\S+)", re.DOTALL)
+_TOTAL = re.compile(r" \( select count \( [^()]* \) from \S+ (?:\. \S+ )?\) ")
+"""Of tokens with a blank between them: a number of rows, and that of all rows of a table."""
 
 
 def disabled_triggers(case: Case, observation: Observation) -> Iterator[Finding]:
