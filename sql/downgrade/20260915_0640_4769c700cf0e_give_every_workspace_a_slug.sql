@@ -38,7 +38,7 @@ BEGIN
                 CREATE TABLE IF NOT EXISTS backfill_workspaces_630509b7 AS
                 SELECT workspaces.id AS key_1, 1 AS pass, 0::bigint AS passed, 0::bigint AS changed
                 FROM workspaces ORDER BY workspaces.id LIMIT 1;
-            EXCEPTION WHEN unique_violation OR duplicate_table THEN
+            EXCEPTION WHEN unique_violation OR duplicate_table OR duplicate_object THEN
                 NULL;  -- another one began at this very moment
             END;
             is_new_pass := false;
@@ -129,7 +129,7 @@ WHERE alembic_version.version_num = '4769c700cf0e';
 
 DO $$ BEGIN
     INSERT INTO migration_ledger (revision, direction, digest)
-    VALUES ('4769c700cf0e', 'downgrade', 'f5432f73d99c10e9');
+    VALUES ('4769c700cf0e', 'downgrade', 'eb9bb924bce11517');
 EXCEPTION WHEN undefined_table THEN NULL;
 END $$;
 

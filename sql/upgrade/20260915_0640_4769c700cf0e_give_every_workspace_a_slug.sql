@@ -37,7 +37,7 @@ BEGIN
                 CREATE TABLE IF NOT EXISTS backfill_workspaces_d539ed0e AS
                 SELECT workspaces.id AS key_1, 1 AS pass, 0::bigint AS passed, 0::bigint AS changed
                 FROM workspaces ORDER BY workspaces.id LIMIT 1;
-            EXCEPTION WHEN unique_violation OR duplicate_table THEN
+            EXCEPTION WHEN unique_violation OR duplicate_table OR duplicate_object THEN
                 NULL;  -- another one began at this very moment
             END;
             is_new_pass := false;
@@ -128,7 +128,7 @@ WHERE alembic_version.version_num = '54809042e12d';
 
 DO $$ BEGIN
     INSERT INTO migration_ledger (revision, direction, digest)
-    VALUES ('4769c700cf0e', 'upgrade', 'cd994a065b6f239a');
+    VALUES ('4769c700cf0e', 'upgrade', '36ffac5b2989197f');
 EXCEPTION WHEN undefined_table THEN NULL;
 END $$;
 

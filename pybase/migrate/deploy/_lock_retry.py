@@ -133,13 +133,13 @@ class LockRetry(BackgroundThread):
     def _poll(self) -> None:
         """Keep `_blockers` as those that blocked us last."""
         shown = {"pid": self._pid, "shows_data": self._reporter.shows_data}
-        pause, last_try = _READ_S[0], None
+        pause, read_try = _READ_S[0], None
         while not self._is_over.wait(pause) and not self._observer.closed:
             since = self._trying_since
-            pause = min(2 * pause, _READ_S[1]) if since and since == last_try else _READ_S[0]
-            last_try = since
+            pause = min(2 * pause, _READ_S[1]) if since and since == read_try else _READ_S[0]
             if since is None or time.monotonic() - since < _READ_S[0]:
                 continue
+            read_try = since
             with suppress(psycopg.Error):  # the next step verifies the session itself
                 rows = self._observer.execute(_BLOCKERS, shown).fetchall()
                 if rows and self._trying_since == since:

@@ -153,7 +153,7 @@ BEGIN
                 CREATE TABLE IF NOT EXISTS {cursor} AS
                 SELECT {selected}, 1 AS pass, 0::bigint AS passed, 0::bigint AS changed
                 FROM {table} ORDER BY {keys} LIMIT 1;
-            EXCEPTION WHEN unique_violation OR duplicate_table THEN
+            EXCEPTION WHEN unique_violation OR duplicate_table OR duplicate_object THEN
                 NULL;  -- another one began at this very moment
             END;
             is_new_pass := false;
