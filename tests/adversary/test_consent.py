@@ -14,7 +14,6 @@ import psycopg
 import pytest
 from projects import Project, Revision
 from waiting import IS_BLOCKED, wait_for_query
-from workflow.conftest import project as project  # the fixture
 
 from pybase.cli import VERBS, TerminalReporter, main
 from pybase.core import settings

@@ -43,7 +43,7 @@ def state(project: Project) -> dict[str, bytes]:
 
 FOLDERS = [
     (".", "unsafe-folder"),
-    ("", "unsafe-folder"),
+    ("", "invalid-setting"),
     ("..", "unsafe-folder"),
     ("migrations/..", "unsafe-folder"),
     ("../elsewhere", "unsafe-folder"),
@@ -62,8 +62,8 @@ FOLDERS = [
 PICTURES = [
     ("README.md", "file-in-use"),
     ("own/notes.md", "file-in-use"),
-    ("models.py", "unsafe-picture"),
-    ("docs/schema.html", "unsafe-picture"),
+    ("models.py", "invalid-setting"),
+    ("docs/schema.html", "invalid-setting"),
     ("docs.md", "unsafe-picture"),
     ("../schema.md", "unsafe-picture"),
     ("/tmp/schema.md", "unsafe-picture"),

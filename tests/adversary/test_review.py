@@ -11,6 +11,7 @@ import os
 import py_compile
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -352,6 +353,7 @@ def test_embedded_server_runs_a_project_without_sql(copy: Project) -> None:
     database = Database(copy.environment["DATABASE_URL"], is_embedded=True)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.syspath_prepend(copy.root)
+        monkeypatch.delitem(sys.modules, "models", raising=False)
         source = _plan.committed_source(options(copy), database, Silent())
     assert {source.record(id).scripts.upgrade.status for id in source.graph} == {
         ScriptStatus.PYTHON
@@ -380,6 +382,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ScriptStatus
         project.add(Revision(f"{ord(character):012x}", ONE.id, body))
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.syspath_prepend(project.root)
+        monkeypatch.delitem(sys.modules, "models", raising=False)
         scripts = [(sql.revision.id, sql.scripts) for sql in render(project.history()).revisions]
     return {id: both.upgrade.reason or both.upgrade.status for id, both in scripts}
 

@@ -121,7 +121,8 @@ def run(options: Settings, target: str, direction: Direction) -> str:
     """Migrate the user's database, and return the data directory of its server."""
     database = find_database(options)
     with deploy.locked(options, database, TerminalReporter()) as locked:
-        deploy.apply(locked, locked.plan(target, direction), TerminalReporter())
+        consent = deploy.Consent(to_all=True)
+        deploy.apply(locked, locked.plan(target, direction), TerminalReporter(), consent)
         return value(locked.connection, "SHOW data_directory")
 
 

@@ -36,8 +36,6 @@ def require_place(settings: Settings, versions: Iterable[Path] = ()) -> None:
 
 
 def _picture_problem(settings: Settings, path: Path, folder: Path) -> str:
-    if path.suffix != ".md":
-        return "is not the name of a Markdown file, *.md"
     if path.is_dir():
         return "is a folder"
     if path == folder / "README.md":
