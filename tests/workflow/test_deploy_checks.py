@@ -336,7 +336,7 @@ def test_all_errors_are_in_one_message_and_can_be_left_out_by_name(
 def test_unknown_check_is_a_usage_error(project: Project) -> None:
     project.lay_out(*LINE).write_sql()
     message = project.refused("migrate", "--force", "everything", code=2)
-    assert "choose from 'writable', 'version', 'fresh', 'hazards', 'privileges'" in message
+    assert "choose from 'writable', 'version', 'hazards', 'privileges'" in message
 
 
 # --- drift ----------------------------------------------------------------------------------------
