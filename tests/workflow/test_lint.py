@@ -150,7 +150,7 @@ def test_table_that_is_named_small_may_be_changed_in_one_statement(own: Linted) 
     with (own.project.root / "pyproject.toml").open("a") as file:
         file.write("\n[tool.pybase]\nsmall_tables = ['cities']\n")
     own.project.write_sql()
-    assert own.codes(code=0) == []
+    assert own.codes(code=0) == ["overwrites-values"]  # a warning: small or not, they are lost
 
 
 # --- levels ---------------------------------------------------------------------------------------
