@@ -52,8 +52,12 @@ class ProgressThread(BackgroundThread):
             connect(self._database, is_short=True, autocommit=True) as connection,
             self._reporter.progress(_name(current[0])) as display,
         ):
+            is_known = False
             while self._statement is current and not self._is_over.wait(_POLL_S):
-                display.show(*self._read(connection, current[0]))
+                done, total, unit = self._read(connection, current[0])
+                is_known = is_known or total > 0
+                if total or not is_known:  # a backfill drops its position a moment before its end
+                    display.show(done, total, unit)
 
     def _read(self, connection: psycopg.Connection[Any], statement: str) -> tuple[int, int, str]:
         """Return what is done, of how much, in which unit; 0 of 0 where it is unknown."""
