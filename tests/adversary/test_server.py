@@ -447,7 +447,7 @@ def test_all_connections_are_made_to_one_primary(
         database = Database(raw, is_embedded=False)
         with deploy.locked(options, database, TerminalReporter()) as locked:
             with connect(database) as third:
-                connections = (locked.lock, locked.connection, third)
+                connections = (locked.lock.connection, locked.connection, third)
                 reached = {connection.info.port for connection in connections}
                 ports_of_work = locked.connection.info.get_parameters()["port"]
         assert reached == {tcp_server.port} or (case == "any-of-both" and len(reached) == 1)

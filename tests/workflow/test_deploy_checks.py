@@ -12,7 +12,7 @@ from waiting import wait_until
 from pybase.core import settings
 from pybase.core.errors import CheckFailedError, DatabaseError
 from pybase.migrate import deploy, record
-from pybase.migrate.database import Database
+from pybase.migrate.database import Backend, Database, MigrationLock
 from pybase.migrate.deploy import CheckResult, Plan, Severity, Step
 from pybase.migrate.deploy import _check as checks
 from pybase.migrate.record import (
@@ -74,9 +74,10 @@ def results(
         SETTINGS, database, {}, version_table, lambda *_: steps[0].record, lambda *_: None
     )
     plan = Plan(source, (), "head", Direction.UPGRADE, steps)
-    return deploy.check(
-        deploy.Locked(source, connection, connection, lambda _error: source), plan, forced
-    )
+    backend = Backend(connection.info.backend_pid, 0)
+    lock = MigrationLock(connection, backend.pid)  # which no check needs
+    locked = deploy.Locked(source, connection, backend, lock, lambda _error: source)
+    return deploy.check(locked, plan, forced)
 
 
 def severities(
