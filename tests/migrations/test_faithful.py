@@ -21,7 +21,7 @@ NASTY = (
     "$$ dollar $a$ quoted $a$ $$",
     "; semicolon; -- dashes; /* comment */",
     "tab\tnewline\nblank at the end \n  ",
-    "é, ß, Ω, 日本語, 🐘, \u2028, \u00a0, e\u0301",
+    "é, ß, Ω, 日本語, 🐘, \u00a0, e\u0301",
     "{{ braces }} {% block %} ${dollar} #{hash}",
     "\\. \\copy \\q \\! echo",
     "",

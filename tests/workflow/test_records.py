@@ -169,8 +169,8 @@ def test_verbs_do_and_print_the_same_without_comments(both: tuple[Project, Proje
         (("downgrade", "-1", "--force", "hazards"), 0),
         (("pending", "--format", "json"), 0),
         (("backfill", "cities"), 0),
-        (("downgrade", THREE.id, "--force", "hazards"), 0),
-        (("downgrade", ONE.id), 0),
+        (("downgrade", THREE.id, "--force", "hazards", "--allow-data-loss"), 0),
+        (("downgrade", ONE.id, "--allow-data-loss"), 0),
         (("downgrade", "base"), 2),
         (("downgrade", "base", "--database", "DATABASE"), 0),
         (("pending",), 0),
@@ -347,7 +347,7 @@ def test_any_revision_id_works(identifier: str, has_sql: bool, project: Project)
     project.done("migrate", odd.id, *how)
     assert identifier in project.done("current")
     project.done("migrate", *how)
-    project.done("downgrade", "-1", *how)
+    project.done("downgrade", "-1", "--allow-data-loss", *how)
     assert identifier in project.done("current")
-    project.done("downgrade", "base", "--database", database(project), *how)
+    project.done("downgrade", "base", "--allow-data-loss", "--database", database(project), *how)
     assert "nothing is applied" in project.done("current")

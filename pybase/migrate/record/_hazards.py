@@ -205,18 +205,6 @@ _TABLE = (
         "Delete in batches by key, or first release a version that does not use it, then do this "
         "one release later.",
     ),
-    Hazard(
-        "deletes-rows", WARNING,
-        "rows of {relation} are deleted or overwritten, and no downgrade brings them back.",
-        "Copy them to another table first, or accept it with the reason: then `migrate` does not "
-        "ask for --allow-data-loss.",
-    ),
-    Hazard(
-        "overwrites-values", WARNING,
-        "values of {relation}.{detail} are overwritten, and no downgrade brings them back.",
-        "Write to a new column, or only where it is null, or accept it with the reason: then "
-        "`migrate` does not ask for --allow-data-loss.",
-    ),
     # --- what an older release of the application still uses
     Hazard(
         "drops-table", ERROR,

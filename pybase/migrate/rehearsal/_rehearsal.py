@@ -26,7 +26,6 @@ from pybase.migrate.rehearsal._losses import (
     cascade,
     created,
     find_losses,
-    loss_findings,
     renames,
 )
 from pybase.migrate.rehearsal._observation import Run
@@ -238,16 +237,13 @@ class Rehearsal:
     def _report(self, case: Case) -> Effects:
         tables = table_effects(case)
         used = {effect.table for effect in tables if effect.is_changed or effect.is_scanned}
-        losses = find_losses(case)
-        hazards = find_hazards(case)
-        findings = (*hazards, *loss_findings(case, losses, hazards))
         return Effects(
             tables,
-            losses=tuple(losses),
+            losses=find_losses(case),
             created=created(case),
             renamed=renames(case),
             cascade=cascade(case),
-            findings=tuple(sorted(findings, key=lambda finding: finding.sort_key)),
+            findings=tuple(find_hazards(case)),
             unfilled=tuple(sorted(used & self._unfilled())),
             is_rehearsed=True,
         )

@@ -75,8 +75,6 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "disables-triggers": ("trigger_that_spares_a_backfill", "backfill_with_the_trigger_on"),
     "discards-writes": ("trigger_that_refuses_writes",),
     "truncates": ("delete_in_committed_batches",),
-    "deletes-rows": ("delete_in_committed_batches",),
-    "overwrites-values": ("nullable_column", "update_by_key"),
     "drops-table": ("accepted_drop_of_a_table",),
     "drops-column": ("accepted_drop",),
     "drops-schema": ("accepted_drop_of_a_schema",),

@@ -14,17 +14,17 @@ from pybase.migrate.deploy._losses._targets import Target, find_references, find
 from pybase.migrate.deploy._plan import Step
 from pybase.migrate.record import Loss, LossKind, Record, TableColumn
 
-_CHANGES = {"unbatched-data-change", "changes-data-under-lock"}
 _ACCEPTED_BY: Mapping[LossKind, frozenset[str]] = {
     LossKind.DROPPED: frozenset({"drops-table", "drops-column", "drops-view"}),
     LossKind.EMPTIED: frozenset({"truncates"}),
     LossKind.EMPTIED_CASCADE: frozenset({"truncates"}),
-    LossKind.DELETED: frozenset({"deletes-rows", *_CHANGES}),
-    LossKind.OVERWRITTEN: frozenset({"deletes-rows", "overwrites-values", *_CHANGES}),
-    LossKind.CONVERTED: frozenset({"overwrites-values", "rewrites-table"}),
+    LossKind.CONVERTED: frozenset({"rewrites-table"}),
     LossKind.UNKNOWN: frozenset(),
 }
-"""The hazards whose acceptance, with a reason, is the consent of an upgrade's reviewers."""
+"""The hazards whose acceptance, with a reason, is the consent of an upgrade's reviewers.
+
+What an upgrade deletes or overwrites row by row is its purpose, which they have read.
+"""
 
 
 class Suspect(Struct, frozen=True):
@@ -47,13 +47,13 @@ class Suspect(Struct, frozen=True):
 
 
 def open_losses(step: Step) -> tuple[Loss, ...]:
-    """Return the losses of a step, without those that the revision accepts by name."""
+    """Return the losses of a step; of an upgrade, what it drops without an acceptance."""
+    losses = step.effects.losses
     if not step.direction.is_upgrade:
-        return step.effects.losses
-    return tuple(loss for loss in step.effects.losses if not _is_accepted(step, loss))
-
-
-_OF_A_TABLE = {*_CHANGES, "rewrites-table"}
+        return losses
+    return tuple(
+        loss for loss in losses if loss.kind in _ACCEPTED_BY and not _is_accepted(step, loss)
+    )
 
 
 def _is_accepted(step: Step, loss: Loss) -> bool:
@@ -61,7 +61,7 @@ def _is_accepted(step: Step, loss: Loss) -> bool:
     return any(
         finding.code in _ACCEPTED_BY[loss.kind]
         and finding.relation == loss.table
-        and (finding.detail == loss.column or finding.code in _OF_A_TABLE)
+        and (finding.detail == loss.column or finding.code == "rewrites-table")
         and record.reason_for(finding, step.direction) is not None
         for finding in step.effects.findings
     )

@@ -5,11 +5,11 @@ their text, because the sample rows may not match.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 
 from pglast import ast
 
-from pybase.migrate.record import Finding, Loss, LossKind, TableColumn
+from pybase.migrate.record import Loss, LossKind, TableColumn
 from pybase.migrate.rehearsal._losses._cascade import cascade
 from pybase.migrate.rehearsal._losses._emptied import emptied
 from pybase.migrate.rehearsal._losses._names import created, dropped, renames
@@ -20,51 +20,22 @@ from pybase.migrate.rehearsal._rules import Case
 from pybase.migrate.sql import QualifiedName, parse_backfill
 from pybase.migrate.sql.grammar import is_kind
 
-__all__ = ["cascade", "created", "find_losses", "loss_findings", "renames"]
+__all__ = ["cascade", "created", "find_losses", "renames"]
 
 
-def find_losses(case: Case) -> dict[Loss, int]:
-    """Return the data that a direction may destroy, by the names at its start.
-
-    With the number of the statement that does it; -1 where only the end shows it.
-    """
+def find_losses(case: Case) -> tuple[Loss, ...]:
+    """Return the data that a direction may destroy, by the names at its start."""
     start, end = case.run.start, case.run.end
     gone = [*dropped(start, end)]
-    losses = {Loss(place.table, place.column): -1 for place in gone}
+    losses = {Loss(place.table, place.column) for place in gone}
     for observation in case.observations:
         found = {*_chosen(case, observation)}
         if observation.error is None:
             is_first = observation is case.observations[0]
             found |= {*emptied(start, observation), *converted(start, observation)}
             found |= {*changed_rows(start, observation, is_first)}
-        for loss in found:
-            if not {loss.place, TableColumn(loss.table)} & {*gone}:
-                losses.setdefault(loss, observation.index)
-    return dict(sorted(losses.items()))
-
-
-def loss_findings(
-    case: Case, losses: Mapping[Loss, int], hazards: Collection[Finding]
-) -> Iterator[Finding]:
-    """Yield the losses of rows that stay as hazards of an upgrade, which can be accepted.
-
-    One fault is one finding: not where another hazard names how the rows are changed.
-    """
-    named = {item.relation for item in hazards if item.code in _NAMED_BY}
-    for loss, index in losses.items() if case.is_upgrade else ():
-        code = _CODES.get((loss.kind, bool(loss.column)))
-        if code and loss.table not in named:
-            yield Finding(index, code, loss.table, loss.column)
-
-
-_NAMED_BY = ("unbatched-data-change", "changes-data-under-lock", "rewrites-table")
-
-_CODES = {
-    (LossKind.DELETED, False): "deletes-rows",
-    (LossKind.OVERWRITTEN, False): "deletes-rows",
-    (LossKind.OVERWRITTEN, True): "overwrites-values",
-    (LossKind.CONVERTED, True): "overwrites-values",
-}
+        losses |= {loss for loss in found if not {loss.place, TableColumn(loss.table)} & {*gone}}
+    return tuple(sorted(losses))
 
 
 def _chosen(case: Case, observation: Observation) -> Iterator[Loss]:
