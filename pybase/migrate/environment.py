@@ -87,7 +87,7 @@ def _verify_at_each_step(lock: MigrationLock) -> None:
     """Let each revision be rolled back when the migration lock was lost meanwhile."""
 
     def verify(ctx: Any, **_: Any) -> None:
-        if ctx.connection.exec_driver_sql(lock.count_sql).scalar() != 1:
+        if not ctx.connection.exec_driver_sql(f"SELECT {lock.held_sql}").scalar():
             raise lock_lost()
 
     configured = context.get_context()

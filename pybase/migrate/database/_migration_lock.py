@@ -5,6 +5,7 @@ A session-level advisory lock on a connection of its own, polled: a session that
 The lock ends with its session: a killed holder frees it, and whoever relies on it verifies it.
 """
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,24 +38,24 @@ _ROUNDS = 5
 
 
 class MigrationLock(Struct, frozen=True):
-    """The lock, held by the server process `pid` for `connection`, an autocommit one."""
+    """The lock, held for `connection`, an autocommit one, together with a lock that only it has.
+
+    The key of the second, `own_key`, is random, so that any session learns by one try, without a
+    look at all locks of the server, whether this holder still exists.
+    """
 
     connection: psycopg.Connection[Any]
-    pid: int
+    own_key: int
 
     @property
-    def count_sql(self) -> str:
-        """The query, for any session of the database, that returns 1 while the lock is held."""
-        return (
-            "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
-            f" AND granted AND pid = {self.pid}"
-            f" AND classid = '{KEY >> 32}'::oid AND objid = '{KEY & 0xFFFFFFFF}'::oid"
-        )
+    def held_sql(self) -> str:
+        """The condition, for any other session of the database, that the lock is held."""
+        return f"NOT pg_catalog.pg_try_advisory_xact_lock({self.own_key})"
 
     def is_held(self) -> bool:
-        """Whether its session still has it."""
+        """Whether its session still exists."""
         try:
-            return self.connection.execute(self.count_sql.encode()).fetchone() == (1,)
+            return self.connection.execute("SELECT 1").fetchone() == (1,)
         except psycopg.Error:
             return False
 
@@ -80,7 +81,8 @@ def migration_lock(
     with connect(database, is_short=True, autocommit=True) as connection:
         deadline = time.monotonic() + options.deadline_s
         is_reported, pause = False, _POLL_S[0]
-        while (pid := _try(connection)) is None:
+        own_key = secrets.randbits(62)
+        while not _try(connection, own_key):
             holder = _holder(connection)
             if time.monotonic() > deadline:
                 raise DatabaseError(
@@ -95,7 +97,7 @@ def migration_lock(
                 is_reported = True
             time.sleep(pause)
             pause = min(2 * pause, _POLL_S[1])
-        yield MigrationLock(connection, pid)
+        yield MigrationLock(connection, own_key)
 
 
 def no_timeouts(connection: psycopg.Connection[Any]) -> list[str]:
@@ -147,10 +149,13 @@ def _pid(connection: psycopg.Connection[Any]) -> int:
     return int(row[0])
 
 
-def _try(connection: psycopg.Connection[Any]) -> int | None:
-    """Return the pid of the session when it has got the lock."""
-    has_it, pid = _unlimited(connection, f"SELECT pg_try_advisory_lock({KEY}), pg_backend_pid()")
-    return pid if has_it else None
+def _try(connection: psycopg.Connection[Any], own_key: int) -> bool:
+    """Return whether the session has got both locks."""
+    query = (
+        f"SELECT CASE WHEN pg_try_advisory_lock({KEY}) THEN pg_try_advisory_lock({own_key})"
+        " ELSE false END"
+    )
+    return bool(_unlimited(connection, query)[0])
 
 
 def _unlimited(connection: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:

@@ -54,7 +54,7 @@ class Session:
         names = [source.version_table.quoted, self._ledger.quoted]
         row = connection.execute(exists, names).fetchone() or (False, False)
         self._has_version_table, self._has_ledger = map(bool, row)
-        self._lock_check = f"SELECT 1 / ({lock.count_sql})"
+        self._lock_check = f"SELECT 1 / ({lock.held_sql})::int"
         self._settings = [*no_timeouts(connection), *_SETTINGS]
         self._send(*self._settings)
         with suppress(psycopg.Error):  # not every platform can detect that a client is gone
