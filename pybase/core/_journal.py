@@ -10,6 +10,7 @@ from typing import BinaryIO
 import msgspec
 
 from pybase.core.errors import UsageError
+from pybase.core.files import give_to_owner
 
 _EPOCH_NS = 946_684_800 * 10**9
 """Modification time of a journal, 2000-01-01. git gives no file such a time, and no archive gives
@@ -64,6 +65,7 @@ def save(path: Path, journal: Journal, staged: Path) -> None:
         file.write(msgspec.msgpack.encode(msgspec.structs.replace(journal, inode=inode)))
         file.flush()
         os.utime(file.fileno(), ns=(_EPOCH_NS, _EPOCH_NS))
+    give_to_owner(staged)
     staged.replace(path)
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pybase.core.files import digest
-from pybase.core.sealed import read_sealed, write_sealed
+from pybase.core.sealed import keep_sealed, read_sealed
 from pybase.core.settings import Settings
 
 T = TypeVar("T")
@@ -44,9 +44,8 @@ def cached(
         for place, made in zip(missing, make(missing, results), strict=True):
             results[place] = made
             known[keys[place]] = msgspec.Raw(msgspec.json.encode(made))
-        settings.prepare_state()
         kept = {key: known[key] for key in keys}
-        write_sealed(path, msgspec.json.encode(kept))
+        keep_sealed(settings, path, msgspec.json.encode(kept))
     return [results[place] for place in range(len(keys))]
 
 
@@ -61,8 +60,7 @@ def recall(settings: Settings, kind: str, key: str, type_: type[T]) -> T | None:
 
 def remember(settings: Settings, kind: str, key: str, result: Any) -> None:
     """Keep the result of one key, and no other of its kind."""
-    settings.prepare_state()
-    write_sealed(_path(settings, kind), msgspec.json.encode({key: result}))
+    keep_sealed(settings, _path(settings, kind), msgspec.json.encode({key: result}))
 
 
 def _path(settings: Settings, kind: str) -> Path:

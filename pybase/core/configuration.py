@@ -14,7 +14,7 @@ def read_ini(settings: Settings) -> ConfigParser:
     ini = ConfigParser({"here": settings.root.as_posix().replace("%", "%%")})
     try:
         ini.read_string(settings.config_path.read_text(encoding="utf-8"), settings.config_path.name)
-        is_located = bool(dict(ini["alembic"]).get("script_location", "").strip())
+        is_located = bool(ini["alembic"].get("script_location", "").strip())
     except KeyError:
         raise invalid_ini(settings, "it has no section [alembic]") from None
     except (OSError, UnicodeDecodeError, Error) as error:

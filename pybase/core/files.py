@@ -88,7 +88,8 @@ _ROOT = 0
 def forget_bytecode(path: Path) -> None:
     """Delete the bytecode of a module: Python trusts that of the same second and size."""
     if path.suffix == ".py":
-        Path(cache_from_source(path)).unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, or it is root's, after `sudo alembic`
+            Path(cache_from_source(path)).unlink()
 
 
 def file_lock(path: Path, timeout_s: float) -> "BaseFileLock":

@@ -13,7 +13,7 @@ import msgspec
 
 import pybase
 from pybase.core.files import digest, digest_files, files_below
-from pybase.core.sealed import read_sealed, write_sealed
+from pybase.core.sealed import keep_sealed, read_sealed
 from pybase.core.secrets import redacted
 from pybase.core.settings import Settings, rehearsal_url
 
@@ -31,8 +31,7 @@ def record_inputs(settings: Settings, folders: Iterable[Path]) -> None:
     modules = {*_modules(settings.root), *(known.modules if known else ())}
     recorded = _Recorded(sorted(map(str, folders)), sorted(modules))
     if recorded != known:
-        settings.prepare_state()
-        write_sealed(_path(settings), msgspec.json.encode(recorded))
+        keep_sealed(settings, _path(settings), msgspec.json.encode(recorded))
 
 
 def inputs_digest(

@@ -4,6 +4,7 @@ A checkout may bring along a file of the same name, and another user may write o
 key of the seal, which is kept outside of any checkout. A file without a valid seal is missing.
 """
 
+import errno
 import os
 import stat
 import tempfile
@@ -13,6 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from pybase.core.files import write_file
+from pybase.core.settings import Settings
 
 _KEY_BYTES = 32
 
@@ -31,6 +33,16 @@ def write_sealed(path: Path, content: bytes) -> None:
     write_file(path, f"{_seal(path, content)}\n{content.decode()}", mode=0o600)
 
 
+def keep_sealed(settings: Settings, path: Path, content: bytes) -> None:
+    """Write a file of the state folder as `write_sealed`; nothing in a read-only checkout."""
+    try:
+        settings.prepare_state()
+        write_sealed(path, content)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+
+
 def _seal(path: Path, content: bytes) -> str:
     name = path.name.encode()
     return blake2b(name + b"\0" + content, key=_key(), digest_size=16).hexdigest()
@@ -40,7 +52,8 @@ def _seal(path: Path, content: bytes) -> str:
 def _key() -> bytes:
     """Return the user's key; where none can be kept, one that ends with this process."""
     try:
-        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+        given = os.environ.get("XDG_STATE_HOME", "")  # a relative one is ignored, as XDG demands
+        state = given if given.startswith("/") else Path.home() / ".local/state"
         path = Path(state, "pybase", "key")
         if not path.exists():
             _create_key(path)

@@ -53,6 +53,9 @@ def run(metadata: sa.MetaData) -> None:
 
 def run_offline(metadata: sa.MetaData) -> None:
     """Write SQL as the server would be sent it, for plain `alembic upgrade --sql`."""
+    if context.config.cmd_opts is not None:  # not our own verbs, which render while they write
+        with _as_alembic_reports():
+            require_complete(_settings())
     named = {"paramstyle": "named"}
     _configure(metadata, dialect_name="postgresql+psycopg", dialect_opts=named, literal_binds=True)
     make_faithful(context.get_context().dialect)

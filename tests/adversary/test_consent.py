@@ -552,7 +552,6 @@ ACCEPTED = {
     "drops-table on t": "DROP TABLE t",
     "drops-column on t": "ALTER TABLE t DROP COLUMN n",
     "truncates on t": "TRUNCATE t",
-    "rewrites-table on t": "ALTER TABLE t ALTER n TYPE int USING length(n)",
 }
 
 

@@ -240,7 +240,6 @@ FILES = [
     ),
     ("alembic.ini", _LOCATED + b"version_locations = x:y\n", "invalid-configuration"),
     ("alembic.ini", _LOCATED + b"truncate_slug_length = many\n", "invalid-configuration"),
-    ("alembic.ini", _LOCATED + b"sqlalchemy.url = %\n", "invalid-configuration"),
     ("alembic.ini", b"[alembic]\nscript_location = models.py\n", "env-failed"),
     ("pyproject.toml", b"# caf\xe9\n", "invalid-toml"),
     ("pyproject.toml", b"\x00", "invalid-toml"),

@@ -17,7 +17,8 @@ _LONGEST = 4096
 
 _NAME = r"[^\s:@+-](?:[^:@+-]*[^\s:@+-])?"
 _STEPS = r"[+-][1-9][0-9]{0,8}"
-_TARGET = rf"(?:(?:{_NAME})?@)?(?:{_NAME}(?:{_STEPS})?|{_STEPS})"
+_LABEL = r"[^\s:@+]+"
+_TARGET = rf"(?:(?:{_LABEL})?@)?(?:{_NAME}(?:{_STEPS})?|{_STEPS})"
 
 
 class Parser(argparse.ArgumentParser):

@@ -120,11 +120,7 @@ def connect(
     user's own server only. With `is_short`, each answer of that server is lost when it takes longer
     than ANSWER_S; else the server is asked then whether it has answered.
 
-
-    The first one chooses among several hosts, one that can be written to unless the user specifies
-    otherwise; all others of the same `database` are made there. libpq's variables are read for the
-    user's own server only. Raises DatabaseError in one sentence, which names the server and never
-    the password.
+    Raises DatabaseError in one sentence, which names the server and never the password.
     """
     is_ours = database.is_embedded
     known = ({} if is_ours else _by_variables()) | read_url(database.url)
@@ -135,7 +131,7 @@ def connect(
     except psycopg.Error as error:
         raise unreachable(database, error) from None  # the chain would show the URL's parts
     if isinstance(connection, LimitedConnection) and not is_short:
-        connection.has_answered = partial(_has_answered, database, connection.info.backend_pid)
+        connection.has_answered = partial(has_answered, database, connection.info.backend_pid)
     if not is_ours and not database._address:
         info = connection.info
         address = {"host": info.host, "hostaddr": info.hostaddr, "port": info.port}
@@ -166,7 +162,7 @@ def _defaults(known: Mapping[str, Any]) -> dict[str, Any]:
     return defaults | ({"target_session_attrs": "read-write"} if has_several else {})
 
 
-def _has_answered(database: Database, pid: int) -> bool:
+def has_answered(database: Database, pid: int) -> bool:
     """Whether the server has answered the session `pid`; false where that is unknown."""
     with suppress(psycopg.Error, DatabaseError):
         with connect(database, is_short=True, autocommit=True) as observer:

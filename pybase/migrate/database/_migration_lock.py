@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -17,7 +18,8 @@ from msgspec import Struct
 from pybase.core.errors import DatabaseError
 from pybase.core.settings import MigrateOptions
 from pybase.core.style import style
-from pybase.migrate.database._connect import Database, connect
+from pybase.migrate.database._connect import Database, connect, has_answered
+from pybase.migrate.database._limited import LimitedConnection
 
 KEY = 4_851_520_931
 """The advisory lock's key; an arbitrary number, the same for every version of this project."""
@@ -132,6 +134,8 @@ def require_own_session(
             "Point DATABASE_URL at the server itself, or at a pool in session mode.",
             code="transaction-pooler",
         )
+    if isinstance(other, LimitedConnection):
+        other.has_answered = partial(has_answered, database, backend.pid)
     for connection in (guard, other):
         connection.execute("; ".join(no_timeouts(connection)).encode())
     return backend

@@ -71,12 +71,12 @@ def confirm(locked: Locked, plan: Plan, confirmation: Confirmation) -> Consent:
 
 
 def _observed(locked: Locked, plan: Plan) -> Sequence[Step]:
-    """Return the steps with what they were observed to do.
+    """Return the steps with what they were observed to do: rehearsed now, where it is unknown.
 
-    Those of a downgrade are rehearsed now where that is unknown.
+    An upgrade from base can lose nothing.
     """
     is_known = all(step.effects.is_rehearsed or _refuses(step) for step in plan.steps)
-    if is_known or plan.direction.is_upgrade:
+    if is_known or (plan.direction.is_upgrade and not plan.heads):
         return plan.steps
     source = built_source(locked.source.settings, locked.source.database)
     return [

@@ -4,6 +4,7 @@ Steps come from the records of `sql/`, which were reviewed; the revisions' Pytho
 asked for, and where the embedded server's project has no `sql/` yet. It changes nothing.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -106,6 +107,14 @@ class Plan(Struct, frozen=True):
     destination: str
     direction: Direction
     steps: tuple[Step, ...]
+
+    @property
+    def end(self) -> str:
+        """The destination, without a number of steps: once some are done, they lead elsewhere."""
+        if not self.steps or not re.search(r"[+-]\d+$", self.destination):
+            return self.destination
+        last = self.steps[-1].revision
+        return last.id if self.direction.is_upgrade else next(iter(last.parents), "base")
 
     @property
     def leads_to_base(self) -> bool:

@@ -4,10 +4,12 @@ A transaction is tried again completely. A statement outside is tried again only
 rolls it back completely; one that would leave an invalid index behind gets no lock timeout.
 """
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 import psycopg
@@ -102,10 +104,12 @@ class Session:
         tail = (self._lock_check, "COMMIT", *(self._resets if closing else ()))
         try:
             if self._guard.watches(step) and not block.is_bookkeeping:
-                self._send(*head)
+                first = list(takewhile(_SET_TRANSACTION.match, own))  # nothing may precede these
+                self._send(*head, *first)
                 is_first = block == step.script.own_blocks[0]
                 self._require_consent(step, lock=True, is_first=is_first)
-                head = ()
+                # an answer before the revision's first: else its error is taken for one of grammar
+                head, own = head[-1:], own[len(first) :]
             self._send(*head, *own, *closing, *tail, shown=own[0] if len(own) == 1 else "")
         except errors.NotNullViolation as error:
             self._roll_back()
@@ -123,7 +127,7 @@ class Session:
         losses = self._guard.losses(step, lock=lock, is_first=is_first)
         if losses:
             state = f"Revision {step.revision.id} was stopped before that."
-            raise data_loss(self._plan, losses, state)
+            raise data_loss(self._plan, losses, state, self._plan.end)
 
     def _parted(self, step: Step, block: Block, started: float) -> tuple[list[str], list[str]]:
         """Return the revision's own statements, and what closes it where this block does.
@@ -270,6 +274,8 @@ def _moved_by_another(step: Step) -> CheckFailedError:
         code="version-moved",
     )
 
+
+_SET_TRANSACTION = re.compile(r"\s*SET\s+TRANSACTION\b", re.IGNORECASE)
 
 _BOOKKEEPING = (StatementKind.VERSION, StatementKind.HOOK, StatementKind.LEDGER)
 

@@ -94,9 +94,8 @@ def _directory(config: Config, settings: Settings) -> ScriptDirectory:
         folders = scripts._version_locations if scripts.version_locations else ()
     except Exception as error:  # of a value in alembic.ini, or of a package that it names
         raise invalid_ini(settings, str(error)) from error
-    for folder in folders:
-        if not folder.is_dir():
-            raise invalid_ini(settings, f"version_locations names {folder}, which is no folder")
+    if folders and not any(folder.is_dir() for folder in folders):  # git keeps no empty ones
+        raise invalid_ini(settings, f"version_locations names no folder: {folders[0]}")
     return scripts
 
 

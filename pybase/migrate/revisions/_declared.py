@@ -88,8 +88,9 @@ def declared(path: Path, module: object) -> Declared:
         if name in values or name in _REQUIRED:
             values[name] = _converted(path, name, values.get(name, _MISSING), form)
     result = msgspec.convert(values, Declared)
-    for name in (result.revision, *_several(result.branch_labels)):
-        _require_name(path, name)
+    _require_name(path, result.revision)
+    for label in _several(result.branch_labels):
+        _require_name(path, label.replace("-", "_"))
     return result
 
 

@@ -142,7 +142,9 @@ def run_env(
 
     config = history.config
     config.attributes["connection"] = connection
-    if (config.get_main_option("sqlalchemy.url") or _PLACEHOLDER).startswith(_PLACEHOLDER):
+    # raw, since env.py may set what it interpolates
+    url = config.file_config.get("alembic", "sqlalchemy.url", raw=True, fallback="")
+    if (url or _PLACEHOLDER).startswith(_PLACEHOLDER):
         # env files of the stock template hand it to configure(); offline it only names a dialect
         config.set_main_option("sqlalchemy.url", "postgresql+psycopg://")
     config.output_buffer = io.StringIO()  # BEGIN and COMMIT around nothing, as env.py sees it

@@ -57,30 +57,32 @@ def require_allowed(plan: Plan, losses: Sequence[DataLoss], confirmation: Confir
     if not losses:
         return Consent()
     ask = confirmation.ask
-    if ask is not None and ask(f"{_listed(plan, losses)}\nGo on?"):
+    if ask is not None and ask(f"{_listed(plan, losses, most=len(losses))}\nGo on?"):
         return Consent(to=frozenset((loss.revision, loss.name) for loss in losses))
     verb = "applied" if plan.direction.is_upgrade else "undone"
-    raise data_loss(plan, losses, f"Nothing was {verb}.")
+    raise data_loss(plan, losses, f"Nothing was {verb}.", plan.destination)
 
 
-def data_loss(plan: Plan, losses: Sequence[DataLoss], state: str) -> CheckFailedError:
+def data_loss(
+    plan: Plan, losses: Sequence[DataLoss], state: str, destination: str
+) -> CheckFailedError:
     """Return the refusal to destroy data; `state` is the sentence after their list."""
     verb = "migrate" if plan.direction.is_upgrade else "downgrade"
     return CheckFailedError(
         f"{_listed(plan, losses)}\n{state}",
-        f"If that is intended: nox -s {verb} -- {plan.destination} --allow-data-loss",
+        f"If that is intended: nox -s {verb} -- {destination} --allow-data-loss",
         code="data-loss",
     )
 
 
-def _listed(plan: Plan, found: Sequence[DataLoss]) -> str:
+def _listed(plan: Plan, found: Sequence[DataLoss], most: int = _MOST_SHOWN) -> str:
     """Return the list of what is lost, each once, without what goes with a table that is lost."""
     tables = {item.table for item in found} - {None}
     contents: dict[str, str] = {}
     for item in found:
         if item.table or item.loss is None or item.loss.table not in tables:
             contents.setdefault(item.shown, item.content)
-    lines = table([*contents.items()][:_MOST_SHOWN], indent="  ")
-    lines += [f"  and {len(contents) - _MOST_SHOWN} more"] if len(contents) > _MOST_SHOWN else []
+    lines = table([*contents.items()][:most], indent="  ")
+    lines += [f"  and {len(contents) - most} more"] if len(contents) > most else []
     destroys = style("destroys data", "bold red")
     return f"The {plan.direction.value} {destroys}:\n" + "\n".join(lines)

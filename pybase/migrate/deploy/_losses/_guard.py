@@ -141,7 +141,10 @@ class Guard(Struct, dict=True):
         suspects = [
             suspect
             for suspect in find_suspects(self.connection, step, Names())
-            if (suspect.target is not None or is_first) and not self._is_new(suspect)
+            if (suspect.target is not None or is_first)
+            and not self._is_new(suspect)
+            # once some statements have run, changed rows are those of the revision itself
+            and (is_first or not suspect.loss or suspect.loss.kind not in _MODES)
         ]
         if lock:
             self._lock(suspects)

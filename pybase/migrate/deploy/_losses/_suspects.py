@@ -18,7 +18,7 @@ _ACCEPTED_BY: Mapping[LossKind, frozenset[str]] = {
     LossKind.DROPPED: frozenset({"drops-table", "drops-column", "drops-view"}),
     LossKind.EMPTIED: frozenset({"truncates"}),
     LossKind.EMPTIED_CASCADE: frozenset({"truncates"}),
-    LossKind.CONVERTED: frozenset({"rewrites-table"}),
+    LossKind.CONVERTED: frozenset(),
     LossKind.UNKNOWN: frozenset(),
 }
 """The hazards whose acceptance, with a reason, is the consent of an upgrade's reviewers.
@@ -61,7 +61,7 @@ def _is_accepted(step: Step, loss: Loss) -> bool:
     return any(
         finding.code in _ACCEPTED_BY[loss.kind]
         and finding.relation == loss.table
-        and (finding.detail == loss.column or finding.code == "rewrites-table")
+        and finding.detail == loss.column
         and record.reason_for(finding, step.direction) is not None
         for finding in step.effects.findings
     )
