@@ -7,11 +7,13 @@ import re
 import struct
 import sys
 import termios
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg
 import pytest
 from projects import LINE, ONE, THREE, TWO, Project, Revision, plain_environment
+from waiting import wait_for_query
 
 WIDTHS = (80, 200)
 HURTING = Revision(
@@ -49,9 +51,14 @@ class Screen:
     width: int
 
     def show(
-        self, *arguments: str, answer: str = "", until: str = "[y/N] ", **variables: str
+        self,
+        *arguments: str,
+        answer: str = "",
+        until: str = "[y/N] ",
+        wait: Callable[[], object] = lambda: None,
+        **variables: str,
     ) -> Shown:
-        """Run a verb; `answer` is typed when `until` has been shown."""
+        """Run a verb; `answer` is typed when `until` has been shown and `wait` has returned."""
         kept = plain_environment().items()
         plain = {name: value for name, value in kept if name not in _SETTINGS}
         environment = plain | self.project.environment | {"TERM": "xterm"} | variables
@@ -65,6 +72,7 @@ class Screen:
         while part := _read(terminal):
             written += part
             if answer and until.encode() in written:
+                wait()
                 os.write(terminal, answer.encode())
                 answer = ""
         os.close(terminal)
@@ -167,12 +175,22 @@ def test_question_is_asked_at_a_terminal_and_no_is_no(three: Project) -> None:
     assert Screen(three, 80).show("downgrade", "-1", answer="y\n").lines[-1] == "1 undone."
 
 
+IS_ASLEEP = """
+SELECT count(*) > 0 FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event = 'PgSleep'
+"""
+
+
 def test_interruption_is_one_line(three: Project) -> None:
     slow = "op.execute('SELECT pg_sleep(30)')"
     three.add(Revision("eeeeeeeeeeee", THREE.id, slow, "pass", "Wait."))
     three.done("migrate", THREE.id, "--python-revisions")
     screen = Screen(three, 200)
-    shown = screen.show("migrate", "--python-revisions", answer="\x03", until="Alembic runs")
+    url = three.environment["DATABASE_URL"]
+    shown = screen.show(
+        "migrate", "--python-revisions", answer="\x03", until="Alembic runs",
+        wait=lambda: wait_for_query(url, IS_ASLEEP),
+    )  # fmt: skip
     assert shown.code == 130
     assert shown.lines[-1].startswith("Interrupted. Finished steps are kept;")
     assert "Traceback" not in shown.written

@@ -71,12 +71,13 @@ def confirm(locked: Locked, plan: Plan, confirmation: Confirmation) -> Consent:
 
 
 def _observed(locked: Locked, plan: Plan) -> Sequence[Step]:
-    """Return the steps with what they were observed to do: rehearsed now, where it is unknown.
+    """Return the steps with what they were observed to do.
 
-    An upgrade from base can lose nothing.
+    Those of a downgrade are rehearsed now where that is unknown. An upgrade that is unknown runs
+    Python, which the user has asked for by name, or works on the embedded server.
     """
     is_known = all(step.effects.is_rehearsed or _refuses(step) for step in plan.steps)
-    if is_known or (plan.direction.is_upgrade and not plan.heads):
+    if is_known or plan.direction.is_upgrade:
         return plan.steps
     source = built_source(locked.source.settings, locked.source.database)
     return [

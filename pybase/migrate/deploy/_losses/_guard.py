@@ -96,7 +96,7 @@ def _may_lose(step: Step) -> bool:
 def _is_unknown(step: Step) -> bool:
     """Whether a downgrade has not been observed; what cannot be undone will do nothing.
 
-    An upgrade that was not observed is a hazard, which is accepted or forced by name.
+    An upgrade that was not observed runs Python, which was asked for by name.
     """
     if step.direction.is_upgrade or step.script.status is ScriptStatus.IRREVERSIBLE:
         return False
