@@ -206,6 +206,13 @@ TABLE = (
            VALUES, "values of t.n  1 row"),
     Attack("a type that computes", T, "ALTER TABLE t ALTER n TYPE int USING length(n)", ROW,
            VALUES, "values of t.n  1 row"),
+    Attack("calls a function of its own",
+           "CREATE FUNCTION clean() RETURNS void LANGUAGE plpgsql AS $$ BEGIN "
+           "EXECUTE 'DELETE FROM ' || quote_ident('other'); "
+           "EXCEPTION WHEN undefined_table THEN NULL; END $$", "SELECT clean()",
+           "INSERT INTO other VALUES (1)", "SELECT count(*) FROM other",
+           "what a statement finds where it runs  unknown: it depends on the database",
+           scene="CREATE TABLE other (id int)", has_empty_state=False),
     Attack("composes its statement", T,
            "DO $$ BEGIN EXECUTE 'DELETE FROM ' || quote_ident('other'); "
            "EXCEPTION WHEN undefined_table THEN NULL; END $$", "INSERT INTO other VALUES (1)",

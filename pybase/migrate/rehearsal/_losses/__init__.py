@@ -18,7 +18,7 @@ from pybase.migrate.rehearsal._losses._types import converted
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules import Case
 from pybase.migrate.sql import QualifiedName, parse_backfill
-from pybase.migrate.sql.grammar import is_kind
+from pybase.migrate.sql.grammar import is_kind, nodes, parsed
 
 __all__ = ["cascade", "created", "find_losses", "renames"]
 
@@ -38,11 +38,19 @@ def find_losses(case: Case) -> tuple[Loss, ...]:
     return tuple(sorted(losses))
 
 
+def _calls_own(observation: Observation) -> bool:
+    """Whether a query calls a function that a revision has created: its body may do anything."""
+    own = {function.name for function in observation.before.functions.values()}
+    return is_kind(observation.sql, ast.SelectStmt) and any(
+        call.funcname[-1].sval in own for call in nodes(parsed(observation.sql), ast.FuncCall)
+    )
+
+
 def _chosen(case: Case, observation: Observation) -> Iterator[Loss]:
     """Yield the unknown: what a role owns, and what a downgrade composes or does after an error."""
     sql = observation.sql
     is_dynamic = is_kind(sql, ast.DoStmt) and re.search(r"\bexecute\b", sql, re.IGNORECASE)
-    is_composed = is_dynamic or is_kind(sql, ast.CallStmt)
+    is_composed = is_dynamic or is_kind(sql, ast.CallStmt) or _calls_own(observation)
     is_hidden = not case.is_upgrade and is_composed and parse_backfill(sql) is None
     is_unseen = not case.is_upgrade and observation.error is not None
     if is_hidden or is_unseen or is_kind(sql, ast.DropOwnedStmt):
