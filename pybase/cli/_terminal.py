@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from pybase.core.errors import PybaseError
-from pybase.core.secrets import redacted
 from pybase.core.style import clean, segments, style, width
+from pybase.core.urls import redacted
 
 if TYPE_CHECKING:
     from rich.console import Console  # 50 ms, at a terminal only

@@ -71,7 +71,8 @@ class Writer:
             path = self._path(change.path)
             if change.is_done(_content(path)):
                 self._put(change.path, change.before)
-            forget_bytecode(path)
+            else:
+                forget_bytecode(path)
         for folder in sorted(map(self._path, self._journal.folders), reverse=True):
             with suppress(OSError):  # other files are in it
                 folder.rmdir()

@@ -62,10 +62,15 @@ def write_file(path: Path, text: str, *, mode: int = 0o644) -> None:
         raise
 
 
-def make_folder(folder: Path) -> None:
-    """Create a folder and its missing parents; root's belong to the owner of what they are in."""
+def make_folder(folder: Path, mode: int | None = None) -> None:
+    """Create a folder and its missing parents; root's belong to the owner of what they are in.
+
+    Without `mode`, the umask decides.
+    """
     for step in reversed([step for step in (folder, *folder.parents) if not step.exists()]):
         step.mkdir(exist_ok=True)
+        if mode is not None:
+            step.chmod(mode)
         give_to_owner(step)
 
 

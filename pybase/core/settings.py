@@ -5,13 +5,11 @@ reads a variable of PyBase's own; nothing here opens a connection or starts a se
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -19,13 +17,7 @@ from msgspec.structs import replace
 
 from pybase.core.errors import UsageError
 from pybase.core.files import write_file
-from pybase.core.secrets import conceal
-
-DATABASE_URL = "DATABASE_URL"
-REHEARSAL_URL = "PYBASE_REHEARSAL_URL"
-
-DRIVERS = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+asyncpg")
-"""URL schemes that mean psycopg 3 here, whatever else the application does with the same URL."""
+from pybase.core.urls import DATABASE_URL, REHEARSAL_URL, conceal, parse_url
 
 _Folder = Annotated[str, Meta(pattern=r"^\S[^\x00-\x1f\x7f]*$", description="a folder, as 'sql'")]
 _Picture = Annotated[
@@ -38,11 +30,6 @@ _Picture = Annotated[
 _Branch = Annotated[str, Meta(pattern=r"^[^\s-]\S*$", description="a branch, as 'main'")]
 _Version = Annotated[Literal[18, 16], Meta(description="18 or 16")]
 _Names = Annotated[list[str], Meta(description="a list of names, as ['plans']")]
-
-_URL_HINT = (
-    "Write it as postgresql://user:password@localhost:5432/pybase, with the characters @ / % # ? : "
-    "of a password URL-encoded (@ is %40, / is %2F, % is %25, # is %23)."
-)
 
 
 class MigrateOptions(Struct, frozen=True):
@@ -272,61 +259,3 @@ def _read_dotenv(path: Path) -> str | None:
     url = values[DATABASE_URL] or ""
     conceal(url)
     return url
-
-
-def parse_url(raw: str, variable: str = DATABASE_URL) -> str:
-    """Return any accepted spelling of a PostgreSQL URL in libpq's form.
-
-    A password that is not URL-encoded is refused here, because libpq would quote the part of it
-    that it reads as host or port. Raises UsageError, whose text holds nothing after the scheme.
-    """
-    if not raw.strip():
-        raise UsageError(
-            f"{variable} is set, but empty.",
-            f"Set it to a URL, or unset it to use the embedded server: unset {variable} (or delete "
-            "its line from .env).",
-            code="empty-url",
-        )
-    scheme, separator, rest = raw.strip().partition("://")
-    if not separator or not re.fullmatch(r"[a-z0-9+]+", scheme):
-        raise UsageError(f"{variable} is not a URL.", _URL_HINT, code="malformed-url")
-    if scheme not in DRIVERS:
-        raise UsageError(
-            f"{variable} names the backend {scheme!r}; PyBase runs on PostgreSQL only.",
-            f"Use one of {', '.join(f'{driver}://' for driver in DRIVERS)}.",
-            code="unsupported-backend",
-        )
-    _require_encoded(rest, variable)
-    if scheme == "postgresql+asyncpg":
-        rest = re.sub(r"([?&])ssl=", r"\1sslmode=", rest)  # asyncpg's name for the same parameter
-    return f"postgresql://{rest}"
-
-
-def _require_encoded(rest: str, variable: str) -> None:
-    before_query, _, query = rest.partition("?")
-    authority = before_query.partition("/")[0]
-    stray_at = rest.count("@") - query.count("@") > 1 or "@" in before_query[len(authority) :]
-    hidden_at = "@" in query and "@" not in before_query
-    problem = ""
-    if stray_at or hidden_at or re.search(r"%(?![0-9A-Fa-f]{2})|%00", rest):
-        problem = "a character of its user or password is not URL-encoded"
-    elif not rest.isprintable() or " " in rest:
-        problem = "it holds a blank or a control character"
-    elif not all(map(_has_port, authority.rpartition("@")[2].split(","))):
-        problem = "its port is not a number from 1 to 65535"
-    elif not _is_split(rest):
-        problem = "what is in brackets is not an IPv6 address"
-    if problem:
-        raise UsageError(f"{variable} is malformed: {problem}.", _URL_HINT, code="malformed-url")
-
-
-def _has_port(host: str) -> bool:
-    match = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{0,5}))?", host)
-    return match is not None and 1 <= int(match[2] or 5432) <= 65535
-
-
-def _is_split(rest: str) -> bool:
-    try:
-        return bool(urlsplit(f"postgresql://{rest}"))
-    except ValueError:
-        return False

@@ -18,8 +18,8 @@ from alembic.util import CommandError
 from pybase.core import settings
 from pybase.core.checkout import require_complete
 from pybase.core.errors import PybaseError
-from pybase.core.secrets import redacted
 from pybase.core.style import clean, unstyled
+from pybase.core.urls import redacted
 from pybase.migrate.database import (
     TABLE,
     MigrationLock,

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pybase.core.errors import DatabaseError
-from pybase.core.files import give_to_owner
+from pybase.core.files import give_to_owner, make_folder
 from pybase.postgres._os_user import OsUser, nearest_existing, owners_in, server_user
 
 _CLUSTERS = ("postgres", "postgres-scratch")
@@ -103,11 +103,8 @@ def lock_file(directory: Path, name: str = "lock") -> Path:
 
     Missing parents are owned by the owner of the nearest existing one.
     """
-    for folder in reversed([step for step in (directory, *directory.parents) if not step.exists()]):
-        folder.mkdir(exist_ok=True)
-        # Root's server runs as another user, who has to pass through; data/ and socket/ are closed.
-        folder.chmod(0o755 if os.geteuid() == 0 else 0o700)
-        give_to_owner(folder)
+    # Root's server runs as another user, who has to pass through; data/ and socket/ are closed.
+    make_folder(directory, 0o755 if os.geteuid() == 0 else 0o700)
     path = directory / name
     if not path.exists():
         path.touch(_LOCK_MODE)

@@ -6,13 +6,13 @@ import re
 import shutil
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from postgres.helpers import clusters_folder
 from projects import ROOT, Project, Revision
 from psycopg.pq import Conninfo
 from tcp_servers import ENCODED, TcpServer, new_folder, unused_port
@@ -71,12 +71,8 @@ HISTORY = (EVENTS, FIRST)
 @pytest.fixture(scope="module")
 def place(servers_folder: Path) -> Iterator[Path]:
     """A folder that the servers' user can reach; the clusters below it are destroyed."""
-    folder = Path(tempfile.mkdtemp(prefix="server-", dir=servers_folder))
-    folder.chmod(0o755)
-    yield folder
-    for lock in folder.rglob("lock"):
-        Cluster(lock.parent).destroy()
-    shutil.rmtree(folder)
+    with clusters_folder(servers_folder, "server-") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +103,7 @@ def options(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def generated(options: Settings) -> dict[str, str]:
-    """Render and rehearse anew; return every generated file."""
+    """Render and rehearse without the cache; return every generated file."""
     shutil.rmtree(options.state / "cache", ignore_errors=True)
     return sqlfiles.files(options, sqlfiles.build(read(options)))
 

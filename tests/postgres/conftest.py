@@ -1,7 +1,5 @@
 """Clusters that tests may damage, each in a folder that its server's user can reach."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,16 +7,14 @@ import pytest
 
 from pybase.postgres import Cluster, scratch_cluster
 
+from .helpers import clusters_folder
+
 
 @pytest.fixture
 def home(servers_folder: Path) -> Iterator[Path]:
     """An empty folder; the clusters below it are destroyed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="test-", dir=servers_folder))
-    folder.chmod(0o755)
-    yield folder
-    for lock in folder.rglob("lock"):
-        Cluster(lock.parent).destroy()
-    shutil.rmtree(folder)
+    with clusters_folder(servers_folder, "test-") as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """Helpers that inspect a server, and damage it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +57,17 @@ def python(script: str, *arguments: str) -> "subprocess.Popen[str]":
         text=True,
         start_new_session=True,
     )
+
+
+@contextmanager
+def clusters_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A folder that the servers' user can reach; the clusters below it are destroyed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    folder.chmod(0o755)
+    yield folder
+    for lock in folder.rglob("lock"):
+        Cluster(lock.parent).destroy()
+    shutil.rmtree(folder)
 
 
 @contextmanager

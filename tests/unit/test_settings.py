@@ -6,7 +6,8 @@ import psycopg
 import pytest
 
 from pybase.core.errors import UsageError
-from pybase.core.settings import DRIVERS, database_url, load, parse_url
+from pybase.core.settings import database_url, load
+from pybase.core.urls import DRIVERS, parse_url
 
 SECRET = "correcthorse"
 

@@ -26,8 +26,11 @@ from pybase.migrate.database._server_errors import about_rows as about_rows
 from pybase.migrate.database._server_errors import first_line as first_line
 from pybase.migrate.database._server_errors import rows_hint as rows_hint
 from pybase.migrate.database._server_errors import server_error as server_error
+from pybase.migrate.database._table_sizes import COUNTED_BYTES as COUNTED_BYTES
 from pybase.migrate.database._table_sizes import IS_USED as IS_USED
+from pybase.migrate.database._table_sizes import LOCK_TIMEOUT_MS as LOCK_TIMEOUT_MS
 from pybase.migrate.database._table_sizes import RECORDED_TABLES as RECORDED_TABLES
+from pybase.migrate.database._table_sizes import STATEMENT_TIMEOUT_MS as STATEMENT_TIMEOUT_MS
 from pybase.migrate.database._table_sizes import TableSize as TableSize
 from pybase.migrate.database._table_sizes import ask as ask
 from pybase.migrate.database._table_sizes import limits as limits

@@ -12,7 +12,8 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
-from pybase.core.settings import DATABASE_URL, Settings, database_url
+from pybase.core.settings import Settings, database_url
+from pybase.core.urls import DATABASE_URL
 from pybase.migrate.database._limited import HAS_ANSWERED, KEEPALIVES, LimitedConnection
 from pybase.postgres import Cluster, connect_scratch, locate, scratch_cluster
 from pybase.postgres import connect as connect_ours

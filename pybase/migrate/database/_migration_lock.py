@@ -2,7 +2,7 @@
 
 A session-level advisory lock on a connection of its own, polled: a session that waits inside
 `pg_advisory_lock` holds a snapshot for which CREATE INDEX CONCURRENTLY waits in turn, forever.
-The lock ends with its session: a killed holder frees it, and whoever relies on it verifies it.
+The lock ends with its session: a killed holder frees it, and what relies on it verifies it.
 """
 
 import secrets
@@ -104,8 +104,12 @@ def migration_lock(
 
 def no_timeouts(connection: psycopg.Connection[Any]) -> list[str]:
     """Return the statements that put aside the timeouts of a role, meant for its application."""
+    return [f"SET {name} = 0" for name in _timeouts(connection)]
+
+
+def _timeouts(connection: psycopg.Connection[Any]) -> list[str]:
     version = connection.info.server_version
-    return [f"SET {name} = 0" for name, since in _TIMEOUTS.items() if version >= since]
+    return [name for name, since in _TIMEOUTS.items() if version >= since]
 
 
 class Backend(Struct, frozen=True):
@@ -167,8 +171,7 @@ def _unlimited(connection: psycopg.Connection[Any], query: str) -> tuple[Any, ..
 
     Behind a pooler it keeps them, since the session may be of other clients in a moment.
     """
-    names = [name for name, since in _TIMEOUTS.items() if connection.info.server_version >= since]
-    changes = ", ".join(f"set_config('{name}', '0', false)" for name in names)
+    changes = ", ".join(f"set_config('{name}', '0', false)" for name in _timeouts(connection))
     condition = f"pg_backend_pid() = {connection.info.backend_pid}"
     cursor = connection.execute(f"SELECT {changes} WHERE {condition};\n{query}".encode())
     cursor.nextset()

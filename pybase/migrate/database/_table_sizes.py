@@ -19,6 +19,7 @@ COUNTED_BYTES = 20_000_000
 """Rows are counted up to this size; above it the planner's estimate is used."""
 
 LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS = 200, 5_000
+"""The limits of a question about a table, which blocks no other session."""
 
 
 class TableSize(Struct, frozen=True):

@@ -5,7 +5,6 @@ the same backfill take turns, and one that `migrate` finds done is over at once.
 """
 
 import re
-from contextlib import suppress
 
 import psycopg
 from msgspec import Struct
@@ -19,11 +18,10 @@ from pybase.migrate.database import (
     about_rows,
     connect,
     first_line,
-    no_timeouts,
     rows_hint,
 )
 from pybase.migrate.deploy._progress import ProgressThread
-from pybase.migrate.deploy._session import CLIENT_CHECK
+from pybase.migrate.deploy._session import put_aside
 from pybase.migrate.record import Direction
 from pybase.migrate.sql import parse_backfill
 from pybase.migrate.sql.names import plain
@@ -78,10 +76,7 @@ def run_backfill(database: Database, backfill: DeclaredBackfill, reporter: Repor
     with connect(database, autocommit=True) as connection:
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         try:
-            for setting in (*no_timeouts(connection), *_SETTINGS):
-                connection.execute(setting.encode())
-            with suppress(psycopg.Error):  # not every platform can detect that a client is gone
-                connection.execute(CLIENT_CHECK.encode())
+            put_aside(connection, *_SETTINGS)
             pid = connection.info.backend_pid
             with ProgressThread(database, pid, reporter) as progress:
                 with progress.of(backfill.statement):

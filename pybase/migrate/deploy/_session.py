@@ -57,11 +57,7 @@ class Session:
         row = connection.execute(exists, names).fetchone() or (False, False)
         self._has_version_table, self._has_ledger = map(bool, row)
         self._lock_check = f"SELECT 1 / ({lock.held_sql})::int"
-        self._settings = [*no_timeouts(connection), *_SETTINGS]
-        self._send(*self._settings)
-        with suppress(psycopg.Error):  # not every platform can detect that a client is gone
-            self._send(CLIENT_CHECK)
-            self._settings.append(CLIENT_CHECK)
+        self._settings = put_aside(connection, *_SETTINGS)
 
     def run(self, step: Step) -> int:
         """Run a step, with its version and its line in the ledger. Returns the most tries.
@@ -254,6 +250,19 @@ class Session:
                 self._send(*self._resets)
 
 
+def put_aside(connection: psycopg.Connection[Any], *settings: str) -> list[str]:
+    """Replace what a role or a database sets for its application; returns the statements in force.
+
+    These are `settings`, no timeouts, and an end to a statement whose client is gone.
+    """
+    sent = [*no_timeouts(connection), *settings]
+    connection.execute("; ".join(sent).encode())
+    with suppress(psycopg.Error):  # not every platform can detect that a client is gone
+        connection.execute(_CLIENT_CHECK.encode())
+        sent.append(_CLIENT_CHECK)
+    return sent
+
+
 def is_blocking(step: Step) -> bool:
     """Whether the rehearsal observed that other sessions wait for it, or nothing is known."""
     effects = step.effects
@@ -286,7 +295,7 @@ _SETTINGS = (
 )
 """As in the rehearsal: settings of a role or a database are meant for its application."""
 
-CLIENT_CHECK = "SET client_connection_check_interval = '2s'"
+_CLIENT_CHECK = "SET client_connection_check_interval = '2s'"
 
 _AS_BEGUN = ("SET SESSION AUTHORIZATION DEFAULT", "RESET ALL", "DEALLOCATE ALL", "DISCARD TEMP")
 """What of DISCARD ALL, which cannot be combined, may change what another step does: each step

@@ -13,8 +13,8 @@ from msgspec import Struct
 from pybase.core import cache
 from pybase.core.files import digest
 from pybase.core.inputs import package_digest
-from pybase.core.secrets import redacted
 from pybase.core.settings import Settings, rehearsal_url
+from pybase.core.urls import redacted
 from pybase.migrate.catalog import Entity
 from pybase.migrate.record import RevisionReport
 from pybase.migrate.rehearsal import scratch

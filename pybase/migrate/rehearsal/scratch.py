@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest
-from pybase.core.settings import REHEARSAL_URL, Settings, rehearsal_url
+from pybase.core.settings import Settings, rehearsal_url
+from pybase.core.urls import REHEARSAL_URL
 from pybase.migrate.database import embedded_scratch, engine, first_line, read_url, scratch_at
 from pybase.migrate.record import Direction, Script, Statement, StatementKind
 from pybase.migrate.rehearsal._rules import is_transaction_control

@@ -22,7 +22,7 @@ from pybase.core import cache
 from pybase.core.errors import UsageError
 from pybase.core.files import digest
 from pybase.core.inputs import inputs_digest, record_inputs
-from pybase.core.secrets import redacted
+from pybase.core.urls import redacted
 from pybase.migrate.database import Ledger
 from pybase.migrate.record import (
     Direction,

@@ -11,11 +11,11 @@ from msgspec import Struct
 from psycopg import sql
 
 from pybase.core import humanize
+from pybase.migrate.database import COUNTED_BYTES
 from pybase.migrate.deploy._losses._targets import Target
 from pybase.migrate.record import Loss
 
-_COUNTED_PAGES = 20_000_000 // 8192
-"""Rows are counted up to this size; above it the planner's estimate is used."""
+_COUNTED_PAGES = COUNTED_BYTES // 8192
 
 
 class Reader(Struct, frozen=True):

@@ -8,15 +8,13 @@ import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from pybase.migrate.database import LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS
 from pybase.migrate.deploy._losses._content import Reader
 from pybase.migrate.deploy._losses._names import Names
 from pybase.migrate.deploy._losses._suspects import Suspect, find_suspects, open_losses
 from pybase.migrate.deploy._plan import Step
 from pybase.migrate.record import Loss, LossKind, ScriptStatus
 from pybase.migrate.sql import QualifiedName
-
-LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS = 200, 5_000
-"""The limits of a question before the run, which blocks no other session."""
 
 LOCKED_TIMEOUT_MS = 2_000
 """How long a question under a lock may take: other sessions wait for its end."""

@@ -1,4 +1,4 @@
-"""Columns whose values a new type may round, cut or compute anew."""
+"""Columns whose values a new type may round, cut or compute."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from pybase.migrate.sql.grammar import parsed
 
 
 def converted(start: State, observation: Observation) -> Iterator[Loss]:
-    """Yield the columns whose values a new type may round, cut or compute anew."""
+    """Yield the columns whose values a new type may round, cut or compute."""
     retyped = {
         (oid, number): (column, after.columns[number])
         for oid, before, after in observation.changed
