@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from msgspec import Struct
@@ -76,10 +77,16 @@ def _module(source: bytes) -> ast.Module:
     """Parse a module; without its functions, which take ten times as long, where that is safe."""
     rest = _FUNCTION.sub(b"", source)
     is_plain = rest.count(b'"""') == 2 and b"'''" not in rest and b"\\\n" not in source
-    try:
-        return ast.parse(rest if is_plain else source)
-    except SyntaxError:  # lines of a function that are not indented
-        return ast.parse(source)
+    with _PARSER:
+        try:
+            return ast.parse(rest if is_plain else source)
+        except SyntaxError:  # lines of a function that are not indented
+            return ast.parse(source)
+
+
+_PARSER = Lock()
+"""CPython 3.11 counts the depth of all parsers of a process in one place: two threads that parse at
+once may end in SystemError (AST constructor recursion depth mismatch)."""
 
 
 _FUNCTION = re.compile(rb"^(?:def|class) [^\n\"']*\n(?:[ \t][^\n]*\n|\n)*", re.MULTILINE)
