@@ -20,7 +20,7 @@ from pybase.migrate.database._migration_lock import Backend as Backend
 from pybase.migrate.database._migration_lock import MigrationLock as MigrationLock
 from pybase.migrate.database._migration_lock import lock_lost as lock_lost
 from pybase.migrate.database._migration_lock import migration_lock as migration_lock
-from pybase.migrate.database._migration_lock import no_timeouts as no_timeouts
+from pybase.migrate.database._migration_lock import put_aside as put_aside
 from pybase.migrate.database._migration_lock import require_own_session as require_own_session
 from pybase.migrate.database._server_errors import about_rows as about_rows
 from pybase.migrate.database._server_errors import first_line as first_line

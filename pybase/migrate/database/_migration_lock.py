@@ -8,7 +8,7 @@ The lock ends with its session: a killed holder frees it, and what relies on it 
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -102,7 +102,23 @@ def migration_lock(
         yield MigrationLock(connection, own_key)
 
 
-def no_timeouts(connection: psycopg.Connection[Any]) -> list[str]:
+def put_aside(connection: psycopg.Connection[Any], *settings: str) -> list[str]:
+    """Replace what a role or a database sets for its application; returns the statements in force.
+
+    These are `settings`, no timeouts, and an end to a statement whose client is gone.
+    """
+    sent = [*_no_timeouts(connection), *settings]
+    connection.execute("; ".join(sent).encode())
+    with suppress(psycopg.Error):  # not every platform can detect that a client is gone
+        connection.execute(_CLIENT_CHECK.encode())
+        sent.append(_CLIENT_CHECK)
+    return sent
+
+
+_CLIENT_CHECK = "SET client_connection_check_interval = '2s'"
+
+
+def _no_timeouts(connection: psycopg.Connection[Any]) -> list[str]:
     """Return the statements that put aside the timeouts of a role, meant for its application."""
     return [f"SET {name} = 0" for name in _timeouts(connection)]
 
@@ -141,7 +157,7 @@ def require_own_session(
     if isinstance(other, LimitedConnection):
         other.has_answered = partial(has_answered, database, backend.pid)
     for connection in (guard, other):
-        connection.execute("; ".join(no_timeouts(connection)).encode())
+        connection.execute("; ".join(_no_timeouts(connection)).encode())
     return backend
 
 

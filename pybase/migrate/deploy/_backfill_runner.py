@@ -18,10 +18,10 @@ from pybase.migrate.database import (
     about_rows,
     connect,
     first_line,
+    put_aside,
     rows_hint,
 )
 from pybase.migrate.deploy._progress import ProgressThread
-from pybase.migrate.deploy._session import put_aside
 from pybase.migrate.record import Direction
 from pybase.migrate.sql import parse_backfill
 from pybase.migrate.sql.names import plain

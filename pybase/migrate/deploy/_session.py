@@ -19,7 +19,7 @@ from psycopg.pq.abc import PGresult
 
 from pybase.core.errors import CheckFailedError
 from pybase.core.reporter import Reporter
-from pybase.migrate.database import Ledger, MigrationLock, lock_lost, no_timeouts
+from pybase.migrate.database import Ledger, MigrationLock, lock_lost, put_aside
 from pybase.migrate.deploy._lock_retry import LockRetry
 from pybase.migrate.deploy._losses import Guard, data_loss
 from pybase.migrate.deploy._plan import Plan, Step
@@ -250,19 +250,6 @@ class Session:
                 self._send(*self._resets)
 
 
-def put_aside(connection: psycopg.Connection[Any], *settings: str) -> list[str]:
-    """Replace what a role or a database sets for its application; returns the statements in force.
-
-    These are `settings`, no timeouts, and an end to a statement whose client is gone.
-    """
-    sent = [*no_timeouts(connection), *settings]
-    connection.execute("; ".join(sent).encode())
-    with suppress(psycopg.Error):  # not every platform can detect that a client is gone
-        connection.execute(_CLIENT_CHECK.encode())
-        sent.append(_CLIENT_CHECK)
-    return sent
-
-
 def is_blocking(step: Step) -> bool:
     """Whether the rehearsal observed that other sessions wait for it, or nothing is known."""
     effects = step.effects
@@ -294,8 +281,6 @@ _SETTINGS = (
     "SET default_transaction_isolation = 'read committed'",
 )
 """As in the rehearsal: settings of a role or a database are meant for its application."""
-
-_CLIENT_CHECK = "SET client_connection_check_interval = '2s'"
 
 _AS_BEGUN = ("SET SESSION AUTHORIZATION DEFAULT", "RESET ALL", "DEALLOCATE ALL", "DISCARD TEMP")
 """What of DISCARD ALL, which cannot be combined, may change what another step does: each step
