@@ -147,19 +147,20 @@ class LockRetry(BackgroundThread):
 
 
 _BLOCKERS = """
+WITH locks AS MATERIALIZED (SELECT * FROM pg_locks)
 SELECT a.pid, coalesce(a.usename, 'none'), a.application_name, coalesce(a.state, a.backend_type),
 extract(epoch FROM clock_timestamp() - coalesce(xact_start, query_start, backend_start))::float8,
 coalesce(held.mode, ''), coalesce(held.target, ''),
 CASE WHEN %(shows_data)s THEN coalesce(a.query, '') ELSE '' END
 FROM pg_stat_activity AS a
+JOIN locks AS wanted ON wanted.pid = %(pid)s AND NOT wanted.granted
 LEFT JOIN LATERAL (
     SELECT l.mode, CASE l.locktype
         WHEN 'relation' THEN l.relation::regclass::text
         WHEN 'transactionid' THEN 'rows that it has changed'
         ELSE l.locktype
     END AS target
-    FROM pg_locks AS l
-    JOIN pg_locks AS wanted ON wanted.pid = %(pid)s AND NOT wanted.granted
+    FROM locks AS l
     WHERE l.pid = a.pid AND l.granted AND l.locktype = wanted.locktype
     AND l.relation IS NOT DISTINCT FROM wanted.relation
     AND l.transactionid IS NOT DISTINCT FROM wanted.transactionid
@@ -171,4 +172,7 @@ WHERE a.pid = ANY(
 )
 ORDER BY xact_start
 """
-"""pg_blocking_pids stops the lock manager for a moment: so it is asked only about a waiting one."""
+"""Locks are read once, and count only if they show the wait too, which may end while this runs.
+
+pg_blocking_pids stops the lock manager for a moment: so it is asked only about a waiting one.
+"""
