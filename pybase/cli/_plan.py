@@ -98,6 +98,7 @@ def _estimate_values(estimate: Estimate) -> dict[str, Any]:
         "is_rewritten": effect.is_rewritten,
         "is_scanned": effect.is_scanned,
         "is_changed": effect.is_changed,
+        "held_for": [table.label for table in effect.held_for],
         "rows": size and size.rows,
         "rows_are_exact": size and size.is_exact,
         "table_bytes": size and size.table_bytes,

@@ -97,6 +97,7 @@ def test_plan_for_programs(cities: Project) -> None:
         "is_rewritten": False,
         "is_scanned": False,
         "is_changed": False,
+        "held_for": [],
         "rows": 1,
         "rows_are_exact": True,
         "table_bytes": 0,

@@ -13,6 +13,7 @@ class TableEffect(Struct, frozen=True):
     """What one direction did to one table that existed before the revision.
 
     `lock` is the strongest mode that was held, by PostgreSQL's name: ACCESS EXCLUSIVE.
+    `held_for` are tables that a later statement read while the lock of an earlier one was held.
     """
 
     table: QualifiedName
@@ -20,6 +21,7 @@ class TableEffect(Struct, frozen=True):
     is_rewritten: bool = False
     is_scanned: bool = False
     is_changed: bool = False
+    held_for: tuple[QualifiedName, ...] = ()
 
     @property
     def rank(self) -> int:

@@ -167,6 +167,11 @@ _TABLE = (
         f"ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY {_ALONE}.",
     ),
     Hazard(
+        "scans-under-lock", ERROR,
+        "{relation} stays locked by an earlier statement while {detail} is read from end to end.",
+        "Two revisions: a transaction of its own for what locks, and one for what reads.",
+    ),
+    Hazard(
         "locks-table", ERROR,
         "LOCK TABLE holds {relation} until the transaction ends.",
         "Leave LOCK TABLE out: each statement takes the lock that it needs.",

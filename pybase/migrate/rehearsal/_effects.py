@@ -1,8 +1,10 @@
 """Locks on tables, and what was done to their rows, as a statement after another showed."""
 
+from msgspec.structs import replace
+
 from pybase.migrate.record import TableEffect
 from pybase.migrate.rehearsal._observation import Observation
-from pybase.migrate.rehearsal._rules import Case
+from pybase.migrate.rehearsal._rules import Case, held_locks
 from pybase.migrate.sql import LOCKS, RANKS, QualifiedName
 from pybase.migrate.sql.lock_modes import ROW_EXCLUSIVE
 
@@ -16,6 +18,10 @@ def table_effects(case: Case) -> tuple[TableEffect, ...]:
                 name = case.named(oid, observation)
                 effect = _table_effect(observation, oid, name, rank)
                 effects[name] = _merged(effects.get(name, effect), effect)
+    for held in held_locks(case):
+        name = case.named(held.locked, held.observation)
+        tables = {*effects[name].held_for, *held.scanned} - {name}
+        effects[name] = replace(effects[name], held_for=tuple(sorted(tables)))
     kept = [
         effect for effect in effects.values() if effect.rank > ROW_EXCLUSIVE or effect.is_changed
     ]

@@ -33,12 +33,14 @@ def restricts_key(sql: str, state: State) -> bool:
 
 
 def source_tables(sql: str, state: State) -> Iterator[int | None]:
-    """Yield the relations from which an INSERT takes its rows; None for a function.
+    """Yield the relations from which an INSERT or SELECT takes its rows; None for a function.
 
     Not those that only conditions or single values read, nor one that is limited to given keys.
     """
     tree = parsed(sql)
-    if isinstance(tree, ast.InsertStmt):
+    if isinstance(tree, ast.SelectStmt):
+        yield from _sources(tree, state, set())
+    elif isinstance(tree, ast.InsertStmt):
         ctes = _ctes(tree)
         for query in (tree.selectStmt, *ctes.values()):
             yield from _sources(query, state, set(ctes))

@@ -51,7 +51,7 @@ def severity(effect: TableEffect) -> Severity:
     """Return the severity of an effect on a table."""
     if effect.rank < SHARE:
         return Severity(0, False)
-    length = 3 if effect.is_rewritten else 2 if effect.is_scanned else 1
+    length = 3 if effect.is_rewritten else 2 if effect.is_scanned or effect.held_for else 1
     return Severity(length, effect.rank >= ACCESS_EXCLUSIVE)
 
 

@@ -86,6 +86,9 @@ def what_is_done(effect: TableEffect) -> list[str]:
         ("rows changed", effect.is_changed),
     )
     done = [word for word, holds in words if holds]
+    if effect.held_for:
+        tables = ", ".join(table.label for table in effect.held_for)
+        done.append(f"held while reading {tables}")
     return ["no rewrite, no scan"] if not done and effect.rank >= SHARE else done
 
 

@@ -1,23 +1,26 @@
 """Rules that find hazards in the observations of a rehearsal.
 
-`_locks`, `_data`, `_objects` and `_columns` evaluate what statements did, `_shape` how the revision
-is written and whether its downgrade restores the schema, `_hidden_effects` what a rehearsal cannot
-show. SQL text is read only there, and where the effect on few rows does not show the intention.
+`_locks`, `_held_locks`, `_data`, `_objects` and `_columns` evaluate what statements did, `_shape`
+how the revision is written and whether its downgrade restores the schema, `_hidden_effects` what a
+rehearsal cannot show. SQL text is read only there, and where the effect on few rows does not show
+the intention.
 """
 
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._rules import (
     _columns,
     _data,
+    _held_locks,
     _hidden_effects,
     _locks,
     _objects,
     _shape,
 )
 from pybase.migrate.rehearsal._rules._case import Case
+from pybase.migrate.rehearsal._rules._held_locks import held_locks
 from pybase.migrate.rehearsal._rules._shape import is_transaction_control
 
-__all__ = ["Case", "find_hazards", "is_transaction_control"]
+__all__ = ["Case", "find_hazards", "held_locks", "is_transaction_control"]
 
 _RULES = (
     *(*_locks.RULES, *_data.RULES, *_objects.RULES, *_shape.RULES),
@@ -29,6 +32,7 @@ _RUN_RULES = (
     *_objects.RUN_RULES,
     *_columns.RUN_RULES,
     *_data.RUN_RULES,
+    *_held_locks.RUN_RULES,
     *_shape.RUN_RULES,
     *_hidden_effects.RUN_RULES,
 )

@@ -1,0 +1,108 @@
+"""Rules about locks that a statement leaves behind: they are held while later ones read a table."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pglast import ast
+
+from pybase.migrate.record import Finding
+from pybase.migrate.rehearsal._observation import Observation
+from pybase.migrate.rehearsal._row_sources import find_relation, source_tables
+from pybase.migrate.rehearsal._rules._case import Case
+from pybase.migrate.rehearsal._rules._locks import constraints
+from pybase.migrate.sql import QualifiedName
+from pybase.migrate.sql.grammar import is_kind, is_write, names, parsed
+from pybase.migrate.sql.lock_modes import SHARE
+
+_READERS = (ast.SelectStmt, ast.CreateTableAsStmt, ast.DoStmt, ast.CallStmt, ast.VacuumStmt)
+"""Statements that lock no table against writers themselves."""
+
+
+class HeldLock(NamedTuple):
+    """A statement that reads known tables from end to end, and one that was locked before it."""
+
+    observation: Observation
+    locked: int
+    scanned: tuple[QualifiedName, ...]
+
+
+def held_locks(case: Case) -> Iterator[HeldLock]:
+    """Yield each lock of SHARE or stronger that an earlier statement took, and what it is held for.
+
+    Not of a table that was read under its lock before, or that the statement locks itself: these
+    have codes of their own.
+    """
+    earlier: Observation | None = None
+    long: set[int] = set()
+    for observation in case.observations:
+        held = _held(case, earlier, observation) - long - _locked_by(observation)
+        earlier = observation
+        long |= {oid for oid in _locked(observation) if _is_read(observation, oid)}
+        scanned = set(_read(case, observation)) if held else set()
+        relations = tuple(sorted({case.named(table, observation) for table in scanned}))
+        if relations:
+            yield from (HeldLock(observation, oid, relations) for oid in held)
+
+
+def _held(case: Case, earlier: Observation | None, observation: Observation) -> set[int]:
+    """Return the known tables that the transaction had locked before the statement."""
+    if earlier is None or not (earlier.transactional and observation.transactional):
+        return set()
+    return set(filter(case.is_known_table, _locked(observation) & _locked(earlier)))
+
+
+def _locked(observation: Observation) -> set[int]:
+    return {oid for oid, rank in observation.locks.items() if rank >= SHARE}
+
+
+def _locked_by(observation: Observation) -> set[int]:
+    """Return the tables that a statement names which locks what it names."""
+    if is_kind(observation.sql, *_READERS):
+        return set()
+    named = (find_relation(observation.before, name) for name in names(observation.sql))
+    return {oid for oid in named if oid is not None}
+
+
+def _is_read(observation: Observation, oid: int) -> bool:
+    return observation.is_scanned(oid) or observation.is_rewritten(oid)
+
+
+def _read(case: Case, observation: Observation) -> Iterator[int]:
+    """Yield the known tables that a statement reads from end to end; `_data` looks at writes."""
+    if is_write(observation.sql) or _is_reported(case, observation):
+        return
+    tables = {oid for oid in observation.before.relations if observation.is_scanned(oid)}
+    if is_kind(observation.sql, ast.SelectStmt):
+        sources = set(source_tables(observation.sql, observation.before))
+        known = {oid for oid in sources if oid is not None and case.is_known_table(oid)}
+        if known == sources:  # else a view or a function reads others
+            tables &= known
+    elif is_kind(observation.sql, ast.VacuumStmt):
+        tables |= set(_analyzed(observation))
+    for oid in tables:
+        if case.is_known_table(oid) and case.known.relations[oid].label not in case.small_tables:
+            yield oid
+
+
+def _is_reported(case: Case, observation: Observation) -> bool:
+    """Whether it validates what was added before: that finding is about both tables of a key."""
+    findings = constraints(case, observation)
+    return any(finding.code == "validates-with-not-valid" for finding in findings)
+
+
+def _analyzed(observation: Observation) -> Iterator[int]:
+    """Yield the tables of an ANALYZE, which the server does not count as read."""
+    named = [find_relation(observation.before, name) for name in names(observation.sql)]
+    if parsed(observation.sql).rels is None:
+        named = [oid for oid, item in observation.before.relations.items() if item.is_table]
+    yield from (oid for oid in named if oid is not None)
+
+
+def scans_under_lock(case: Case) -> Iterator[Finding]:
+    """Find statements that read a table while another stays locked for what came before."""
+    for held in held_locks(case):
+        detail = ", ".join(name.label for name in held.scanned)
+        yield case.finding(held.observation, "scans-under-lock", held.locked, detail)
+
+
+RUN_RULES = (scans_under_lock,)
