@@ -296,11 +296,16 @@ def _is_about_rows(error: BaseException | None) -> bool:
 
 def _is_about_what_is_missing(error: BaseException) -> bool:
     """Whether what is missing may be what an earlier, failed revision should have created."""
-    state = getattr(error, "sqlstate", None) or ""
-    return state != _SYNTAX_ERROR and state.startswith(("42", "3F"))
+    return isinstance(error, _MISSING)
 
 
-_SYNTAX_ERROR = "42601"
+_MISSING = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.InvalidSchemaName,
+)
 
 
 def _message(error: BaseException) -> str:

@@ -143,6 +143,35 @@ CONCURRENTLY = [
     ),
 ]
 
+BOOKKEEPING = [
+    Case(
+        "search_path_emptied",
+        ORDERS,
+        "op.execute(\"SELECT set_config('search_path', '', false)\")",
+        "pass",
+        {("rehearsal-failed", "")},
+        note="as every dump begins; the version table is then not found",
+    ),
+    Case(
+        "search_path_emptied_in_a_downgrade",
+        ORDERS,
+        'op.add_column("warehouses", sa.Column("region", sa.Text(), nullable=True))',
+        """
+        op.drop_column("warehouses", "region")
+        op.execute("SELECT set_config('search_path', '', false)")
+        """,
+        (),
+        {("downgrade-wrong", "")},
+    ),
+    Case(
+        "version_table_that_is_missing",
+        ORDERS,
+        'op.execute("ALTER TABLE alembic_version RENAME TO versions")',
+        'op.execute("ALTER TABLE versions RENAME TO alembic_version")',
+        {("rehearsal-failed", ""), ("renames-table", "alembic_version")},
+    ),
+]
+
 TRANSACTION_CONTROL = [
     Case(
         "raw_commit_before_enum_value",
@@ -365,4 +394,11 @@ REHEARSAL_FAILURES = [
     ),
 ]
 
-CASES = [*AUTOCOMMIT, *CONCURRENTLY, *TRANSACTION_CONTROL, *RENDERING, *REHEARSAL_FAILURES]
+CASES = [
+    *BOOKKEEPING,
+    *AUTOCOMMIT,
+    *CONCURRENTLY,
+    *TRANSACTION_CONTROL,
+    *RENDERING,
+    *REHEARSAL_FAILURES,
+]

@@ -31,16 +31,22 @@ def cut_names(case: Case, observation: Observation) -> Iterator[Finding]:
             yield Finding(observation.index, "cut-identifier", table, quoted[-1])
 
 
-def errors(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find what PostgreSQL refused, under the most specific code for it."""
-    error, index = observation.error, observation.index
-    if error is None:
+def errors(case: Case) -> Iterator[Finding]:
+    """Find what PostgreSQL refused, under the most specific code for it.
+
+    Also of the statements that move the version, which a revision can be in the way of.
+    """
+    failed = next((item for item in case.run.observations if item.error), None)
+    if failed is None or failed.error is None:
         return
+    error = failed.error
+    is_own = failed.sql not in case.script.bookkeeping
+    index = failed.index if is_own else -1
     message = error.diag.message_primary or str(error).strip()
     if isinstance(error, psycopg.errors.ActiveSqlTransaction):
         if any(map(is_transaction_control, case.script.texts)):
             return  # `transaction_control` reports that
-        table = _table_of(case, observation.sql)
+        table = _table_of(case, failed.sql)
         yield Finding(index, "concurrently-in-transaction", table)
     elif isinstance(error, psycopg.errors.UnsafeNewEnumValueUsage):
         enum = re.search(r"enum type (\S+)", message)
@@ -48,7 +54,9 @@ def errors(case: Case, observation: Observation) -> Iterator[Finding]:
     elif isinstance(error, psycopg.errors.InvalidTransactionTermination):
         yield Finding(index, "transaction-control")
     elif case.is_upgrade:
-        yield Finding(index, "rehearsal-failed", _table_of(case, observation.sql), message)
+        yield Finding(
+            index, "rehearsal-failed", _table_of(case, failed.sql) if is_own else None, message
+        )
     else:
         yield Finding(index, "downgrade-wrong", detail=message)
 
@@ -109,5 +117,5 @@ def downgrade(case: Case) -> Iterator[Finding]:
     yield Finding(-1, "downgrade-empty" if is_empty else "downgrade-wrong", detail=case.leftovers)
 
 
-RULES = (cut_names, errors)
-RUN_RULES = (transaction_control, autocommit, missing_sql, downgrade)
+RULES = (cut_names,)
+RUN_RULES = (errors, transaction_control, autocommit, missing_sql, downgrade)
