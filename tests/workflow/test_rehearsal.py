@@ -488,6 +488,22 @@ def test_revision_that_only_follows_a_failing_one_is_not_blamed(
     assert "-- unseen    not rehearsed" in header(files, column)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER SEQUENCE cities ADD COLUMN n integer",
+        "ALTER TABLE cities ALTER COLUMN name TYPE integer",
+        "CREATE TABLE cities (n integer)",
+    ],
+)
+def test_fault_of_its_own_behind_a_failing_one_is_a_finding(
+    statement: str, compose: Compose, project: Project
+) -> None:
+    failing = Revision("bbbbbbbbbbbb", ONE.id, "op.execute('CREATE TABEL towns (n integer)')")
+    wrong = Revision("cccccccccccc", failing.id, f"op.execute({statement!r})")
+    assert "rehearsal-failed" in header(compose(project.lay_out(ONE, failing, wrong)), wrong)
+
+
 def test_downgrade_that_fails_is_a_finding(compose: Compose, project: Project) -> None:
     wrong = Revision(
         "bbbbbbbbbbbb",
