@@ -78,6 +78,7 @@ _OF_PARTS = frozenset(
     {
         *("blocking-index-build", "blocking-index-drop", "validates-constraint", "builds-key"),
         *("adds-exclusion", "sets-not-null", "adds-required-column"),
+        *("drops-default", "generates-always"),
     }
 )
 """Hazards whose detail is a part of the relation, though their consequence is about all of it."""
@@ -225,6 +226,7 @@ _TABLE = (
     ),
     Hazard("drops-view", ERROR, "code that still selects from {relation} fails.", _LATER),
     Hazard("drops-function", ERROR, "code that still calls {relation} fails.", _LATER),
+    Hazard("drops-sequence", ERROR, "code that still calls nextval on {relation} fails.", _LATER),
     Hazard("drops-type", ERROR, "code that still casts to {relation} fails.", _LATER),
     Hazard(
         "drops-enum-value", ERROR, "code that still writes {detail} to {relation} fails.", _LATER,
@@ -244,6 +246,14 @@ _TABLE = (
         "Create the new schema, and move one table at a time behind a view.",
     ),
     Hazard(
+        "renames-function", ERROR, "code that still calls {relation} fails.",
+        "Create a function of the new name, and let the old one call it for one release.",
+    ),
+    Hazard(
+        "renames-sequence", ERROR, "code that still calls nextval on {relation} fails.",
+        "Leave the name: nothing but its readers depends on it.",
+    ),
+    Hazard(
         "renames-type", ERROR, "code that still casts to {relation} fails.",
         "Leave the name, or use a domain of the new name first.",
     ),
@@ -256,6 +266,24 @@ _TABLE = (
         "INSERT into {relation} by an older release fails because {detail} is missing; existing "
         "rows need a value first.",
         "Add it nullable or with a server_default; fill it; make it NOT NULL as for sets-not-null.",
+    ),
+    Hazard(
+        "drops-default", ERROR,
+        "INSERT into {relation} by an older release that leaves out {detail} fails.",
+        "First release a version that always gives a value, then do this one release later.",
+    ),
+    Hazard(
+        "generates-always", ERROR,
+        "INSERT into {relation} by an older release that gives {detail} fails.",
+        "First release a version that leaves it out, then do this one release later; an identity "
+        "can stay BY DEFAULT.",
+    ),
+    Hazard(
+        "depends-on-time-zone", ERROR,
+        "{relation}.{detail} is converted by the time zone of the session that migrates.",
+        "Give the zone of the old values: postgresql_using=\"... AT TIME ZONE 'Europe/Berlin'\"; "
+        "where it is UTC, op.execute(\"SET LOCAL timezone = 'UTC'\") before it, which rewrites "
+        "nothing.",
     ),
     Hazard(
         "narrows-access", ERROR,

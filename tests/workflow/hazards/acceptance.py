@@ -167,6 +167,22 @@ ACCEPTANCE = [
         accepted={"drops-function": "no caller since 2026-10"},
     ),
     Case(
+        "accepted_drop_of_a_sequence",
+        ROUTINES,
+        execute("DROP SEQUENCE order_numbers"),
+        execute("CREATE SEQUENCE order_numbers"),
+        {("drops-sequence", "order_numbers")},
+        accepted={"drops-sequence": "no caller since 2026-10"},
+    ),
+    Case(
+        "accepted_default_dropped",
+        ORDERS,
+        execute("ALTER TABLE orders ALTER COLUMN status DROP DEFAULT"),
+        execute("ALTER TABLE orders ALTER COLUMN status SET DEFAULT 'new'"),
+        {("drops-default", "orders")},
+        accepted={"drops-default": "all releases since 2026-10 give it"},
+    ),
+    Case(
         "accepted_drop_of_a_type",
         ENUM,
         execute("DROP TYPE unused_kind"),

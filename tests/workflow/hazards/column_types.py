@@ -191,6 +191,7 @@ CHANGES = [
         )
         """,
         'raise NotImplementedError("We do not go back to times without a zone.")',
+        {("depends-on-time-zone", "orders")},
     ),
     Case(
         "timestamp_to_timestamptz_with_zone_set",

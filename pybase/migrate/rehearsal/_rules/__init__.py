@@ -24,6 +24,7 @@ __all__ = ["Case", "find_hazards", "held_locks", "is_transaction_control"]
 
 _RULES = (
     *(*_locks.RULES, *_data.RULES, *_objects.RULES, *_shape.RULES),
+    *_columns.RULES,
     *_hidden_effects.RULES,
 )
 """Functions of a case and one observation."""

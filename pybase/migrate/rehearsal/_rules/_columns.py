@@ -4,9 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pglast import ast
+
 from pybase.migrate.catalog import Column, Relation
 from pybase.migrate.record import Finding
+from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules._case import Case
+from pybase.migrate.sql.grammar import is_kind, parsed
 
 _TYPES = (
     ("timestamp-without-zone", re.compile(r"^timestamp(\(\d\))? without time zone(\[\])*$")),
@@ -31,6 +35,64 @@ def required_columns(case: Case) -> Iterator[Finding]:
         if column.is_required and not is_filled:
             name = case.known.relations[new.oid].qualified_name
             yield Finding(_statement(case, new), "adds-required-column", name, column.name)
+
+
+def given_values(case: Case) -> Iterator[Finding]:
+    """Find columns for which an old INSERT must now give a value, or may no longer give one."""
+    for oid, before in case.known.relations.items() if case.is_upgrade else ():
+        after = case.run.end.relations.get(oid)
+        if after is None or not before.is_table or before.parent in case.known.relations:
+            continue
+        for number, old in before.columns.items():
+            column = after.columns.get(number)
+            if column is None or column.is_dropped:
+                continue
+            code = _refused(old, column)
+            if code:
+                index = _change(case, oid, number)
+                yield Finding(index, code, before.qualified_name, column.name)
+
+
+def _refused(old: Column, column: Column) -> str:
+    """Return the hazard for an INSERT that fits the old column and not the new one."""
+    if _is_filled(old) and column.is_required and not _is_filled(column):
+        return "drops-default"
+    was_given = old.identity != "a" and not old.generated
+    takes_none = column.identity == "a" or column.generated
+    return "generates-always" if was_given and takes_none else ""
+
+
+def _is_filled(column: Column) -> bool:
+    is_null = column.default is not None and _NULL.match(column.default)
+    has_default = (column.default or column.type_default) is not None and not is_null
+    return has_default or bool(column.identity or column.generated)
+
+
+_NULL = re.compile(r"NULL\b", re.IGNORECASE)
+_MOMENT = re.compile(r"^timestamp(\(\d\))? with(out)? time zone(\[\])*$")
+_GIVES_ZONE = re.compile(r"\bat\s+time\s+zone\b|\btimezone\s*\(", re.IGNORECASE)
+
+
+def time_zones(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find moments that are converted by the time zone of whoever runs the statement."""
+    for oid, before, after in observation.changed:
+        if not case.is_known_table(oid) or before.parent in case.known.relations:
+            continue
+        for number, old in before.columns.items():
+            column = after.columns.get(number)
+            if column is None or column.is_dropped or _gives_zone(case, observation):
+                continue
+            kinds = {match[2] for match in map(_MOMENT.match, (old.type, column.type)) if match}
+            if len(kinds) > 1:
+                yield case.finding(observation, "depends-on-time-zone", oid, old.name)
+
+
+def _gives_zone(case: Case, observation: Observation) -> bool:
+    """Whether the statement names a time zone, or an earlier one has set it."""
+    earlier = (item.sql for item in case.observations if item.index < observation.index)
+    settings = (parsed(sql) for sql in earlier if is_kind(sql, ast.VariableSetStmt))
+    is_set = any(setting.name == "timezone" for setting in settings)
+    return is_set or bool(_GIVES_ZONE.search(observation.sql))
 
 
 def column_types(case: Case) -> Iterator[Finding]:
@@ -69,6 +131,16 @@ def _new_columns(case: Case, *, retyped: bool = False) -> Iterator[_NewColumn]:
                 yield _NewColumn(oid, number, column)
 
 
+def _change(case: Case, oid: int, number: int) -> int:
+    """Return the statement that last changed a column."""
+    for observation in reversed(case.observations):
+        states = (observation.before, observation.after)
+        before, after = (state.relations.get(oid) for state in states)
+        if before and after and before.columns.get(number) != after.columns.get(number):
+            return observation.index
+    return -1
+
+
 def _statement(case: Case, new: _NewColumn) -> int:
     """Return the statement after which the column exists with its type."""
     for observation in case.observations:
@@ -81,4 +153,5 @@ def _statement(case: Case, new: _NewColumn) -> int:
     return -1
 
 
-RUN_RULES = (required_columns, column_types)
+RULES = (time_zones,)
+RUN_RULES = (required_columns, given_values, column_types)

@@ -5,12 +5,15 @@ In a downgrade only lost data counts: what else is missing at its end is left ov
 
 from collections.abc import Iterator
 
+from pglast import ast
+
 from pybase.migrate.catalog import Relation, State
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules._case import Case, dropped
 from pybase.migrate.rehearsal._rules._locks import rewrites
 from pybase.migrate.sql import QualifiedName
+from pybase.migrate.sql.grammar import is_kind
 
 
 def dropped_tables(case: Case, observation: Observation) -> Iterator[Finding]:
@@ -102,6 +105,23 @@ def _changed(case: Case, observation: Observation) -> Iterator[tuple[int, Relati
             yield oid, before, after
 
 
+def sequences(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find sequences dropped by themselves, and renamed ones: an application may call nextval."""
+    if not case.is_upgrade:
+        return
+    is_part = not is_kind(observation.sql, ast.DropStmt, ast.DoStmt)  # of a table or identity
+    for oid, sequence in () if is_part else dropped(observation, "S"):
+        is_kept = _by_name(case.run.end, sequence) or drops_data(case, observation)
+        if case.is_known(oid) and not is_kept:
+            yield Finding(observation.index, "drops-sequence", sequence.qualified_name)
+    renamed = [item for item in observation.changed if not _has_name(*item[1:])]
+    if any(before.is_table for _, before, _ in renamed):
+        return  # it moves with its table
+    for oid, before, _ in renamed:
+        if before.kind == "S" and case.is_known(oid) and _by_name(case.run.end, before) is None:
+            yield Finding(observation.index, "renames-sequence", before.qualified_name)
+
+
 def schemas(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find dropped and renamed schemas; what is dropped with one has its own code."""
     for oid, name in observation.before.schemas.items():
@@ -151,16 +171,18 @@ def _last_change(case: Case, oid: int) -> int:
 
 
 def functions(case: Case) -> Iterator[Finding]:
-    """Find dropped functions; an application does not call those of triggers."""
+    """Find dropped and renamed functions; an application does not call those of triggers."""
     if not case.is_upgrade:
         return
     end = set(case.run.end.functions.values())
     for oid, function in case.known.functions.items():
-        if function.is_trigger or function in end or oid in case.run.end.functions:
+        if function.is_trigger or function in end or function.schema in _renamed_schemas(case):
             continue
+        code = "renames-function" if oid in case.run.end.functions else "drops-function"
         for observation in case.observations:
-            if oid in observation.before.functions and oid not in observation.after.functions:
-                yield Finding(observation.index, "drops-function", function.qualified_name)
+            if observation.before.functions.get(oid) == function:
+                if observation.after.functions.get(oid) != function:
+                    yield Finding(observation.index, code, function.qualified_name)
 
 
 def access(case: Case) -> Iterator[Finding]:
@@ -192,6 +214,6 @@ def _has_row_security(state: State, oid: int) -> bool:
 
 RULES = (
     *(dropped_tables, emptied_tables, dropped_columns, dropped_views),
-    *(renamed_relations, renamed_columns, schemas),
+    *(renamed_relations, renamed_columns, sequences, schemas),
 )
 RUN_RULES = (types, functions, access)
