@@ -270,13 +270,14 @@ _TABLE = (
     Hazard(
         "drops-default", ERROR,
         "INSERT into {relation} by an older release that leaves out {detail} fails.",
-        "First release a version that always gives a value, then do this one release later.",
+        "First release a version that always gives a value, then do this one release later; accept "
+        "it with the reason.",
     ),
     Hazard(
         "generates-always", ERROR,
         "INSERT into {relation} by an older release that gives {detail} fails.",
-        "First release a version that leaves it out, then do this one release later; an identity "
-        "can stay BY DEFAULT.",
+        "Leave an identity BY DEFAULT. Else first release a version that leaves it out, then do "
+        "this one release later; accept it with the reason.",
     ),
     Hazard(
         "depends-on-time-zone", ERROR,

@@ -6,7 +6,7 @@ from typing import Any
 from pglast import ast
 
 from pybase.migrate.catalog import Relation, State
-from pybase.migrate.sql.grammar import WRITES, parsed
+from pybase.migrate.sql.grammar import WRITES, nodes, parsed
 
 _COMPARISONS = ("AEXPR_OP", "AEXPR_IN", "AEXPR_BETWEEN", "AEXPR_OP_ANY")
 
@@ -55,7 +55,7 @@ def _sources(node: Any, state: State, cte_names: set[str]) -> Iterator[int | Non
             parts = [node.larg, node.rarg, *ctes.values()]
             tables = node.fromClause or ()
             is_single = len(tables) == 1 and isinstance(tables[0], ast.RangeVar)
-            if not is_single or not _restricts_key(node.whereClause, tables[0], state):
+            if not (is_single and _is_lookup(node, tables[0], state)):
                 parts += tables
         case ast.JoinExpr():
             parts = [node.larg, node.rarg]
@@ -67,6 +67,33 @@ def _sources(node: Any, state: State, cte_names: set[str]) -> Iterator[int | Non
             yield None
     for part in parts:
         yield from _sources(part, state, cte_names)
+
+
+def _is_lookup(select: Any, name: Any, state: State) -> bool:
+    """Whether a query of one table needs few of its rows: given keys, or the ends of an index."""
+    if select.whereClause is not None:
+        return _restricts_key(select.whereClause, name, state)
+    calls = list(_calls(select.targetList))
+    ends = [call.args for call in calls if call.funcname[-1].sval in ("max", "min")]
+    found = [_column(argument) for arguments in ends for argument in arguments or ()]
+    every = list(nodes(select.targetList, ast.ColumnRef))
+    oid = find_relation(state, name)
+    if oid is None or not found or len(found) < len(every) or any(call.agg_star for call in calls):
+        return False
+    indexes = (state.relations[index].index for index in state.indexes_of(oid))
+    first = {index.columns[0] for index in indexes if index is not None}
+    columns = state.relations[oid].columns
+    return set(found) <= {columns[number].name for number in first if number}
+
+
+def _calls(tree: Any) -> Iterator[Any]:
+    for call in nodes(tree, ast.FuncCall):
+        yield call
+        yield from _calls(call.args)
+
+
+def _column(node: Any) -> str:
+    return node.fields[-1].sval if type(node) is ast.ColumnRef else ""  # type: ignore[index]
 
 
 def _ctes(tree: Any) -> dict[str, Any]:

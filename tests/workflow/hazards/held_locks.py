@@ -58,6 +58,7 @@ READS = [
 
 NO_READS = [
     _case("held_for_one_row", ORDERS, "SELECT number FROM orders WHERE id = 1"),
+    _case("held_for_the_last_key", ORDERS, "SELECT setval('orders_id_seq', max(id)) FROM orders"),
     _case("held_for_a_value", ORDERS, "SELECT set_config('search_path', 'public', true)"),
     _case("held_for_catalogs", ORDERS, "SELECT count(*) FROM pg_class"),
     _case(
