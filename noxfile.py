@@ -162,8 +162,9 @@ def check(session: nox.Session) -> None:
 def db(session: nox.Session) -> None:
     """Manage the embedded PostgreSQL (reset DESTROYS ITS DATA).
 
-    nox -s db -- status, url, psql, stop or reset. Includes the scratch server of rehearsals; never
-    uses the server of DATABASE_URL.
+    nox -s db -- status, url, psql, stop, reset or prune. Includes the scratch servers of rehearsals,
+    which end by themselves; prune ends them now, and deletes what deleted checkouts have left.
+    Never uses the server of DATABASE_URL.
     """
     run_verb(session)
 

@@ -5,7 +5,6 @@ from pybase.migrate.database._connect import Database as Database
 from pybase.migrate.database._connect import announcement as announcement
 from pybase.migrate.database._connect import connect as connect
 from pybase.migrate.database._connect import embedded as embedded
-from pybase.migrate.database._connect import embedded_scratch as embedded_scratch
 from pybase.migrate.database._connect import engine as engine
 from pybase.migrate.database._connect import find_database as find_database
 from pybase.migrate.database._connect import is_at_hand as is_at_hand
