@@ -99,13 +99,13 @@ def pristine(project: Path, major: int, idle_s: int) -> Iterator[Cluster]:
     if (project, major) in _held:
         yield _held[project, major]
         return
-    lease = _pristine_lease(project, major, idle_s)
-    _held[project, major] = lease.cluster
+    taken = _pristine_lease(project, major, idle_s)
+    _held[project, major] = taken.cluster
     try:
-        yield lease.cluster
+        yield taken.cluster
     finally:
         del _held[project, major]
-        lease.end_use()
+        taken.end_use()
 
 
 def held(project: Path, major: int) -> Cluster:
