@@ -99,13 +99,13 @@ def pristine(project: Path, major: int, idle_s: int) -> Iterator[Cluster]:
     if (project, major) in _held:
         yield _held[project, major]
         return
-    taken = _pristine_lease(project, major, idle_s)
-    _held[project, major] = taken.cluster
+    lease = _pristine_lease(project, major, idle_s)
+    _held[project, major] = lease.cluster
     try:
-        yield taken.cluster
+        yield lease.cluster
     finally:
         del _held[project, major]
-        taken.end_use()
+        lease.end_use()
 
 
 def held(project: Path, major: int) -> Cluster:
