@@ -157,6 +157,7 @@ def run_env(
         elif connect is None:
             connect = _sandbox.same_as(connection)
         around.enter_context(_sandbox.connections(connect))
+        around.enter_context(_sandbox.sendable())
         around.enter_context(EnvironmentContext(config, history.scripts, **options))
         around.enter_context(explained())
         around.enter_context(env_errors())
