@@ -92,10 +92,22 @@ def backfill(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", tags=["db"], default=False)
+def stamp(session: nox.Session) -> None:
+    """Set the revision of a database that has its schema already.
+
+    Runs nothing: compares the database with the revision on a scratch server, refuses one that
+    differs, and writes a line into the ledger. Example: nox -s stamp -- head
+    Also: -- REVISION, heads or base; --without-check leaves the comparison out, and requires
+    --database NAME on a server of your own.
+    """
+    run_verb(session)
+
+
+@nox.session(venv_backend="none", tags=["db"], default=False)
 def current(session: nox.Session) -> None:
     """Show the revision of the database.
 
-    Uses the database of DATABASE_URL, or the embedded PostgreSQL.
+    Uses the database of DATABASE_URL, or the embedded PostgreSQL. Also: -- --format json
     """
     run_verb(session)
 
@@ -105,6 +117,7 @@ def history(session: nox.Session) -> None:
     """Show all revisions, newest first.
 
     Marks the current revision, heads and merges. A range: nox -s history -- -r current:head
+    Also: -- --format json
     """
     run_verb(session)
 
@@ -115,6 +128,7 @@ def pending(session: nox.Session) -> None:
 
     Shows what each pending revision locks, rewrites, scans and destroys, with the sizes of the
     tables and an estimate of the time. Changes nothing. Also: nox -s pending -- --format json
+    For a deploy gate or a readiness probe, with exit code 1 when any is pending: -- --check
     """
     run_verb(session)
 
@@ -154,6 +168,8 @@ def check(session: nox.Session) -> None:
     """Check for two heads, wrong docstrings, and models without a revision.
 
     If it fails, it names the problem and the command that fixes it.
+    Only that models have their revisions, in a second or two: nox -s check -- --models
+    Also: -- --format json
     """
     run_verb(session)
 
@@ -162,8 +178,9 @@ def check(session: nox.Session) -> None:
 def db(session: nox.Session) -> None:
     """Manage the embedded PostgreSQL (reset DESTROYS ITS DATA).
 
-    nox -s db -- status, url, psql, stop or reset. Includes the scratch server of rehearsals; never
-    uses the server of DATABASE_URL.
+    nox -s db -- status, url, psql, stop, reset or prune. Includes the scratch servers of
+    rehearsals, which end by themselves; prune ends them now, and deletes what deleted checkouts
+    have left. Never uses the server of DATABASE_URL.
     """
     run_verb(session)
 

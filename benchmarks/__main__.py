@@ -33,7 +33,7 @@ from benchmarks.row import Row
 from benchmarks.stalls import measure as measure_stalls
 from pybase.core import settings
 from pybase.migrate.rehearsal import scratch
-from pybase.postgres import Cluster, find_bin, locate, scratch_database, with_database
+from pybase.postgres import find_bin, held, scratch_database, with_database
 
 ROOT = Path(__file__).parents[1]
 SIZES = (250, 500, 1000)
@@ -338,13 +338,12 @@ def _generated(size: int) -> Iterator[Path]:
 
 @contextmanager
 def _scratch_server_of(folder: Path) -> Iterator[None]:
-    """Run a project's scratch server; it is gone afterwards."""
-    scratch.server(_settings(folder))
-    try:
+    """Keep the scratch server for a project; its commands share it, and it is gone afterwards."""
+    options = _settings(folder)
+    with scratch.started(options):
+        cluster = held(options.root, options.options.postgres)
         yield
-    finally:
-        home = locate(folder)
-        Cluster(home.with_name(f"{home.name}-scratch")).destroy()
+    cluster.destroy()
 
 
 def _settings(folder: Path) -> settings.Settings:

@@ -1,7 +1,6 @@
 """Servers and databases for the tests: real ones, shared by a run and removed after it."""
 
 import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
@@ -10,14 +9,17 @@ import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import IO
 
 import psycopg
 import pytest
+from postgres.watchdog import processes_of
 from projects import Git, Project
 from tcp_servers import ENCODED, PASSWORD, TcpServer, new_folder, unused_port
 
 from pybase.postgres import Cluster, scratch_cluster, scratch_database
 from pybase.postgres._os_user import server_user
+from pybase.postgres._paths import machine_folder
 
 os.environ.pop("FORCE_COLOR", None)  # tests compare plain output
 
@@ -26,34 +28,68 @@ _ROOT = Path(__file__).parents[1]
 _WATCHDOG = Path(__file__).parent / "postgres" / "watchdog.py"
 
 
-@pytest.fixture(scope="session")
-def servers_folder(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
-    """A folder for servers, one a run, whichever of its xdist workers asks.
+_RUN = pytest.StashKey[tuple[IO[bytes], "subprocess.Popen[bytes]"]]()
+"""The lease of the run's folder, and its watchdog."""
 
-    Each worker holds a shared lock on `lease`. A watchdog waits for the exclusive lock, which the
-    kernel grants when the last worker has ended, also by SIGKILL; then it destroys the servers.
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a folder for servers, the scratch servers of its commands among them.
+
+    It is outside of pytest's own, which is 0700: root's server runs as another user. A watchdog
+    waits for the exclusive lock on `lease`, which the kernel grants when the last process of the
+    run has ended, also by SIGKILL; then it ends the servers and deletes the folder.
     """
-    run = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):
-        run = run.parent
-    # Outside pytest's own folder, which is 0700: root's server runs as another user.
-    digest = hashlib.sha256(os.fsencode(run)).hexdigest()[:8]
-    folder = _server_location() / f"pybase-tests-{digest}"
-    folder.mkdir(exist_ok=True)
+    if hasattr(config, "workerinput"):  # of xdist: the controller has done it
+        return
+    folder = Path(tempfile.mkdtemp(prefix="pybase-tests-", dir=_server_location()))
     folder.chmod(0o755)
-    with (folder / "lease").open("wb") as lease:
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+    lease = (folder / "lease").open("wb")
+    fcntl.flock(lease, fcntl.LOCK_SH)
+    watchdog = subprocess.Popen(
+        [sys.executable, str(_WATCHDOG), str(folder)],
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    config.stash[_RUN] = lease, watchdog
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run of which a server, another process or data are left."""
+    if _RUN not in session.config.stash:
+        return
+    lease, watchdog = session.config.stash[_RUN]
+    lease.close()
+    watchdog.wait(120)
+    temporary: Path = session.config._tmp_path_factory.getbasetemp()
+    if left := [*_left_by(_servers_folder()), *_left_by(temporary)]:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print("\nThe run has left behind:", *left, sep="\n  ")
+
+
+def _left_by(folder: Path) -> list[str]:
+    """What is left of a folder of the run: processes in it, servers, data of its checkouts."""
+    left = [f"process {pid}" for pid in processes_of(folder)]
+    left += [f"server {data}" for data in folder.rglob("PG_VERSION") if data.parent.name == "data"]
+    records = machine_folder().glob("*/checkout")
+    return left + [str(record.parent) for record in records if str(folder) in record.read_text()]
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """The folder for servers of the run, which its xdist workers share; each keeps it alive."""
+    folder = _servers_folder()
+    with (folder / "lease").open("rb") as lease:
         fcntl.flock(lease, fcntl.LOCK_SH)
-        subprocess.Popen(
-            [sys.executable, str(_WATCHDOG), str(folder)],
-            env={**os.environ, "PYTHONPATH": str(_ROOT)},
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
         yield folder
+
+
+def _servers_folder() -> Path:
+    return Path(os.environ["XDG_CACHE_HOME"]).parent
 
 
 def _server_location() -> Path:

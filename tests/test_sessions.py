@@ -15,8 +15,8 @@ from pybase.cli import VERBS, _parser
 
 ROOT = Path(__file__).parents[1]
 IN_ORDER = [
-    "migrate", "makemigration", "rebase", "downgrade", "backfill", "current", "history", "pending",
-    "review", "sql", "sql-lint", "check", "db", "tests", "lint", "typing",
+    "migrate", "makemigration", "rebase", "downgrade", "backfill", "stamp", "current", "history",
+    "pending", "review", "sql", "sql-lint", "check", "db", "tests", "lint", "typing",
 ]  # fmt: skip
 BARE = {"sql-lint", "check", "tests", "lint", "typing"}
 DESTROYERS = {"downgrade", "db"}
@@ -82,7 +82,7 @@ def test_line_of_a_session_is_a_short_imperative_sentence(name: str) -> None:
     assert re.fullmatch(r"[A-Z][a-z]+ .*\.", line)
     assert len(line) <= 72
     assert line.split()[0] in {
-        "Upgrade", "Write", "Move", "Downgrade", "Show", "Manage", "Run", "Check",
+        "Upgrade", "Write", "Move", "Downgrade", "Show", "Manage", "Run", "Check", "Set",
     }  # fmt: skip
 
 
@@ -116,6 +116,7 @@ def test_usage_of_a_session_is_more_than_its_line(name: str) -> None:
                 "makemigration",
                 "downgrade",
                 "backfill",
+                "stamp",
                 "current",
                 "history",
                 "pending",

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+import msgspec
+
 from pybase.cli import _terminal as terminal
 from pybase.core.settings import Settings
 from pybase.core.style import style
@@ -13,6 +15,18 @@ NOTHING_TO_DO = style("Nothing to do:", "green")
 
 def no_arguments(_parser: argparse.ArgumentParser) -> None:
     """Add no argument."""
+
+
+def format_argument(parser: argparse.ArgumentParser, of: str) -> None:
+    """Add the choice between words and JSON, whose keys docs/json.md lists."""
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help=f"the format of {of}"
+    )
+
+
+def show_json(value: object) -> None:
+    """Write a result for a program."""
+    terminal.data(f"{msgspec.json.format(msgspec.json.encode(value), indent=2).decode()}\n")
 
 
 def announced_database(settings: Settings) -> Database:

@@ -1,4 +1,4 @@
-"""Verbs that change a database: migrate, downgrade, backfill."""
+"""Verbs that change a database: migrate, downgrade, backfill, stamp."""
 
 import argparse
 
@@ -29,7 +29,7 @@ def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _downgrade_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="-1, a revision, or base; with --sql also A:B")
-    parser.add_argument("--database", metavar="NAME", help="for base: the name of the database")
+    _database_argument(parser, "for base")
     _run_arguments(parser)
 
 
@@ -60,6 +60,10 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         name = f"--{option.name.replace('_', '-')}"
         help_text = f"{option.default} unless configured"
         parser.add_argument(name, type=int, metavar="N", help=help_text)
+
+
+def _database_argument(parser: argparse.ArgumentParser, need: str) -> None:
+    parser.add_argument("--database", metavar="NAME", help=f"{need}: the name of the database")
 
 
 def _data_argument(parser: argparse.ArgumentParser) -> None:
@@ -148,8 +152,36 @@ def _backfill(args: argparse.Namespace, settings: Settings) -> None:
     terminal.result(f"{backfill.table}: {humanize.rows(changed)} changed, none is left.")
 
 
+def _stamp_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", help="a revision, head, heads or base")
+    parser.add_argument(
+        "--without-check", action="store_true", help="do not compare the database with the revision"
+    )
+    _database_argument(parser, "without a check, and for base")
+
+
+def _stamp(args: argparse.Namespace, settings: Settings) -> None:
+    require_target(args.target, with_range=False)
+    confirmation = deploy.Confirmation(
+        database=args.database, ask_name=terminal.ask_name if terminal.can_ask() else None
+    )
+    heads = deploy.stamp(
+        settings,
+        announced_database(settings),
+        args.target,
+        TerminalReporter(),
+        confirmation,
+        is_checked=not args.without_check,
+    )
+    if heads is None:
+        terminal.result(f"{NOTHING_TO_DO} the database is at that revision.")
+    for head in heads or (() if heads is None else ("base",)):
+        terminal.result(f"{style('stamped', 'green')}  {style(head, 'magenta')}")
+
+
 COMMANDS: Commands = {
     "migrate": Command(_migrate_arguments, _migrate),
     "downgrade": Command(_downgrade_arguments, _downgrade),
     "backfill": Command(_backfill_arguments, _backfill),
+    "stamp": Command(_stamp_arguments, _stamp),
 }

@@ -1,17 +1,19 @@
 """Verbs that show state: current, history, pending, and the plan of migrate."""
 
 import argparse
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pybase.cli import _terminal as terminal
-from pybase.cli._common import announced_database, no_arguments
+from pybase.cli._common import NOTHING_TO_DO, announced_database, format_argument, show_json
 from pybase.cli._plan import plan_json, plan_text
 from pybase.cli._verbs import Command, Commands
 from pybase.core.settings import Settings
 from pybase.core.style import style, table
 from pybase.migrate import deploy
 from pybase.migrate.database import (
+    STAMP,
     Database,
     LedgerEntry,
     connect,
@@ -25,82 +27,129 @@ from pybase.migrate.sqlfiles import read_history
 if TYPE_CHECKING:
     from pybase.migrate.revisions import AlembicScript, History
 
+_Shown: TypeAlias = dict[str, Any]
+"""What is shown of a revision: the values of the JSON, by key."""
 
-def _current(_args: argparse.Namespace, settings: Settings) -> None:
+
+def _current_arguments(parser: argparse.ArgumentParser) -> None:
+    format_argument(parser, "the revisions")
+
+
+def _current(args: argparse.Namespace, settings: Settings) -> None:
     source = deploy.status_source(settings, announced_database(settings))
     heads, _ = deploy.read_status(source)
     require_known(heads, source.graph)
-    if not heads:
+    revisions = [_current_revision(source, head) for head in heads]
+    if args.format == "json":
+        show_json({"current": revisions})
+    elif not revisions:
         terminal.result("base (nothing is applied)")
-        return
-    terminal.result("\n".join(table(_current_row(source, revision) for revision in heads)))
+    else:
+        terminal.result("\n".join(table(map(_row, revisions))))
 
 
-def _current_row(source: deploy.Source, revision: str) -> tuple[str, str, str]:
-    """Return the id, the title and the marks of a revision that a database is at."""
+def _current_revision(source: deploy.Source, revision: str) -> _Shown:
+    """Return what is shown of a revision that a database is at."""
     children = [parents for parents in source.graph.values() if revision in parents]
-    marks = [style("head", "bold cyan")] if not children else []
-    marks += ["merge"] if len(source.graph[revision]) > 1 else []
-    marks += ["branch point"] if len(children) > 1 else []
-    return _marked(revision, source.record(revision).revision.title, marks)
+    return {
+        "revision": revision,
+        "title": source.record(revision).revision.title,
+        "is_head": not children,
+        "is_merge": len(source.graph[revision]) > 1,
+        "is_branch_point": len(children) > 1,
+    }
 
 
-def _marked(revision: str, title: str, marks: Sequence[str]) -> tuple[str, str, str]:
-    return style(revision, "magenta"), title, f"({', '.join(marks)})" if marks else ""
+def _row(shown: _Shown) -> tuple[str, str, str]:
+    """Return the id, the title and the marks of a revision."""
+    marks = [mark for key, mark in _MARKS.items() if shown.get(key)]
+    if word := _RECORDED.get(shown.get("recorded_as") or ""):
+        when = f"{shown['recorded_at']:%Y-%m-%d %H:%M} UTC by {shown['recorded_by']}"
+        marks.append(style(f"{word} {when}", "dim"))
+    listed = f"({', '.join(marks)})" if marks else ""
+    return style(shown["revision"], "magenta"), shown["title"], listed
+
+
+_MARKS = {
+    "is_current": style("current", "bold green"),
+    "is_head": style("head", "bold cyan"),
+    "is_merge": "merge",
+    "is_branch_point": "branch point",
+}
+"""What is shown of a revision for a value of the JSON that is true."""
+
+_RECORDED = {Direction.UPGRADE.value: "applied", STAMP: "stamped"}
+"""The word for the last entry of the ledger; none for a downgrade."""
 
 
 def _history_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-r", "--rev-range", metavar="A:B", help="only these; A and B may be current, head, base"
     )
+    format_argument(parser, "the revisions")
 
 
 def _history(args: argparse.Namespace, settings: Settings) -> None:
     history = read_history(settings)
-    heads: tuple[str, ...] = ()
+    heads: tuple[str, ...] | None = None
     entries: Mapping[str, LedgerEntry] = {}
     # no server is started, and an unreachable one is no error, only to mark a line
     if "current" in (args.rev_range or "") or is_at_hand(settings):
         source = deploy.status_source(settings, find_database(settings))
         heads, entries = deploy.read_status(source)
-    rev_range = args.rev_range or ":"
-    rows = [
-        _row(history, script, heads, entries) for script in history.walk_range(rev_range, heads)
+    revisions = [
+        _revision(history, script, heads, entries.get(script.revision))
+        for script in history.walk_range(args.rev_range or ":", heads or ())
     ]
-    if rows:
-        terminal.result("\n".join(table(rows)))
+    if args.format == "json":
+        show_json({"revisions": revisions})
+    elif revisions:
+        terminal.result("\n".join(table(map(_row, revisions))))
 
 
-def _row(
+def _revision(
     history: "History",
     script: "AlembicScript",
-    current_heads: tuple[str, ...],
-    entries: Mapping[str, LedgerEntry],
-) -> tuple[str, str, str]:
-    """Return the id, the title and the marks of a revision."""
-    marks = []
-    if script.revision in current_heads:
-        marks.append(style("current", "bold green"))
-    if script.is_head:
-        marks.append(style("head", "bold cyan"))
-    if script.is_merge_point:
-        marks.append("merge")
-    if script.is_branch_point:
-        marks.append("branch point")
-    entry = entries.get(script.revision)
-    if entry and entry.direction == Direction.UPGRADE.value:
-        marks.append(style(f"applied {entry}", "dim"))
-    return _marked(script.revision, history.describe(script).title, marks)
+    heads: tuple[str, ...] | None,
+    entry: LedgerEntry | None,
+) -> _Shown:
+    """Return what is shown of a revision; what only a database knows is None without one."""
+    described = history.describe(script)
+    return {
+        "revision": script.revision,
+        "title": described.title,
+        "parents": described.parents,
+        "is_current": None if heads is None else script.revision in heads,
+        "is_head": script.is_head,
+        "is_merge": script.is_merge_point,
+        "is_branch_point": script.is_branch_point,
+        "recorded_as": entry and entry.direction,
+        "recorded_at": entry and entry.applied_at.replace(tzinfo=UTC),
+        "recorded_by": entry and entry.role,
+    }
 
 
 def _pending_arguments(parser: argparse.ArgumentParser) -> None:
+    format_argument(parser, "the plan")
     parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="the format of the plan"
+        "--check", action="store_true", help="list the revisions only, and fail if there are any"
     )
 
 
-def _pending(args: argparse.Namespace, settings: Settings) -> None:
-    show_plan(settings, announced_database(settings), args.format, "heads")
+def _pending(args: argparse.Namespace, settings: Settings) -> int:
+    database = announced_database(settings)
+    if not args.check:
+        show_plan(settings, database, args.format, "heads")
+        return 0
+    revisions = deploy.pending_revisions(deploy.status_source(settings, database))
+    pending = [{"revision": revision.id, "title": revision.title} for revision in revisions]
+    if args.format == "json":
+        show_json({"pending": pending})
+    else:
+        count = style(f"{len(pending)} pending", "bold")
+        last = f"{count}." if pending else f"{NOTHING_TO_DO} the database is up to date."
+        terminal.result("\n".join([*table(map(_row, pending)), last]))
+    return 1 if pending else 0
 
 
 def show_plan(settings: Settings, database: Database, output_format: str, destination: str) -> None:
@@ -115,7 +164,7 @@ def show_plan(settings: Settings, database: Database, output_format: str, destin
 
 
 COMMANDS: Commands = {
-    "current": Command(no_arguments, _current),
+    "current": Command(_current_arguments, _current),
     "history": Command(_history_arguments, _history),
     "pending": Command(_pending_arguments, _pending),
 }

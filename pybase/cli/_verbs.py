@@ -42,6 +42,8 @@ VERBS = {
                       "nox -s downgrade -- -1"),
     "backfill": Verb("deploy", "Run or resume the backfill of a revision.",
                      "nox -s backfill -- workspaces"),
+    "stamp": Verb("deploy", "Set the revision of a database that has its schema already.",
+                  "nox -s stamp -- head"),
     "current": Verb("status", "Show the revision of the database.", "nox -s current"),
     "history": Verb("status", "Show all revisions, newest first.",
                     "nox -s history -- -r current:head"),

@@ -51,11 +51,19 @@ def inputs_digest(
         return None
     own = [str(settings.config_path), str(settings.root / "pyproject.toml")]
     every = (*recorded.folders, *map(str, folders))
-    files = {*own, *recorded.modules, *(file for folder in every for file in files_below(folder))}
+    files = {*own, *recorded.modules, *_beside(recorded.modules)}
+    files.update(file for folder in every for file in files_below(folder))
     files.difference_update(map(str, skipped))
     tools = [sys.version, redacted(str(rehearsal_url())), *map(version, _LIBRARIES)]
     tools += [package_digest(package) for package in packages]
     return digest("\0".join((digest_files(sorted(files)), *tools)).encode())
+
+
+def _beside(modules: Iterable[str]) -> Iterator[str]:
+    """Yield the modules in the folders of `modules`: a package may import every one that it has."""
+    for folder in {Path(module).parent for module in modules}:
+        for pattern in ("*.py", "*/__init__.py"):
+            yield from map(str, folder.glob(pattern))
 
 
 def package_digest(package: str) -> str:

@@ -29,6 +29,7 @@ _Picture = Annotated[
 ]
 _Branch = Annotated[str, Meta(pattern=r"^[^\s-]\S*$", description="a branch, as 'main'")]
 _Version = Annotated[Literal[18, 16], Meta(description="18 or 16")]
+_IdleSeconds = Annotated[int, Meta(ge=1, le=604_800, description="seconds, from 1 to 604,800")]
 _Names = Annotated[list[str], Meta(description="a list of names, as ['plans']")]
 
 
@@ -80,6 +81,8 @@ class Options(Struct, frozen=True):
     """Major version of the embedded PostgreSQL: 18 or 16."""
     main_branch: _Branch = "main"
     """The git branch whose revisions are merged, and so never edited."""
+    scratch_idle_s: _IdleSeconds = 900
+    """Seconds without use after which the scratch server ends."""
     small_tables: _Names = []
     """Tables that stay small enough to be changed in one statement."""
     migrate: MigrateOptions = MigrateOptions()

@@ -12,6 +12,7 @@ from pybase.core.lazy import lazy
 
 if TYPE_CHECKING:
     from pybase.postgres._binaries import find_bin as find_bin
+    from pybase.postgres._checkouts import sweep as sweep
     from pybase.postgres._cluster import Cluster as Cluster
     from pybase.postgres._cluster import Status as Status
     from pybase.postgres._cluster import scratch_cluster as scratch_cluster
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pybase.postgres._connect import connect_scratch as connect_scratch
     from pybase.postgres._connect import plain_environment as plain_environment
     from pybase.postgres._connect import without_variables as without_variables
+    from pybase.postgres._lease import prune as prune
+    from pybase.postgres._lease import scratch_clusters as scratch_clusters
+    from pybase.postgres._lease import unused as unused
     from pybase.postgres._paths import locate as locate
     from pybase.postgres._scratch import copy_over as copy_over
     from pybase.postgres._scratch import database_name as database_name
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from pybase.postgres._scratch import scratch_database as scratch_database
     from pybase.postgres._scratch import template_names as template_names
     from pybase.postgres._scratch import with_database as with_database
+    from pybase.postgres._shared_objects import held as held
     from pybase.postgres._shared_objects import pristine as pristine
     from pybase.postgres._shared_objects import shared_objects as shared_objects
 else:
@@ -36,12 +41,14 @@ else:
         __name__,
         {
             "_binaries": "find_bin",
+            "_checkouts": "sweep",
             "_cluster": "Cluster Status scratch_cluster",
             "_connect": "connect connect_scratch plain_environment without_variables",
+            "_lease": "prune scratch_clusters unused",
             "_paths": "locate",
             "_scratch": "copy_over database_name ensure_template has_template "
             "keep_as_template prune_templates scratch_database "
             "template_names with_database",
-            "_shared_objects": "pristine shared_objects",
+            "_shared_objects": "held pristine shared_objects",
         },
     )

@@ -7,7 +7,6 @@ is left running for the next command.
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,11 +19,13 @@ from psycopg import sql
 
 from pybase.core.errors import DatabaseError
 from pybase.core.files import file_lock
+from pybase.postgres import _checkouts as checkouts
 from pybase.postgres import _launch as launch
 from pybase.postgres import _postmaster as postmaster
 from pybase.postgres._connect import connect, register
 from pybase.postgres._os_user import OsUser, server_user
 from pybase.postgres._paths import lock_file, report_os_errors, socket_folder
+from pybase.postgres._removal import delete_files
 
 _LOCK_TIMEOUT_S = 180
 _CONNECT_TIMEOUT_S = 5
@@ -49,12 +50,14 @@ class Cluster(Struct, frozen=True):
     """A PostgreSQL server, and the folder of its files.
 
     `directory` contains `data/`, `log`, `log.old`, `lock` and usually `socket/`. A cluster that is
-    not `durable` is fast and loses its data in a power cut: for scratch databases only.
+    not `durable` is fast and loses its data in a power cut: for scratch databases only. The data of
+    a `checkout` are deleted after it.
     """
 
     directory: Path
     major: int = 18
     durable: bool = True
+    checkout: Path | None = None
 
     @property
     def data(self) -> Path:
@@ -124,10 +127,7 @@ class Cluster(Struct, frozen=True):
             return
         with self._locked():
             self._stop()
-            launch.delete_data(self.data)
-            shutil.rmtree(self.socket, ignore_errors=True)
-            for log in (self.log, self.log.with_suffix(".old")):
-                log.unlink(missing_ok=True)
+            delete_files(self.directory, self.socket)
 
     @report_os_errors()
     def status(self) -> Status:
@@ -181,6 +181,9 @@ class Cluster(Struct, frozen=True):
 
     def _start(self) -> int:
         """Start the server from any state of its files; return its version number."""
+        if self.checkout is not None:
+            checkouts.sweep()
+            checkouts.remember(self.directory, self.checkout)
         server = launch.Launch(self.directory, self.major, self.durable, self.socket, self._user)
         created_by = launch.data_version(self.data)
         if created_by is None:

@@ -159,11 +159,3 @@ def data_version(data: Path) -> str | None:
         return (data / "PG_VERSION").read_text().strip()
     except FileNotFoundError:
         return None
-
-
-def delete_data(data: Path) -> None:
-    """Delete a data directory: renamed first, so that it is never found half deleted."""
-    if data.exists():
-        trash = Path(tempfile.mkdtemp(prefix="initdb-", dir=data.parent)) / "data"
-        data.rename(trash)
-        shutil.rmtree(trash.parent)

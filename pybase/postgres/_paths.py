@@ -57,6 +57,7 @@ def locate(checkout: Path) -> Path:
     return machine_folder() / _digest(checkout)
 
 
+@report_os_errors()
 def machine_folder() -> Path:
     """Return, and create if needed, a folder outside any checkout that servers can read.
 
@@ -66,6 +67,33 @@ def machine_folder() -> Path:
     is_system = uid == 0 and Path("/var/lib").is_dir()
     folder = "/var/lib/pybase" if is_system else f"/var/tmp/pybase-{uid}"  # noqa: S108
     return own_folder(Path(folder), uid, 0o755)
+
+
+@report_os_errors()
+def scratch_folder() -> Path:
+    """Return, and create if needed, the folder of the scratch servers of this user.
+
+    It is in the user's cache folder, or, when the server's user cannot enter that or it belongs to
+    another user, in a folder of this machine.
+    """
+    given = os.environ.get("XDG_CACHE_HOME", "")  # a relative one is ignored, as XDG demands
+    # os.path, because pathlib raises for a user without a home
+    cache = Path(given if given.startswith("/") else os.path.expanduser("~/.cache"))  # noqa: PTH111
+    folder, uid = cache / "pybase", os.geteuid()
+    mode = 0o755 if uid == 0 else 0o700
+    if cache.is_absolute() and _is_usable(folder):
+        make_folder(cache, mode)
+        folder = own_folder(folder, uid, mode)
+    else:
+        folder = machine_folder()
+    return own_folder(folder / "scratch", uid, mode)
+
+
+def _is_usable(folder: Path) -> bool:
+    """Return whether a server that this process starts can have its data below a folder."""
+    near = next(step for step in (folder, *folder.parents) if os.path.exists(step))  # noqa: PTH110
+    is_own = near.stat().st_uid in (os.geteuid(), 0)
+    return is_own and os.access(near, os.W_OK) and server_user(near).can_enter(near)
 
 
 def socket_folder(directory: Path, user: OsUser) -> Path:

@@ -1,19 +1,21 @@
 """What the databases of a server share: roles, their settings, parameters, other databases.
 
 A revision can change it, and its scratch database being dropped undoes none of that. A scratch
-cluster in which something is left is replaced before it can influence another rehearsal.
+cluster in which something is left is replaced before it can influence another rehearsal, and two
+projects never use one at the same time.
 """
 
-import fcntl
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 from pybase.core.errors import DatabaseError
+from pybase.postgres._checkouts import sweep
 from pybase.postgres._cluster import LOCKED_OUT, Cluster
-from pybase.postgres._paths import lock_file, report_os_errors
+from pybase.postgres._lease import Lease, lease, scratch_clusters, watch
 from pybase.postgres._scratch import SCRATCH_NAME, TEMPLATE_MARK, maintenance
 
 _BUSY_TIMEOUT_S = 180
@@ -87,65 +89,88 @@ def shared_objects(server_url: str) -> set[tuple[str, str]]:
 
 
 @contextmanager
-def pristine(cluster: Cluster) -> Iterator[None]:
-    """Run a scratch cluster, as initdb made it; one that revisions have changed is replaced.
+def pristine(project: Path, major: int, idle_s: int) -> Iterator[Cluster]:
+    """Yield a running scratch cluster, as initdb made it, that no other project uses meanwhile.
 
-    So is one that cannot start. It is left as it is inside of another `pristine`, where all belongs
-    to one history. Waits for other processes that use it. Raises DatabaseError when these do not
-    end.
+    One that revisions have changed, or that cannot start, is replaced. It is left as it is inside
+    of another `pristine`, where all belongs to one history. It ends by itself when it was not used
+    for `idle_s` seconds. Raises DatabaseError when other processes of the project keep it changed.
     """
-    if cluster.directory in _held:
-        yield
+    if (project, major) in _held:
+        yield _held[project, major]
         return
-    with report_os_errors():
-        lease = os.open(lock_file(cluster.directory, "lease"), os.O_RDWR | os.O_CLOEXEC)
+    lease = _pristine_lease(project, major, idle_s)
+    _held[project, major] = lease.cluster
     try:
-        _make_pristine(cluster, lease)
-        _held.add(cluster.directory)
-        yield
+        yield lease.cluster
     finally:
-        _held.discard(cluster.directory)
-        os.close(lease)
+        del _held[project, major]
+        lease.end_use()
 
 
-_held: set[Path] = set()
-"""Directories of the clusters that this process uses: it shares the lock of their lease."""
+def held(project: Path, major: int) -> Cluster:
+    """Return the cluster of the `pristine` that this is inside of."""
+    return _held[project, major]
 
 
-def _make_pristine(cluster: Cluster, lease: int) -> None:
+_held: dict[tuple[Path, int], Cluster] = {}
+"""The clusters that this process uses, by project and version."""
+
+
+def _pristine_lease(project: Path, major: int, idle_s: int) -> Lease:
     deadline = time.monotonic() + _BUSY_TIMEOUT_S
     while True:
-        fcntl.flock(lease, fcntl.LOCK_SH)
-        if _is_pristine(cluster):
-            return
-        if time.monotonic() > deadline:
-            raise DatabaseError(
-                f"A revision has changed the scratch server in {cluster.directory} itself, and "
-                f"another process has used it for {_BUSY_TIMEOUT_S} s.",
-                "Wait until that is done, or run `nox -s db -- reset`; then run the command again.",
-                code="scratch-server-busy",
-            )
-        _replace(cluster, lease)
+        taken = lease(project, major, idle_s)
+        try:
+            if watch(taken.cluster):
+                _clean_up()
+            if _is_pristine(taken.cluster):
+                return taken
+            if time.monotonic() > deadline:
+                raise DatabaseError(
+                    f"A revision has changed the scratch server in {taken.cluster.directory} "
+                    f"itself, and another process has used it for {_BUSY_TIMEOUT_S} s.",
+                    "Wait until that is done, or run `nox -s db -- reset`; then run the command "
+                    "again.",
+                    code="scratch-server-busy",
+                )
+            _replace(taken)
+        except BaseException:
+            taken.close()
+            raise
+        taken.close()
 
 
-def _replace(cluster: Cluster, lease: int) -> None:
+def _clean_up() -> None:
+    """Let what earlier processes have left end: data of deleted checkouts, unwatched servers."""
+    sweep()
+    for cluster in scratch_clusters():
+        watch(cluster)
+
+
+def _replace(taken: Lease) -> None:
     """Destroy the cluster, unless another process uses it or has replaced it already."""
-    fcntl.flock(lease, fcntl.LOCK_UN)
-    try:
-        fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not taken.seize():
         time.sleep(_POLL_S)
-        return
-    if not _is_pristine(cluster):
-        cluster.destroy()
-        cluster.ensure_running()
+    elif not _is_pristine(taken.cluster):
+        taken.cluster.destroy()
 
 
 def _is_pristine(cluster: Cluster) -> bool:
     try:
         cluster.ensure_running()
-        return not shared_objects(cluster.url())
+        return _has_its_programs(cluster) and not shared_objects(cluster.url())
     except DatabaseError as error:
         if error.code in _REPLACED or LOCKED_OUT.search(error.problem):
             return False
         raise
+
+
+def _has_its_programs(cluster: Cluster) -> bool:
+    """Return whether the server can load its libraries: its environment may be deleted by now."""
+    try:
+        with maintenance(cluster.url()) as connection:
+            connection.execute("DO $$ BEGIN END $$")
+    except psycopg.errors.UndefinedFile:
+        return False
+    return True

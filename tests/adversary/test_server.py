@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,9 @@ from pybase.migrate.database import (
     Database,
     connect,
     embedded,
-    embedded_scratch,
     find_database,
 )
 from pybase.migrate.record import Direction
-from pybase.migrate.rehearsal import scratch_empty
 from pybase.migrate.revisions import read
 from pybase.postgres import (
     Cluster,
@@ -100,6 +99,11 @@ def options(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> Settings:
         if name.startswith(("PG", "DATABASE_URL", "PYBASE_")):
             monkeypatch.delenv(name)
     return configuration.load(checkout.root / "alembic.ini")
+
+
+def leased(options: Settings) -> AbstractContextManager[Cluster]:
+    """The scratch server that rehearsals of the project use."""
+    return pristine(options.root, options.options.postgres, options.options.scratch_idle_s)
 
 
 def generated(options: Settings) -> dict[str, str]:
@@ -526,13 +530,12 @@ REPLACED = {
 
 @pytest.mark.parametrize("way", REPLACED)
 def test_changed_scratch_cluster_is_replaced(way: str, options: Settings) -> None:
-    cluster = embedded_scratch(options)
-    with pristine(cluster), scratch_database(cluster.url()) as url:
+    with leased(options) as cluster, scratch_database(cluster.url()) as url:
         with connect_scratch(url, autocommit=True) as connection:
             connection.execute(REPLACED[way].encode())
-        with pristine(cluster):
+        with leased(options):
             assert way == "locked-out" or shared_objects(cluster.url()), "not while it is in use"
-    with scratch_empty(options):
+    with leased(options) as cluster:
         assert shared_objects(cluster.url()) == set()
 
 
@@ -569,14 +572,40 @@ def test_given_server_is_reported_to_be_changed(
             connection.execute("DROP ROLE IF EXISTS app")
 
 
-def test_db_names_stops_and_resets_the_scratch_server(checkout: Project, options: Settings) -> None:
-    scratch = embedded_scratch(options)
-    scratch.ensure_running()
+ENDINGS = {
+    "stop": (("db", "stop"), True),
+    "reset": (("db", "reset", "--yes"), False),
+    "prune": (("db", "prune"), False),
+}
+"""A command that ends the scratch server, and whether it keeps the data."""
+
+
+@pytest.mark.parametrize("way", ENDINGS)
+def test_db_shows_and_ends_the_scratch_server(
+    way: str, place: Path, checkout: Project, options: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, keeps_data = ENDINGS[way]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / f"cache-{way}"))
+    with leased(options) as scratch:
+        assert f"used by {checkout.root}, running" in checkout.done("db", "status")
+        if way == "prune":
+            assert "is in use" in checkout.done(*command)
+            assert scratch.is_running()
     assert f"{scratch.directory}  (" in checkout.done("db", "status")
-    checkout.done("db", "stop")
+    checkout.done(*command)
     assert not scratch.is_running()
-    checkout.done("db", "reset", "--yes")
-    assert not scratch.data.exists()
+    assert scratch.data.exists() is keeps_data
+
+
+def test_db_leaves_the_scratch_server_of_another_project_running(
+    place: Path, checkout: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache-other"))
+    with pristine(place / "other", 18, 900) as scratch:
+        for action in ("stop", "reset --yes", "prune"):
+            result = checkout.run("db", *action.split())
+            assert (result.code, scratch.is_running()) == (0, True), result.text
+            assert ("is left running" in result.err) == (action != "prune")
 
 
 # --- owners -------------------------------------------------------------------------------------
@@ -595,10 +624,8 @@ def test_root_leaves_a_user_only_files_of_the_user(place: Path) -> None:
 
 
 def test_lock_files_are_closed_to_others(options: Settings) -> None:
-    with pristine(embedded_scratch(options)):
-        pass
-    locks = [path for name in ("lock", "lease") for path in options.state.rglob(name)]
-    assert len(locks) >= 2
+    with leased(options) as cluster:
+        locks = [cluster.directory / name for name in ("lock", "lease", "watch")]
     assert {path.stat().st_mode & 0o777 for path in locks} == {0o600}
 
 

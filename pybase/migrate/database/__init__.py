@@ -5,13 +5,13 @@ from pybase.migrate.database._connect import Database as Database
 from pybase.migrate.database._connect import announcement as announcement
 from pybase.migrate.database._connect import connect as connect
 from pybase.migrate.database._connect import embedded as embedded
-from pybase.migrate.database._connect import embedded_scratch as embedded_scratch
 from pybase.migrate.database._connect import engine as engine
 from pybase.migrate.database._connect import find_database as find_database
 from pybase.migrate.database._connect import is_at_hand as is_at_hand
 from pybase.migrate.database._connect import read_url as read_url
 from pybase.migrate.database._connect import require_known as require_known
 from pybase.migrate.database._connect import scratch_at as scratch_at
+from pybase.migrate.database._ledger import STAMP as STAMP
 from pybase.migrate.database._ledger import TABLE as TABLE
 from pybase.migrate.database._ledger import Ledger as Ledger
 from pybase.migrate.database._ledger import LedgerEntry as LedgerEntry

@@ -15,7 +15,7 @@ from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.core.settings import Settings, database_url
 from pybase.core.urls import DATABASE_URL
 from pybase.migrate.database._limited import HAS_ANSWERED, KEEPALIVES, LimitedConnection
-from pybase.postgres import Cluster, connect_scratch, locate, scratch_cluster
+from pybase.postgres import Cluster, connect_scratch, locate
 from pybase.postgres import connect as connect_ours
 
 CONNECT_TIMEOUT_S = 10
@@ -96,14 +96,8 @@ def require_known(current: Iterable[str], known: Collection[str]) -> None:
 def embedded(settings: Settings) -> Cluster:
     """Return the developer's own embedded server, running or not."""
     settings.prepare_state()
-    return Cluster(locate(settings.root), settings.options.postgres)
-
-
-def embedded_scratch(settings: Settings) -> Cluster:
-    """Return the cluster of scratch databases, next to the developer's own; running or not."""
-    cluster = embedded(settings)
-    directory = cluster.directory.with_name(f"{cluster.directory.name}-scratch")
-    return scratch_cluster(directory, cluster.major)
+    directory = locate(settings.root)
+    return Cluster(directory, settings.options.postgres, checkout=settings.root)
 
 
 def scratch_at(url: str) -> Database:

@@ -18,6 +18,9 @@ from pybase.migrate.sql import literal
 
 TABLE = "migration_ledger"
 
+STAMP = "stamp"
+"""The direction of a revision that was set, and not run."""
+
 Execute: TypeAlias = Callable[[str], Any]
 """Runs a statement without parameters and returns a cursor, of psycopg or SQLAlchemy."""
 
@@ -101,6 +104,11 @@ class Ledger(Struct, frozen=True):
         checked = f"(SELECT {literal(revision)} FROM {moved})"  # null unless each moved its row
         return f"WITH {', '.join(parts)}\n{entry}SELECT {checked}, {rest}"
 
+    def stamp_sql(self, revision: str) -> str:
+        """Return the statement that records a stamp, which ran nothing."""
+        values = f"VALUES ({literal(revision)}, '{STAMP}')"
+        return f"INSERT INTO {self.quoted} (revision, direction)\n{values}"
+
     def ensure(self, execute: Execute) -> None:
         """Create the table where it is missing, in the transaction that `execute` is in."""
         if execute(f"SELECT to_regclass({literal(self.quoted)})").fetchone()[0] is None:
@@ -131,7 +139,7 @@ def read_heads(connection: psycopg.Connection[Any], version_table: VersionTable)
                 f"The database has no version table {version_table.quoted}, but {TABLE} has "
                 "applied revisions.",
                 "If env.py configures another version table, run: nox -s sql. Otherwise create "
-                "the table again: alembic stamp REVISION",
+                "the table again: nox -s stamp -- REVISION",
                 code="version-table-missing",
             )
         return ()

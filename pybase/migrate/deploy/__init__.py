@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._check import CheckResult as CheckResult
     from pybase.migrate.deploy._check import Severity as Severity
     from pybase.migrate.deploy._check import require_clear as require_clear
+    from pybase.migrate.deploy._drift._stamp import stamp as stamp
     from pybase.migrate.deploy._estimate import ASSUMPTION as ASSUMPTION
     from pybase.migrate.deploy._estimate import RATES_MB_S as RATES_MB_S
     from pybase.migrate.deploy._estimate import Estimate as Estimate
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._locked import Locked as Locked
     from pybase.migrate.deploy._locked import changed_entries as changed_entries
     from pybase.migrate.deploy._locked import locked as locked
+    from pybase.migrate.deploy._locked import pending_revisions as pending_revisions
     from pybase.migrate.deploy._locked import read_status as read_status
     from pybase.migrate.deploy._losses import Confirmation as Confirmation
     from pybase.migrate.deploy._losses import Consent as Consent
@@ -48,8 +50,9 @@ else:
             "_apply": "apply check confirm",
             "_backfill_runner": "declared_backfills find_backfill run_backfill",
             "_check": "CheckResult Severity require_clear",
+            "_drift._stamp": "stamp",
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
-            "_locked": "CHECKS DRIFT Locked changed_entries locked read_status",
+            "_locked": "CHECKS DRIFT Locked changed_entries locked pending_revisions read_status",
             "_losses": "Confirmation Consent",
             "_plan": "Plan Source Step preview record_source status_source",
         },

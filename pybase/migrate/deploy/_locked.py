@@ -21,6 +21,7 @@ from pybase.migrate.database import (
     MigrationLock,
     connect,
     migration_lock,
+    require_known,
     require_own_session,
     server_error,
 )
@@ -32,7 +33,7 @@ from pybase.migrate.deploy._plan import (
     python_source,
     renewed_source,
 )
-from pybase.migrate.record import Direction, ancestors
+from pybase.migrate.record import Direction, Revision, ancestors
 from pybase.migrate.sqlfiles import StaleError
 
 DRIFT = "drift"
@@ -101,6 +102,23 @@ def read_status(source: Source) -> tuple[tuple[str, ...], dict[str, LedgerEntry]
             return source.heads(connection), _entries(connection, source)
     except psycopg.Error as error:
         raise server_error(source.database, error) from None
+
+
+def pending_revisions(source: Source) -> list[Revision]:
+    """Return the revisions that an upgrade to all heads would run, in order; nothing is rendered.
+
+    Raises CheckFailedError for a database that is ahead of the checkout.
+    """
+    try:
+        with connect(source.database, autocommit=True) as connection:
+            heads = source.heads(connection)
+    except psycopg.Error as error:
+        raise server_error(source.database, error) from None
+    require_known(heads, source.graph)
+    applied = ancestors(source.graph, heads)
+    return [
+        source.record(revision).revision for revision in source.graph if revision not in applied
+    ]
 
 
 def _entries(connection: psycopg.Connection[Any], source: Source) -> dict[str, LedgerEntry]:

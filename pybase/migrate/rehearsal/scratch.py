@@ -18,7 +18,7 @@ from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest
 from pybase.core.settings import Settings, rehearsal_url
 from pybase.core.urls import REHEARSAL_URL
-from pybase.migrate.database import embedded_scratch, engine, first_line, read_url, scratch_at
+from pybase.migrate.database import engine, first_line, read_url, scratch_at
 from pybase.migrate.record import Direction, Script, Statement, StatementKind
 from pybase.migrate.rehearsal._rules import is_transaction_control
 from pybase.migrate.revisions import (
@@ -36,6 +36,7 @@ from pybase.postgres import (
     connect_scratch,
     ensure_template,
     has_template,
+    held,
     keep_as_template,
     pristine,
     prune_templates,
@@ -49,10 +50,10 @@ ONLINE_LIMIT_S = 60
 
 
 def server(settings: Settings) -> str:
-    """Return the scratch server's URL: PYBASE_REHEARSAL_URL, or an embedded one without fsync."""
+    """Return the scratch server's URL: PYBASE_REHEARSAL_URL, or the embedded one of `started`."""
     given = rehearsal_url()
     if given is None:
-        return embedded_scratch(settings).url()
+        return held(settings.root, settings.options.postgres).url()
     read_url(given, REHEARSAL_URL)
     return given
 
@@ -65,7 +66,8 @@ def started(settings: Settings) -> Iterator[str]:
     """
     with ExitStack() as around:
         if rehearsal_url() is None:
-            around.enter_context(pristine(embedded_scratch(settings)))
+            options = settings.options
+            around.enter_context(pristine(settings.root, options.postgres, options.scratch_idle_s))
         yield server(settings)
 
 

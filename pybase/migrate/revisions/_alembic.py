@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
+from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep, StampStep
 from alembic.script import Script, ScriptDirectory
 from alembic.script.base import _only_source_rev_file
 from alembic.script.revision import RevisionMap
@@ -138,6 +138,11 @@ def real_heads(scripts: ScriptDirectory) -> tuple[str, ...]:
 def step(scripts: ScriptDirectory, script: Script, direction: Direction) -> RevisionStep:
     """Return Alembic's own step for one direction of a revision."""
     return RevisionStep(scripts.revision_map, script, direction.is_upgrade)
+
+
+def stamp_steps(scripts: ScriptDirectory, heads: tuple[str, ...], target: str) -> list[StampStep]:
+    """Return Alembic's steps that stamp a database at `heads`; raises what Alembic raises."""
+    return scripts._stamp_revs(target, heads)
 
 
 def step_info(scripts: ScriptDirectory, script: Script, direction: Direction) -> MigrationInfo:

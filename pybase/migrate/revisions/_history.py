@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic.config import Config
+from alembic.runtime.migration import StampStep
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
@@ -137,6 +138,23 @@ class History(Struct, frozen=True, dict=True):
     ) -> tuple[Script, ...]:
         """Return the same unchecked; raises what Alembic raises."""
         return _alembic.path(self.scripts, current, destination, direction)
+
+    def stamp_steps(self, current: tuple[str, ...], target: str) -> list[StampStep]:
+        """Return Alembic's steps that stamp a database at `current` with a revision.
+
+        Raises UsageError for an unknown one, CheckFailedError for `head` where there are two.
+        """
+        if target == "head":
+            self.require_one_head()
+        with resolving(target):
+            return _alembic.stamp_steps(self.scripts, current, target)
+
+    def stamped_heads(self, current: tuple[str, ...], target: str) -> tuple[str, ...]:
+        """Return the revisions that a database at `current` is at after the stamp."""
+        heads = set(current)
+        for step in self.stamp_steps(current, target):
+            heads = heads.difference(step.from_revisions).union(step.to_revisions)
+        return tuple(sorted(heads))
 
     def _with_author(self, script: Script) -> str:
         """Return a revision's file, and its author where git knows one."""

@@ -53,16 +53,21 @@ class LedgerRecorder:
         self._since = time.monotonic()
 
     def __call__(self, ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
-        """Record a step; a stamp ran nothing."""
-        if step.is_stamp or ctx.as_sql:
+        """Record a step, or a stamp."""
+        if ctx.as_sql:
             return
         ended, started = time.monotonic(), self._since
-        direction = Direction.UPGRADE if step.is_upgrade else Direction.DOWNGRADE
-        digest = self._digest_of(step.up_revision_id, direction)
         # else the driver reads a % of an id as a parameter
         execute = partial(ctx.connection.exec_driver_sql, execution_options={"no_parameters": True})
         ledger = Ledger(version_table_of(ctx))
         ledger.ensure(execute)
+        if step.is_stamp:
+            stamped = step.up_revision_ids if step.is_upgrade else step.down_revision_ids
+            for revision in stamped or ("base",):
+                execute(ledger.stamp_sql(revision))
+            return
+        direction = Direction.UPGRADE if step.is_upgrade else Direction.DOWNGRADE
+        digest = self._digest_of(step.up_revision_id, direction)
         execute(ledger.entry_sql(step.up_revision_id, direction, digest, ended - started))
         self._since = ended
 

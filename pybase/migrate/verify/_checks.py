@@ -18,12 +18,12 @@ from pybase.migrate.database import connect, engine, find_database, is_at_hand, 
 from pybase.migrate.deploy import changed_entries, record_source
 from pybase.migrate.record import Direction, Record
 from pybase.migrate.rehearsal import scratch_at_head, scratch_empty
-from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
+from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read, render
 from pybase.migrate.sql.grammar import words
 from pybase.migrate.verify._proof import committed_equals_online
 from pybase.postgres import connect_scratch
 
-_KIND = "check"
+_KIND, _MODELS = "check", "check-models"
 
 
 class Finding(Struct, frozen=True):
@@ -55,6 +55,21 @@ def check(settings: Settings) -> list[Finding]:
         if key is not None:
             cache.remember(settings, _KIND, key, findings)
     return [*findings, _merged_is_untouched(settings), _applied_is_unchanged(settings)]
+
+
+def check_models(settings: Settings) -> list[Finding]:
+    """Run only the check that every change of the models has a revision.
+
+    Raises CheckFailedError with what has none.
+    """
+    key = inputs_digest(settings, sqlfiles.PACKAGES)
+    findings = None if key is None else cache.recall(settings, _MODELS, key, list[Finding])
+    if findings is None:
+        findings = [models_equal_revisions(settings, render(read(settings)))]
+        key = inputs_digest(settings, sqlfiles.PACKAGES)
+        if key is not None:
+            cache.remember(settings, _MODELS, key, findings)
+    return findings
 
 
 def _docstrings_agree(history: History) -> Finding:

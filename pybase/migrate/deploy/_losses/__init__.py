@@ -9,6 +9,7 @@ from pybase.migrate.deploy._losses._confirmation import (
     Confirmation,
     data_loss,
     require_allowed,
+    require_name,
     require_named,
 )
 from pybase.migrate.deploy._losses._guard import NO_CONSENT, Consent, DataLoss, Guard, find_losses
@@ -22,5 +23,6 @@ __all__ = [
     "data_loss",
     "find_losses",
     "require_allowed",
+    "require_name",
     "require_named",
 ]

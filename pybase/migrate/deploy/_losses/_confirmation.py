@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from pybase.core.errors import CheckFailedError, UsageError
 from pybase.core.style import style, table
+from pybase.migrate.database import Database
 from pybase.migrate.deploy._losses._guard import Consent, DataLoss
 from pybase.migrate.deploy._plan import Plan
 
@@ -26,22 +27,29 @@ def require_named(plan: Plan, name: str, confirmation: Confirmation) -> None:
 
     Raises UsageError.
     """
-    if plan.source.database.is_embedded or not plan.leads_to_base:
+    if plan.leads_to_base:
+        require_name(plan.source.database, name, confirmation, "undoes every revision")
+
+
+def require_name(database: Database, name: str, confirmation: Confirmation, effect: str) -> None:
+    """Refuse what has this `effect` on a real server unless its database's `name` was given.
+
+    Raises UsageError.
+    """
+    if database.is_embedded:
         return
     given = confirmation.database
     if given is None and confirmation.ask_name is not None:
-        given = confirmation.ask_name(
-            f"This undoes every revision of {plan.source.database.name}. Its name, to go on:"
-        )
+        given = confirmation.ask_name(f"This {effect} of {database.name}. Its name, to go on:")
     if given is None:
         raise UsageError(
-            f"A downgrade to base undoes every revision of {plan.source.database.name}.",
+            f"This {effect} of {database.name}, which has to be confirmed.",
             f"Confirm that it is this database: --database {name}",
             code="unconfirmed-database",
         )
     if given != name:
         raise UsageError(
-            f"The database is called {name!r}, not {given!r}. Nothing was undone.",
+            f"The database is called {name!r}, not {given!r}. Nothing was changed.",
             "Point DATABASE_URL at the right one.",
             code="wrong-database",
         )

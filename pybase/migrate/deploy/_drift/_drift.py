@@ -1,0 +1,58 @@
+"""Drift: whether a database is what the revisions up to its own make.
+
+Compares its catalog with that of a scratch database at the same revision. It takes seconds, and a
+scratch server: only done on request.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import psycopg
+from msgspec.structs import replace
+
+from pybase.migrate import catalog
+from pybase.migrate.deploy._check import Checked, CheckResult, Severity
+from pybase.migrate.record import ancestors
+from pybase.migrate.rehearsal import scratch_at_head
+from pybase.migrate.revisions import History, render
+from pybase.migrate.sql import BACKFILL_PREFIX
+from pybase.postgres import connect_scratch
+
+_NOT_OF_REVISIONS = ("grants on ", "owner of ", "default privileges ")
+"""Privileges differ from server to server; revisions seldom define them."""
+
+
+def drift(checked: Checked) -> Iterator[CheckResult]:
+    """Check that the database equals its revision. Raises DatabaseError without a server."""
+    plan = checked.plan
+    differences = differences_from(plan.source.history, plan.heads, checked.connection)
+    if differences:
+        yield CheckResult(
+            "drift",
+            Severity.ERROR,
+            f"The database is not what revision {', '.join(plan.heads) or 'base'} makes:\n"
+            f"{differences}",
+            "Undo by hand what was changed there, or write it into a revision.",
+        )
+
+
+def differences_from(
+    history: History, heads: Iterable[str], connection: psycopg.Connection[Any]
+) -> str:
+    """Return in what a database differs from the revisions `heads`; an empty text for nothing."""
+    rendered = render(history)
+    graph = {sql.revision.id: sql.revision.parents for sql in rendered.revisions}
+    applied = ancestors(graph, heads)
+    revisions = tuple(sql for sql in rendered.revisions if sql.revision.id in applied)
+    own = rendered.own_tables
+    with scratch_at_head(history.settings, replace(rendered, revisions=revisions)) as url:
+        with connect_scratch(url, autocommit=True) as scratch:
+            expected = catalog.snapshot(scratch, ignore_tables=own)
+    present = catalog.snapshot(connection, ignore_tables=own)
+    changes = [
+        change
+        for change in catalog.difference(expected, present)
+        if not change.identity.startswith(_NOT_OF_REVISIONS)
+        and BACKFILL_PREFIX not in change.identity
+    ]
+    return catalog.describe(changes, "revisions", "database") if changes else ""
