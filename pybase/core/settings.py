@@ -31,6 +31,10 @@ _Branch = Annotated[str, Meta(pattern=r"^[^\s-]\S*$", description="a branch, as 
 _Version = Annotated[Literal[18, 16], Meta(description="18 or 16")]
 _IdleSeconds = Annotated[int, Meta(ge=1, le=604_800, description="seconds, from 1 to 604,800")]
 _Names = Annotated[list[str], Meta(description="a list of names, as ['plans']")]
+_Role = Annotated[str, Meta(pattern=r"^(?!pg_|public$|none$|\d+$)\S[^\x00-\x1f\x7f]{0,62}$")]
+_Roles = Annotated[
+    list[_Role], Meta(description="a list of roles, as ['app'], none of which begins with pg_")
+]
 
 
 class MigrateOptions(Struct, frozen=True):
@@ -85,6 +89,8 @@ class Options(Struct, frozen=True):
     """Seconds without use after which the scratch server ends."""
     small_tables: _Names = []
     """Tables that stay small enough to be changed in one statement."""
+    roles: _Roles = []
+    """Roles that production has: they are created where revisions are rehearsed."""
     migrate: MigrateOptions = MigrateOptions()
 
 

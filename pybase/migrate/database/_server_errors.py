@@ -45,6 +45,17 @@ def rows_hint(error: BaseException | None, *, shows_data: bool) -> str:
     return "\nValues of rows are withheld: see them with --show-data." if has_values else ""
 
 
+def role_hint(error: BaseException | None) -> str:
+    """Return how to declare a role that a scratch server does not have; empty for other errors."""
+    match = _NO_ROLE.search(str(error)) if isinstance(error, _UNDEFINED) else None
+    return (
+        f"If production has the role, declare it in pyproject.toml, next to the others that you "
+        f'have there: [tool.pybase] roles = ["{match[1]}"]'
+        if match
+        else ""
+    )
+
+
 def server_error(
     database: Database,
     error: BaseException | None,
@@ -97,9 +108,17 @@ _MISSING = (
     "Install {name} on the machine of the server, and run the same command again.",
 )
 
+_UNDEFINED = psycopg.errors.UndefinedObject
+_NO_ROLE = re.compile(r"role \"(?P<name>[^\"]*)\" does not exist")
+
 _HINTS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
     (psycopg.errors.FeatureNotSupported, *_MISSING),
     (psycopg.errors.UndefinedFile, *_MISSING),
+    (
+        _UNDEFINED,
+        _NO_ROLE.pattern,
+        "Let a role that may run there: CREATE ROLE {name}; then run the same command again.",
+    ),
     (
         psycopg.errors.InsufficientPrivilege,
         r"create extension \"(?P<name>[^\"]*)\"",
