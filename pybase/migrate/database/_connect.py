@@ -99,7 +99,8 @@ def require_known(current: Iterable[str], known: Collection[str]) -> None:
 
 def embedded(settings: Settings) -> Cluster:
     """Return the developer's own embedded server, running or not."""
-    settings.prepare_state()
+    with suppress(OSError):  # nothing can be written: it may run nevertheless
+        settings.prepare_state()
     directory = locate(settings.root)
     return Cluster(directory, settings.options.postgres, checkout=settings.root)
 
