@@ -116,7 +116,8 @@ def pristine(
 
     One that revisions have changed, or that cannot start, is replaced. It is left as it is inside
     of another `pristine`, where all belongs to one history. It ends by itself when it was not used
-    for `idle_s` seconds. It may have `roles`. Raises DatabaseError when other processes of the project keep it changed.
+    for `idle_s` seconds. It may have `roles`.
+    Raises DatabaseError when other processes of the project keep it changed.
     """
     if (project, major) in _held:
         yield _held[project, major]

@@ -64,12 +64,13 @@ def server_error(
     state: str = "",
     statement: str = "",
     queries: Sequence[str] = (),
+    revision: str = "",
     shows_data: bool = False,
 ) -> PybaseError:
     """Return the error to raise for `error` of the server.
 
     `place` names the revision (" in revision ..."), `state` is the sentence about what is
-    applied. `queries` find the rows that a revision cannot be applied to.
+    applied. `queries` find the rows that `revision` cannot be applied to.
     """
     message = first_line(error)
     state = f" {state}" if state else ""
@@ -82,6 +83,12 @@ def server_error(
                 code="server-refuses",
             )
     hint = "Correct the revision or the data that it met, and run the same command again."
+    if revision and isinstance(error, _DUPLICATES):
+        hint = (
+            "If the database was created in another way and has all of this revision already, "
+            f"record that: nox -s stamp -- {revision}. Otherwise drop what is in the way, or "
+            "correct the revision; then run the same command again."
+        )
     if queries and isinstance(error, _ABOUT_ROWS):
         hint = "Find the rows, correct them, and run the same command again:"
         hint += "".join(f"\n  {query}" for query in queries)
@@ -94,6 +101,15 @@ def server_error(
         code="revision-failed",
     )
 
+
+_DUPLICATES = (
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.DuplicateSchema,
+    psycopg.errors.DuplicateColumn,
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.DuplicateFunction,
+)
+"""Errors for what exists already."""
 
 _ABOUT_ROWS = (psycopg.IntegrityError, psycopg.DataError)
 
@@ -110,6 +126,26 @@ _MISSING = (
 
 _UNDEFINED = psycopg.errors.UndefinedObject
 _NO_ROLE = re.compile(r"role \"(?P<name>[^\"]*)\" does not exist")
+
+_REFUSALS = (
+    (r"denied for schema (?P<name>\S+)", "Let its owner GRANT USAGE, CREATE ON SCHEMA {name}"),
+    (
+        r"denied for (?:table|view|materialized view|foreign table|relation) (?P<name>\S+)",
+        "Let its owner GRANT SELECT, INSERT, UPDATE, DELETE ON {name}",
+    ),
+    (r"denied for sequence (?P<name>\S+)", "Let its owner GRANT USAGE, SELECT ON SEQUENCE {name}"),
+    (r"denied for database (?P<name>\S+)", "Let its owner GRANT CREATE ON DATABASE {name}"),
+    (r"denied for (?:function|procedure) (?P<name>\S+)", "Let its owner GRANT EXECUTE ON {name}"),
+    (
+        r"denied for (?P<kind>type|language|tablespace) (?P<name>\S+)",
+        "Let its owner GRANT the right to {kind} {name}",
+    ),
+    (r"must be owner of (?P<name>.+)", "Let the owner of {name} GRANT its own role"),
+    (r"must be able to SET ROLE (?P<name>.+)", "Let an administrator GRANT {name}"),
+)
+"""(what a refusal holds, who has to grant what), for the role that connects."""
+
+_AS_ANOTHER = "connect as a role that may; then run the same command again."
 
 _HINTS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
     (psycopg.errors.FeatureNotSupported, *_MISSING),
@@ -131,11 +167,11 @@ _HINTS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
         "This role does not see all rows: connect as the owner of the table, or a role with "
         "BYPASSRLS.",
     ),
-    (
-        psycopg.errors.InsufficientPrivilege,
-        "",
-        "Connect as the owner of the schema, or GRANT CREATE ON SCHEMA public to this role.",
+    *(
+        (psycopg.errors.InsufficientPrivilege, pattern, f"{grant} to this role, or {_AS_ANOTHER}")
+        for pattern, grant in _REFUSALS
     ),
+    (psycopg.errors.InsufficientPrivilege, "", f"Let an administrator allow it, or {_AS_ANOTHER}"),
     (
         psycopg.errors.ReadOnlySqlTransaction,
         "",
