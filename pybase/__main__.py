@@ -12,7 +12,7 @@ except ModuleNotFoundError as error:  # as in an environment that has only nox
         raise
     verb = " ".join(sys.argv[1:2]) or "migrate"
     print(
-        f"error[missing-package]: {sys.executable} does not have {error.name}, which PyBase needs.\n"
+        f"error[missing-package]: {sys.executable} does not have {error.name}, as PyBase needs.\n"
         f"hint: Run it as a session (nox -s {verb}), or with the Python of the sessions: "
         f".nox/environment/bin/python -m pybase {verb}",
         file=sys.stderr,

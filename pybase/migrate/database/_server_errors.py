@@ -4,7 +4,8 @@ Values of rows, and literals of the statement, are quoted only on request: they 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import psycopg
 
@@ -100,6 +101,15 @@ def server_error(
         hint,
         code="revision-failed",
     )
+
+
+@contextmanager
+def server_errors(database: Database) -> Iterator[None]:
+    """Raise what the server reports inside as `server_error`."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise server_error(database, error) from None
 
 
 _DUPLICATES = (

@@ -61,12 +61,12 @@ def _lint(history: "History") -> LintResult:
         for record in built.records
         for finding in hazard_findings(settings, record, names[record.revision.id])
     )
-    stale = _stale_findings(settings, compare(settings.sql, files))
+    stale = [*_stale_findings(settings, compare(settings.sql, files))]
     findings = (*stale, *_hidden(settings), *lint_layout(settings, files), *hazards)
     assumed = assumed_settings(settings)
     result = LintResult(findings, len(files), len(built.records), assumed)
     key = _key(settings)
-    if key is not None:
+    if key is not None and not stale:  # what git ignores may change meanwhile
         cache.remember(settings, _KIND, key, result)
     return result
 
