@@ -29,11 +29,11 @@ _IS_OURS = """
 """
 _SHARED = f"""
 SELECT 'role ' || r.rolname, to_jsonb(r)::text FROM pg_roles AS r
-WHERE r.oid >= {_FIRST_OID} OR r.oid = 10 AND NOT (
+WHERE (r.oid >= {_FIRST_OID} OR r.oid = 10 AND NOT (
     r.rolname = 'postgres' AND r.rolsuper AND r.rolinherit AND r.rolcreaterole AND r.rolcreatedb
     AND r.rolcanlogin AND r.rolreplication AND r.rolbypassrls AND r.rolconnlimit = -1
     AND r.rolvaliduntil IS NULL
-) AND NOT (
+)) AND NOT (
     r.rolname = ANY(%(roles)s) AND r.rolinherit AND NOT (
         r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolcanlogin OR r.rolreplication
         OR r.rolbypassrls
