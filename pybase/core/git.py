@@ -56,7 +56,16 @@ def merged(settings: Settings, folders: Iterable[Path]) -> set[Path] | None:
 
 def ignored(folder: Path, paths: Collection[str]) -> set[str]:
     """Return those of some paths below a folder that git is configured to ignore."""
-    command = ("--literal-pathspecs", "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *paths)
+    command = (
+        "--literal-pathspecs",
+        "ls-files",
+        "-z",
+        "--others",
+        "--ignored",
+        "--exclude-standard",
+        "--",
+        *paths,
+    )
     return set(_names(_run(folder, *command))) if paths else set()
 
 
