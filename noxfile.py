@@ -28,6 +28,12 @@ ROOT = Path(__file__).parent
 CONSTRAINTS = ROOT / "constraints.txt"
 ENVIRONMENT = ROOT / ".nox" / "environment"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+UV_SETTINGS = {
+    "UV_DEFAULT_INDEX": "PIP_INDEX_URL",
+    "UV_INDEX": "PIP_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS": "PIP_FIND_LINKS",
+    "SSL_CERT_FILE": "PIP_CERT",
+}
 INSTALLED = ENVIRONMENT / "installed"  # holds the digest of the installed requirements
 
 
@@ -221,7 +227,8 @@ def environment(session: nox.Session) -> None:
     with FileLock(f"{ENVIRONMENT}.lock"):
         project = nox.project.load_toml(ROOT / "pyproject.toml")
         groups = nox.project.dependency_groups(project, "dev")
-        session.install("--constraint", str(CONSTRAINTS), "--editable", str(ROOT), *groups)
+        requirements = ("--constraint", str(CONSTRAINTS), "--editable", str(ROOT), *groups)
+        session.install(*requirements, env=pip_settings_for_uv())
         INSTALLED.write_text(requirements_digest(), encoding="utf-8")
 
 
@@ -231,6 +238,12 @@ def run_verb(session: nox.Session) -> None:
         nox_here = (sys.executable, "-m", "nox", "--noxfile", __file__)
         session.run(*nox_here, "--session", "environment", external=True)
     session.run(str(PYTHON), "-m", "pybase", session.name, *session.posargs, external=True)
+
+
+def pip_settings_for_uv() -> dict[str, str]:
+    """Return what uv has to be given to install where pip does: it reads no variable of pip."""
+    given = {uv: os.environ[pip] for uv, pip in UV_SETTINGS.items() if pip in os.environ}
+    return {"UV_SYSTEM_CERTS": "1"} | {uv: v for uv, v in given.items() if uv not in os.environ}
 
 
 def requirements_digest() -> str:

@@ -20,6 +20,7 @@ from pybase.migrate.database import (
     find_database,
     is_at_hand,
     require_known,
+    server_errors,
 )
 from pybase.migrate.record import Direction
 from pybase.migrate.sqlfiles import read_history
@@ -154,7 +155,7 @@ def _pending(args: argparse.Namespace, settings: Settings) -> int:
 
 def show_plan(settings: Settings, database: Database, output_format: str, destination: str) -> None:
     """Show what an upgrade of `database` to `destination` would do."""
-    with connect(database, autocommit=True) as connection:
+    with server_errors(database), connect(database, autocommit=True) as connection:
         plan = deploy.preview(connection, settings, database, destination)
         steps = deploy.estimate(connection, plan.steps)
     if output_format == "json":

@@ -69,7 +69,8 @@ class Writer:
         """Restore all files, except for those that were edited since."""
         for change in reversed(self._journal.changes):
             path = self._path(change.path)
-            if change.is_done(_content(path)):
+            content = _content(path)
+            if content != change.before and change.is_done(content):
                 self._put(change.path, change.before)
             else:
                 forget_bytecode(path)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -88,6 +89,34 @@ def leave_no_bytecode(folder: Path) -> None:
 
 
 _ROOT = 0
+
+
+def user_folder(variable: str, default: str) -> Path | None:
+    """Return the user's folder for PyBase, below what a variable of XDG names, or `default`.
+
+    None where it cannot be written to, as in a container without a home, and where root would
+    write into the home of another user, as `sudo -E` does: they could not change it.
+    """
+    given = os.environ.get(variable, "")  # a relative one is ignored, as XDG demands
+    # os.path, because pathlib raises for a user without a home
+    base = given if given.startswith("/") else os.path.expanduser(f"~/{default}")  # noqa: PTH111
+    folder = Path(base, "pybase")
+    return folder if folder.is_absolute() and _is_own(folder) else None
+
+
+def _is_own(folder: Path) -> bool:
+    near = next(step for step in (folder, *folder.parents) if os.path.exists(step))  # noqa: PTH110
+    is_known = near.stat().st_uid in (os.geteuid(), _ROOT)
+    return is_known and near.is_dir() and os.access(near, os.W_OK | os.X_OK)
+
+
+def is_private(folder: Path) -> bool:
+    """Return whether no other user can have written into a folder, which may not exist yet."""
+    if not os.path.lexists(folder):
+        return True
+    status = folder.lstat()
+    is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+    return is_own and not status.st_mode & 0o022
 
 
 def forget_bytecode(path: Path) -> None:

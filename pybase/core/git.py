@@ -4,7 +4,7 @@ Without git, or without the main branch, the answer is None or empty.
 """
 
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from pybase.core.settings import Settings
@@ -54,6 +54,21 @@ def merged(settings: Settings, folders: Iterable[Path]) -> set[Path] | None:
     return {path for path in paths if any(path.is_relative_to(name) for name in names)}
 
 
+def ignored(folder: Path, paths: Collection[str]) -> set[str]:
+    """Return those of some paths below a folder that git is configured to ignore."""
+    command = (
+        "--literal-pathspecs",
+        "ls-files",
+        "-z",
+        "--others",
+        "--ignored",
+        "--exclude-standard",
+        "--",
+        *paths,
+    )
+    return set(_names(_run(folder, *command))) if paths else set()
+
+
 def author(settings: Settings, path: Path) -> str:
     """Return the author of a file's last commit, or an empty text."""
     return (git(settings, "log", "-1", "--format=%an", "--", str(path)) or "").strip()
@@ -61,7 +76,11 @@ def author(settings: Settings, path: Path) -> str:
 
 def git(settings: Settings, *arguments: str) -> str | None:
     """Return what a git command prints, or None where it fails."""
-    command = ["git", "-C", str(settings.root), *arguments]
+    return _run(settings.root, *arguments)
+
+
+def _run(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     except OSError:

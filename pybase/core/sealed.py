@@ -13,7 +13,7 @@ from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
-from pybase.core.files import write_file
+from pybase.core.files import user_folder, write_file
 from pybase.core.settings import Settings
 
 _KEY_BYTES = 32
@@ -52,14 +52,14 @@ def _seal(path: Path, content: bytes) -> str:
 def _key() -> bytes:
     """Return the user's key; where none can be kept, one that ends with this process."""
     try:
-        given = os.environ.get("XDG_STATE_HOME", "")  # a relative one is ignored, as XDG demands
-        state = given if given.startswith("/") else Path.home() / ".local/state"
-        path = Path(state, "pybase", "key")
-        if not path.exists():
-            _create_key(path)
-        return _read_key(path)
-    except (OSError, RuntimeError):
-        return os.urandom(_KEY_BYTES)
+        folder = user_folder("XDG_STATE_HOME", ".local/state")
+        if folder is not None:
+            if not (folder / "key").exists():
+                _create_key(folder / "key")
+            return _read_key(folder / "key")
+    except OSError:  # as where another user can read it
+        pass
+    return os.urandom(_KEY_BYTES)
 
 
 def _read_key(path: Path) -> bytes:

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from pybase.core.errors import UsageError
-from pybase.core.files import write_file
+from pybase.core.files import digest, is_private, make_folder, user_folder, write_file
 from pybase.core.urls import DATABASE_URL, REHEARSAL_URL, conceal, parse_url
 
 _Folder = Annotated[str, Meta(pattern=r"^\S[^\x00-\x1f\x7f]*$", description="a folder, as 'sql'")]
@@ -31,6 +31,13 @@ _Branch = Annotated[str, Meta(pattern=r"^[^\s-]\S*$", description="a branch, as 
 _Version = Annotated[Literal[18, 16], Meta(description="18 or 16")]
 _IdleSeconds = Annotated[int, Meta(ge=1, le=604_800, description="seconds, from 1 to 604,800")]
 _Names = Annotated[list[str], Meta(description="a list of names, as ['plans']")]
+_Role = Annotated[str, Meta(pattern=r"^(?!pg_|public$|none$|\d+$)\S[^\x00-\x1f\x7f]{0,62}$")]
+_Roles = Annotated[
+    list[_Role], Meta(description="a list of roles, as ['app'], none of which begins with pg_")
+]
+
+
+_SHARED = "/var/tmp"  # noqa: S108  of its folders, only our own is used
 
 
 class MigrateOptions(Struct, frozen=True):
@@ -85,6 +92,8 @@ class Options(Struct, frozen=True):
     """Seconds without use after which the scratch server ends."""
     small_tables: _Names = []
     """Tables that stay small enough to be changed in one statement."""
+    roles: _Roles = []
+    """Roles that production has: they are created where revisions are rehearsed."""
     migrate: MigrateOptions = MigrateOptions()
 
 
@@ -118,15 +127,26 @@ class Settings(Struct, frozen=True):
 
     @property
     def state(self) -> Path:
-        """The git-ignored folder of embedded servers and caches; `prepare_state` creates it."""
-        return self.root / ".pybase"
+        """The git-ignored folder of embedded servers and caches; `prepare_state` creates it.
+
+        Of a checkout that cannot be written to, it is in the user's cache folder.
+        """
+        inside = self.root / ".pybase"
+        if os.access(inside if inside.exists() else self.root, os.W_OK):
+            return inside
+        place = digest(os.fsencode(self.root.resolve()))
+        user = user_folder("XDG_CACHE_HOME", ".cache") or Path(_SHARED, f"pybase-{os.geteuid()}")
+        return user / "checkouts" / place if is_private(user) else inside
 
     def prepare_state(self) -> Path:
         """Create the state folder, with a .gitignore of its own."""
-        ignore = self.state / ".gitignore"
+        state = self.state
+        ignore = state / ".gitignore"
         if not ignore.exists():
+            if not state.is_relative_to(self.root):
+                make_folder(state, 0o755 if os.geteuid() == 0 else 0o700)
             write_file(ignore, "*\n")
-        return self.state
+        return state
 
 
 def load(config_path: Path) -> Settings:

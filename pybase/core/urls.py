@@ -8,7 +8,8 @@ from pybase.core.errors import UsageError
 DATABASE_URL = "DATABASE_URL"
 REHEARSAL_URL = "PYBASE_REHEARSAL_URL"
 
-DRIVERS = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+asyncpg")
+_DRIVERS = ("psycopg", "psycopg_async", "psycopg2", "psycopg2cffi", "asyncpg", "pg8000")
+SCHEMES = frozenset(("postgresql", "postgres", *(f"postgresql+{name}" for name in _DRIVERS)))
 """URL schemes that mean psycopg 3 here, whatever else the application does with the same URL."""
 
 _URL_HINT = (
@@ -59,12 +60,14 @@ def parse_url(raw: str, variable: str = DATABASE_URL) -> str:
             code="empty-url",
         )
     scheme, separator, rest = raw.strip().partition("://")
-    if not separator or not re.fullmatch(r"[a-z0-9+]+", scheme):
+    if not separator or not re.fullmatch(r"[a-z0-9+_]+", scheme):
         raise UsageError(f"{variable} is not a URL.", _URL_HINT, code="malformed-url")
-    if scheme not in DRIVERS:
+    if scheme not in SCHEMES:
         raise UsageError(
-            f"{variable} names the backend {scheme!r}; PyBase runs on PostgreSQL only.",
-            f"Use one of {', '.join(f'{driver}://' for driver in DRIVERS)}.",
+            f"{variable} names {scheme!r}, which is no known driver of PostgreSQL, the only "
+            "database that PyBase runs on.",
+            "Write postgresql://; also allowed, and read as that, are the drivers "
+            f"{', '.join(_DRIVERS)}, as in postgresql+psycopg2://",
             code="unsupported-backend",
         )
     _require_encoded(rest, variable)

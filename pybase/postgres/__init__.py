@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pybase.postgres._scratch import scratch_database as scratch_database
     from pybase.postgres._scratch import template_names as template_names
     from pybase.postgres._scratch import with_database as with_database
+    from pybase.postgres._shared_objects import ensure_roles as ensure_roles
     from pybase.postgres._shared_objects import held as held
     from pybase.postgres._shared_objects import pristine as pristine
     from pybase.postgres._shared_objects import shared_objects as shared_objects
@@ -49,6 +50,6 @@ else:
             "_scratch": "copy_over database_name ensure_template has_template "
             "keep_as_template prune_templates scratch_database "
             "template_names with_database",
-            "_shared_objects": "held pristine shared_objects",
+            "_shared_objects": "ensure_roles held pristine shared_objects",
         },
     )

@@ -56,6 +56,7 @@ class Launch(Struct, frozen=True):
     def create_data(self) -> None:
         """Run initdb aside and rename the result: a killed initdb leaves no data directory."""
         self._require_reachable()
+        self._require_name()
         if self.data.exists() and any(self.data.iterdir()):
             raise DatabaseError(
                 f"{self.data} is not a PostgreSQL data directory: it has no PG_VERSION.",
@@ -70,7 +71,9 @@ class Launch(Struct, frozen=True):
         result = self._run("initdb", *options, "-D", partial.name, capture=True)
         if result.returncode != 0:
             shutil.rmtree(partial, ignore_errors=True)
-            raise self._failure("The embedded PostgreSQL cannot be created", result.stdout)
+            raise self._failure(
+                "The embedded PostgreSQL cannot be created", result.stdout, code="initdb-failed"
+            )
         partial.rename(self.data)
 
     def start(self) -> None:
@@ -89,7 +92,9 @@ class Launch(Struct, frozen=True):
         """Return an error with `problem` and the last lines of the server's log."""
         return self._failure(problem, self._log_text())
 
-    def _failure(self, problem: str, output: str) -> DatabaseError:
+    def _failure(
+        self, problem: str, output: str, *, code: str = "embedded-server-failed"
+    ) -> DatabaseError:
         quoted = "\n".join(f"    {line}" for line in output.strip().splitlines()[-_QUOTED_LINES:])
         if _DISK_FULL in output:
             return DatabaseError(
@@ -100,7 +105,7 @@ class Launch(Struct, frozen=True):
         return DatabaseError(
             f"{problem} in {self.directory}:\n{quoted}",
             f"Fix the cause; or {RESET}",
-            code="embedded-server-failed",
+            code=code,
         )
 
     def _try_start(self) -> bool:
@@ -137,6 +142,16 @@ class Launch(Struct, frozen=True):
                 f"{self.directory}.",
                 "Run the command as an ordinary user, or set DATABASE_URL to an existing server.",
                 code="unreachable-folder",
+            )
+
+    def _require_name(self) -> None:
+        if not self.user.is_known:  # in a container started with a number for its user
+            uid, gid = self.user.uid, self.user.gid
+            raise DatabaseError(
+                f"PostgreSQL can be created only by a user with a name, and uid {uid} has none.",
+                f"Give it one: echo 'app:x:{uid}:{gid}::/tmp:/bin/sh' >> /etc/passwd; or set "
+                "DATABASE_URL and PYBASE_REHEARSAL_URL to existing servers.",
+                code="nameless-user",
             )
 
     def _new_log(self) -> Path:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pybase.core.errors import DatabaseError
-from pybase.core.files import give_to_owner, make_folder
+from pybase.core.files import give_to_owner, make_folder, user_folder
 from pybase.postgres._os_user import OsUser, nearest_existing, owners_in, server_user
 
 _CLUSTERS = ("postgres", "postgres-scratch")
@@ -80,14 +80,11 @@ def scratch_folder() -> Path:
     It is in the user's cache folder, or, when the server's user cannot enter that or it belongs to
     another user, in a folder of this machine.
     """
-    given = os.environ.get("XDG_CACHE_HOME", "")  # a relative one is ignored, as XDG demands
-    # os.path, because pathlib raises for a user without a home
-    cache = Path(given if given.startswith("/") else os.path.expanduser("~/.cache"))  # noqa: PTH111
-    folder, uid = cache / "pybase", os.geteuid()
+    cache, uid = user_folder("XDG_CACHE_HOME", ".cache"), os.geteuid()
     mode = 0o755 if uid == 0 else 0o700
-    if cache.is_absolute() and _is_usable(folder):
-        make_folder(cache, mode)
-        folder = own_folder(folder, uid, mode)
+    if cache is not None and _is_usable(cache):
+        make_folder(cache.parent, mode)
+        folder = own_folder(cache, uid, mode)
     else:
         folder = machine_folder()
     return own_folder(folder / "scratch", uid, mode)
@@ -95,9 +92,8 @@ def scratch_folder() -> Path:
 
 def _is_usable(folder: Path) -> bool:
     """Return whether a server that this process starts can have its data below a folder."""
-    near = next(step for step in (folder, *folder.parents) if os.path.exists(step))  # noqa: PTH110
-    is_own = near.stat().st_uid in (os.geteuid(), 0)
-    return is_own and os.access(near, os.W_OK) and server_user(near).can_enter(near)
+    near = nearest_existing(folder)
+    return server_user(near).can_enter(near)
 
 
 def socket_folder(directory: Path, user: OsUser) -> Path:

@@ -6,11 +6,12 @@ projects never use one at the same time.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from pybase.core.errors import DatabaseError
 from pybase.postgres._checkouts import sweep
@@ -28,10 +29,15 @@ _IS_OURS = """
 """
 _SHARED = f"""
 SELECT 'role ' || r.rolname, to_jsonb(r)::text FROM pg_roles AS r
-WHERE r.oid >= {_FIRST_OID} OR r.oid = 10 AND NOT (
+WHERE (r.oid >= {_FIRST_OID} OR r.oid = 10 AND NOT (
     r.rolname = 'postgres' AND r.rolsuper AND r.rolinherit AND r.rolcreaterole AND r.rolcreatedb
     AND r.rolcanlogin AND r.rolreplication AND r.rolbypassrls AND r.rolconnlimit = -1
     AND r.rolvaliduntil IS NULL
+)) AND NOT (
+    r.rolname = ANY(%(roles)s) AND r.rolinherit AND NOT (
+        r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolcanlogin OR r.rolreplication
+        OR r.rolbypassrls
+    ) AND r.rolconnlimit = -1 AND r.rolvaliduntil IS NULL
 )
 UNION ALL
 SELECT 'member of ' || pg_get_userbyid(m.roleid), to_jsonb(m)::text FROM pg_auth_members AS m
@@ -76,30 +82,47 @@ _REPLACED = ("embedded-server-failed", "other-postgres-version")
 """Codes of errors that a new cluster does not have."""
 
 
-def shared_objects(server_url: str) -> set[tuple[str, str]]:
+def shared_objects(server_url: str, roles: Sequence[str] = ()) -> set[tuple[str, str]]:
     """Return what initdb did not make, with its definition: `role app`, `parameter work_mem`.
 
-    Scratch databases and templates are left out, and without a superuser also ALTER SYSTEM.
+    Scratch databases, templates, and `roles` as `ensure_roles` creates them are left out, and
+    without a superuser also ALTER SYSTEM.
     """
     with maintenance(server_url) as connection:
         is_superuser = connection.info.parameter_status("is_superuser") == "on"
         query = _SHARED + (_PARAMETERS if is_superuser else "")
-        names = {"scratch": SCRATCH_NAME, "mark": TEMPLATE_MARK}
+        names = {"scratch": SCRATCH_NAME, "mark": TEMPLATE_MARK, "roles": [*roles]}
         return {(name, str(text)) for name, text in connection.execute(query.encode(), names)}
 
 
+def ensure_roles(server_url: str, roles: Sequence[str]) -> None:
+    """Create the roles that a server does not have, without a right to log in."""
+    if not roles:
+        return
+    known = (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation)  # by another process
+    with maintenance(server_url) as connection:
+        exists = "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)"
+        present = {name for (name,) in connection.execute(exists, [[*roles]])}
+        for role in (role for role in roles if role not in present):
+            with suppress(*known):
+                connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+
+
 @contextmanager
-def pristine(project: Path, major: int, idle_s: int) -> Iterator[Cluster]:
+def pristine(
+    project: Path, major: int, idle_s: int, roles: Sequence[str] = ()
+) -> Iterator[Cluster]:
     """Yield a running scratch cluster, as initdb made it, that no other project uses meanwhile.
 
     One that revisions have changed, or that cannot start, is replaced. It is left as it is inside
     of another `pristine`, where all belongs to one history. It ends by itself when it was not used
-    for `idle_s` seconds. Raises DatabaseError when other processes of the project keep it changed.
+    for `idle_s` seconds. It may have `roles`.
+    Raises DatabaseError when other processes of the project keep it changed.
     """
     if (project, major) in _held:
         yield _held[project, major]
         return
-    lease = _pristine_lease(project, major, idle_s)
+    lease = _pristine_lease(project, major, idle_s, roles)
     _held[project, major] = lease.cluster
     try:
         yield lease.cluster
@@ -117,14 +140,14 @@ _held: dict[tuple[Path, int], Cluster] = {}
 """The clusters that this process uses, by project and version."""
 
 
-def _pristine_lease(project: Path, major: int, idle_s: int) -> Lease:
+def _pristine_lease(project: Path, major: int, idle_s: int, roles: Sequence[str]) -> Lease:
     deadline = time.monotonic() + _BUSY_TIMEOUT_S
     while True:
         taken = lease(project, major, idle_s)
         try:
             if watch(taken.cluster):
                 _clean_up()
-            if _is_pristine(taken.cluster):
+            if _is_pristine(taken.cluster, roles):
                 return taken
             if time.monotonic() > deadline:
                 raise DatabaseError(
@@ -134,7 +157,7 @@ def _pristine_lease(project: Path, major: int, idle_s: int) -> Lease:
                     "again.",
                     code="scratch-server-busy",
                 )
-            _replace(taken)
+            _replace(taken, roles)
         except BaseException:
             taken.close()
             raise
@@ -148,18 +171,18 @@ def _clean_up() -> None:
         watch(cluster)
 
 
-def _replace(taken: Lease) -> None:
+def _replace(taken: Lease, roles: Sequence[str]) -> None:
     """Destroy the cluster, unless another process uses it or has replaced it already."""
     if not taken.seize():
         time.sleep(_POLL_S)
-    elif not _is_pristine(taken.cluster):
+    elif not _is_pristine(taken.cluster, roles):
         taken.cluster.destroy()
 
 
-def _is_pristine(cluster: Cluster) -> bool:
+def _is_pristine(cluster: Cluster, roles: Sequence[str]) -> bool:
     try:
         cluster.ensure_running()
-        return _has_its_programs(cluster) and not shared_objects(cluster.url())
+        return _has_its_programs(cluster) and not shared_objects(cluster.url(), roles)
     except DatabaseError as error:
         if error.code in _REPLACED or LOCKED_OUT.search(error.problem):
             return False

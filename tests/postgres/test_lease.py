@@ -13,6 +13,7 @@ from waiting import wait_until
 from pybase.postgres import (
     Cluster,
     connect_scratch,
+    ensure_roles,
     find_bin,
     locate,
     pristine,
@@ -155,3 +156,17 @@ def test_data_of_a_deleted_checkout_are_deleted_by_the_next_start(home: Path) ->
         for cluster in clusters.values():
             cluster.destroy()
             shutil.rmtree(cluster.directory, ignore_errors=True)
+
+
+def test_declared_roles_are_no_reason_to_replace_a_server(home: Path) -> None:
+    roles = ["pybase_app"]
+
+    def used(*names: str) -> float:
+        with pristine(home / "project", 18, 900, names) as cluster:
+            ensure_roles(cluster.url(), names)
+            assert ("role pybase_app" in dict(shared_objects(cluster.url()))) == bool(names)
+            return start_time(cluster)
+
+    first = used(*roles)
+    assert used(*roles) == first
+    assert used() != first, "another project does not have them"

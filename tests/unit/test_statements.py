@@ -3,6 +3,7 @@
 import pytest
 from pglast import parser
 
+from pybase.migrate.sql.grammar import client_fault
 from pybase.migrate.sql.grammar._format import WIDTH
 from pybase.migrate.sql.grammar._split import split, tidy
 
@@ -127,3 +128,23 @@ def test_line_that_fits_is_left_alone() -> None:
 def test_text_that_cannot_be_scanned_is_left_alone() -> None:
     sql = "SELECT 'never closed \t\n"
     assert tidy(sql) == sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "fault"),
+    [
+        ("COPY t FROM STDIN", "COPY FROM STDIN"),
+        ("copy (SELECT 1) to stdout", "COPY TO STDOUT"),
+        ("COPY t FROM '/a/file'", None),
+        ("SET NAMES 'latin1'", "client_encoding to latin1"),
+        ("SET LOCAL client_encoding TO sql_ascii", "client_encoding to sql_ascii"),
+        ("SELECT pg_catalog.set_config('client_encoding', 'BIG5', false)", "to BIG5"),
+        ("SET client_encoding = 'utf-8'", None),
+        ("RESET client_encoding", None),
+        ("ALTER ROLE app SET client_encoding = 'LATIN1'", None),
+        ("INSERT INTO copy (names) VALUES ('COPY t FROM STDIN')", None),
+    ],
+)
+def test_what_needs_more_of_a_client_is_no_sql_of_a_file(sql: str, fault: str | None) -> None:
+    found = client_fault(sql)
+    assert found is None if fault is None else fault in (found or "")

@@ -120,7 +120,10 @@ def test_hazard_is_reported_with_its_place_consequence_and_recipe(linted: Linted
         "drops-table on cities (upgrade of bbbbbbbbbbbb)\n"
         "  the rows of cities are deleted, and code that still uses it fails.\n"
         f"  hint: {HAZARDS['drops-table'].recipe}\n"
-        "  key: drops-table on cities\n"
+        "\n"
+        "Where a hazard is right as it is, write this next to the down_revision of its revision, "
+        "with the reason, and leave out the others:\n"
+        '  bbbbbbbbbbbb: accepted_hazards = {"drops-table on cities": "..."}\n'
         "\n"
         "1 error, 0 warnings.\n"
     )

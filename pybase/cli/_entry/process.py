@@ -15,6 +15,12 @@ _INTERRUPTED, _CLOSED_PIPE = 130, 141
 _OURS = Path(__file__).parents[2]
 
 
+def ensure_home() -> None:
+    """Give a user without a home the root folder, as Docker does: libraries ask for one."""
+    if not os.path.expanduser("~").startswith("/"):  # noqa: PTH111  pathlib raises
+        os.environ["HOME"] = "/"
+
+
 def exit_code(run: Callable[[], int], *, with_traceback: bool) -> int:
     """Run a command; report how it fails in one sentence, and return its exit code."""
     try:

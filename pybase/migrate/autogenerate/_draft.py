@@ -189,7 +189,15 @@ def _format(folder: Path, paths: Sequence[Path], hooks: Sequence[Mapping[str, st
         subprocess.run([*ruff, *arguments, *map(str, paths)], check=False, cwd=folder)
     own = [hook for hook in hooks if "ruff" not in " ".join(map(str, hook.values()))]
     for path in paths if own else ():
-        _run_hooks(path, own)
+        try:
+            _run_hooks(path, own)
+        except OSError as error:
+            raise UsageError(
+                f"A post-write hook of alembic.ini cannot be run: {error}.",
+                "Install its program, or take the hook out of [post_write_hooks]; nothing was "
+                "written.",
+                code="hook-failed",
+            ) from error
 
 
 def in_place(written: Draft) -> dict[Path, str]:

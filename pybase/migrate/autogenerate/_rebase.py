@@ -6,7 +6,7 @@ a server.
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from alembic.script import Script
@@ -148,14 +148,34 @@ def _require_not_applied(history: History, moves: Iterable[Move]) -> None:
     }
     for script in (move.script for move in moves):
         if script.revision in applied:
-            destination = next(iter(parents(script)), "base")
+            first = "nox -s sql && " if _is_stale(settings) else ""
             raise CheckFailedError(
                 f"{Path(script.path).name} is applied to your database, before what is to come "
                 "first.",
-                f"Undo it there: nox -s downgrade -- {destination}. Then run the same command "
-                "again.",
+                f"Undo it there: {first}nox -s downgrade -- {_below(history, script, current)}. "
+                "Then run the same command again.",
                 code="already-applied",
             )
+
+
+def _below(history: History, script: Script, current: Sequence[str]) -> str:
+    """Return the target of the downgrade that undoes a revision, and nothing of other branches."""
+    if len(current) == 1:
+        return next(iter(parents(script)), "base")
+    for head in current:
+        lineage = [s.revision for s in history.scripts.iterate_revisions(head, "base")]
+        if script.revision in lineage:
+            return f"{head}@-{lineage.index(script.revision) + 1}"
+    return script.revision
+
+
+def _is_stale(settings: Settings) -> bool:
+    """Whether a server other than the embedded one would refuse `sql/` as it is."""
+    try:
+        sqlfiles.load(settings)
+    except sqlfiles.StaleError:
+        return True
+    return False
 
 
 def _move(writer: Writer, history: History, moves: list[Move]) -> Rebased:

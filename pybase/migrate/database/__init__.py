@@ -24,8 +24,10 @@ from pybase.migrate.database._migration_lock import put_aside as put_aside
 from pybase.migrate.database._migration_lock import require_own_session as require_own_session
 from pybase.migrate.database._server_errors import about_rows as about_rows
 from pybase.migrate.database._server_errors import first_line as first_line
+from pybase.migrate.database._server_errors import role_hint as role_hint
 from pybase.migrate.database._server_errors import rows_hint as rows_hint
 from pybase.migrate.database._server_errors import server_error as server_error
+from pybase.migrate.database._server_errors import server_errors as server_errors
 from pybase.migrate.database._table_sizes import COUNTED_BYTES as COUNTED_BYTES
 from pybase.migrate.database._table_sizes import IS_USED as IS_USED
 from pybase.migrate.database._table_sizes import LOCK_TIMEOUT_MS as LOCK_TIMEOUT_MS

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
+from pybase import postgres
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.core.settings import Settings, database_url
 from pybase.core.urls import DATABASE_URL
@@ -53,7 +54,10 @@ def find_database(settings: Settings) -> Database:
     url = database_url(settings)
     if url is not None:
         return Database(url, is_embedded=False)
-    return Database(embedded(settings).ensure_database(EMBEDDED_DATABASE), is_embedded=True)
+    url = embedded(settings).ensure_database(EMBEDDED_DATABASE)
+    if settings.options.roles:
+        postgres.ensure_roles(url, settings.options.roles)  # imported only here
+    return Database(url, is_embedded=True)
 
 
 def announcement(database: Database) -> str:
@@ -95,7 +99,8 @@ def require_known(current: Iterable[str], known: Collection[str]) -> None:
 
 def embedded(settings: Settings) -> Cluster:
     """Return the developer's own embedded server, running or not."""
-    settings.prepare_state()
+    with suppress(OSError):  # nothing can be written: it may run nevertheless
+        settings.prepare_state()
     directory = locate(settings.root)
     return Cluster(directory, settings.options.postgres, checkout=settings.root)
 

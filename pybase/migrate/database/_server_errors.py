@@ -4,7 +4,8 @@ Values of rows, and literals of the statement, are quoted only on request: they 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import psycopg
 
@@ -45,6 +46,17 @@ def rows_hint(error: BaseException | None, *, shows_data: bool) -> str:
     return "\nValues of rows are withheld: see them with --show-data." if has_values else ""
 
 
+def role_hint(error: BaseException | None) -> str:
+    """Return how to declare a role that a scratch server does not have; empty for other errors."""
+    match = _NO_ROLE.search(str(error)) if isinstance(error, _UNDEFINED) else None
+    return (
+        f"If production has the role, declare it in pyproject.toml, next to the others that you "
+        f'have there: [tool.pybase] roles = ["{match[1]}"]'
+        if match
+        else ""
+    )
+
+
 def server_error(
     database: Database,
     error: BaseException | None,
@@ -53,12 +65,13 @@ def server_error(
     state: str = "",
     statement: str = "",
     queries: Sequence[str] = (),
+    revision: str = "",
     shows_data: bool = False,
 ) -> PybaseError:
     """Return the error to raise for `error` of the server.
 
     `place` names the revision (" in revision ..."), `state` is the sentence about what is
-    applied. `queries` find the rows that a revision cannot be applied to.
+    applied. `queries` find the rows that `revision` cannot be applied to.
     """
     message = first_line(error)
     state = f" {state}" if state else ""
@@ -71,6 +84,12 @@ def server_error(
                 code="server-refuses",
             )
     hint = "Correct the revision or the data that it met, and run the same command again."
+    if revision and isinstance(error, _DUPLICATES):
+        hint = (
+            "If the database was created in another way and has all of this revision already, "
+            f"record that: nox -s stamp -- {revision}. Otherwise drop what is in the way, or "
+            "correct the revision; then run the same command again."
+        )
     if queries and isinstance(error, _ABOUT_ROWS):
         hint = "Find the rows, correct them, and run the same command again:"
         hint += "".join(f"\n  {query}" for query in queries)
@@ -83,6 +102,24 @@ def server_error(
         code="revision-failed",
     )
 
+
+@contextmanager
+def server_errors(database: Database) -> Iterator[None]:
+    """Raise what the server reports inside as `server_error`."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise server_error(database, error) from None
+
+
+_DUPLICATES = (
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.DuplicateSchema,
+    psycopg.errors.DuplicateColumn,
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.DuplicateFunction,
+)
+"""Errors for what exists already."""
 
 _ABOUT_ROWS = (psycopg.IntegrityError, psycopg.DataError)
 
@@ -97,9 +134,37 @@ _MISSING = (
     "Install {name} on the machine of the server, and run the same command again.",
 )
 
+_UNDEFINED = psycopg.errors.UndefinedObject
+_NO_ROLE = re.compile(r"role \"(?P<name>[^\"]*)\" does not exist")
+
+_REFUSALS = (
+    (r"denied for schema (?P<name>\S+)", "Let its owner GRANT USAGE, CREATE ON SCHEMA {name}"),
+    (
+        r"denied for (?:table|view|materialized view|foreign table|relation) (?P<name>\S+)",
+        "Let its owner GRANT SELECT, INSERT, UPDATE, DELETE ON {name}",
+    ),
+    (r"denied for sequence (?P<name>\S+)", "Let its owner GRANT USAGE, SELECT ON SEQUENCE {name}"),
+    (r"denied for database (?P<name>\S+)", "Let its owner GRANT CREATE ON DATABASE {name}"),
+    (r"denied for (?:function|procedure) (?P<name>\S+)", "Let its owner GRANT EXECUTE ON {name}"),
+    (
+        r"denied for (?P<kind>type|language|tablespace) (?P<name>\S+)",
+        "Let its owner GRANT the right to {kind} {name}",
+    ),
+    (r"must be owner of (?P<name>.+)", "Let the owner of {name} GRANT its own role"),
+    (r"must be able to SET ROLE (?P<name>.+)", "Let an administrator GRANT {name}"),
+)
+"""(what a refusal holds, who has to grant what), for the role that connects."""
+
+_AS_ANOTHER = "connect as a role that may; then run the same command again."
+
 _HINTS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
     (psycopg.errors.FeatureNotSupported, *_MISSING),
     (psycopg.errors.UndefinedFile, *_MISSING),
+    (
+        _UNDEFINED,
+        _NO_ROLE.pattern,
+        "Let a role that may run there: CREATE ROLE {name}; then run the same command again.",
+    ),
     (
         psycopg.errors.InsufficientPrivilege,
         r"create extension \"(?P<name>[^\"]*)\"",
@@ -112,11 +177,11 @@ _HINTS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
         "This role does not see all rows: connect as the owner of the table, or a role with "
         "BYPASSRLS.",
     ),
-    (
-        psycopg.errors.InsufficientPrivilege,
-        "",
-        "Connect as the owner of the schema, or GRANT CREATE ON SCHEMA public to this role.",
+    *(
+        (psycopg.errors.InsufficientPrivilege, pattern, f"{grant} to this role, or {_AS_ANOTHER}")
+        for pattern, grant in _REFUSALS
     ),
+    (psycopg.errors.InsufficientPrivilege, "", f"Let an administrator allow it, or {_AS_ANOTHER}"),
     (
         psycopg.errors.ReadOnlySqlTransaction,
         "",

@@ -222,6 +222,7 @@ def _refused(
         state=_state(plan, done),
         statement=statement if step.script.has_sql else "",
         queries=revision.queries,
+        revision=revision.id if plan.direction.is_upgrade else "",
         shows_data=reporter.shows_data,
     )
 

@@ -201,7 +201,6 @@ def record_source(settings: Settings, database: Database, committed: sqlfiles.Co
 
 
 def _write_again(settings: Settings, reporter: Reporter, reason: str) -> None:
-    sqlfiles.read_history(settings).require_one_head()
     try:
         changes = sqlfiles.write(settings).changes
     except CheckFailedError as error:  # a revision without SQL; the others are written

@@ -17,7 +17,6 @@ from pybase.migrate.database import first_line
 from pybase.migrate.deploy._lock_retry import RETRIED
 from pybase.migrate.deploy._plan import Source, Step
 from pybase.migrate.revisions import record_in, revision_step, run_env, same_session
-from pybase.migrate.sql import HIDDEN_HINT, hidden_character
 
 
 def run_python(
@@ -67,7 +66,6 @@ def _sqlalchemy(
         hide_parameters=True,
     )
     sa.event.listen(sa.Engine, "commit", listener := (lambda _connection: commits.append(True)))
-    sa.event.listen(sa.Engine, "before_cursor_execute", _require_visible)
     vars(connection)["close"] = lambda: None
     connection.autocommit = False
     try:
@@ -75,23 +73,11 @@ def _sqlalchemy(
             commits.clear()
             yield session
     finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", _require_visible)
         sa.event.remove(sa.Engine, "commit", listener)
         vars(connection).pop("close", None)
         with suppress(psycopg.Error):
             connection.rollback()
             connection.autocommit = True
-
-
-def _require_visible(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-    """Refuse what the server would not read as a reviewer does: it stops at a NUL."""
-    hidden = hidden_character(statement)
-    if hidden is not None:
-        raise CheckFailedError(
-            f"A statement of the revision's Python has the hidden character {hidden[1]}.",
-            HIDDEN_HINT,
-            code="hidden-character",
-        )
 
 
 def _psycopg_error(error: sa.exc.DBAPIError) -> psycopg.Error | None:

@@ -149,6 +149,8 @@ class Observer:
             self.connection.execute(text.encode())
         except psycopg.Error as error:
             return Observation(index, text, True, before, before, error=error)
+        if fault := self._other_encoding():
+            return Observation(index, text, True, before, before, error=fault)
         if _DEALLOCATES.search(text):
             prepare_reread(self.connection)
         locks, scans, rows = self._measure()
@@ -160,6 +162,17 @@ class Observer:
         notices = tuple(self._notices)
         return Observation(
             index, text, True, before, self.state, locks, gained, scans, rows, notices
+        )
+
+    def _other_encoding(self) -> psycopg.Error | None:
+        """Return the error for code that has changed the encoding of the session, and undo that."""
+        pgconn = self.connection.pgconn
+        encoding = (pgconn.parameter_status(b"client_encoding") or b"").decode()
+        if encoding == "UTF8":
+            return None
+        pgconn.exec_(b"SET client_encoding = 'UTF8'")
+        return psycopg.NotSupportedError(
+            f"it sets client_encoding to {encoding}, and all SQL of a migration is sent as UTF-8"
         )
 
     def _measure(self) -> tuple[dict[int, int], dict[int, int], dict[int, Rows]]:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from msgspec.structs import replace
 
+from pybase.core.errors import PybaseError
 from pybase.migrate import catalog
 from pybase.migrate.catalog import Entity, file_changes, read_entities, render_schema
 from pybase.migrate.record import (
@@ -311,4 +312,6 @@ _MISSING = (
 def _message(error: BaseException) -> str:
     if isinstance(error, psycopg.Error):
         return error.diag.message_primary or str(error)
+    if isinstance(error, PybaseError):
+        return error.problem.rstrip(".")
     return f"{type(error).__name__}: {repeatable(str(error))}"

@@ -123,9 +123,10 @@ def _failed(rendered: RenderedHistory, reports: Sequence[RevisionReport]) -> lis
 
 def _keys(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:
     small = ",".join(sorted(settings.options.small_tables))
+    roles = "\0".join(sorted(settings.options.roles))
     server = redacted(str(rehearsal_url()))  # what is stored must not let a password be tried
     tools = [*map(package_digest, _PACKAGES), str(settings.options.postgres), server]
-    chain = digest("\0".join((*tools, small)).encode())
+    chain = digest("\0".join((*tools, small, roles)).encode())
     for sql in rendered.revisions:
         down = sql.scripts.downgrade
         texts = (scratch.upgrade_text(sql), down.status.value, down.reason, *down.texts)

@@ -14,11 +14,11 @@ import psycopg
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from msgspec.structs import replace
 
-from pybase.core.errors import CheckFailedError
+from pybase.core.errors import CheckFailedError, DatabaseError
 from pybase.core.files import digest
 from pybase.core.settings import Settings, rehearsal_url
 from pybase.core.urls import REHEARSAL_URL
-from pybase.migrate.database import engine, first_line, read_url, scratch_at
+from pybase.migrate.database import engine, first_line, read_url, role_hint, scratch_at
 from pybase.migrate.record import Direction, Script, Statement, StatementKind
 from pybase.migrate.rehearsal._rules import is_transaction_control
 from pybase.migrate.revisions import (
@@ -34,6 +34,7 @@ from pybase.migrate.revisions import (
 )
 from pybase.postgres import (
     connect_scratch,
+    ensure_roles,
     ensure_template,
     has_template,
     held,
@@ -64,11 +65,25 @@ def started(settings: Settings) -> Iterator[str]:
 
     Inside of another call it may hold what those that were run there have left: one history.
     """
+    options = settings.options
     with ExitStack() as around:
         if rehearsal_url() is None:
-            options = settings.options
-            around.enter_context(pristine(settings.root, options.postgres, options.scratch_idle_s))
-        yield server(settings)
+            idle_s, roles = options.scratch_idle_s, options.roles
+            around.enter_context(pristine(settings.root, options.postgres, idle_s, roles))
+        url = server(settings)
+        _ensure_roles(url, options.roles)
+        yield url
+
+
+def _ensure_roles(url: str, roles: Sequence[str]) -> None:
+    try:
+        ensure_roles(url, roles)
+    except psycopg.Error as error:
+        raise DatabaseError(
+            f"The scratch server refuses to create the declared roles: {first_line(error)}.",
+            f"Create them there, with CREATE ROLE, as a role that may: {', '.join(roles)}",
+            code="roles-refused",
+        ) from None
 
 
 @contextmanager
@@ -248,7 +263,7 @@ def _apply(settings: Settings, database: str, revisions: Sequence[RevisionSql]) 
             except (Exception, SystemExit, TimeLimitError) as error:
                 raise CheckFailedError(
                     f"Revision {sql.revision.id} ({sql.revision.title}) fails: {first_line(error)}",
-                    "Correct its upgrade(); nothing was changed.",
+                    role_hint(error) or "Correct its upgrade(); nothing was changed.",
                     code="rehearsal-failed",
                 ) from error
 

@@ -40,7 +40,9 @@ class _LazyModule(ModuleType):
         path = None if name.startswith("_") else vars(self).pop("_unread", None)
         if path is None:  # read already, or what Alembic only asks for, as an encoding
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        vars(self).update(vars(load_python_file(path.parent, path.name)))
+        with loading(path):
+            module = load_python_file(path.parent, path.name)
+        vars(self).update(vars(module))
         return getattr(self, name)
 
 

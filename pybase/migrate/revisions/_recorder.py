@@ -20,7 +20,7 @@ from sqlalchemy.types import NullType
 from pybase.migrate.record import Statement
 from pybase.migrate.revisions import _alembic
 from pybase.migrate.sql import HIDDEN_HINT, hidden_character
-from pybase.migrate.sql.grammar import split, tidy
+from pybase.migrate.sql.grammar import client_fault, split, tidy
 
 
 class Recorder:
@@ -43,13 +43,17 @@ class Recorder:
         self._is_open = False
 
     def add(self, sql: str) -> None:
-        """Keep what may be several statements; one with hidden characters is refused."""
+        """Keep what may be several statements; what is not only SQL to send is refused."""
         hidden = hidden_character(sql)
         if hidden is not None:  # the grammar would cut it at a NUL
             self.refusal = f"its SQL has the hidden character {hidden[1]}. {HIDDEN_HINT}"
             return
         number = self._transaction if self._is_open else None
-        self._statements += [Statement(tidy(text), number) for text in split(sql)]
+        for text in split(sql):
+            if fault := client_fault(text):
+                self.refusal = fault
+                return
+            self._statements.append(Statement(tidy(text), number))
 
     def take(self) -> list[Statement]:
         """Return what was kept since the last time."""

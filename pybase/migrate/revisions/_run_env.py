@@ -6,7 +6,7 @@ It knows an env.py only as a file, so that of another project serves as well.
 import io
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,9 @@ DigestOf: TypeAlias = Callable[[str, Direction], str | None]
 
 _PLACEHOLDER = "driver://"
 """The start of the URL that `alembic init` writes as an example."""
+
+ENV_LIMIT_S = 120
+"""An env.py that does not run migrations by then waits for something that does not happen."""
 
 OPERATIONS = (_operations.BackfillOp,)
 """What `op` can do in addition to Alembic's own: importing them registers them."""
@@ -140,8 +143,10 @@ def run_env(
     Raises UsageError when it fails or runs no migrations.
     """
     reached: list[bool] = []
+    limit = ExitStack()
 
     def reaching(heads: Any, configured: MigrationContext) -> Iterable[RevisionStep]:
+        limit.close()  # what the revisions do may take as long as it takes
         reached.append(True)
         return work(heads, configured)
 
@@ -162,9 +167,12 @@ def run_env(
         elif connect is None:
             connect = _sandbox.same_as(connection)
         around.enter_context(_sandbox.connections(connect))
+        around.enter_context(_sandbox.sendable())
         around.enter_context(EnvironmentContext(config, history.scripts, **options))
         around.enter_context(explained())
-        around.enter_context(env_errors())
+        around.enter_context(env_errors(reached))
+        around.enter_context(limit)
+        limit.enter_context(_sandbox.time_limit(ENV_LIMIT_S))
         history.scripts.run_env()
     if not reached:
         raise UsageError(
@@ -186,16 +194,19 @@ def _quietly() -> Iterator[None]:
 
 
 @contextmanager
-def env_errors() -> Iterator[None]:
+def env_errors(reached: Sequence[bool]) -> Iterator[None]:
     """Turn what an env.py raises by itself, and its exit, into a UsageError.
 
-    Errors of the revisions pass through; the exit of one becomes an EndedError.
+    Errors of the revisions pass through, once they were `reached`; the exit of one becomes an
+    EndedError.
     """
     try:
         yield
-    except (CommandError, PybaseError, sa.exc.DBAPIError, KeyboardInterrupt, TimeLimitError):
+    except (CommandError, PybaseError, sa.exc.DBAPIError, KeyboardInterrupt):
         raise  # DBAPIError is the server's: the caller knows the connection
     except BaseException as error:
+        if reached and isinstance(error, TimeLimitError):
+            raise
         kind = type(error).__name__
         if _is_of_a_revision(error):
             if isinstance(error, Exception):

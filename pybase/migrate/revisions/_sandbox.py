@@ -15,9 +15,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
+from pybase.core.errors import CheckFailedError
+from pybase.migrate.sql import HIDDEN_HINT, hidden_character
+from pybase.migrate.sql.grammar import COPY_HINT, copy_fault
 from pybase.postgres import without_variables
 
 NOWHERE = "postgresql+psycopg://nowhere.invalid/pybase"
@@ -109,6 +112,34 @@ def connections(connect: Callable[[Dialect], Any]) -> Iterator[None]:
         setattr(DefaultDialect, "connect", original)  # noqa: B010
         if url is None:
             os.environ.pop("DATABASE_URL", None)
+
+
+@contextmanager
+def sendable() -> Iterator[None]:
+    """Refuse statements that must not, or cannot, be sent, in all that SQLAlchemy sends inside."""
+    event.listen(Engine, "before_cursor_execute", _require_sendable)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", _require_sendable)
+
+
+def _require_sendable(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    """Refuse what the server would not read as a reviewer does: it stops at a NUL.
+
+    Refuse a COPY through the client too: for its rows the server waits, and answers nothing else.
+    """
+    hidden = hidden_character(statement)
+    if hidden is not None:
+        raise CheckFailedError(
+            f"A statement of the revision's Python has the hidden character {hidden[1]}.",
+            HIDDEN_HINT,
+            code="hidden-character",
+        )
+    if fault := copy_fault(statement):
+        raise CheckFailedError(
+            f"A statement of the revision's Python is {fault}.", COPY_HINT, code="copy-by-client"
+        )
 
 
 def same_as(connection: Connection) -> Callable[[Dialect], Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pybase.core import cache
+from pybase.core.files import digest, digest_files
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
 from pybase.migrate.record import (
@@ -35,7 +36,7 @@ def lint(settings: Settings, since: str | None = None) -> LintResult:
 
     Raises UsageError for an unknown revision, DatabaseError when nothing can be rehearsed.
     """
-    key = inputs_digest(settings, _build.PACKAGES, folders=[settings.sql])
+    key = _key(settings)
     result = None if key is None else cache.recall(settings, _KIND, key, LintResult)
     if result is None or since is not None:
         history = read_history(settings)
@@ -46,7 +47,10 @@ def lint(settings: Settings, since: str | None = None) -> LintResult:
 
 def _lint(history: "History") -> LintResult:
     """Lint all of it, and remember the result."""
-    from pybase.migrate.sqlfiles._sqlfluff import lint_layout  # a second of imports
+    from pybase.migrate.sqlfiles._sqlfluff import (
+        assumed_settings,
+        lint_layout,
+    )  # a second of imports
 
     settings = history.settings
     built = _build.build(history)
@@ -57,13 +61,25 @@ def _lint(history: "History") -> LintResult:
         for record in built.records
         for finding in hazard_findings(settings, record, names[record.revision.id])
     )
-    stale = _stale_findings(settings, compare(settings.sql, files))
+    stale = [*_stale_findings(settings, compare(settings.sql, files))]
     findings = (*stale, *_hidden(settings), *lint_layout(settings, files), *hazards)
-    result = LintResult(findings, len(files), len(built.records))
-    key = inputs_digest(settings, _build.PACKAGES, folders=[settings.sql])
-    if key is not None:
+    assumed = assumed_settings(settings)
+    result = LintResult(findings, len(files), len(built.records), assumed)
+    key = _key(settings)
+    if key is not None and not stale:  # what git ignores may change meanwhile
         cache.remember(settings, _KIND, key, result)
     return result
+
+
+def _key(settings: Settings) -> str | None:
+    """Return the digest of all that a result depends on; None where that is unknown."""
+    inputs = inputs_digest(settings, _build.PACKAGES, folders=[settings.sql])
+    layout = digest_files(str(settings.root / name) for name in _LAYOUT_SETTINGS)
+    return inputs and digest(f"{inputs} {layout}".encode())
+
+
+_LAYOUT_SETTINGS = (".sqlfluff", "setup.cfg", "tox.ini", "pep8.ini")
+"""Where sqlfluff looks for its settings, in addition to pyproject.toml."""
 
 
 def _after(result: LintResult, history: "History", since: str) -> LintResult:

@@ -1,5 +1,8 @@
 """What the lint of `sql/` returns."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from msgspec import Struct
 
 from pybase.migrate.record import ERROR, WARNING
@@ -27,11 +30,15 @@ class LintFinding(Struct, frozen=True):
 
 
 class LintResult(Struct, frozen=True):
-    """All findings, and of how many files and revisions."""
+    """All findings, and of how many files and revisions.
+
+    `assumed` has the settings of sqlfluff that are ours, because the project has none.
+    """
 
     findings: tuple[LintFinding, ...]
     files: int
     revisions: int
+    assumed: Mapping[str, Any] = {}
 
     @property
     def errors(self) -> int:

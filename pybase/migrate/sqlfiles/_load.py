@@ -118,7 +118,7 @@ class Committed(Struct, frozen=True, dict=True):
             f"{folder}/{name}"
             for folder, suffix in folders.items()
             for name in _names(f"{self._folder}/{folder}")
-            if name.endswith(suffix)
+            if name.endswith(suffix) and not name.startswith(".")
         }
         path = min(present ^ listed, default="")
         return path and f"{path} is {'not in the manifest' if path in present else 'missing'}"

@@ -1,12 +1,12 @@
 """sqlfluff over `sql/`: in process, only files that changed, and no file left unread.
 
-It finds layout, case and grammar. Its settings are the project's own; without a dialect in them
-it is not run.
+It finds layout, case and grammar. Its settings are the project's own, and ours where it has none.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import sqlfluff
@@ -28,6 +28,24 @@ _OVERRIDES: dict[str, Any] = {
     "templater": "raw",  # `{{` in a literal is no template
     "large_file_skip_byte_limit": 0,  # by default a long file is skipped, with a mere warning
 }
+
+
+OURS: Mapping[str, Any] = {
+    "dialect": "postgres",
+    "max_line_length": 100,
+    "rules": "core,layout",
+    "exclude_rules": "CP03,CP05",  # Alembic writes types in upper case and PostgreSQL in lower
+}
+"""The settings for a project that names no dialect; those that it has are kept."""
+
+
+def assumed_settings(settings: Settings) -> dict[str, Any]:
+    """Return those of our settings that a project is linted with; none where it has a dialect."""
+    own = _config(settings.root, require_dialect=False)
+    if own.get("dialect") is not None:
+        return {}
+    defaults = FluffConfig(overrides=_OVERRIDES, require_dialect=False)
+    return {name: value for name, value in OURS.items() if own.get(name) == defaults.get(name)}
 
 
 def lint_layout(settings: Settings, files: Mapping[str, str]) -> Iterator[LintFinding]:
@@ -59,41 +77,44 @@ def _is_ours(line: str) -> bool:
 
 def _lint_texts(settings: Settings, texts: Sequence[str]) -> list[list[_Violation]]:
     """Return the violations of each text."""
-    config_text = _config_text(settings.root)
-    if config_text is None:
-        return [[] for _ in texts]
+    assumed = assumed_settings(settings)
+    config_text = _config_text(_config(settings.root, assumed))
     keys = [digest(f"{config_text}\0{text}".encode()) for text in texts]
 
     def make(missing: list[int], _known: object) -> list[list[_Violation]]:
-        return _run(settings.root, [texts[place] for place in missing])
+        return _run(settings.root, assumed, [texts[place] for place in missing])
 
     return cache.cached(settings, "sqlfluff", keys, make, list[_Violation])
 
 
-def _config_text(root: Path) -> str | None:
-    """All settings and the version of sqlfluff as text, or None where no dialect is chosen."""
-    config = FluffConfig.from_path(str(root), overrides=_OVERRIDES, require_dialect=False)
-    if config.get("dialect") is None:
-        return None
+def _config(
+    root: Path, assumed: Mapping[str, Any] = MappingProxyType({}), *, require_dialect: bool = True
+) -> FluffConfig:
+    overrides = {**assumed, **_OVERRIDES}
+    return FluffConfig.from_path(str(root), overrides=overrides, require_dialect=require_dialect)
+
+
+def _config_text(config: FluffConfig) -> str:
+    """All settings and the version of sqlfluff as text."""
     tool = f"{sqlfluff.__version__} {digest(Path(__file__).read_bytes())}"
     return f"{tool} {sorted(map(str, config.iter_vals()))}"
 
 
-def _run(root: Path, texts: list[str]) -> list[list[_Violation]]:
+def _run(root: Path, assumed: Mapping[str, Any], texts: list[str]) -> list[list[_Violation]]:
     """Lint texts, on both cores where there are many."""
     if len(texts) < _PARALLEL_FROM:
-        return _lint_all(root, texts)
+        return _lint_all(root, assumed, texts)
     results: list[list[_Violation]] = [[] for _ in texts]
     with ProcessPoolExecutor(2) as pool:
-        runs = [pool.submit(_lint_all, root, texts[start::2]) for start in (0, 1)]
+        runs = [pool.submit(_lint_all, root, assumed, texts[start::2]) for start in (0, 1)]
         for start, run in enumerate(runs):
             results[start::2] = run.result()
     return results
 
 
-def _lint_all(root: Path, texts: list[str]) -> list[list[_Violation]]:
+def _lint_all(root: Path, assumed: Mapping[str, Any], texts: list[str]) -> list[list[_Violation]]:
     """Return the violations of each text."""
-    linter = Linter(config=FluffConfig.from_path(str(root), overrides=_OVERRIDES))
+    linter = Linter(config=_config(root, assumed))
     return [
         [
             (violation.line_no, violation.rule_code(), violation.desc())

@@ -21,16 +21,15 @@ def text(result: LintResult) -> str:
     blocks = [
         f"{style(f'{line.file}:{line.line}', 'bold')}: {style(line.level, _COLOURS[line.level])}: "
         f"{line.code}{_on(line)}\n"
-        f"  {one_line(line.message)}\n  {style('hint:', 'bold')} {line.fix}{_key(line)}"
+        f"  {one_line(line.message)}\n  {style('hint:', 'bold')} {line.fix}"
         for line in result.findings
         if line.accepted is None
     ]
     accepted = sum(1 for line in result.findings if line.accepted is not None)
     more = f"; {counted(accepted, 'hazard')} accepted" if accepted else ""
     if not blocks:
-        return (
-            f"{style('sql/ is fresh and clean', 'green')}: {counted(result.files, 'file')}{more}."
-        )
+        clean = style("sql/ is fresh and clean", "green")
+        return f"{clean}: {counted(result.files, 'file')}{more}.{_assumed(result)}"
     errors, warnings = counted(result.errors, "error"), counted(result.warnings, "warning")
     counts = ", ".join(
         (
@@ -38,11 +37,44 @@ def text(result: LintResult) -> str:
             style(warnings, "bold yellow") if result.warnings else warnings,
         )
     )
-    return "\n\n".join([*blocks, f"{counts}{more}."])
+    return "\n\n".join([*blocks, *_acceptances(result), f"{counts}{more}.{_assumed(result)}"])
 
 
-def _key(line: LintFinding) -> str:
-    return f"\n  {style('key:', 'bold')} {one_line(line.key)}" if line.key else ""
+def _acceptances(result: LintResult) -> Iterator[str]:
+    """Yield what accepts the hazards: a line a revision, with what it accepts already."""
+    reasons: dict[str, dict[str, str]] = {}
+    for line in result.findings:
+        if line.key:
+            reason = line.accepted if line.accepted is not None else _REASON
+            reasons.setdefault(line.revision, {})[line.key] = reason
+    lines = [
+        f"  {revision}: accepted_hazards = {json.dumps(keys, ensure_ascii=False)}"
+        for revision, keys in reasons.items()
+        if _REASON in keys.values()
+    ]
+    if lines:
+        yield "\n".join(
+            (
+                "Where a hazard is right as it is, write this next to the down_revision of its "
+                "revision, with the reason, and leave out the others:",
+                *lines,
+            )
+        )
+
+
+_REASON = "..."
+"""Stands for the reason that only an author can give; left in place, it is no reason."""
+
+
+def _assumed(result: LintResult) -> str:
+    """Return the line about settings of sqlfluff that the project does not have, or nothing."""
+    if not result.assumed:
+        return ""
+    table = ", ".join(f"{name} = {json.dumps(value)}" for name, value in result.assumed.items())
+    return (
+        "\nThe project names no dialect for sqlfluff, so PyBase's settings were used. To choose, "
+        f"write them into [tool.sqlfluff.core] of pyproject.toml: {table}"
+    )
 
 
 def _on(line: LintFinding) -> str:

@@ -14,7 +14,14 @@ from pybase.core.errors import CheckFailedError
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
 from pybase.migrate import catalog, sqlfiles
-from pybase.migrate.database import connect, engine, find_database, is_at_hand, scratch_at
+from pybase.migrate.database import (
+    connect,
+    engine,
+    find_database,
+    is_at_hand,
+    scratch_at,
+    server_errors,
+)
 from pybase.migrate.deploy import changed_entries, record_source
 from pybase.migrate.record import Direction, Record
 from pybase.migrate.rehearsal import scratch_at_head, scratch_empty
@@ -144,7 +151,7 @@ def _applied_is_unchanged(settings: Settings) -> Finding:
         return Finding(text, is_proven=False)
     database = find_database(settings)
     source = record_source(settings, database, committed)
-    with connect(database, autocommit=True) as connection:
+    with server_errors(database), connect(database, autocommit=True) as connection:
         heads = source.heads(connection)
         changed = changed_entries(connection, source, heads)
     if changed:

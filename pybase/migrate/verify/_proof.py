@@ -13,7 +13,7 @@ from psycopg import sql
 
 from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.migrate import catalog
-from pybase.migrate.database import Database, engine, first_line, scratch_at
+from pybase.migrate.database import Database, engine, first_line, role_hint, scratch_at
 from pybase.migrate.record import Direction, Script
 from pybase.migrate.rehearsal import scratch_empty
 from pybase.migrate.revisions import History, record_in, run_env, steps_to
@@ -95,7 +95,7 @@ def upgrade_online(
 def _fails(path: str, error: psycopg.Error) -> CheckFailedError:
     return CheckFailedError(
         f"The SQL of {path} fails on a database at the revision before: {first_line(error)}.",
-        "Correct that revision, then run `nox -s sql`.",
+        role_hint(error) or "Correct that revision, then run `nox -s sql`.",
         code="committed-sql-fails",
     )
 

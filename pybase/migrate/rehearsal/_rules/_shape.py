@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import psycopg
 from pglast import ast
 
+from pybase.migrate.database import role_hint
 from pybase.migrate.record import Finding, ScriptStatus
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
@@ -54,9 +55,10 @@ def errors(case: Case) -> Iterator[Finding]:
     elif isinstance(error, psycopg.errors.InvalidTransactionTermination):
         yield Finding(index, "transaction-control")
     elif case.is_upgrade:
-        yield Finding(
-            index, "rehearsal-failed", _table_of(case, failed.sql) if is_own else None, message
-        )
+        advice = role_hint(error)
+        message += f". {advice}" if advice else ""
+        table = _table_of(case, failed.sql) if is_own else None
+        yield Finding(index, "rehearsal-failed", table, message)
     else:
         yield Finding(index, "downgrade-wrong", detail=message)
 

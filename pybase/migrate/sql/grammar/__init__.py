@@ -1,5 +1,6 @@
 """What needs PostgreSQL's own grammar (pglast): cutting, laying out and reading statements."""
 
+from pybase.migrate.sql.grammar._client import COPY_HINT, client_fault, copy_fault
 from pybase.migrate.sql.grammar._format import WIDTH, lay_out
 from pybase.migrate.sql.grammar._parse import (
     WRITES,
@@ -14,9 +15,12 @@ from pybase.migrate.sql.grammar._parse import (
 from pybase.migrate.sql.grammar._split import split, tidy, words
 
 __all__ = [
+    "COPY_HINT",
     "WIDTH",
     "WRITES",
+    "client_fault",
     "code_words",
+    "copy_fault",
     "is_kind",
     "is_opaque",
     "is_write",

@@ -1,12 +1,13 @@
 """Comparison of the files of `sql/` with what the revisions render to."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import unified_diff
 from pathlib import Path
 
 from msgspec import Struct
 
+from pybase.core import git
 from pybase.core.files import files_below, with_line_feeds
 from pybase.migrate.sqlfiles import _manifest
 
@@ -63,21 +64,34 @@ def compare(folder: Path, files: Mapping[str, str]) -> list[Stale]:
 
     A path in `files` may lead out of the folder; no file outside is ever orphaned or foreign.
     """
-    return differences(read(folder, files), files)
+    return differences(folder, read(folder, files), files)
 
 
-def differences(present: Mapping[str, str], files: Mapping[str, str]) -> list[Stale]:
-    """Return the same for files that were read."""
+def differences(folder: Path, present: Mapping[str, str], files: Mapping[str, str]) -> list[Stale]:
+    """Return the same for files that were read.
+
+    Of foreign files, those that git ignores, and hidden ones, are left out: editors and file
+    managers write them.
+    """
+    stale = list(_differences(present, files))
+    foreign = [file.path for file in stale if file.is_foreign and not _is_hidden(file.path)]
+    counted = set(foreign) - git.ignored(folder, foreign)
+    return [file for file in stale if not file.is_foreign or file.path in counted]
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))
+
+
+def _differences(present: Mapping[str, str], files: Mapping[str, str]) -> Iterator[Stale]:
     named = _manifest.names(present.get(_manifest.MANIFEST, ""))
-    stale = []
     for path in sorted({*files, *present}):
         if path not in present:
-            stale.append(Stale(path, "missing"))
+            yield Stale(path, "missing")
         elif path not in files:
-            stale.append(Stale(path, "orphaned" if path in named else "foreign"))
+            yield Stale(path, "orphaned" if path in named else "foreign")
         elif present[path] != files[path]:
-            stale.append(Stale(path, "stale", _diff(path, present[path], files[path])))
-    return stale
+            yield Stale(path, "stale", _diff(path, present[path], files[path]))
 
 
 def _diff(path: str, old: str, new: str) -> str:

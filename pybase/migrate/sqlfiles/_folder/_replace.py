@@ -34,7 +34,7 @@ def replaced(settings: Settings, files: Mapping[str, str]) -> Replaced:
     """
     present = read(settings.sql, files)
     named = _manifest.names(present.get(_manifest.MANIFEST, ""))
-    every = differences(present, files)
+    every = differences(settings.sql, present, files)
     if not named and present.get("README.md") != files["README.md"]:
         _require_unused(settings, every)
     changes = tuple(change for change in every if not change.is_foreign)
