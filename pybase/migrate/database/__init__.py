@@ -16,12 +16,12 @@ from pybase.migrate.database._ledger import TABLE as TABLE
 from pybase.migrate.database._ledger import Ledger as Ledger
 from pybase.migrate.database._ledger import LedgerEntry as LedgerEntry
 from pybase.migrate.database._ledger import read_heads as read_heads
-from pybase.migrate.database._migration_lock import Backend as Backend
 from pybase.migrate.database._migration_lock import MigrationLock as MigrationLock
 from pybase.migrate.database._migration_lock import lock_lost as lock_lost
 from pybase.migrate.database._migration_lock import migration_lock as migration_lock
-from pybase.migrate.database._migration_lock import put_aside as put_aside
-from pybase.migrate.database._migration_lock import require_own_session as require_own_session
+from pybase.migrate.database._own_session import Backend as Backend
+from pybase.migrate.database._own_session import own_session as own_session
+from pybase.migrate.database._own_session import put_aside as put_aside
 from pybase.migrate.database._server_errors import about_rows as about_rows
 from pybase.migrate.database._server_errors import first_line as first_line
 from pybase.migrate.database._server_errors import rows_hint as rows_hint

@@ -19,7 +19,7 @@ from pybase.migrate.database import (
 from pybase.migrate.deploy import _blocking_sessions, _privileges
 from pybase.migrate.deploy import _check as checks
 from pybase.migrate.deploy._check import Check, Checked, CheckResult
-from pybase.migrate.deploy._lock_retry import LockRetry, OutOfTimeError
+from pybase.migrate.deploy._lock_waits import LockRetry, OutOfTimeError
 from pybase.migrate.deploy._locked import CHECKS, DRIFT, Locked, connected
 from pybase.migrate.deploy._losses import (
     NO_CONSENT,
@@ -163,7 +163,7 @@ def _go_on(locked: Locked, plan: Plan, reporter: Reporter, consent: Consent, don
         if not locked.lock.is_held():
             raise lock_lost()
         around = ExitStack()
-        connection, backend = around.enter_context(connected(database, locked.lock))
+        connection, backend = around.enter_context(connected(database))
     except PybaseError as error:
         raise _with_state(error, _state(plan, done)) from None
     with around:

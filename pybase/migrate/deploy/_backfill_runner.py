@@ -18,6 +18,7 @@ from pybase.migrate.database import (
     about_rows,
     connect,
     first_line,
+    own_session,
     put_aside,
     rows_hint,
 )
@@ -76,8 +77,8 @@ def run_backfill(database: Database, backfill: DeclaredBackfill, reporter: Repor
     with connect(database, autocommit=True) as connection:
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         try:
+            pid = own_session(connection, database).pid
             put_aside(connection, *_SETTINGS)
-            pid = connection.info.backend_pid
             with ProgressThread(database, pid, reporter) as progress:
                 with progress.of(backfill.statement):
                     connection.execute(backfill.statement.encode())
