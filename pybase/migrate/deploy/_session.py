@@ -197,9 +197,11 @@ class Session:
         statement = self.statement = block.statements[index]
         self._reporter.echo(f"{statement};")
         with self._retry.reading(reports=True):
-            if resume.is_built(self.connection, statement, self._reporter.note):
-                return 1
+            rest = resume.remaining(self.connection, statement, self._reporter.note)
+        if rest is None:
+            return 1
 
+        statement = rest
         is_rolled_back = resume.is_rolled_back(statement)
         is_first = index == 0 and block == step.script.own_blocks[0]
 
