@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from faults.proxy import Proxy
 from msgspec import structs
-from projects import LINE, ONE, TWO, Project, Result, Revision
+from projects import LINE, ONE, THREE, TWO, Project, Result, Revision
 from tcp_servers import ENCODED, PASSWORD, TcpServer
 from waiting import IS_BLOCKED, wait_for_query, wait_until
 
@@ -148,6 +148,31 @@ def test_lost_answer_is_resolved_by_looking(
     assert version(three) == [revision.id for revision in LINE[:applied][-1:]]
     assert ("Nothing was applied" in reported) == (code == "connection-lost")
     assert ("unknown" in reported) == (code == "outcome-unknown")
+
+
+def test_what_the_run_has_created_is_dropped_after_a_new_connection_too(
+    project: Project,
+) -> None:
+    """Nothing of the user's is lost, so no consent is needed."""
+    drop = Revision(THREE.id, TWO.id, "op.drop_table('cities')", ONE.upgrade or "")
+    project.lay_out(ONE, TWO, drop).run("sql")
+    proxy = Proxy(project.environment["DATABASE_URL"], break_the_work, 2)
+    assert run(project, proxy.url) == 3
+    proxy.cut()
+    assert proxy.has_struck.is_set()
+    assert version(project) == [THREE.id]
+
+
+def test_interruption_amid_relative_steps_names_their_end(three: Project) -> None:
+    with psycopg.connect(three.environment["DATABASE_URL"]) as other:
+        three.done("migrate", ONE.id)
+        other.execute("LOCK TABLE cities IN EXCLUSIVE MODE")
+        command = three.start("migrate", "+2")
+        wait_for_query(three.environment["DATABASE_URL"], IS_BLOCKED)
+        os.kill(command.pid, signal.SIGINT)
+        result = three.ended(command)
+    assert result.code == 130
+    assert f"run nox -s migrate -- {THREE.id}, with the same options to resume" in result.err
 
 
 def run(project: Project, url: str) -> int:

@@ -30,9 +30,9 @@ def exit_code(run: Callable[[], int], *, with_traceback: bool) -> int:
 def _reported(run: Callable[[], int], with_traceback: bool) -> int:
     try:
         return run()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         newline = "\n" if terminal.can_draw() else ""  # the terminal has printed ^C
-        terminal.note(f"{newline}Interrupted. {_RESUME}")
+        terminal.note(f"{newline}Interrupted. {str(interruption) or _RESUME}")
         return _INTERRUPTED
     except (SystemExit, BrokenPipeError):  # the former is argparse's, after --help
         raise
