@@ -266,6 +266,9 @@ TIMEOUTS = (
     "idle_in_transaction_session_timeout=300",
     "statement_timeout=300",
     "transaction_timeout=300",
+    "lock_timeout=300",
+    "default_transaction_isolation=serializable",
+    "default_transaction_deferrable=on",
 )
 
 
@@ -275,6 +278,15 @@ def test_timeouts_of_the_role_end_neither_lock_nor_work(timeout: str, project: P
     project.lay_out(ONE, slow).write_sql()
     url = f"{project.environment['DATABASE_URL']}&options={quote('-c ' + timeout)}"
     assert project.done("migrate", DATABASE_URL=url).endswith("2 applied.\n")
+
+
+def test_timeout_of_the_role_ends_no_lock_of_plain_alembic(project: Project) -> None:
+    project.lay_out(ONE, Revision(TWO.id, ONE.id, "op.execute('SELECT pg_sleep(0.5)')"))
+    option = quote("-c idle_session_timeout=300")
+    url = f"{project.environment['DATABASE_URL']}&options={option}"
+    result = project.alembic("upgrade", "head", DATABASE_URL=url)
+    assert result.code == 0, result.text
+    assert version(project) == [TWO.id]
 
 
 PARAMETERS = {
