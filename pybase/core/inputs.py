@@ -4,6 +4,7 @@ A revision or env.py may import any module of its project, so the modules that a
 are recorded; before the first record nothing is known to be unchanged.
 """
 
+import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from importlib.metadata import version
@@ -78,7 +79,8 @@ def _read(settings: Settings) -> _Recorded | None:
 
 def _modules(root: Path) -> Iterator[str]:
     """Yield the files of the project's own modules that are loaded."""
+    inside = f"{root}{os.sep}"
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        if file and Path(file).is_relative_to(root) and "site-packages" not in file:
+        if file and file.startswith(inside) and "site-packages" not in file:
             yield file
