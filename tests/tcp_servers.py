@@ -45,7 +45,7 @@ class TcpServer:
     def start(self) -> None:
         options = (
             f"-c listen_addresses=127.0.0.1 -c port={self.port} -c fsync=off"
-            " -c unix_socket_directories="
+            " -c unix_socket_directories= -c max_prepared_transactions=2"
         )
         self.run("pg_ctl", "-D", "data", "-l", "log", "-w", "-s", "-o", options, "start")
 

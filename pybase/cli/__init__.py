@@ -24,7 +24,7 @@ __all__ = ["VERBS", "TerminalReporter", "main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit code.
 
-    0 fine, 1 a check failed, 2 misuse, 3 no database, 70 a bug, 130 interrupted, 141 closed pipe.
+    0 fine, 1 a check failed, 2 misuse, 3 no database, 70 a bug, 130 interrupted.
     """
     terminal.open_streams()
     process.ensure_home()

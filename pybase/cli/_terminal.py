@@ -1,7 +1,8 @@
 """Terminal output: control characters shown as text, passwords hidden, styles as colours.
 
 Results go to standard output (`result`, and `data` for programs), everything else to standard error
-(`note`, `echo`, `error`). No other module prints. Away from a terminal each line is written without
+(`note`, `echo`, `error`). No other module prints. Output that cannot be written is dropped: it is
+not worth stopping a migration midway. Away from a terminal each line is written without
 its styles, and Rich, which takes 20 ms to import, is not imported.
 """
 
@@ -39,20 +40,38 @@ def open_streams() -> None:
 
     Else the next file that is opened would be its standard output.
     """
+    _lost.clear()
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
-def close_streams() -> None:
-    """Point a stream that cannot be written to the null device: Python flushes it at its end."""
+def close_streams() -> OSError | None:
+    """Flush both streams, as Python does at its end; return why output is lost, if it is.
+
+    A reader that has gone has lost nothing that it waited for.
+    """
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with _droppable(stream):
             stream.flush()
-        except (OSError, ValueError):
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, stream.fileno())
-            os.close(null)
+    return _lost[0] if _lost else None
+
+
+_lost: list[OSError] = []
+"""Why output of this command is lost."""
+
+
+@contextmanager
+def _droppable(stream: TextIO) -> Iterator[None]:
+    """Point a stream that cannot be written to the null device, with what it holds still."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            _lost.append(error)
 
 
 def result(text: str) -> None:
@@ -82,9 +101,10 @@ def error(error: PybaseError) -> None:
 
 def data(text: str) -> None:
     """Write what a program reads to standard output, unchanged, in UTF-8."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-    sys.stdout.buffer.flush()
+    with _droppable(sys.stdout):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
 
 
 def ask(question: str) -> bool:
@@ -127,13 +147,17 @@ def _write(stream: TextIO, text: str, *, is_code: bool = False, end: str = "\n")
     ]
     plain = "".join(part for part, _ in parts)
     is_terminal = stream.isatty()
-    if is_terminal and _drawing is not None:
-        _write_rich(_drawing, parts, end, is_code=is_code)
-    elif _has_colour(stream) or (is_terminal and not is_code and _is_long(plain, stream)):
-        _write_rich(_console(stream), parts, end, is_code=is_code)
-    else:
-        stream.write(plain + end)
-    stream.flush()
+    with _droppable(stream):
+        if is_terminal and _drawing is not None:
+            _write_rich(_drawing, parts, end, is_code=is_code)
+        elif _has_colour(stream) or (is_terminal and not is_code and _is_long(plain, stream)):
+            console = _console(stream)
+            with console.capture() as captured:  # Rich ends the process where it cannot write
+                _write_rich(console, parts, end, is_code=is_code)
+            stream.write(captured.get())
+        else:
+            stream.write(plain + end)
+        stream.flush()
 
 
 def _is_long(text: str, stream: TextIO) -> bool:

@@ -6,7 +6,7 @@ For plain `alembic` as for our own verbs. It knows metadata only as its argument
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,8 @@ def _changes_the_database() -> bool:
 
 
 def _note(line: str) -> None:
-    print(unstyled(clean(redacted(line))), file=sys.stderr)
+    with suppress(OSError):  # its reader has gone
+        print(unstyled(clean(redacted(line))), file=sys.stderr, flush=True)
 
 
 def _settings() -> settings.Settings:

@@ -9,6 +9,14 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['c2df8b017f53']::text[] THEN
+        RAISE 'This file is for a database at c2df8b017f53, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+END $$;
+
 DROP TABLE workspace_members;
 
 UPDATE alembic_version

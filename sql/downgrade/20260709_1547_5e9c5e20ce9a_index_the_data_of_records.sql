@@ -3,6 +3,17 @@
 -- revision  5e9c5e20ce9a, back to 82d58978bddb; no transaction
 -- records   SHARE UPDATE EXCLUSIVE: blocks nothing but other DDL
 
+SET default_transaction_read_only = on;
+
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['5e9c5e20ce9a']::text[] THEN
+        RAISE 'This file is for a database at 5e9c5e20ce9a, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+    RESET default_transaction_read_only;
+END $$;
+
 DROP INDEX CONCURRENTLY IF EXISTS ix_records_data;
 
 BEGIN;

@@ -8,6 +8,14 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['460160514905']::text[] THEN
+        RAISE 'This file is for a database at 460160514905, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+END $$;
+
 ALTER TABLE records DROP COLUMN updated_by;
 
 ALTER TABLE records DROP COLUMN created_by;

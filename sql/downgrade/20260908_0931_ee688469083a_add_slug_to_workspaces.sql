@@ -8,6 +8,14 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['ee688469083a']::text[] THEN
+        RAISE 'This file is for a database at ee688469083a, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+END $$;
+
 ALTER TABLE workspaces DROP COLUMN slug;
 
 UPDATE alembic_version

@@ -4,6 +4,17 @@
 -- workspaces  ROW EXCLUSIVE: blocks nothing; rows changed
 -- loses       values of workspaces.slug
 
+SET default_transaction_read_only = on;
+
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['4769c700cf0e']::text[] THEN
+        RAISE 'This file is for a database at 4769c700cf0e, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+    RESET default_transaction_read_only;
+END $$;
+
 DO $backfill$
 #variable_conflict use_column
 -- Batch after batch, each committed. Interrupted, it goes on where it was when it is run again; two

@@ -7,6 +7,14 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['85ef73667e67']::text[] THEN
+        RAISE 'This file is for a database at 85ef73667e67, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+END $$;
+
 ALTER TABLE workspaces
 ADD CONSTRAINT ck_workspaces_slug_not_null
 CHECK (slug IS NOT NULL) NOT VALID;

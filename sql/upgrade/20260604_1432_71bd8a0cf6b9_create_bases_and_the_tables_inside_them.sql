@@ -9,6 +9,14 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['995c641166b7']::text[] THEN
+        RAISE 'This file is for a database at 995c641166b7, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+END $$;
+
 CREATE TABLE bases (
     id UUID DEFAULT gen_random_uuid() NOT NULL,
     workspace_id UUID NOT NULL,

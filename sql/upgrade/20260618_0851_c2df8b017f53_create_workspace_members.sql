@@ -8,6 +8,14 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['71bd8a0cf6b9']::text[] THEN
+        RAISE 'This file is for a database at 71bd8a0cf6b9, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+END $$;
+
 CREATE TABLE workspace_members (
     workspace_id UUID NOT NULL,
     user_id UUID NOT NULL,

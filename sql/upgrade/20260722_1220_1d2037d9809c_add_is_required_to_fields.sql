@@ -7,6 +7,14 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['5e9c5e20ce9a']::text[] THEN
+        RAISE 'This file is for a database at 5e9c5e20ce9a, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+END $$;
+
 ALTER TABLE fields ADD COLUMN is_required BOOLEAN DEFAULT false NOT NULL;
 
 UPDATE alembic_version

@@ -7,6 +7,14 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['1d2037d9809c']::text[] THEN
+        RAISE 'This file is for a database at 1d2037d9809c, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+END $$;
+
 ALTER TABLE records ADD COLUMN created_by UUID;
 
 ALTER TABLE records ADD COLUMN updated_by UUID;

@@ -7,6 +7,14 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['50feb32b7224']::text[] THEN
+        RAISE 'This file is for a database at 50feb32b7224, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+END $$;
+
 ALTER TABLE records VALIDATE CONSTRAINT fk_records_created_by_users;
 
 ALTER TABLE records VALIDATE CONSTRAINT fk_records_updated_by_users;

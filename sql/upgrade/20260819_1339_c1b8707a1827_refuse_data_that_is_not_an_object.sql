@@ -7,6 +7,14 @@ BEGIN;
 
 SET LOCAL lock_timeout = '2s';
 
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['a28935dc496c']::text[] THEN
+        RAISE 'This file is for a database at a28935dc496c, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+END $$;
+
 ALTER TABLE records
 ADD CONSTRAINT ck_records_data_is_object
 CHECK (jsonb_typeof(data) = 'object') NOT VALID;

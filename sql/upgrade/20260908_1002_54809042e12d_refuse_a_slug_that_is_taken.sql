@@ -3,6 +3,17 @@
 -- revision    54809042e12d, after ee688469083a; no transaction
 -- workspaces  ACCESS EXCLUSIVE: blocks reads and writes; no rewrite, no scan
 
+SET default_transaction_read_only = on;
+
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['ee688469083a']::text[] THEN
+        RAISE 'This file is for a database at ee688469083a, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+    RESET default_transaction_read_only;
+END $$;
+
 ALTER TABLE workspaces DROP CONSTRAINT IF EXISTS uq_workspaces_slug;
 
 DROP INDEX CONCURRENTLY IF EXISTS uq_workspaces_slug;

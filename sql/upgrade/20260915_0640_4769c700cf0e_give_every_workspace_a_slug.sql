@@ -3,6 +3,17 @@
 -- revision    4769c700cf0e, after 54809042e12d; no transaction
 -- workspaces  ROW EXCLUSIVE: blocks nothing; rows changed
 
+SET default_transaction_read_only = on;
+
+DO $$ DECLARE present text[]; BEGIN
+    present := ARRAY(SELECT version_num FROM alembic_version ORDER BY version_num COLLATE "C");
+    IF NOT present @> ARRAY['54809042e12d']::text[] THEN
+        RAISE 'This file is for a database at 54809042e12d, and this one is at %.',
+            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');
+    END IF;
+    RESET default_transaction_read_only;
+END $$;
+
 DO $backfill$
 #variable_conflict use_column
 -- Batch after batch, each committed. Interrupted, it goes on where it was when it is run again; two

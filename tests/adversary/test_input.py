@@ -412,7 +412,8 @@ def process(project: Project, shell: str) -> "subprocess.CompletedProcess[bytes]
 PROCESSES = {
     "output is closed": ("$PYBASE history >&-", 0, ""),
     "all streams are closed": ("$PYBASE history <&- >&- 2>&-", 0, ""),
-    "the reader has gone": ("$PYBASE history | true; exit ${PIPESTATUS[0]}", 141, ""),
+    "the reader has gone": ("$PYBASE history | true; exit ${PIPESTATUS[0]}", 0, ""),
+    "the reader of help has gone": ("$PYBASE --help | true; exit ${PIPESTATUS[0]}", 0, ""),
     "the disk of the output is full": ("$PYBASE history >/dev/full", 2, "file-error"),
     "errors cannot be written": ("$PYBASE history -c nowhere 2>/dev/full", 2, ""),
     "an argument is not UTF-8": ("$PYBASE migrate $'\\xff'", 2, "unusable-argument"),

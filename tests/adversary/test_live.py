@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from faults.proxy import Proxy
 from msgspec import structs
-from projects import LINE, ONE, TWO, Project, Result, Revision
+from projects import LINE, ONE, THREE, TWO, Project, Result, Revision
 from tcp_servers import ENCODED, PASSWORD, TcpServer
 from waiting import IS_BLOCKED, wait_for_query, wait_until
 
@@ -150,6 +150,31 @@ def test_lost_answer_is_resolved_by_looking(
     assert ("unknown" in reported) == (code == "outcome-unknown")
 
 
+def test_what_the_run_has_created_is_dropped_after_a_new_connection_too(
+    project: Project,
+) -> None:
+    """Nothing of the user's is lost, so no consent is needed."""
+    drop = Revision(THREE.id, TWO.id, "op.drop_table('cities')", ONE.upgrade or "")
+    project.lay_out(ONE, TWO, drop).run("sql")
+    proxy = Proxy(project.environment["DATABASE_URL"], break_the_work, 2)
+    assert run(project, proxy.url) == 3
+    proxy.cut()
+    assert proxy.has_struck.is_set()
+    assert version(project) == [THREE.id]
+
+
+def test_interruption_amid_relative_steps_names_their_end(three: Project) -> None:
+    with psycopg.connect(three.environment["DATABASE_URL"]) as other:
+        three.done("migrate", ONE.id)
+        other.execute("LOCK TABLE cities IN EXCLUSIVE MODE")
+        command = three.start("migrate", "+2")
+        wait_for_query(three.environment["DATABASE_URL"], IS_BLOCKED)
+        os.kill(command.pid, signal.SIGINT)
+        result = three.ended(command)
+    assert result.code == 130
+    assert f"run nox -s migrate -- {THREE.id}, with the same options to resume" in result.err
+
+
 def run(project: Project, url: str) -> int:
     """Run `migrate` in this process."""
     options = settings.load(project.root / "alembic.ini")
@@ -241,6 +266,9 @@ TIMEOUTS = (
     "idle_in_transaction_session_timeout=300",
     "statement_timeout=300",
     "transaction_timeout=300",
+    "lock_timeout=300",
+    "default_transaction_isolation=serializable",
+    "default_transaction_deferrable=on",
 )
 
 
@@ -250,6 +278,15 @@ def test_timeouts_of_the_role_end_neither_lock_nor_work(timeout: str, project: P
     project.lay_out(ONE, slow).write_sql()
     url = f"{project.environment['DATABASE_URL']}&options={quote('-c ' + timeout)}"
     assert project.done("migrate", DATABASE_URL=url).endswith("2 applied.\n")
+
+
+def test_timeout_of_the_role_ends_no_lock_of_plain_alembic(project: Project) -> None:
+    project.lay_out(ONE, Revision(TWO.id, ONE.id, "op.execute('SELECT pg_sleep(0.5)')"))
+    option = quote("-c idle_session_timeout=300")
+    url = f"{project.environment['DATABASE_URL']}&options={option}"
+    result = project.alembic("upgrade", "head", DATABASE_URL=url)
+    assert result.code == 0, result.text
+    assert version(project) == [TWO.id]
 
 
 PARAMETERS = {

@@ -3,14 +3,14 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from migrations.rows import ROWS
-from projects import OWN_TABLES
+from projects import OWN_TABLES, Project, Revision
 
 from pybase.cli import TerminalReporter
 from pybase.core import settings
@@ -39,6 +39,7 @@ class Move:
     template: str
     boundaries: int = 0
     """Messages that the server must answer at least: its transactions, and statements outside."""
+    settings: Settings = field(default=SETTINGS, compare=False, repr=False)
 
     @property
     def destination(self) -> str:
@@ -47,11 +48,11 @@ class Move:
     def __str__(self) -> str:
         return f"{'upgrade' if self.is_upgrade else 'downgrade'} of {self.revision}"
 
-    def run(self, url: str, options: Settings = SETTINGS) -> int:
+    def run(self, url: str) -> int:
         """Run the command under test."""
         database = Database(url, is_embedded=False)
         direction = Direction.UPGRADE if self.is_upgrade else Direction.DOWNGRADE
-        with deploy.locked(options, database, Silent()) as session:
+        with deploy.locked(self.settings, database, Silent()) as session:
             plan = session.plan(self.destination, direction)
             consent = deploy.Consent(to_all=True)
             return deploy.apply(session, plan, Silent(), consent) if plan.steps else 0
@@ -85,21 +86,69 @@ def cluster(servers_folder: Path, request: pytest.FixtureRequest) -> Iterator[Cl
 @pytest.fixture(scope="module")
 def moves(cluster: Cluster) -> list[Move]:
     """Every revision up and down, each with the database before it."""
-    committed = sqlfiles.load(SETTINGS)
-    assert committed is not None
-    moves = []
-    parent = "base"
     create(cluster, "at_base", "template1")
+    return list(_moves(cluster, SETTINGS))
+
+
+@pytest.fixture(scope="module")
+def outside(
+    cluster: Cluster,
+    moves: list[Move],
+    server18_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[Move]:
+    """The same of a history that runs outside a transaction what ours does not."""
+    assert moves, "which have created at_base"
+    project = Project(tmp_path_factory.mktemp("outside"), {"PYBASE_REHEARSAL_URL": server18_url})
+    project.lay_out(*OUTSIDE).run("sql")
+    return list(_moves(cluster, settings.load(project.root / "alembic.ini")))
+
+
+def _alone(*statements: str) -> str:
+    code = "".join(f"\n    op.execute({statement!r})" for statement in statements)
+    return f"with op.get_context().autocommit_block():{code}"
+
+
+OUTSIDE = (
+    Revision(
+        "000000000001", None,
+        "op.execute('CREATE TABLE parts (n int PRIMARY KEY, t text) PARTITION BY RANGE (n)')\n"
+        "op.execute('CREATE TABLE low PARTITION OF parts FOR VALUES FROM (0) TO (10)')\n"
+        "op.execute('CREATE INDEX ix_parts ON parts (t)')",
+        "op.execute('DROP TABLE parts')",
+    ),
+    Revision(
+        "000000000002", "000000000001",
+        _alone("REINDEX TABLE CONCURRENTLY parts", "REINDEX INDEX CONCURRENTLY ix_parts"),
+        _alone("REINDEX SCHEMA CONCURRENTLY public"),
+    ),
+    Revision(
+        "000000000003", "000000000002",
+        _alone("ALTER TABLE parts DETACH PARTITION low CONCURRENTLY"),
+        "op.execute('ALTER TABLE parts ATTACH PARTITION low FOR VALUES FROM (0) TO (10)')",
+    ),
+    Revision(
+        "000000000004", "000000000003",
+        _alone("CREATE INDEX CONCURRENTLY ON low (t, n)", "DROP INDEX CONCURRENTLY low_t_idx"),
+        _alone("DROP INDEX CONCURRENTLY low_t_n_idx", "CREATE INDEX CONCURRENTLY ON low (t)"),
+    ),
+)  # fmt: skip
+
+
+def _moves(cluster: Cluster, options: Settings) -> Iterator[Move]:
+    committed = sqlfiles.load(options)
+    assert committed is not None
+    parent = "base"
     for revision in committed.graph:
         url = create(cluster, f"at_{revision}", f"at_{parent}")
         messages = [_messages(committed, revision, direction) for direction in Direction]
-        up = Move(revision, parent, True, f"at_{parent}", messages[0])
+        up = Move(revision, parent, True, f"at_{parent}", messages[0], options)
         up.run(url)
         with psycopg.connect(url) as connection:
             connection.execute(ROWS.get(revision, "SELECT").encode())
-        moves += [up, Move(revision, parent, False, f"at_{revision}", messages[1])]
+        yield up
+        yield Move(revision, parent, False, f"at_{revision}", messages[1], options)
         parent = revision
-    return moves
 
 
 def _messages(committed: sqlfiles.Committed, revision: str, direction: Direction) -> int:

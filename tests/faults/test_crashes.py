@@ -84,6 +84,41 @@ def test_lost_in_a_run_over_all_revisions(
     assert answers > len(moves)
 
 
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
+def test_lost_in_a_history_outside_of_transactions(
+    lose: Callable[[Move, str, int], None],
+    outside: list[Move],
+    cluster: Cluster,
+    record_property: Record,
+) -> None:
+    """Each time on a new database: what is done already is not asked for again."""
+    tried = 0
+    for move in outside:
+        expected, answers = disturbed_by_nothing(cluster, move)
+        for count in range(1, answers + 1):
+            with clone(cluster, move) as url:
+                lose(move, url, count)
+                move.run(url)
+                assert state(url) == expected, f"{move}, lost after {count} answers"
+                tried += 1
+    record_property("summary", f"{tried} boundaries of {len(outside)} moves")
+    assert tried > 4 * len(outside)
+
+
+def test_server_killed_in_a_history_outside_of_transactions(
+    outside: list[Move], cluster: Cluster
+) -> None:
+    undisturbed = {move: disturbed_by_nothing(cluster, move) for move in outside}
+    for count in range(1, max(answers for _, answers in undisturbed.values()) + 1):
+        lost = [move for move in outside if count <= undisturbed[move][1]]
+        with ExitStack() as around:
+            urls = {move: around.enter_context(clone(cluster, move)) for move in lost}
+            crash(cluster, urls, count)
+            for move in lost:
+                move.run(urls[move])
+                assert state(urls[move]) == undisturbed[move][0], f"{move}, killed after {count}"
+
+
 def test_server_killed_after_any_statement(
     moves: list[Move], undisturbed: Undisturbed, cluster: Cluster, record_property: Record
 ) -> None:

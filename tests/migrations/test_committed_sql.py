@@ -85,7 +85,7 @@ def test_file_that_is_run_twice_fails_and_changes_nothing(
 ) -> None:
     ups = files(revisions, "upgrade")
     psql(database_url, ups[:1])
-    with pytest.raises(PsqlError, match="already exists"):
+    with pytest.raises(PsqlError, match="for a database at base, and this one is at 995c641166b7"):
         psql(database_url, ups[:1])
     assert version(database_url) == [(revisions.revisions[0].revision,)]
 

@@ -61,6 +61,15 @@ def test_upgrade_file_is_a_header_and_a_transaction(project: Project) -> None:
         "\n"
         "SET LOCAL lock_timeout = '2s';\n"
         "\n"
+        "DO $$ DECLARE present text[]; BEGIN\n"
+        "    present := ARRAY(SELECT version_num FROM alembic_version"
+        ' ORDER BY version_num COLLATE "C");\n'
+        "    IF NOT present @> ARRAY['bbbbbbbbbbbb']::text[] THEN\n"
+        "        RAISE 'This file is for a database at bbbbbbbbbbbb, and this one is at %.',\n"
+        "            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');\n"
+        "    END IF;\n"
+        "END $$;\n"
+        "\n"
         "ALTER TABLE cities ADD COLUMN note TEXT;\n"
         "\n"
         "UPDATE alembic_version\n"
@@ -98,12 +107,17 @@ def test_merge_comes_after_both_of_its_parents(project: Project) -> None:
     assert "after bbbbbbbbbbbb and cccccccccccc;" in text
 
 
+READ_ONLY = "SET default_transaction_read_only = on;"
+"""The check of the version cannot be in the transaction: what follows a failed one is refused."""
+
+
 @pytest.mark.parametrize(
     ("code", "shape", "first"),
     [
         ("pass", "one transaction", "BEGIN;"),
-        ("{}", "no transaction", "VACUUM;"),
-        ("op.execute('SELECT 1')\n{}", "partly outside a transaction", "BEGIN;"),
+        ("{}", "no transaction", READ_ONLY),
+        ("op.execute('SELECT 1')\n{}", "partly outside a transaction", READ_ONLY),
+        ("op.execute('SET TRANSACTION READ WRITE')", "one transaction", READ_ONLY),
     ],
 )
 def test_header_tells_the_shape_of_the_transaction(

@@ -163,6 +163,7 @@ def test_failing_downgrade_reports_what_was_undone(
     assert "error[revision-failed]" in message
     assert f"in revision {TWO.id} (Found Troy)" in message
     assert state in message
+    assert f"run nox -s downgrade -- {ONE.id}, with the same options" in message
     assert version(project) == [TWO.id]
 
 

@@ -9,8 +9,8 @@ from pybase.cli import _terminal as terminal
 from pybase.core.errors import InternalError, PybaseError, UsageError
 
 _RESUME = "Finished steps are kept; run the same command again to resume."
-_INTERRUPTED, _CLOSED_PIPE = 130, 141
-"""What a shell reports of a program that SIGINT or SIGPIPE ended."""
+_INTERRUPTED = 130
+"""What a shell reports of a program that SIGINT ended."""
 
 _OURS = Path(__file__).parents[2]
 
@@ -23,24 +23,23 @@ def ensure_home() -> None:
 
 def exit_code(run: Callable[[], int], *, with_traceback: bool) -> int:
     """Run a command; report how it fails in one sentence, and return its exit code."""
-    try:
-        code = _reported(run, with_traceback)
-    except BrokenPipeError:  # the reader of the output has exited: silent, as Unix tools are
-        code = _CLOSED_PIPE
-    except OSError:  # standard error cannot be written
-        code = UsageError.exit_code
-    terminal.close_streams()
-    return code
+    code = _reported(run, with_traceback)
+    lost = terminal.close_streams()
+    if lost is None or code:
+        return code
+    problem = _explained(lost)
+    terminal.error(problem)
+    return problem.exit_code
 
 
 def _reported(run: Callable[[], int], with_traceback: bool) -> int:
     try:
         return run()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         newline = "\n" if terminal.can_draw() else ""  # the terminal has printed ^C
-        terminal.note(f"{newline}Interrupted. {_RESUME}")
+        terminal.note(f"{newline}Interrupted. {str(interruption) or _RESUME}")
         return _INTERRUPTED
-    except (SystemExit, BrokenPipeError):  # the former is argparse's, after --help
+    except SystemExit:  # argparse's, after --help
         raise
     except BaseException as error:
         if with_traceback:

@@ -8,8 +8,7 @@ The lock ends with its session: a killed holder frees it, and what relies on it 
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -18,25 +17,14 @@ from msgspec import Struct
 from pybase.core.errors import DatabaseError
 from pybase.core.settings import MigrateOptions
 from pybase.core.style import style
-from pybase.migrate.database._connect import Database, connect, has_answered
-from pybase.migrate.database._limited import LimitedConnection
+from pybase.migrate.database._connect import Database, connect
+from pybase.migrate.database._own_session import no_timeouts, own_session, transaction_pooler
 
 KEY = 4_851_520_931
 """The advisory lock's key; an arbitrary number, the same for every version of this project."""
 
-_TIMEOUTS = {
-    "statement_timeout": 0,
-    "idle_in_transaction_session_timeout": 0,
-    "idle_session_timeout": 140000,
-    "transaction_timeout": 170000,
-}
-"""The timeouts of a session, and the first version of the server that has each."""
-
 _POLL_S = (0.01, 0.2)
 """Seconds between tries: first the shorter, since a killed holder is gone at once."""
-
-_ROUNDS = 5
-"""Comparisons of two sessions behind a pooler, which may separate them by chance."""
 
 
 class MigrationLock(Struct, frozen=True):
@@ -78,13 +66,14 @@ def migration_lock(
 ) -> Iterator[MigrationLock]:
     """Hold the database's migration lock; reports another holder meanwhile.
 
-    Raises DatabaseError when another migration holds it for longer than the deadline.
+    Raises DatabaseError when another migration holds it for longer than the deadline, and for a
+    pooler in transaction mode, where it would be left behind.
     """
     with connect(database, is_short=True, autocommit=True) as connection:
         deadline = time.monotonic() + options.deadline_s
         is_reported, pause = False, _POLL_S[0]
         own_key = secrets.randbits(62)
-        while not _try(connection, own_key):
+        for _ in _failed_tries(connection, database, own_key):
             holder = _holder(connection)
             if time.monotonic() > deadline:
                 raise DatabaseError(
@@ -102,98 +91,33 @@ def migration_lock(
         yield MigrationLock(connection, own_key)
 
 
-def put_aside(connection: psycopg.Connection[Any], *settings: str) -> list[str]:
-    """Replace what a role or a database sets for its application; returns the statements in force.
+def _failed_tries(
+    connection: psycopg.Connection[Any], database: Database, own_key: int
+) -> Iterator[None]:
+    """Take both locks; yield after each try that fails. Raises DatabaseError for a pooler."""
+    pid = connection.info.backend_pid
+    while not (is_taken := _try(connection, own_key, pid)):
+        if is_taken is not None:
+            yield
+        elif pid == connection.info.backend_pid:  # it is a pooler's: nothing is left there yet
+            pid = own_session(connection, database).pid
+        else:
+            raise transaction_pooler(database)
 
-    These are `settings`, no timeouts, and an end to a statement whose client is gone.
+
+def _try(connection: psycopg.Connection[Any], own_key: int, pid: int) -> bool | None:
+    """Return whether the session `pid` has got both locks; None, and none is taken, in another.
+
+    One message, with an end to the timeouts of the session.
     """
-    sent = [*_no_timeouts(connection), *settings]
-    connection.execute("; ".join(sent).encode())
-    with suppress(psycopg.Error):  # not every platform can detect that a client is gone
-        connection.execute(_CLIENT_CHECK.encode())
-        sent.append(_CLIENT_CHECK)
-    return sent
-
-
-_CLIENT_CHECK = "SET client_connection_check_interval = '2s'"
-
-
-def _no_timeouts(connection: psycopg.Connection[Any]) -> list[str]:
-    """Return the statements that put aside the timeouts of a role, meant for its application."""
-    return [f"SET {name} = 0" for name in _timeouts(connection)]
-
-
-def _timeouts(connection: psycopg.Connection[Any]) -> list[str]:
-    version = connection.info.server_version
-    return [name for name, since in _TIMEOUTS.items() if version >= since]
-
-
-class Backend(Struct, frozen=True):
-    """A process of the server; its id may be used again, so it has the time of its start."""
-
-    pid: int
-    started: float
-
-
-def require_own_session(
-    guard: psycopg.Connection[Any], other: psycopg.Connection[Any], database: Database
-) -> Backend:
-    """Refuse a pooler that gives the same server session to two of ours: no lock would hold.
-
-    A pooler invents the process id that it reports at the start. In session mode two of our
-    sessions never share one of the server's; in transaction mode they do when no other client is
-    busy. Returns the server process of `other`. Raises DatabaseError.
-    """
-    backend = Backend(*_unlimited(other, _BACKEND))
-    if backend.pid == other.info.backend_pid:
-        return backend
-    if any(_pid(guard) == _pid(other) for _ in range(_ROUNDS)):
-        raise DatabaseError(
-            f"A pooler in transaction mode, such as PgBouncer, is in front of the server "
-            f"({database.name}): locks and settings of a session are lost there.",
-            "Point DATABASE_URL at the server itself, or at a pool in session mode.",
-            code="transaction-pooler",
-        )
-    if isinstance(other, LimitedConnection):
-        other.has_answered = partial(has_answered, database, backend.pid)
-    for connection in (guard, other):
-        connection.execute("; ".join(_no_timeouts(connection)).encode())
-    return backend
-
-
-_BACKEND = (
-    "SELECT pid, extract(epoch FROM backend_start)::float8"
-    " FROM pg_stat_get_activity(pg_backend_pid())"
-)
-
-
-def _pid(connection: psycopg.Connection[Any]) -> int:
-    row = connection.execute("SELECT pg_backend_pid()").fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def _try(connection: psycopg.Connection[Any], own_key: int) -> bool:
-    """Return whether the session has got both locks."""
     query = (
-        f"SELECT CASE WHEN pg_try_advisory_lock({KEY}) THEN pg_try_advisory_lock({own_key})"
-        " ELSE false END"
+        f"SELECT CASE WHEN pg_backend_pid() <> {pid} THEN NULL"
+        f" WHEN pg_try_advisory_lock({KEY}) THEN pg_try_advisory_lock({own_key}) ELSE false END"
     )
-    return bool(_unlimited(connection, query)[0])
-
-
-def _unlimited(connection: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
-    """Return the row of a query, and let the session have no timeouts: one message.
-
-    Behind a pooler it keeps them, since the session may be of other clients in a moment.
-    """
-    changes = ", ".join(f"set_config('{name}', '0', false)" for name in _timeouts(connection))
-    condition = f"pg_backend_pid() = {connection.info.backend_pid}"
-    cursor = connection.execute(f"SELECT {changes} WHERE {condition};\n{query}".encode())
+    cursor = connection.execute(f"{no_timeouts(connection, pid)};\n{query}".encode())
     cursor.nextset()
-    row: tuple[Any, ...] | None = cursor.fetchone()
-    assert row is not None
-    return row
+    row = cursor.fetchone()
+    return None if row is None else row[0]
 
 
 def _holder(connection: psycopg.Connection[Any]) -> str:

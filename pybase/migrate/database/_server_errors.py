@@ -42,8 +42,17 @@ def about_rows(error: BaseException | None, *, shows_data: bool) -> str:
 
 def rows_hint(error: BaseException | None, *, shows_data: bool) -> str:
     """Return the hint that values are withheld, for an error that has some."""
-    has_values = isinstance(error, _ABOUT_ROWS) and not shows_data
-    return "\nValues of rows are withheld: see them with --show-data." if has_values else ""
+    is_about_rows = isinstance(error, _ABOUT_ROWS)
+    has_values = is_about_rows or (
+        isinstance(error, psycopg.Error)
+        and bool(error.diag.message_detail)
+        and _sqlstate(error).startswith(_WITH_VALUES)
+    )
+    return (
+        "\nValues of rows are withheld: see them with --show-data."
+        if has_values and not shows_data
+        else ""
+    )
 
 
 def role_hint(error: BaseException | None) -> str:
@@ -75,14 +84,14 @@ def server_error(
     """
     message = first_line(error)
     state = f" {state}" if state else ""
-    for kind, pattern, hint in _HINTS:
-        match = re.search(pattern, message) if isinstance(error, kind) else None
-        if match:
-            return DatabaseError(
-                f"The server refuses{place}: {message} ({database.name}).{state}",
-                hint.format(**match.groupdict()),
-                code="server-refuses",
-            )
+    more, refused = details(error, shows_data=shows_data), refusal(error)
+    if refused is not None:
+        what, hint = refused
+        return DatabaseError(
+            f"{what}{place}: {message} ({database.name}).{state}{more}",
+            hint,
+            code="server-refuses",
+        )
     hint = "Correct the revision or the data that it met, and run the same command again."
     if revision and isinstance(error, _DUPLICATES):
         hint = (
@@ -97,7 +106,7 @@ def server_error(
     hint += rows_hint(error, shows_data=shows_data)
     shown = " ".join(masked(statement).split())[:300]
     return CheckFailedError(
-        f"PostgreSQL reports an error{place}: {message}.{state}\n  {shown}",
+        f"{_kind(error)}{place}: {message}.{state}\n  {shown}{more}",
         hint,
         code="revision-failed",
     )
@@ -121,6 +130,53 @@ _DUPLICATES = (
 )
 """Errors for what exists already."""
 
+
+def refusal(error: BaseException | None) -> tuple[str, str] | None:
+    """Return what the server, and not a revision, is the cause of, and the hint; else None."""
+    message, state = first_line(error), _sqlstate(error)
+    for prefix, pattern, what, hint in _REFUSALS:
+        match = re.search(pattern, message) if state.startswith(prefix) else None
+        if match:
+            return what, hint.format(**match.groupdict())
+    return None
+
+
+def _sqlstate(error: BaseException | None) -> str:
+    """Return the SQLSTATE; an error of the connection has none, and gets that of its class."""
+    state = getattr(error, "sqlstate", None)
+    return state or ("08000" if isinstance(error, psycopg.OperationalError) else "")
+
+
+def _kind(error: BaseException | None) -> str:
+    """Return the beginning of the sentence about an error of a revision."""
+    kinds = (what for prefix, what in _KINDS if _sqlstate(error).startswith(prefix))
+    return next(kinds, "PostgreSQL reports an error")
+
+
+def details(error: BaseException | None, *, shows_data: bool) -> str:
+    """Return what the server adds to its message, line by line; what may hold values, on request.
+
+    Of the context, only the functions: it quotes statements and data too.
+    """
+    if not isinstance(error, psycopg.Error):
+        return ""
+    diag, context = error.diag, error.diag.context or ""
+    is_withheld = _sqlstate(error).startswith(_WITH_VALUES) and not shows_data
+    is_shown_already = isinstance(error, _ABOUT_ROWS)
+    parts = {
+        "DETAIL": "" if is_withheld or is_shown_already else diag.message_detail,
+        "HINT": diag.message_hint,
+        "CONTEXT": context if shows_data else "\n".join(_FUNCTION.findall(context)),
+    }
+    lines = ((name, line) for name, text in parts.items() for line in (text or "").splitlines())
+    return "".join(f"\n  {name}: {line}" for name, line in lines)
+
+
+_WITH_VALUES = ("22", "23", "38", "39", "44", "P0")
+"""Classes whose DETAIL has the values of a row, or what the code of a project puts there."""
+
+_FUNCTION = re.compile(r"^(?:PL/\w+|SQL) function [^\n]*$", re.MULTILINE)
+
 _ABOUT_ROWS = (psycopg.IntegrityError, psycopg.DataError)
 
 _VALUE = re.compile(r'(?<!encoding )"(?:.*"|.*)', re.DOTALL)
@@ -137,7 +193,7 @@ _MISSING = (
 _UNDEFINED = psycopg.errors.UndefinedObject
 _NO_ROLE = re.compile(r"role \"(?P<name>[^\"]*)\" does not exist")
 
-_REFUSALS = (
+_GRANTS = (
     (r"denied for schema (?P<name>\S+)", "Let its owner GRANT USAGE, CREATE ON SCHEMA {name}"),
     (
         r"denied for (?:table|view|materialized view|foreign table|relation) (?P<name>\S+)",
@@ -157,46 +213,96 @@ _REFUSALS = (
 
 _AS_ANOTHER = "connect as a role that may; then run the same command again."
 
-_HINTS: tuple[tuple[type[psycopg.Error], str, str], ...] = (
-    (psycopg.errors.FeatureNotSupported, *_MISSING),
-    (psycopg.errors.UndefinedFile, *_MISSING),
+_REFUSES = "The server refuses"
+
+_REFUSALS = (
+    ("0A000", _MISSING[0], _REFUSES, _MISSING[1]),
+    ("58P01", _MISSING[0], _REFUSES, _MISSING[1]),
     (
-        _UNDEFINED,
+        "42704",
         _NO_ROLE.pattern,
+        _REFUSES,
         "Let a role that may run there: CREATE ROLE {name}; then run the same command again.",
     ),
     (
-        psycopg.errors.InsufficientPrivilege,
+        "42501",
         r"create extension \"(?P<name>[^\"]*)\"",
+        _REFUSES,
         "Let a superuser run: CREATE EXTENSION {name}; then run the same command again, with "
         "IF NOT EXISTS in the revision.",
     ),
     (
-        psycopg.errors.InsufficientPrivilege,
+        "42501",
         r"row-level security",
+        _REFUSES,
         "This role does not see all rows: connect as the owner of the table, or a role with "
         "BYPASSRLS.",
     ),
     *(
-        (psycopg.errors.InsufficientPrivilege, pattern, f"{grant} to this role, or {_AS_ANOTHER}")
-        for pattern, grant in _REFUSALS
+        ("42501", pattern, _REFUSES, f"{grant} to this role, or {_AS_ANOTHER}")
+        for pattern, grant in _GRANTS
     ),
-    (psycopg.errors.InsufficientPrivilege, "", f"Let an administrator allow it, or {_AS_ANOTHER}"),
+    ("42501", "", _REFUSES, f"Let an administrator allow it, or {_AS_ANOTHER}"),
     (
-        psycopg.errors.ReadOnlySqlTransaction,
+        "25006",
         "",
+        _REFUSES,
         "This is a read-only standby or session: point DATABASE_URL at the primary server.",
     ),
     (
-        psycopg.errors.LockNotAvailable,
+        "55P03",
         "",
+        _REFUSES,
         "Another session holds the lock; run the same command again when it is done.",
     ),
-    (psycopg.errors.DiskFull, "", "Free space on the server, and run the same command again."),
     (
-        psycopg.OperationalError,
+        "57014",
         "",
-        "Run the same command again: each revision is applied completely or not at all.",
+        "The statement was cancelled",
+        "Raise the statement_timeout that the revision sets, or find out who cancelled it in the "
+        "server's log; then run the same command again.",
+    ),
+    (
+        "53100",
+        "",
+        "The server has no space left",
+        "Free space on the server, and run the same command again.",
+    ),
+    (
+        "53200",
+        "",
+        "The server has no memory left",
+        "Give the server more memory, or lower work_mem and maintenance_work_mem; where it asks "
+        "for max_locks_per_transaction, raise that. Then run the same command again.",
+    ),
+    (
+        "53",
+        "",
+        "The server has reached a limit of its configuration",
+        "Raise it, or wait until other sessions have ended, and run the same command again.",
+    ),
+    (
+        "58",
+        "",
+        "The server's operating system reports an error",
+        "See the server's log, correct the cause, and run the same command again.",
+    ),
+    *(
+        (
+            prefix,
+            "",
+            _REFUSES,
+            "Run the same command again: each revision is applied completely or not at all.",
+        )
+        for prefix in ("08", "25P03", "40", "57P")
     ),
 )
-"""(what psycopg raises, what the message holds, the hint), the more special first."""
+"""(SQLSTATE or its beginning, what the message holds, the sentence's beginning, the hint), the more
+special first. Any other is the revision's."""
+
+_KINDS = (
+    ("54", "A limit of PostgreSQL is exceeded"),
+    ("55006", "An object is in use"),
+    ("55", "An object is not in the state that the statement needs"),
+)
+"""What an error of a revision is about, by the beginning of its SQLSTATE."""

@@ -19,7 +19,7 @@ from pybase.migrate.database import (
 from pybase.migrate.deploy import _blocking_sessions, _privileges
 from pybase.migrate.deploy import _check as checks
 from pybase.migrate.deploy._check import Check, Checked, CheckResult
-from pybase.migrate.deploy._lock_retry import LockRetry, OutOfTimeError
+from pybase.migrate.deploy._lock_waits import LockRetry, OutOfTimeError
 from pybase.migrate.deploy._locked import CHECKS, DRIFT, Locked, connected
 from pybase.migrate.deploy._losses import (
     NO_CONSENT,
@@ -89,18 +89,38 @@ def _refuses(step: Step) -> bool:
     return step.script.status is ScriptStatus.IRREVERSIBLE
 
 
-def apply(
-    locked: Locked, plan: Plan, reporter: Reporter, consent: Consent = NO_CONSENT, done: int = 0
-) -> int:
-    """Run the steps of a plan, each with its version and ledger; returns how many are `done`.
+def apply(locked: Locked, plan: Plan, reporter: Reporter, consent: Consent = NO_CONSENT) -> int:
+    """Run the steps of a plan, each with its version and ledger; returns how many.
 
     Raises CheckFailedError for a revision that fails, or destroys data without consent,
     DatabaseError for a server that refuses, or does not yield its locks in time.
     """
+    guard = Guard(locked.connection, plan.steps, consent)
+    try:
+        return _apply(locked, plan, reporter, guard, 0)
+    except PybaseError as error:
+        hint = error.hint.replace(_AGAIN, _again(plan))
+        raise type(error)(error.problem, hint, code=error.code) from error.__cause__
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"Finished steps are kept; run {_again(plan)} to resume.") from None
+
+
+_AGAIN = "the same command again"
+
+
+def _again(plan: Plan) -> str:
+    """Return the command that goes on: a number of steps would lead elsewhere by then."""
+    if plan.end == plan.destination:
+        return _AGAIN
+    verb = "migrate" if plan.direction.is_upgrade else "downgrade"
+    return f"nox -s {verb} -- {plan.end}, with the same options"
+
+
+def _apply(locked: Locked, plan: Plan, reporter: Reporter, guard: Guard, done: int) -> int:
+    """Run the steps after the first `done` over one connection; the rest over another."""
     pid, lock = locked.backend.pid, locked.lock
     retry = LockRetry(lock.connection, pid, locked.source.settings.options.migrate, reporter)
     progress = ProgressThread(locked.source.database, pid, reporter)
-    guard = Guard(locked.connection, plan.steps, consent)
     session = Session(locked.connection, plan, guard, lock, retry, progress, reporter)
     with retry, progress:
         for step in plan.steps[done:]:
@@ -121,7 +141,7 @@ def apply(
                 break
     if done == len(plan.steps):
         return done
-    return _go_on(locked, replace(plan, heads=tuple(session.heads)), reporter, consent, done)
+    return _go_on(locked, replace(plan, heads=tuple(session.heads)), reporter, guard, done)
 
 
 def _require_applied(
@@ -154,7 +174,7 @@ def _require_applied(
     ) from None
 
 
-def _go_on(locked: Locked, plan: Plan, reporter: Reporter, consent: Consent, done: int) -> int:
+def _go_on(locked: Locked, plan: Plan, reporter: Reporter, guard: Guard, done: int) -> int:
     """Run the rest of a plan over another connection, if the migration lock is held still."""
     last = plan.steps[done - 1].revision
     database = plan.source.database
@@ -163,12 +183,13 @@ def _go_on(locked: Locked, plan: Plan, reporter: Reporter, consent: Consent, don
         if not locked.lock.is_held():
             raise lock_lost()
         around = ExitStack()
-        connection, backend = around.enter_context(connected(database, locked.lock))
+        connection, backend = around.enter_context(connected(database))
     except PybaseError as error:
         raise _with_state(error, _state(plan, done)) from None
     with around:
         fresh = replace(locked, connection=connection, backend=backend)
-        return apply(fresh, plan, reporter, consent, done)
+        guard.connection = connection  # it knows what was there before the first step
+        return _apply(fresh, plan, reporter, guard, done)
 
 
 def _run(session: Session, plan: Plan, step: Step, retry: LockRetry) -> int:

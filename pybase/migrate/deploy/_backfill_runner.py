@@ -17,8 +17,11 @@ from pybase.migrate.database import (
     Database,
     about_rows,
     connect,
+    details,
     first_line,
+    own_session,
     put_aside,
+    refusal,
     rows_hint,
 )
 from pybase.migrate.deploy._progress import ProgressThread
@@ -76,8 +79,8 @@ def run_backfill(database: Database, backfill: DeclaredBackfill, reporter: Repor
     with connect(database, autocommit=True) as connection:
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         try:
+            pid = own_session(connection, database).pid
             put_aside(connection, *_SETTINGS)
-            pid = connection.info.backend_pid
             with ProgressThread(database, pid, reporter) as progress:
                 with progress.of(backfill.statement):
                     connection.execute(backfill.statement.encode())
@@ -100,13 +103,14 @@ def _stopped(
     shows_data = reporter.shows_data
     message = first_line(error) + about_rows(error, shows_data=shows_data)
     problem = f"The backfill of {backfill.table} stopped: {message} ({database.name})."
+    problem += details(error, shows_data=shows_data)
     again = f"The batches before it stay. Go on with: nox -s backfill -- {backfill.revision}"
     if isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
-        problem = f"{problem} Other sessions hold the rows that are next."
+        problem = f"{problem}\nOther sessions hold the rows that are next."
         return DatabaseError(problem, again, code="backfill-stopped")
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         again = f"Connect as the owner of the table, or a role with BYPASSRLS. {again}"
-    if isinstance(error, psycopg.OperationalError | psycopg.errors.InsufficientPrivilege):
+    if refusal(error) is not None:
         return DatabaseError(problem, again, code="backfill-stopped")
     hint = f"Correct what it met. {again}{rows_hint(error, shows_data=shows_data)}"
     return CheckFailedError(problem, hint, code="backfill-failed")

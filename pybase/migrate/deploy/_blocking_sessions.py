@@ -26,7 +26,6 @@ def locks(checked: Checked) -> Iterator[CheckResult]:
         "held_pairs": [held for held, _ in pairs],
         "needed_pairs": [needed for _, needed in pairs],
         "held_s": HELD_S,
-        "own": checked.connection.info.backend_pid,
     }
     for schema, name, mode, *session in checked.connection.execute(_HOLDERS, parameters):
         label = QualifiedName(schema, name).label
@@ -84,7 +83,8 @@ FROM {RECORDED_TABLES}
 JOIN pg_locks AS l ON l.relation = c.oid
 JOIN conflicts ON conflicts.held = l.mode AND conflicts.needed = recorded.mode
 LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
-WHERE {IS_USED} AND l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM %(own)s
+WHERE {IS_USED} AND l.locktype = 'relation' AND l.granted
+AND l.pid IS DISTINCT FROM pg_backend_pid()
 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 GROUP BY recorded.schema, recorded.name, l.pid, a.application_name, a.state, a.backend_type,
     a.xact_start, a.backend_start

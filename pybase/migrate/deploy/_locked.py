@@ -21,8 +21,8 @@ from pybase.migrate.database import (
     MigrationLock,
     connect,
     migration_lock,
+    own_session,
     require_known,
-    require_own_session,
     server_error,
 )
 from pybase.migrate.deploy._plan import (
@@ -79,20 +79,18 @@ def locked(
         source = renew(error)
     try:
         with migration_lock(database, reporter.note, settings.options.migrate) as lock:
-            with connected(database, lock) as (connection, backend):
+            with connected(database) as (connection, backend):
                 yield Locked(source, connection, backend, lock, renew)
     except psycopg.Error as error:
         raise server_error(database, error) from None
 
 
 @contextmanager
-def connected(
-    database: Database, lock: MigrationLock
-) -> Iterator[tuple[psycopg.Connection[Any], Backend]]:
+def connected(database: Database) -> Iterator[tuple[psycopg.Connection[Any], Backend]]:
     """Yield a connection for the work, on a session of its own."""
     # no prepared statement outlives DISCARD ALL
     with connect(database, autocommit=True, prepare_threshold=None) as connection:
-        yield connection, require_own_session(lock.connection, connection, database)
+        yield connection, own_session(connection, database)
 
 
 def read_status(source: Source) -> tuple[tuple[str, ...], dict[str, LedgerEntry]]:

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.migrate.database import first_line
-from pybase.migrate.deploy._lock_retry import RETRIED
+from pybase.migrate.deploy._lock_waits import RETRIED
 from pybase.migrate.deploy._plan import Source, Step
 from pybase.migrate.revisions import record_in, revision_step, run_env, same_session
 

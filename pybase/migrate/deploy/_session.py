@@ -4,7 +4,6 @@ A transaction is tried again completely. A statement outside is tried again only
 rolls it back completely; one that would leave an invalid index behind gets no lock timeout.
 """
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,11 +19,18 @@ from psycopg.pq.abc import PGresult
 from pybase.core.errors import CheckFailedError
 from pybase.core.reporter import Reporter
 from pybase.migrate.database import Ledger, MigrationLock, lock_lost, put_aside
-from pybase.migrate.deploy._lock_retry import LockRetry
+from pybase.migrate.deploy._lock_waits import LockRetry
 from pybase.migrate.deploy._losses import Guard, data_loss
 from pybase.migrate.deploy._plan import Plan, Step
 from pybase.migrate.deploy._progress import ProgressThread
-from pybase.migrate.record import Block, Statement, StatementKind, moved, version_moves
+from pybase.migrate.record import (
+    Block,
+    Statement,
+    StatementKind,
+    moved,
+    sets_transaction,
+    version_moves,
+)
 from pybase.migrate.sql.lock_modes import SHARE
 
 IDLE_S = 60
@@ -100,7 +106,7 @@ class Session:
         tail = (self._lock_check, "COMMIT", *(self._resets if closing else ()))
         try:
             if self._guard.watches(step) and not block.is_bookkeeping:
-                first = list(takewhile(_SET_TRANSACTION.match, own))  # nothing may precede these
+                first = list(takewhile(sets_transaction, own))  # nothing may precede these
                 self._send(*head, *first)
                 is_first = block == step.script.own_blocks[0]
                 self._require_consent(step, lock=True, is_first=is_first)
@@ -190,9 +196,12 @@ class Session:
 
         statement = self.statement = block.statements[index]
         self._reporter.echo(f"{statement};")
-        if resume.is_built(self.connection, statement, self._reporter.note):
+        with self._retry.reading(reports=True):
+            rest = resume.remaining(self.connection, statement, self._reporter.note)
+        if rest is None:
             return 1
 
+        statement = rest
         is_rolled_back = resume.is_rolled_back(statement)
         is_first = index == 0 and block == step.script.own_blocks[0]
 
@@ -207,7 +216,8 @@ class Session:
         try:
             if is_rolled_back:
                 return self._retry.run(attempt, is_blocking=is_blocking(step))
-            attempt(0)
+            with self._retry.reading(reports=True):
+                attempt(0)
         except (errors.DuplicateObject, errors.UndefinedObject) as error:
             if not resume.is_done_already(statement, error):
                 raise
@@ -270,8 +280,6 @@ def _moved_by_another(step: Step) -> CheckFailedError:
         code="version-moved",
     )
 
-
-_SET_TRANSACTION = re.compile(r"\s*SET\s+TRANSACTION\b", re.IGNORECASE)
 
 _BOOKKEEPING = (StatementKind.VERSION, StatementKind.HOOK, StatementKind.LEDGER)
 

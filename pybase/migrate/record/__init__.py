@@ -34,6 +34,7 @@ from pybase.migrate.record._script import Script as Script
 from pybase.migrate.record._script import ScriptStatus as ScriptStatus
 from pybase.migrate.record._script import Statement as Statement
 from pybase.migrate.record._script import StatementKind as StatementKind
+from pybase.migrate.record._script import sets_transaction as sets_transaction
 from pybase.migrate.record._version_table import Graph as Graph
 from pybase.migrate.record._version_table import VersionMove as VersionMove
 from pybase.migrate.record._version_table import VersionTable as VersionTable

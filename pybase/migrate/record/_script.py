@@ -1,5 +1,6 @@
 """A script: the statements of one direction of one revision, and how they are run."""
 
+import re
 from collections.abc import Iterator
 from enum import Enum
 from functools import cached_property
@@ -8,6 +9,11 @@ from operator import attrgetter
 from typing import Generic, TypeVar
 
 from msgspec import Struct
+
+READ_ONLY = "SET default_transaction_read_only = on;"
+"""What keeps psql from going on with the statements of a file after its check has failed."""
+
+_SET_TRANSACTION = re.compile(r"\s*SET\s+TRANSACTION\b", re.IGNORECASE)
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -76,6 +82,11 @@ class Statement(Struct, frozen=True):
     kind: StatementKind = StatementKind.OWN
 
 
+def sets_transaction(statement: str) -> bool:
+    """Whether it must precede every query of its transaction."""
+    return bool(_SET_TRANSACTION.match(statement))
+
+
 class Block(Struct, frozen=True):
     """Statements that run in one transaction, or each on its own (an autocommit block)."""
 
@@ -98,13 +109,15 @@ class Script(Struct, frozen=True, dict=True):
 
     `reason` explains a status other than SQL; the statements then only move the version, and
     must not be run by themselves. `digest` identifies the revision's own statements, without
-    layout and comments; it is empty where there are none.
+    layout and comments; it is empty where there are none. `check` is what its SQL file has for
+    psql before the first statement: it fails unless the database is where the file begins.
     """
 
     statements: tuple[Statement, ...] = ()
     status: ScriptStatus = ScriptStatus.SQL
     reason: str = ""
     digest: str = ""
+    check: str = ""
 
     @property
     def has_sql(self) -> bool:
@@ -128,6 +141,11 @@ class Script(Struct, frozen=True, dict=True):
     def is_transactional(self) -> bool:
         """Whether all of it is one transaction."""
         return all(statement.transaction is not None for statement in self.statements)
+
+    @property
+    def has_check_inside(self) -> bool:
+        """Whether its check is in the transaction of its statements."""
+        return bool(self.check) and not self.check.startswith(READ_ONLY)
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
 
-from pybase.migrate.record._script import Direction
+from pybase.migrate.record._script import READ_ONLY, Direction
 from pybase.migrate.sql import literal, quote
 
 Graph = Mapping[str, tuple[str, ...]]
@@ -35,6 +35,40 @@ class VersionTable(Struct, frozen=True):
         if move.after is None:
             return f"DELETE FROM {table}\n{where}"
         return f"UPDATE {table}\nSET version_num = {literal(move.after)}\n{where}"
+
+    def check_sql(
+        self, heads: Collection[str], moves: Iterable["VersionMove"], *, is_alone: bool
+    ) -> str:
+        """Return what psql runs before some moves, which assume that a database is at `heads`.
+
+        It fails unless that holds what they replace; where they only add, unless it holds just
+        `heads`. If it `is_alone`, outside a transaction, what follows is read-only after a failure.
+        """
+        replaced = sorted(move.before for move in moves if move.before is not None)
+        expected = replaced or sorted(heads)
+        where = " and ".join(expected) or "base"
+        condition = f"{'NOT present @>' if replaced else 'present <>'} ARRAY[{{}}]::text[]"
+        problem = (
+            f"This file is for a database at {where.replace('%', '%%')}, and this one is at %."
+        )
+        passed = f"{_WRITABLE if is_alone else 'NULL'};"
+        dollars = "$check$" if "$$" in where else "$$"
+        versions = f'SELECT version_num FROM {self.quoted} ORDER BY version_num COLLATE "C"'
+        lines = [
+            f"DO {dollars} DECLARE present text[]; BEGIN",
+            f"    present := ARRAY({versions});",
+            f"    IF {condition.format(', '.join(map(literal, expected)))} THEN",
+            f"        RAISE {literal(problem)},",
+            "            coalesce(nullif(array_to_string(present, ' and '), ''), 'base');",
+            "    END IF;",
+            *([f"    {passed}"] if is_alone else []),
+            *([f"EXCEPTION WHEN undefined_table THEN {passed}"] if not heads else []),
+            f"END {dollars};",
+        ]
+        return "\n".join([*([READ_ONLY, ""] if is_alone else []), *lines])
+
+
+_WRITABLE = "RESET default_transaction_read_only"
 
 
 class VersionMove(Struct, frozen=True):

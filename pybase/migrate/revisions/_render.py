@@ -32,8 +32,10 @@ from pybase.migrate.record import (
     ScriptStatus,
     Statement,
     StatementKind,
+    VersionMove,
     VersionTable,
     moved,
+    sets_transaction,
     version_moves,
 )
 from pybase.migrate.revisions import _alembic
@@ -225,6 +227,7 @@ class _Renderer:
             script, direction = step
             setup = self._setup() if direction.is_upgrade and not current else []
             moves = version_moves(self._graph, current, script.revision, direction)
+            check = self._check(own[step], current, moves)
             current = moved(current, moves)
             closing = [
                 Statement(self.table.move_sql(move), 0, StatementKind.VERSION) for move in moves
@@ -232,8 +235,15 @@ class _Renderer:
             closing += self._hooks(step, current)
             entry = self._ledger.file_sql(script.revision, direction, own[step].digest or None)
             closing.append(Statement(entry, 0, StatementKind.LEDGER))
-            scripts.append(_closed(own[step], setup, closing))
+            scripts.append(replace(_closed(own[step], setup, closing), check=check))
         return scripts
+
+    def _check(self, own: Script, heads: set[str], moves: Sequence[VersionMove]) -> str:
+        """Return what psql runs first; no query may precede SET TRANSACTION in a transaction."""
+        if not own.has_sql:
+            return ""
+        is_alone = not own.is_transactional or any(map(sets_transaction, own.texts))
+        return self.table.check_sql(heads, moves, is_alone=is_alone)
 
     def _setup(self) -> list[Statement]:
         """`IF NOT EXISTS` is what Alembic's online mode does: a downgrade to base leaves them."""

@@ -32,11 +32,12 @@ Written by `nox -s sql` from `migrations/versions/`, and never edited by hand. `
 fails when a file is stale, missing or not clean.
 
 - `upgrade/` and `downgrade/`: what is run, one file per revision and direction. Each can be run
-  by itself: `psql -v ON_ERROR_STOP=1 -f FILE`. Its header states how it is run, and what was
-  observed on a scratch database: for each table that existed before, the strongest lock and what
-  that blocks; what it `loses`; what is `unseen`, because no sample rows could be created or
-  the revision could not be run; its `hazards`, each explained above its statement. No such line:
-  nothing was locked against writers, rewritten or lost.
+  by itself: `psql -v ON_ERROR_STOP=1 -f FILE`. It first checks that the database is at the
+  revision that it moves from, so that a second run changes nothing. Its header states how it is
+  run, and what was observed on a scratch database: for each table that existed before, the
+  strongest lock and what that blocks; what it `loses`; what is `unseen`, because no sample rows
+  could be created or the revision could not be run; its `hazards`, each explained above its
+  statement. No such line: nothing was locked against writers, rewritten or lost.
 - `schema/`: the schema at head, one file per table or other object.
 - `records/`: one record per revision, from which the headers are rendered: its statements' places,
   transactions, effects and hazards. `migrate`, `pending`, `downgrade`, `backfill` and `review` load
@@ -120,8 +121,11 @@ def script_file(
         lines += [ENCODING, ""]
     if any("\\" in text for text in script.texts):
         lines += [STRINGS, ""]
+    check = [*script.check.split("\n"), ""] if script.check else []
+    lines += check if not script.has_check_inside else []
     for block in script.blocks:
         lines += [line for frame in BEGIN for line in (frame, "")] if block.transactional else []
+        lines += check if script.has_check_inside else []
         for statement in block.parts:
             number = len(places)
             commented[number] = len(lines) + 1

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from pybase.migrate.record import (
-    Block,
     Directions,
     Record,
     Revision,
@@ -53,6 +53,7 @@ class _Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     status: ScriptStatus = ScriptStatus.SQL
     reason: str = ""
     digest: str = ""
+    check: str = ""
     statements: tuple[_Place, ...] = ()
 
 
@@ -75,6 +76,7 @@ def encode(record: Record, places: Directions[Sequence[tuple[int, int]]]) -> str
             script.status,
             script.reason,
             script.digest,
+            script.check,
             tuple(
                 _Place(first, last, statement.transaction, statement.kind)
                 for statement, (first, last) in zip(
@@ -107,7 +109,7 @@ def decode(content: bytes, texts: Directions[str | None]) -> Record:
 
 
 def _script(stored: _Stored, text: str | None) -> Script:
-    script = Script((), stored.status, stored.reason, stored.digest)
+    script = Script((), stored.status, stored.reason, stored.digest, stored.check)
     if text is None:
         return script
     lines = text.split("\n")
@@ -122,14 +124,14 @@ def _script(stored: _Stored, text: str | None) -> Script:
         )
         for place in stored.statements
     )
-    script = Script(statements, stored.status, stored.reason, stored.digest)
+    script = replace(script, statements=statements)
     _require_nothing_else(script, stored.statements, lines)
     return script
 
 
 def _require_nothing_else(script: Script, places: Sequence[_Place], lines: Sequence[str]) -> None:
     """Refuse a file whose other lines are more than comments and the frame of transactions."""
-    expected = frame(script.blocks)
+    expected = frame(script)
     line = 0
     for place in (*places, None):
         end = place.first - 1 if place else len(lines)
@@ -162,10 +164,14 @@ def refusal(script: Script) -> str:
     return f"DO $$ BEGIN RAISE '{literal}'; END $$;"
 
 
-def frame(blocks: Sequence[Block]) -> Iterator[str]:
+def frame(script: Script) -> Iterator[str]:
     """Yield the lines of a file that frame its statements, and "" for each statement."""
-    for block in blocks:
+    check = [line for line in script.check.split("\n") if line]
+    if not script.has_check_inside:
+        yield from check
+    for block in script.blocks:
         yield from BEGIN if block.transactional else ()
+        yield from check if script.has_check_inside else ()
         yield from ("" for _ in block.parts)
         if block.transactional:
             yield COMMIT

@@ -72,7 +72,11 @@ def _is_written(path: str) -> bool:
 
 def _is_ours(line: str) -> bool:
     """Whether no author can shorten a line, since none of it is a revision's statement."""
-    return line.startswith(("-- ", "DO $$ BEGIN RAISE '"))
+    return line.startswith(("-- ", *_OURS))
+
+
+_OURS = ("DO $$ BEGIN RAISE '", "    present := ", "    IF NOT present", "        RAISE '")
+"""The beginnings of lines of a refusal, and of the check of a version."""
 
 
 def _lint_texts(settings: Settings, texts: Sequence[str]) -> list[list[_Violation]]:

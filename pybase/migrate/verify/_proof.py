@@ -58,8 +58,11 @@ def committed_equals_online(history: History, built: Built) -> None:
 
 def _as_psql(script: Script) -> Iterator[str]:
     """Yield what psql sends of a file; `sqlfiles.check` has compared the file with the script."""
+    if not script.has_check_inside:
+        yield script.check
     for block in script.blocks:
         yield from ("BEGIN",) if block.transactional else ()
+        yield from (script.check,) if script.has_check_inside else ()
         yield from block.statements
         yield from ("COMMIT",) if block.transactional else ()
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 from pglast import ast
+from pglast.enums import ReindexObjectType
 from pglast.stream import RawStream
 from psycopg import sql
 
@@ -23,37 +24,139 @@ def is_rolled_back(statement: str) -> bool:
     return not any(getattr(command.def_, "concurrent", False) for command in commands)
 
 
-def is_built(
+def remaining(
     connection: psycopg.Connection[Any], statement: str, note: Callable[[str], None]
-) -> bool:
-    """Whether an interrupted run has built the index; one that it left invalid is dropped.
+) -> str | None:
+    """Return what is left to run of a statement that an interrupted run may have begun.
 
-    IF NOT EXISTS would accept that one, and without it the name would be taken.
+    None where it is done. An index that was left invalid is dropped: IF NOT EXISTS would accept
+    one, without it the name would be taken, and REINDEX would pass it by.
     """
-    index = _new_index(statement)
-    row = connection.execute(_INDEX, index).fetchone() if index else None
-    if row is None:
-        return False
-    schema, name, is_valid, definition = row
-    if not is_valid:
-        note(f"dropping {name}, which an interrupted run has left invalid")
-        connection.execute("SET lock_timeout = 0")
-        connection.execute(
-            sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(schema, name))
-        )
-        return False
-    if not _creates(statement, definition):
-        return False
-    note(f"{name} is there, and valid: an interrupted run has built it")
-    return True
+    tree = parsed(statement)
+    if isinstance(tree, ast.IndexStmt) and tree.concurrent:
+        return None if _is_built(connection, statement, tree, note) else statement
+    if isinstance(tree, ast.ReindexStmt) and _is_concurrent(tree):
+        for schema, name in connection.execute(_LEFTOVERS, _scope(tree)).fetchall():
+            _drop(connection, schema, name, note)
+    partition = _detached(tree)
+    if partition is not None:
+        return _rest_of_detach(connection, statement, *partition, note)
+    return statement
 
 
-_INDEX = """
+def _is_built(
+    connection: psycopg.Connection[Any],
+    statement: str,
+    tree: ast.IndexStmt,
+    note: Callable[[str], None],
+) -> bool:
+    """Whether an index is there; without a name, an equal one that the server has named."""
+    names = {"table": _identifier(tree.relation), "name": tree.idxname}
+    for schema, name, is_valid, definition in connection.execute(_INDEXES, names).fetchall():
+        is_equal = _plain(statement) == _plain(definition, is_named=bool(tree.idxname))
+        if not is_valid and (is_equal or tree.idxname):
+            _drop(connection, schema, name, note)
+        elif is_valid and is_equal:
+            note(f"{name} is there, and valid: an interrupted run has built it")
+            return True
+    return False
+
+
+_INDEXES = """
 SELECT n.nspname, c.relname, i.indisvalid, pg_get_indexdef(c.oid)
 FROM pg_index AS i
 JOIN pg_class AS c ON c.oid = i.indexrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE i.indrelid = to_regclass(%s) AND c.relname = %s
+WHERE i.indrelid = to_regclass(%(table)s)
+AND CASE
+    WHEN %(name)s::text IS NULL THEN c.relname ~ '_idx[0-9]*$' ELSE c.relname = %(name)s::text
+END
+"""
+"""The index of a name, or all that the server has named."""
+
+
+def _drop(
+    connection: psycopg.Connection[Any], schema: str, name: str, note: Callable[[str], None]
+) -> None:
+    note(f"dropping {name}, which an interrupted run has left invalid")
+    connection.execute("SET lock_timeout = 0")
+    drop = sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}")
+    connection.execute(drop.format(sql.Identifier(schema, name)))
+
+
+def _is_concurrent(tree: ast.ReindexStmt) -> bool:
+    options = {option.defname: option.arg for option in tree.params or ()}
+    value = getattr(options.get("concurrently"), "sval", "on")
+    return "concurrently" in options and value not in ("false", "off")
+
+
+def _scope(tree: ast.ReindexStmt) -> dict[str, str | None]:
+    """Return what a REINDEX is about: an index or table, a schema, or else the database."""
+    schema = tree.name if tree.kind == ReindexObjectType.REINDEX_OBJECT_SCHEMA else None
+    return {
+        "relation": _identifier(tree.relation) if tree.relation else None,
+        "schema": sql.Identifier(schema).as_string(None) if schema else None,
+    }
+
+
+_LEFTOVERS = """
+WITH named AS (
+    SELECT to_regclass(%(relation)s)::oid AS oid
+    UNION SELECT relid FROM pg_partition_tree(to_regclass(%(relation)s))
+)
+SELECT n.nspname, c.relname
+FROM pg_index AS i
+JOIN pg_class AS c ON c.oid = i.indexrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_class AS t ON t.oid = i.indrelid OR t.reltoastrelid = i.indrelid
+WHERE NOT i.indisvalid AND c.relkind = 'i' AND c.relname ~ '_cc(new|old)[0-9]*$'
+AND CASE
+    WHEN %(relation)s::text IS NOT NULL THEN t.oid IN (SELECT oid FROM named) OR EXISTS (
+        SELECT FROM pg_index AS whole JOIN pg_class AS name ON name.oid = whole.indexrelid
+        WHERE whole.indexrelid IN (SELECT oid FROM named) AND whole.indrelid = i.indrelid
+        AND starts_with(name.relname, regexp_replace(c.relname, '_cc(new|old)[0-9]*$', ''))
+    )
+    WHEN %(schema)s::text IS NOT NULL THEN t.relnamespace = to_regnamespace(%(schema)s)
+    ELSE true
+END
+GROUP BY 1, 2 ORDER BY 1, 2
+"""
+"""The indexes that REINDEX CONCURRENTLY has not completed, or not dropped yet."""
+
+
+def _detached(tree: Any) -> tuple[str, str] | None:
+    """Return table and partition of a DETACH PARTITION CONCURRENTLY, else None."""
+    commands = (tree.cmds or ()) if isinstance(tree, ast.AlterTableStmt) else ()
+    for command in commands:
+        if isinstance(command.def_, ast.PartitionCmd) and command.def_.concurrent:
+            return _identifier(tree.relation), _identifier(command.def_.name)
+    return None
+
+
+def _rest_of_detach(
+    connection: psycopg.Connection[Any],
+    statement: str,
+    table: str,
+    partition: str,
+    note: Callable[[str], None],
+) -> str | None:
+    row = connection.execute(_PARTITION, {"table": table, "partition": partition}).fetchone()
+    is_there, is_partition, is_pending = row or (False, False, False)
+    if is_pending:
+        note(f"{partition} is detached in part: an interrupted run has begun it")
+        return f"ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE"
+    if is_there and not is_partition:
+        note(f"{partition} is a table of its own: an interrupted run has detached it")
+        return None
+    return statement
+
+
+_PARTITION = """
+SELECT
+    to_regclass(%(table)s) IS NOT NULL AND to_regclass(%(partition)s) IS NOT NULL,
+    count(*) > 0,
+    coalesce(bool_or(inhdetachpending AND inhparent = to_regclass(%(table)s)), false)
+FROM pg_inherits WHERE inhrelid = to_regclass(%(partition)s)
 """
 
 
@@ -65,22 +168,13 @@ def is_done_already(statement: str, error: psycopg.Error) -> bool:
     return isinstance(tree, ast.DropStmt) and bool(tree.concurrent)
 
 
-def _new_index(statement: str) -> tuple[str, str] | None:
-    """Return (table, name) of the index that a CREATE INDEX CONCURRENTLY creates, else None."""
-    tree = parsed(statement)
-    if not isinstance(tree, ast.IndexStmt) or not tree.concurrent or not tree.idxname:
-        return None
-    assert tree.relation is not None
-    parts = [part for part in (tree.relation.schemaname, tree.relation.relname) if part]
-    return sql.Identifier(*parts).as_string(None), tree.idxname
+def _identifier(relation: ast.RangeVar | None) -> str:
+    assert relation is not None
+    parts = [part for part in (relation.schemaname, relation.relname) if part]
+    return sql.Identifier(*parts).as_string(None)
 
 
-def _creates(statement: str, definition: str) -> bool:
-    """Whether a CREATE INDEX statement creates what `pg_get_indexdef` returns."""
-    return _plain(statement) == _plain(definition)
-
-
-def _plain(statement: str) -> str | None:
+def _plain(statement: str, *, is_named: bool = True) -> str | None:
     """Return a CREATE INDEX without its schema and without CONCURRENTLY and IF NOT EXISTS."""
     tree: Any = parsed(statement)
     if not isinstance(tree, ast.IndexStmt) or tree.relation is None:
@@ -88,4 +182,6 @@ def _plain(statement: str) -> str | None:
     tree = ast.IndexStmt(tree(skip_none=True))  # parsed statements are shared: this is a copy
     tree.concurrent = tree.if_not_exists = False
     tree.relation.schemaname = None
+    if not is_named:
+        tree.idxname = None
     return str(RawStream()(tree))
