@@ -81,6 +81,23 @@ def test_other_rows_online_are_refused(project: Project) -> None:
     assert "other rows: public.cities.name" in message
 
 
+def test_other_change_of_rows_online_is_refused(project: Project) -> None:
+    """No revision inserts a row: only sample rows show that the two statements differ."""
+    offline, online = (f"UPDATE cities SET name = name || '{n}'" for n in ("a", "b"))
+    message = refused(project, ONE, unlike_online(offline, online))
+    assert "other rows, from the same sample rows: public.cities.name" in message
+
+
+def test_revision_that_fails_on_sample_rows_is_compared_without_them(project: Project) -> None:
+    required = "op.add_column('cities', sa.Column('n', sa.Integer(), nullable=False))"
+    drop = "op.drop_column('cities', 'n')"
+    note = 'op.execute("UPDATE cities SET n = n + 1")'
+    three = Revision(THREE.id, TWO.id, note, "op.execute('UPDATE cities SET n = n - 1')")
+    assert "by catalog and rows" in checked(
+        project, ONE, Revision(TWO.id, ONE.id, required, drop), three
+    )
+
+
 def test_values_that_no_run_repeats_are_not_compared(project: Project) -> None:
     create = "CREATE TABLE t (id uuid DEFAULT gen_random_uuid(), at timestamptz DEFAULT now())"
     fill = "INSERT INTO t SELECT FROM generate_series(1, 3)"

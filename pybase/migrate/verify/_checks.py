@@ -20,7 +20,8 @@ from pybase.migrate.record import Direction, Record
 from pybase.migrate.rehearsal import scratch_at_head, scratch_empty
 from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
 from pybase.migrate.sql.grammar import words
-from pybase.migrate.verify._proof import committed_equals_online
+from pybase.migrate.verify._proof import committed_equals_online, equal_on_sample_rows
+from pybase.migrate.verify._sampled import UnprovenError
 from pybase.postgres import connect_scratch
 
 _KIND = "check"
@@ -77,6 +78,11 @@ def _committed_is_online(history: History, built: sqlfiles.Built) -> Finding:
         reason = "a revision has no SQL"
         return Finding(f"committed SQL equals the online run ({reason})", is_proven=False)
     committed_equals_online(history, built)
+    try:
+        equal_on_sample_rows(history, built)
+    except UnprovenError as error:
+        reason = f"{error} fails on sample rows, and outside a transaction"
+        return Finding(f"committed SQL equals the online run on rows ({reason})", is_proven=False)
     return Finding("committed SQL equals the online run, by catalog and rows")
 
 
