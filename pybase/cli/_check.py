@@ -16,6 +16,8 @@ def _check(_args: argparse.Namespace, settings: Settings) -> None:
             terminal.result(f"{style('ok', 'green')}  {finding.text}")
         else:
             terminal.result(f"{style('--', 'yellow')}  not proven: {finding.text}")
+            if finding.hint:
+                terminal.result(f"    hint: {finding.hint}")
 
 
 COMMANDS: Commands = {"check": Command(no_arguments, _check)}

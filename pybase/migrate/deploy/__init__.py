@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._locked import Locked as Locked
     from pybase.migrate.deploy._locked import changed_entries as changed_entries
     from pybase.migrate.deploy._locked import locked as locked
+    from pybase.migrate.deploy._locked import note_changed_entries as note_changed_entries
     from pybase.migrate.deploy._locked import read_status as read_status
     from pybase.migrate.deploy._losses import Confirmation as Confirmation
     from pybase.migrate.deploy._losses import Consent as Consent
@@ -49,7 +50,8 @@ else:
             "_backfill_runner": "declared_backfills find_backfill run_backfill",
             "_check": "CheckResult Severity require_clear",
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
-            "_locked": "CHECKS DRIFT Locked changed_entries locked read_status",
+            "_locked": "CHECKS DRIFT Locked changed_entries locked note_changed_entries"
+            " read_status",
             "_losses": "Confirmation Consent",
             "_plan": "Plan Source Step preview record_source status_source",
         },

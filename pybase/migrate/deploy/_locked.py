@@ -18,6 +18,7 @@ from pybase.migrate.database import (
     Database,
     Ledger,
     LedgerEntry,
+    LedgerUnreadableError,
     MigrationLock,
     connect,
     migration_lock,
@@ -98,21 +99,22 @@ def read_status(source: Source) -> tuple[tuple[str, ...], dict[str, LedgerEntry]
     """Return the revisions that the database is at, and the ledger's last entry of each."""
     try:
         with connect(source.database, autocommit=True) as connection:
-            return source.heads(connection), _entries(connection, source)
+            ledger = Ledger(source.version_table)
+            entries = ledger.readable_entries(lambda query: connection.execute(query.encode()))
+            return source.heads(connection), entries
     except psycopg.Error as error:
         raise server_error(source.database, error) from None
-
-
-def _entries(connection: psycopg.Connection[Any], source: Source) -> dict[str, LedgerEntry]:
-    ledger = Ledger(source.version_table)
-    return ledger.entries(lambda query: connection.execute(query.encode()))
 
 
 def changed_entries(
     connection: psycopg.Connection[Any], source: Source, heads: Sequence[str]
 ) -> list[LedgerEntry]:
-    """Return the ledger's entries of applied revisions whose SQL has changed since."""
-    entries, applied = _entries(connection, source), ancestors(source.graph, heads)
+    """Return the ledger's entries of applied revisions whose SQL has changed since.
+
+    Raises DatabaseError where the role may not read the ledger.
+    """
+    ledger, applied = Ledger(source.version_table), ancestors(source.graph, heads)
+    entries = ledger.entries(lambda query: connection.execute(query.encode()))
     return [
         entry
         for revision, entry in entries.items()
@@ -122,6 +124,22 @@ def changed_entries(
         and (digest := _digest(source, revision)) is not None
         and entry.digest != digest
     ]
+
+
+def note_changed_entries(
+    connection: psycopg.Connection[Any], plan: Plan, reporter: Reporter
+) -> None:
+    """Note which applied revisions have other SQL now, or why that is unknown."""
+    try:
+        changed = changed_entries(connection, plan.source, plan.heads)
+    except LedgerUnreadableError as error:
+        reporter.note(f"Not proven: what is applied has not changed since. {error.problem}")
+        reporter.note(error.hint)
+        return
+    for entry in changed:
+        reporter.note(
+            f"Revision {entry.revision} was applied from other SQL than is committed now."
+        )
 
 
 def _digest(source: Source, revision: str) -> str | None:
