@@ -359,6 +359,16 @@ def test_database_that_does_not_answer_is_not_proven(project: Project, free_port
     assert "    hint: " in message
 
 
+def test_revision_that_alembic_alone_has_run_is_not_proven(project: Project) -> None:
+    project.lay_out(ONE, TWO).write_sql().done("migrate", "+1")
+    with psycopg.connect(project.environment["DATABASE_URL"]) as connection:
+        connection.execute("UPDATE migration_ledger SET digest = NULL")
+    assert (
+        f"(the ledger does not know the SQL of 1 revision, the first is {ONE.id})"
+        in project.done("check")
+    )
+
+
 @pytest.fixture
 def reader(project: Project, tcp_url: str, guest_url: str) -> Iterator[str]:
     """The URL of a role that may not read the ledger, of a database at head."""

@@ -126,6 +126,20 @@ def changed_entries(
     ]
 
 
+def unrecorded(
+    connection: psycopg.Connection[Any], source: Source, heads: Sequence[str]
+) -> list[str]:
+    """Return the applied revisions whose SQL is unknown to the ledger: they cannot be compared.
+
+    They were stamped, or run by Alembic without PyBase. Raises DatabaseError where the role may not
+    read the ledger.
+    """
+    entries = Ledger(source.version_table).entries(lambda q: connection.execute(q.encode()))
+    known = {revision for revision, entry in entries.items() if entry.digest is not None}
+    applied = ancestors(source.graph, heads)
+    return [r for r in source.graph if r in applied - known and _digest(source, r) is not None]
+
+
 def note_changed_entries(
     connection: psycopg.Connection[Any], plan: Plan, reporter: Reporter
 ) -> None:

@@ -23,7 +23,7 @@ from pybase.migrate.database import (
     scratch_at,
     server_error,
 )
-from pybase.migrate.deploy import changed_entries, record_source
+from pybase.migrate.deploy import changed_entries, record_source, unrecorded
 from pybase.migrate.record import Direction, Record
 from pybase.migrate.rehearsal import scratch_at_head, scratch_empty
 from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
@@ -170,7 +170,9 @@ def _applied_is_unchanged(settings: Settings) -> Finding:
     source = record_source(settings, database, committed)
     try:
         with connect(database, autocommit=True) as connection:
-            changed = changed_entries(connection, source, source.heads(connection))
+            heads = source.heads(connection)
+            changed = changed_entries(connection, source, heads)
+            unknown = unrecorded(connection, source, heads)
     except DatabaseError as error:
         return _not_looked_at(text, error)
     except psycopg.Error as error:
@@ -183,6 +185,10 @@ def _applied_is_unchanged(settings: Settings) -> Finding:
             "change.",
             code="applied-changed",
         )
+    if unknown:
+        count = humanize.counted(len(unknown), "revision")
+        text = f"{text} (the ledger does not know the SQL of {count}, the first is {unknown[0]})"
+        return Finding(text, is_proven=False)
     return Finding("what is applied to the database at hand has not changed since")
 
 
