@@ -288,7 +288,7 @@ def _copy_written(source: Path, target: Path) -> None:
 
 def plain_environment() -> dict[str, str]:
     """Our environment without what would change a command's behaviour."""
-    prefixes = ("PG", "DATABASE_URL", "PYBASE_", "NOX_", "PYTEST_", "COV_")
+    prefixes = ("PG", "DATABASE_URL", "PYBASE_", "NOX_", "PYTEST_", "COV_", "CI")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
     return kept | {"PYTHONPATH": str(ROOT)}
 

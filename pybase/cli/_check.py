@@ -38,7 +38,8 @@ def _check(args: argparse.Namespace, settings: Settings) -> int:
 def _line(finding: Finding) -> str:
     if finding.is_proven:
         return f"{style('ok', 'green')}  {finding.text}"
-    return f"{style('--', 'yellow')}  not proven: {finding.text}"
+    hint = f"\n    hint: {finding.hint}" if finding.hint else ""
+    return f"{style('--', 'yellow')}  not proven: {finding.text}{hint}"
 
 
 def _values(error: CheckFailedError) -> dict[str, str]:

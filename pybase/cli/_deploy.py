@@ -120,10 +120,7 @@ def _run(args: argparse.Namespace, settings: Settings, direction: Direction) -> 
         if not plan.steps:
             return 0
         consent = deploy.confirm(session, plan, _confirmation(args))
-        for entry in deploy.changed_entries(session.connection, plan.source, plan.heads):
-            reporter.note(
-                f"Revision {entry.revision} was applied from other SQL than is committed now."
-            )
+        deploy.note_changed_entries(session.connection, plan, reporter)
         return deploy.apply(session, plan, reporter, consent)
 
 

@@ -260,6 +260,11 @@ def rehearsal_url() -> str | None:
     return None if raw is None else parse_url(raw, REHEARSAL_URL)
 
 
+def is_ci() -> bool:
+    """Whether this process runs in continuous integration, where no one reads a warning."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
 def nox_session() -> str | None:
     """Return the name of the nox session that runs this process, or None."""
     return os.environ.get("NOX_CURRENT_SESSION")

@@ -142,6 +142,6 @@ def locks_left(url: str) -> list[tuple[object, ...]]:
 
 def dump(url: str) -> str:
     """Everything in a database but the ledger, as pg_dump writes it."""
-    command = [find_bin(18) / "pg_dump", "-d", url, "-T", OWN_TABLE]
+    command = [find_bin(18) / "pg_dump", "-d", url, "-T", OWN_TABLE, "-E", "UTF8"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     return re.sub(r"^\\(un)?restrict .*\n", "", done.stdout, flags=re.MULTILINE)

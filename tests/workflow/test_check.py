@@ -1,7 +1,11 @@
 """check: committed SQL does what Alembic does; downgrades restore; merged files are unchanged."""
 
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from projects import CITIES_MODEL, LINE, ONE, THREE, TWO, Git, Project, Revision, commit
 
@@ -51,7 +55,8 @@ def test_each_proof_has_a_line(project: Project) -> None:
         "ok  models equal revisions",
         "ok  committed SQL equals the online run, by catalog and rows",
         "ok  each downgrade leaves no trace, or gives the reason why there is none",
-        "--  not proven: no revision of the branch main was edited (git does not know it)",
+        f"--  {NO_REPOSITORY}",
+        "    hint: Run it in a checkout, with the folder .git.",
         "ok  what is applied to the database at hand has not changed since",
     ]
 
@@ -79,6 +84,23 @@ def test_other_rows_online_are_refused(project: Project) -> None:
     offline, online = (f"INSERT INTO cities (name) VALUES ('{n}')" for n in ("Troy", "Ur"))
     message = refused(project, ONE, unlike_online(offline, online))
     assert "other rows: public.cities.name" in message
+
+
+def test_other_change_of_rows_online_is_refused(project: Project) -> None:
+    """No revision inserts a row: only sample rows show that the two statements differ."""
+    offline, online = (f"UPDATE cities SET name = name || '{n}'" for n in ("a", "b"))
+    message = refused(project, ONE, unlike_online(offline, online))
+    assert "other rows, from the same sample rows: public.cities.name" in message
+
+
+def test_revision_that_fails_on_sample_rows_is_compared_without_them(project: Project) -> None:
+    required = "op.add_column('cities', sa.Column('n', sa.Integer(), nullable=False))"
+    drop = "op.drop_column('cities', 'n')"
+    note = 'op.execute("UPDATE cities SET n = n + 1")'
+    three = Revision(THREE.id, TWO.id, note, "op.execute('UPDATE cities SET n = n - 1')")
+    assert "by catalog and rows" in checked(
+        project, ONE, Revision(TWO.id, ONE.id, required, drop), three
+    )
 
 
 def test_values_that_no_run_repeats_are_not_compared(project: Project) -> None:
@@ -126,7 +148,10 @@ def test_accepted_trace_is_taken(project: Project) -> None:
 
 # --- nothing merged is edited ---------------------------------------------------------------------
 
-NOT_KNOWN = "not proven: no revision of the branch main was edited (git does not know it)"
+NO_REPOSITORY = (
+    "not proven: no revision of the branch main was edited"
+    " (This project is not in a git repository)"
+)
 
 
 @pytest.fixture
@@ -141,7 +166,7 @@ def merged(project: Project, git: Git) -> Project:
 
 
 def edited(project: Project) -> list[str] | None:
-    """The merged files that `check` reports as edited; None where git knows no main branch."""
+    """The merged files that `check` reports as edited; None where git cannot tell."""
     try:
         finding = checks._merged_is_untouched(settings.load(project.root / "alembic.ini"))
     except CheckFailedError as error:
@@ -259,13 +284,129 @@ def test_main_branch_may_have_another_name(merged: Project, git: Git) -> None:
     assert edited(merged) == []
 
 
-def test_without_that_branch_nothing_is_proven(merged: Project, git: Git) -> None:
-    git("branch", "-q", "-m", "main", "trunk")
-    assert f"--  {NOT_KNOWN}" in merged.done("check").splitlines()
+def only_shallow(git: Git, project: Project) -> None:
+    """The checkout as CI makes it by default: one commit, and no other branch."""
+    commit(git)
+    head = git("rev-parse", "HEAD").strip()
+    (project.root / ".git/shallow").write_text(f"{head}\n")
+    git("branch", "-q", "-D", "main")
+
+
+def renamed(git: Git, project: Project) -> None:
+    git("branch", "-q", "-m", "main", "master")
+
+
+def of_another_root(git: Git, project: Project) -> None:
+    root = git("commit-tree", "-m", "Begin again.", "HEAD^{tree}").strip()
+    git("branch", "-q", "-f", "main", root)
+
+
+def of_another_user(git: Git, project: Project) -> None:
+    os.chown(project.root, 12345, 12345)
+
+
+def without_repository(git: Git, project: Project) -> None:
+    shutil.rmtree(project.root / ".git")
+
+
+UNKNOWN = {
+    "shallow": (only_shallow, "The clone is shallow", "fetch --unshallow origin main"),
+    "master": (renamed, "no branch main, here or at origin", 'main_branch = "master"'),
+    "another root": (of_another_root, "no commit in common", "[tool.pybase] main_branch"),
+    "distrusted": (of_another_user, "git distrusts this checkout", "--add safe.directory /"),
+    "no repository": (without_repository, "not in a git repository", "with the folder .git"),
+}
+"""What keeps git from knowing what is merged; the reason, and the fix, that `check` prints."""
+
+
+@pytest.mark.parametrize(("spoil", "reason", "fix"), UNKNOWN.values(), ids=UNKNOWN)
+def test_where_git_cannot_look_nothing_is_proven(
+    spoil: Callable[[Git, Project], None], reason: str, fix: str, merged: Project, git: Git
+) -> None:
+    if spoil is of_another_user and os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    edit(merged.versions / f"{TWO.name}.py", "Troy", "Ilion")
+    spoil(git, merged)
+    finding = checks._merged_is_untouched(settings.load(merged.root / "alembic.ini"))
+    assert not finding.is_proven
+    assert reason in finding.text
+    assert fix in finding.hint
+
+
+def test_what_is_not_proven_fails_in_ci(merged: Project, git: Git) -> None:
+    commit(git)
+    renamed(git, merged)
+    assert "not proven: no revision of the branch main was edited" in merged.done("check")
+    message = merged.refused("check", code=1, CI="true")
+    assert "error[not-proven]" in message
+    assert 'hint: Write main_branch = "master" into [tool.pybase]' in message
+    renamed_back = ("branch", "-q", "-m", "master", "main")
+    git(*renamed_back)
+    assert "ok  no revision of the branch main was edited" in merged.done("check", CI="true")
 
 
 def test_without_git_nothing_is_proven(merged: Project) -> None:
-    assert f"--  {NOT_KNOWN}" in merged.done("check", PATH="").splitlines()
+    lines = merged.done("check", PATH="").splitlines()
+    assert "    hint: Install git." in lines
+    assert "error[not-proven]" in merged.refused("check", code=1, PATH="", CI="true")
+
+
+def test_database_that_does_not_answer_is_not_proven(project: Project, free_port: int) -> None:
+    project.lay_out(ONE).write_sql()
+    url = f"postgresql://u@localhost:{free_port}/x"
+    message = project.done("check", DATABASE_URL=url)
+    assert "--  not proven: what is applied has not changed since (" in message
+    assert "    hint: " in message
+
+
+def test_revision_that_alembic_alone_has_run_is_not_proven(project: Project) -> None:
+    project.lay_out(ONE, TWO).write_sql().done("migrate", "+1")
+    with psycopg.connect(project.environment["DATABASE_URL"]) as connection:
+        connection.execute("UPDATE migration_ledger SET digest = NULL")
+    assert (
+        f"(the ledger does not know the SQL of 1 revision, the first is {ONE.id})"
+        in project.done("check")
+    )
+
+
+@pytest.fixture
+def reader(project: Project, tcp_url: str, guest_url: str) -> Iterator[str]:
+    """The URL of a role that may not read the ledger, of a database at head."""
+    project.lay_out(ONE).write_sql().done("migrate", DATABASE_URL=tcp_url)
+    with psycopg.connect(tcp_url) as connection:
+        connection.execute("GRANT SELECT ON alembic_version TO guest")
+    yield guest_url
+    with psycopg.connect(tcp_url) as connection:
+        connection.execute("DROP OWNED BY guest")
+
+
+def test_ledger_that_may_not_be_read_is_not_proven(project: Project, reader: str) -> None:
+    message = project.done("check", DATABASE_URL=reader)
+    assert (
+        "--  not proven: what is applied has not changed since (The role guest may not" in message
+    )
+    assert "    hint: Let the owner of the table run: GRANT SELECT ON " in message
+    project.add(TWO)
+    project.write_sql()
+    noted = project.run("migrate", "--force", "privileges", DATABASE_URL=reader).err
+    assert "Not proven: what is applied has not changed since. The role guest may not" in noted
+
+
+def test_ledger_that_may_not_be_read_is_not_an_empty_database(
+    project: Project, reader: str, tcp_url: str
+) -> None:
+    with psycopg.connect(tcp_url) as connection:
+        connection.execute("DROP TABLE alembic_version")
+    assert "[ledger-unreadable]" in project.refused("current", code=3, DATABASE_URL=reader)
+    assert "[ledger-unreadable]" in project.refused("migrate", code=3, DATABASE_URL=reader)
+
+
+def test_stale_main_branch_is_not_what_the_origin_has(merged: Project, git: Git) -> None:
+    """The base is the last commit in common with either."""
+    commit(git)
+    git("update-ref", "refs/remotes/origin/main", "work")
+    edit(merged.versions / f"{THREE.name}.py", "note", "remark")
+    assert edited(merged) == [f"migrations/versions/{THREE.name}.py"]
 
 
 def test_project_may_be_in_a_folder_of_its_repository(

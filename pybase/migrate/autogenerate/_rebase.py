@@ -59,15 +59,14 @@ def _ours(history: History) -> dict[str, Script]:
     """Return the revisions that the main branch does not have."""
     settings = history.settings
     folders = {Path(script.path).resolve().parent for script in history.revisions}
-    merged = git.merged(settings, folders)
-    if merged is None:
+    try:
+        merged = git.merged(settings, folders)
+    except UsageError as error:
         raise UsageError(
-            f"git has no branch {settings.options.main_branch!r}, so it is unknown which revisions "
-            "go first.",
-            "Name it in [tool.pybase] main_branch, or put one after the other by its "
-            "down_revision and run `nox -s sql`.",
-            code="no-main-branch",
-        )
+            f"It is unknown which revisions go first. {error.problem}",
+            f"{error.hint} Or put one after the other by its down_revision, and run `nox -s sql`.",
+            code=error.code,
+        ) from error
     known = {path.resolve() for path in merged}
     revisions = history.revisions
     ours = {s.revision: s for s in revisions if Path(s.path).resolve() not in known}

@@ -15,6 +15,7 @@ from pybase.migrate.database._ledger import STAMP as STAMP
 from pybase.migrate.database._ledger import TABLE as TABLE
 from pybase.migrate.database._ledger import Ledger as Ledger
 from pybase.migrate.database._ledger import LedgerEntry as LedgerEntry
+from pybase.migrate.database._ledger import LedgerUnreadableError as LedgerUnreadableError
 from pybase.migrate.database._ledger import read_heads as read_heads
 from pybase.migrate.database._migration_lock import MigrationLock as MigrationLock
 from pybase.migrate.database._migration_lock import lock_lost as lock_lost

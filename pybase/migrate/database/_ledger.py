@@ -12,7 +12,7 @@ import psycopg
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pybase.core.errors import CheckFailedError
+from pybase.core.errors import CheckFailedError, DatabaseError
 from pybase.migrate.record import Direction, VersionTable
 from pybase.migrate.sql import literal
 
@@ -115,21 +115,45 @@ class Ledger(Struct, frozen=True):
             execute(self.create_sql)
 
     def entries(self, execute: Execute) -> dict[str, LedgerEntry]:
-        """Return the last entry of each revision; none without a ledger, or a right to read it."""
-        readable = f"has_table_privilege(to_regclass({literal(self.quoted)}), 'SELECT')"
-        if execute(f"SELECT {readable}").fetchone()[0] is not True:
+        """Return the last entry of each revision; none without a ledger.
+
+        Raises DatabaseError where the role may not read it.
+        """
+        (readable,) = execute(
+            f"SELECT has_table_privilege(to_regclass({literal(self.quoted)}), 'SELECT')"
+        ).fetchone()
+        if readable is None:
             return {}
+        if not readable:
+            (role,) = execute("SELECT quote_ident(current_user)").fetchone()
+            raise LedgerUnreadableError(
+                f"The role {role} may not read {self.quoted}, which has what was applied.",
+                f"Let the owner of the table run: GRANT SELECT ON {self.quoted} TO {role};",
+                code="ledger-unreadable",
+            )
         rows = execute(
             "SELECT DISTINCT ON (revision) revision, direction, applied_at AT TIME ZONE 'UTC',"
             f" role, digest FROM {self.quoted} ORDER BY revision, applied_at DESC"
         ).fetchall()
         return {row[0]: LedgerEntry(*row) for row in rows}
 
+    def readable_entries(self, execute: Execute) -> dict[str, LedgerEntry]:
+        """Return the entries where they are only shown; none without a right to read them."""
+        try:
+            return self.entries(execute)
+        except LedgerUnreadableError:
+            return {}
+
+
+class LedgerUnreadableError(DatabaseError):
+    """What was applied cannot be looked at."""
+
 
 def read_heads(connection: psycopg.Connection[Any], version_table: VersionTable) -> tuple[str, ...]:
     """Return the revisions that a database is at; none where it has no version table.
 
-    Raises CheckFailedError where the ledger has applied revisions nevertheless.
+    Raises CheckFailedError where the ledger has applied revisions nevertheless, DatabaseError where
+    the role may not read it.
     """
     row = connection.execute("SELECT to_regclass(%s) IS NULL", [version_table.quoted]).fetchone()
     if row == (True,):

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._locked import Locked as Locked
     from pybase.migrate.deploy._locked import changed_entries as changed_entries
     from pybase.migrate.deploy._locked import locked as locked
+    from pybase.migrate.deploy._locked import note_changed_entries as note_changed_entries
     from pybase.migrate.deploy._locked import pending_revisions as pending_revisions
     from pybase.migrate.deploy._locked import read_status as read_status
+    from pybase.migrate.deploy._locked import unrecorded as unrecorded
     from pybase.migrate.deploy._losses import Confirmation as Confirmation
     from pybase.migrate.deploy._losses import Consent as Consent
     from pybase.migrate.deploy._plan import Plan as Plan
@@ -52,7 +54,8 @@ else:
             "_check": "CheckResult Severity require_clear",
             "_drift": "stamp",
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
-            "_locked": "CHECKS DRIFT Locked changed_entries locked pending_revisions read_status",
+            "_locked": "CHECKS DRIFT Locked changed_entries locked note_changed_entries"
+            " pending_revisions read_status unrecorded",
             "_losses": "Confirmation Consent",
             "_plan": "Plan Source Step preview record_source status_source",
         },

@@ -18,6 +18,7 @@ from pybase.migrate.database import (
     Database,
     Ledger,
     LedgerEntry,
+    LedgerUnreadableError,
     MigrationLock,
     connect,
     migration_lock,
@@ -97,7 +98,9 @@ def read_status(source: Source) -> tuple[tuple[str, ...], dict[str, LedgerEntry]
     """Return the revisions that the database is at, and the ledger's last entry of each."""
     try:
         with connect(source.database, autocommit=True) as connection:
-            return source.heads(connection), _entries(connection, source)
+            ledger = Ledger(source.version_table)
+            entries = ledger.readable_entries(lambda query: connection.execute(query.encode()))
+            return source.heads(connection), entries
     except psycopg.Error as error:
         raise server_error(source.database, error) from None
 
@@ -115,16 +118,15 @@ def pending_revisions(source: Source) -> list[Revision]:
     ]
 
 
-def _entries(connection: psycopg.Connection[Any], source: Source) -> dict[str, LedgerEntry]:
-    ledger = Ledger(source.version_table)
-    return ledger.entries(lambda query: connection.execute(query.encode()))
-
-
 def changed_entries(
     connection: psycopg.Connection[Any], source: Source, heads: Sequence[str]
 ) -> list[LedgerEntry]:
-    """Return the ledger's entries of applied revisions whose SQL has changed since."""
-    entries, applied = _entries(connection, source), ancestors(source.graph, heads)
+    """Return the ledger's entries of applied revisions whose SQL has changed since.
+
+    Raises DatabaseError where the role may not read the ledger.
+    """
+    ledger, applied = Ledger(source.version_table), ancestors(source.graph, heads)
+    entries = ledger.entries(lambda query: connection.execute(query.encode()))
     return [
         entry
         for revision, entry in entries.items()
@@ -134,6 +136,36 @@ def changed_entries(
         and (digest := _digest(source, revision)) is not None
         and entry.digest != digest
     ]
+
+
+def unrecorded(
+    connection: psycopg.Connection[Any], source: Source, heads: Sequence[str]
+) -> list[str]:
+    """Return the applied revisions whose SQL is unknown to the ledger: they cannot be compared.
+
+    They were stamped, or run by Alembic without PyBase. Raises DatabaseError where the role may not
+    read the ledger.
+    """
+    entries = Ledger(source.version_table).entries(lambda q: connection.execute(q.encode()))
+    known = {revision for revision, entry in entries.items() if entry.digest is not None}
+    applied = ancestors(source.graph, heads)
+    return [r for r in source.graph if r in applied - known and _digest(source, r) is not None]
+
+
+def note_changed_entries(
+    connection: psycopg.Connection[Any], plan: Plan, reporter: Reporter
+) -> None:
+    """Note which applied revisions have other SQL now, or why that is unknown."""
+    try:
+        changed = changed_entries(connection, plan.source, plan.heads)
+    except LedgerUnreadableError as error:
+        reporter.note(f"Not proven: what is applied has not changed since. {error.problem}")
+        reporter.note(error.hint)
+        return
+    for entry in changed:
+        reporter.note(
+            f"Revision {entry.revision} was applied from other SQL than is committed now."
+        )
 
 
 def _digest(source: Source, revision: str) -> str | None:

@@ -66,9 +66,10 @@ def _choose(
         return _between(settings, rev_range), f"The revisions of {rev_range}"
     branch = settings.options.main_branch
     paths = {revision.id: settings.root / revision.path for revision in revisions}
-    merged = git.merged(settings, sorted({path.parent for path in paths.values()}))
-    if merged is None:
-        return paths, f"The complete history: git has no branch {branch}"
+    try:
+        merged = git.merged(settings, sorted({path.parent for path in paths.values()}))
+    except UsageError as error:
+        return paths, f"The complete history: {error.problem.removesuffix('.')}"
     new = {revision for revision, path in paths.items() if path.resolve() not in merged}
     if not new:
         return paths, f"The complete history: nothing is missing in the branch {branch}"

@@ -11,7 +11,7 @@ from pybase.migrate.revisions._history import (
     resolving,
     title,
 )
-from pybase.migrate.revisions._recorder import make_faithful, offline_dialect
+from pybase.migrate.revisions._recorder import write_with_literals
 from pybase.migrate.revisions._render import (
     RenderedHistory,
     RevisionSql,
@@ -51,9 +51,7 @@ __all__ = [
     "connections",
     "explained",
     "heads_by_env",
-    "make_faithful",
     "models_metadata",
-    "offline_dialect",
     "parents",
     "read",
     "record_in",
@@ -70,4 +68,5 @@ __all__ = [
     "title",
     "version_table_of",
     "without_terminal",
+    "write_with_literals",
 ]

@@ -2,17 +2,18 @@
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from textwrap import indent
 
+import psycopg
 import sqlalchemy as sa
 from msgspec import Struct
 
 from pybase.core import cache, git, humanize
-from pybase.core.errors import CheckFailedError
+from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError, UsageError
 from pybase.core.inputs import inputs_digest
-from pybase.core.settings import Settings
+from pybase.core.settings import Settings, database_url, is_ci
 from pybase.migrate import catalog, sqlfiles
 from pybase.migrate.database import (
     connect,
@@ -20,14 +21,15 @@ from pybase.migrate.database import (
     find_database,
     is_at_hand,
     scratch_at,
-    server_errors,
+    server_error,
 )
-from pybase.migrate.deploy import changed_entries, record_source
+from pybase.migrate.deploy import changed_entries, record_source, unrecorded
 from pybase.migrate.record import Direction, Record
 from pybase.migrate.rehearsal import scratch_at_head, scratch_empty
 from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read, render
 from pybase.migrate.sql.grammar import words
-from pybase.migrate.verify._proof import committed_equals_online
+from pybase.migrate.verify._proof import committed_equals_online, equal_on_sample_rows
+from pybase.migrate.verify._sampled import UnprovenError
 from pybase.postgres import connect_scratch
 
 _KIND, _MODELS = "check", "check-models"
@@ -38,6 +40,8 @@ class Finding(Struct, frozen=True):
 
     text: str
     is_proven: bool = True
+    hint: str = ""
+    """For what could not be looked at: how it can be. In CI that fails."""
 
 
 def check(settings: Settings) -> list[Finding]:
@@ -61,7 +65,21 @@ def check(settings: Settings) -> list[Finding]:
         key = inputs_digest(settings, sqlfiles.PACKAGES, folders=[settings.sql])
         if key is not None:
             cache.remember(settings, _KIND, key, findings)
-    return [*findings, _merged_is_untouched(settings), _applied_is_unchanged(settings)]
+    findings = [*findings, _merged_is_untouched(settings), _applied_is_unchanged(settings)]
+    if is_ci():
+        _require_looked_at(findings)
+    return findings
+
+
+def _require_looked_at(findings: Iterable[Finding]) -> None:
+    unproven = [finding for finding in findings if finding.hint]
+    if unproven:
+        raise CheckFailedError(
+            "Not proven, which fails where CI is set:\n"
+            + "\n".join(f"  {finding.text}" for finding in unproven),
+            "\n".join(finding.hint for finding in unproven),
+            code="not-proven",
+        )
 
 
 def check_models(settings: Settings) -> list[Finding]:
@@ -99,6 +117,11 @@ def _committed_is_online(history: History, built: sqlfiles.Built) -> Finding:
         reason = "a revision has no SQL"
         return Finding(f"committed SQL equals the online run ({reason})", is_proven=False)
     committed_equals_online(history, built)
+    try:
+        equal_on_sample_rows(history, built)
+    except UnprovenError as error:
+        reason = f"{error} fails on sample rows, and outside a transaction"
+        return Finding(f"committed SQL equals the online run on rows ({reason})", is_proven=False)
     return Finding("committed SQL equals the online run, by catalog and rows")
 
 
@@ -126,34 +149,49 @@ def _merged_is_untouched(settings: Settings) -> Finding:
 
     Comments of SQL files may differ: they hold what a rehearsal observed.
     """
-    branch, base = settings.options.main_branch, git.merge_base(settings)
-    if base is None:
-        text = f"no revision of the branch {branch} was edited (git does not know it)"
-        return Finding(text, is_proven=False)
+    branch = settings.options.main_branch
+    text = f"no revision of the branch {branch} was edited"
     folders = {(settings.root / path).parent for path in sqlfiles.revision_files(settings)}
-    edited = git.changed(settings, base, sorted(folders), lambda before, after: before != after)
     sql = [settings.sql / "upgrade", settings.sql / "downgrade"]
-    edited += git.changed(settings, base, sql, lambda old, new: words(old) != words(new))
+    try:
+        base = git.merge_base(settings)
+        edited = git.changed(settings, base, sorted(folders), lambda before, after: before != after)
+        edited += git.changed(settings, base, sql, lambda old, new: words(old) != words(new))
+    except UsageError as error:
+        return _not_looked_at(text, error)
     if edited:
         raise CheckFailedError(
             f"These are on the branch {branch} already, and were edited:\n  " + "\n  ".join(edited),
             f"Undo that (git checkout {branch} -- FILE) and write a new revision.",
             code="merged-edited",
         )
-    return Finding(f"no revision of the branch {branch} was edited")
+    return Finding(text)
+
+
+def _not_looked_at(text: str, error: PybaseError) -> Finding:
+    reason = error.problem.removesuffix(".").replace("\n", " ")
+    return Finding(f"{text} ({reason})", is_proven=False, hint=error.hint or _AGAIN)
+
+
+_AGAIN = "Correct that, and run the same command again."
 
 
 def _applied_is_unchanged(settings: Settings) -> Finding:
     """Compare the ledger of the database at hand with the committed SQL. Starts no server."""
-    committed = sqlfiles.load(settings)
-    if committed is None or not is_at_hand(settings):
-        text = "what is applied has not changed since (no database at hand)"
-        return Finding(text, is_proven=False)
+    committed, text = sqlfiles.load(settings), "what is applied has not changed since"
+    if committed is None or (database_url(settings) is None and not is_at_hand(settings)):
+        return Finding(f"{text} (no database at hand)", is_proven=False)
     database = find_database(settings)
     source = record_source(settings, database, committed)
-    with server_errors(database), connect(database, autocommit=True) as connection:
-        heads = source.heads(connection)
-        changed = changed_entries(connection, source, heads)
+    try:
+        with connect(database, autocommit=True) as connection:
+            heads = source.heads(connection)
+            changed = changed_entries(connection, source, heads)
+            unknown = unrecorded(connection, source, heads)
+    except DatabaseError as error:
+        return _not_looked_at(text, error)
+    except psycopg.Error as error:
+        return _not_looked_at(text, server_error(database, error))
     if changed:
         raise CheckFailedError(
             "The SQL of these has changed since they were applied to the database at hand:\n"
@@ -162,6 +200,10 @@ def _applied_is_unchanged(settings: Settings) -> Finding:
             "change.",
             code="applied-changed",
         )
+    if unknown:
+        count = humanize.counted(len(unknown), "revision")
+        text = f"{text} (the ledger does not know the SQL of {count}, the first is {unknown[0]})"
+        return Finding(text, is_proven=False)
     return Finding("what is applied to the database at hand has not changed since")
 
 

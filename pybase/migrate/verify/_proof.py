@@ -4,12 +4,12 @@ Both databases are scratch ones, created from nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
 import psycopg
 from alembic.runtime.migration import MigrationContext, RevisionStep
-from psycopg import sql
 
 from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.migrate import catalog
@@ -18,10 +18,9 @@ from pybase.migrate.record import Direction, Script
 from pybase.migrate.rehearsal import scratch_empty
 from pybase.migrate.revisions import History, record_in, run_env, steps_to
 from pybase.migrate.sqlfiles import Built
+from pybase.migrate.verify._rows import Rows, other_columns, rows_of
+from pybase.migrate.verify._sampled import UnprovenError, rows_that_differ
 from pybase.postgres import connect_scratch
-
-Rows = dict[tuple[str, str], str]
-"""A digest of the values of each column, by table and column; order does not count."""
 
 
 def committed_equals_online(history: History, built: Built) -> None:
@@ -50,10 +49,19 @@ def committed_equals_online(history: History, built: Built) -> None:
     changes = catalog.difference(committed, other)
     if changes:
         raise _differs(catalog.describe(changes, before="committed SQL", after="Alembic"))
-    stable = {column for column, values in rows.items() if again.get(column) == values}
-    wrong = sorted(".".join(column) for column in stable if online_rows.get(column) != rows[column])
-    if wrong:
+    if wrong := other_columns(rows, again, online_rows):
         raise _differs(f"  other rows: {', '.join(wrong)}")
+
+
+def equal_on_sample_rows(history: History, built: Built) -> None:
+    """Run the committed files and Alembic on the same sample rows, and compare what is left.
+
+    Raises CheckFailedError with the columns that differ, and UnprovenError.
+    """
+    with _online_errors():
+        wrong = rows_that_differ(history, built)
+    if wrong:
+        raise _differs(f"  other rows, from the same sample rows: {', '.join(wrong)}")
 
 
 def _as_psql(script: Script) -> Iterator[str]:
@@ -79,10 +87,16 @@ def upgrade_online(
         record_in(context, lambda revision, _direction: digests.get(revision))
         yield from steps_to(history, heads, "heads", Direction.UPGRADE)
 
+    with _online_errors(), engine(database).connect() as connection:
+        run_env(history, work, connection)
+
+
+@contextmanager
+def _online_errors() -> Iterator[None]:
+    """Report what Alembic, or a revision that it runs, raises as a CheckFailedError."""
     try:
-        with engine(database).connect() as connection:
-            run_env(history, work, connection)
-    except PybaseError:
+        yield
+    except (PybaseError, UnprovenError):
         raise
     except Exception as error:  # of a revision, or Alembic's own, as for a needless depends_on
         cause = getattr(error, "orig", None) or error  # SQLAlchemy's would quote parameters
@@ -111,36 +125,7 @@ def _result_of(
         run(url)
         with connect_scratch(url, autocommit=True) as connection:
             snapshot = catalog.snapshot(connection, ignore_tables=built.rendered.own_tables)
-            return snapshot, _rows(connection)
-
-
-def _rows(connection: psycopg.Connection[Any]) -> Rows:
-    rows: Rows = {}
-    for schema, table, columns in connection.execute(_TABLES).fetchall():
-        digests = sql.SQL(", ").join(
-            sql.SQL("md5(string_agg({0}::text, ',' ORDER BY {0}::text))").format(sql.Identifier(c))
-            for c in columns
-        )
-        query = sql.SQL("SELECT {} FROM {}").format(digests, sql.Identifier(schema, table))
-        values = connection.execute(query).fetchone() or ()
-        rows |= {
-            (f"{schema}.{table}", column): str(value)
-            for column, value in zip(columns, values, strict=True)
-        }
-    return rows
-
-
-_TABLES = """
-SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY a.attname)
-FROM pg_class AS c
-JOIN pg_namespace AS n ON n.oid = c.relnamespace
-JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE NOT (c.relname = 'migration_ledger' AND a.attname = 'duration') -- psql takes no time
-AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-GROUP BY 1, 2
-ORDER BY 1, 2
-"""
+            return snapshot, rows_of(connection)
 
 
 def _differs(what: str) -> CheckFailedError:

@@ -37,7 +37,8 @@ def was_applied(
     with _reconnected(source) as connection:
         _end(connection, lost)
         heads = set(source.heads(connection))
-        entries = Ledger(source.version_table).entries(lambda q: connection.execute(q.encode()))
+        ledger = Ledger(source.version_table)
+        entries = ledger.readable_entries(lambda query: connection.execute(query.encode()))
     entry = entries.get(step.revision.id)
     is_recorded = entry is None or entry.direction == step.direction.value
     if heads == after and is_recorded:
