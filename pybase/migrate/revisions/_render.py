@@ -184,17 +184,21 @@ class _Renderer:
         # what an earlier revision created, Alembic would not create again: each starts from none
         self._context.impl.memo.clear()
         self._recorder.take()
+        failed: Script | None = None
         try:
-            with Operations.context(self._context):
-                with self._context.begin_transaction(_per_migration=True):
-                    with time_limit(TIME_LIMIT_S):
-                        _run(script, direction)
+            with _alembic.used(self._context, self._recorder.ask):
+                with Operations.context(self._context):
+                    with self._context.begin_transaction(_per_migration=True):
+                        with time_limit(TIME_LIMIT_S):
+                            _run(script, direction)
         except KeyboardInterrupt:
             raise
         except BaseException as problem:  # such as SystemExit; the others are still rendered
-            return _failed(direction, problem)
-        if refusal := self._recorder.refusal:
-            return Script(status=ScriptStatus.PYTHON, reason=refusal.removesuffix("."))
+            failed = _failed(direction, problem)
+        if reason := self._recorder.question or self._recorder.refusal:
+            return Script(status=ScriptStatus.PYTHON, reason=reason.removesuffix("."))
+        if failed is not None:
+            return failed
         statements = _joined(self._recorder.take())
         return Script(statements, digest=_digest(statements))
 
@@ -246,8 +250,9 @@ class _Renderer:
 
     def _hooks(self, step: _Step, heads: set[str]) -> list[Statement]:
         info = _alembic.step_info(self._history.scripts, *step)
-        for callback in self._context.on_version_apply_callbacks:
-            callback(ctx=self._context, step=info, heads=set(heads), run_args={})
+        with _alembic.used(self._context):
+            for callback in self._context.on_version_apply_callbacks:
+                callback(ctx=self._context, step=info, heads=set(heads), run_args={})
         return [replace(s, transaction=0, kind=StatementKind.HOOK) for s in self._recorder.take()]
 
 
