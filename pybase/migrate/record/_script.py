@@ -98,13 +98,15 @@ class Script(Struct, frozen=True, dict=True):
 
     `reason` explains a status other than SQL; the statements then only move the version, and
     must not be run by themselves. `digest` identifies the revision's own statements, without
-    layout and comments; it is empty where there are none.
+    layout and comments; it is empty where there are none. `is_of_scratch` where they were sent to
+    a scratch database, whose schema the revision had read.
     """
 
     statements: tuple[Statement, ...] = ()
     status: ScriptStatus = ScriptStatus.SQL
     reason: str = ""
     digest: str = ""
+    is_of_scratch: bool = False
 
     @property
     def has_sql(self) -> bool:

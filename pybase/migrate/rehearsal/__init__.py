@@ -1,7 +1,8 @@
 """Revisions run on a scratch database and observed: effects, hazards, losses."""
 
+from pybase.migrate.rehearsal._on_scratch import on_scratch, render
 from pybase.migrate.rehearsal._reports import Rehearsed, rehearse
 from pybase.migrate.rehearsal.scratch import at_head as scratch_at_head
 from pybase.migrate.rehearsal.scratch import empty as scratch_empty
 
-__all__ = ["Rehearsed", "rehearse", "scratch_at_head", "scratch_empty"]
+__all__ = ["Rehearsed", "on_scratch", "rehearse", "render", "scratch_at_head", "scratch_empty"]

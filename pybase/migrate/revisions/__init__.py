@@ -13,8 +13,12 @@ from pybase.migrate.revisions._history import (
 )
 from pybase.migrate.revisions._recorder import make_faithful, offline_dialect
 from pybase.migrate.revisions._render import (
+    OnScratch,
+    OwnScripts,
     RenderedHistory,
+    Renderer,
     RevisionSql,
+    Step,
     render,
     render_path,
     repeatable,
@@ -44,8 +48,12 @@ __all__ = [
     "AlembicScript",
     "DigestOf",
     "History",
+    "OnScratch",
+    "OwnScripts",
     "RenderedHistory",
+    "Renderer",
     "RevisionSql",
+    "Step",
     "TimeLimitError",
     "configured_version_table",
     "connections",

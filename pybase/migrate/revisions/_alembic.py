@@ -191,7 +191,7 @@ def used(context: MigrationContext, ask: Callable[[str], None] | None = None) ->
     if ask is not None:
         environment.is_offline_mode = lambda: ask("is_offline_mode()") or context.opts["as_sql"]
     try:
-        with _asked(context, ask), _asked(context.impl, ask):
+        with asked(context, ask), asked(context.impl, ask):
             yield
     finally:
         environment._migration_context, environment.context_opts = before
@@ -199,25 +199,31 @@ def used(context: MigrationContext, ask: Callable[[str], None] | None = None) ->
 
 
 @contextmanager
-def _asked(target: Any, ask: Callable[[str], None] | None) -> Iterator[None]:
+def asked(target: Any, ask: Callable[[str], None] | None) -> Iterator[None]:
     """Report the attributes of an object that the code of a revision reads inside."""
     kind: Any = type(target)
 
     def read(self: Any, name: str) -> Any:
         if ask is not None and name in _ASKED:
             asker = str(sys._getframe(1).f_globals.get("__name__"))
-            if name == "bind" or not asker.startswith("alembic."):
+            if name == "bind" or not asker.startswith(("alembic.", "sqlalchemy.")):
                 ask(_ASKED[name])
         return kind.__getattribute__(self, name)
 
-    target.__class__ = type(kind.__name__, (kind,), {"__getattribute__": read})
+    names = {"__getattribute__": read, "supports_statement_cache": True}
+    target.__class__ = type(kind.__name__, (kind,), names)
     try:
         yield
     finally:
         target.__class__ = kind
 
 
-_ASKED = {"as_sql": "as_sql", "bind": "the connection", "connection": "the connection"}
+_ASKED = {
+    "as_sql": "as_sql",
+    "bind": "the connection",
+    "connection": "the connection",
+    "server_version_info": "the version of the server",
+}
 
 
 def version_table(context: MigrationContext) -> Any:

@@ -6,9 +6,9 @@ recorder. No database is connected to.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from alembic.operations import Operations
@@ -37,6 +37,7 @@ from pybase.migrate.record import (
     version_moves,
 )
 from pybase.migrate.revisions import _alembic
+from pybase.migrate.revisions._capture import captured
 from pybase.migrate.revisions._history import History, complete
 from pybase.migrate.revisions._recorder import Recorder, recording_context
 from pybase.migrate.revisions._run_env import models_metadata, run_env, version_table_of
@@ -87,18 +88,25 @@ class RenderedHistory(Struct, frozen=True):
         )
 
 
-def render(history: History) -> RenderedHistory:
+OnScratch: TypeAlias = "Callable[[Renderer, OwnScripts], None]"
+"""Puts scripts in the place of those without SQL, where a scratch database gives them."""
+
+
+def render(history: History, on_scratch: OnScratch | None = None) -> RenderedHistory:
     """Render every revision in both directions; those that have not changed are kept.
 
     A revision that cannot be rendered carries the reason and does not stop the others.
+    Without `on_scratch` that is each one that uses its connection, or asks for the offline mode.
     Raises UsageError when env.py itself fails.
     """
     rendered: list[RenderedHistory] = []
 
     def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
-        folders = (Path(history.scripts.dir), *map(Path, history.scripts.version_locations or ()))
-        renderer = _Renderer(history, configured)
+        folders = _folders(history)
+        renderer = Renderer(history, configured)
         own = _own_scripts(history, renderer, folders)
+        if on_scratch is not None and own.unrendered:
+            on_scratch(renderer, own)
         renderer.require_ids_fit(own)
         ups = renderer.with_bookkeeping([(s, Direction.UPGRADE) for s in history.revisions], own)
         newest_first = [(s, Direction.DOWNGRADE) for s in reversed(history.revisions)]
@@ -121,6 +129,7 @@ def render_path(
     path: Callable[[], Sequence[AlembicScript]],
     start: Sequence[str],
     direction: Direction,
+    on_scratch: OnScratch | None = None,
 ) -> list[RevisionSql]:
     """Render a path of revisions as Alembic would run it on a database at `start`."""
     rendered: list[RevisionSql] = []
@@ -128,8 +137,11 @@ def render_path(
     def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
         with complete():
             steps = [(script, direction) for script in path()]
-        renderer = _Renderer(history, configured)
-        own = {step: renderer.own(*step) for step in steps}
+        renderer = Renderer(history, configured)
+        own = OwnScripts({step: renderer.own(*step) for step in steps})
+        if on_scratch is not None and own.unrendered:
+            own = _own_scripts(history, renderer, _folders(history))
+            on_scratch(renderer, own)
         scripts = renderer.with_bookkeeping(steps, own, start)
         for (alembic_script, _), script in zip(steps, scripts, strict=True):
             revision, both = history.describe(alembic_script), Directions(script, script)
@@ -140,12 +152,25 @@ def render_path(
     return rendered
 
 
-_Step = tuple[AlembicScript, Direction]
+def _folders(history: History) -> tuple[Path, ...]:
+    return (Path(history.scripts.dir), *map(Path, history.scripts.version_locations or ()))
 
 
-def _own_scripts(
-    history: History, renderer: "_Renderer", folders: Sequence[Path]
-) -> dict[_Step, Script]:
+Step: TypeAlias = tuple[AlembicScript, Direction]
+
+
+class OwnScripts(dict[Step, Script]):
+    """The statements of each step's own, without bookkeeping; `inputs` digest all that each depends on."""
+
+    inputs: Mapping[Step, str] = {}
+
+    @property
+    def unrendered(self) -> list[Step]:
+        """The steps that have no SQL, in the order of the history."""
+        return [step for step, script in self.items() if script.status is ScriptStatus.PYTHON]
+
+
+def _own_scripts(history: History, renderer: "Renderer", folders: Sequence[Path]) -> OwnScripts:
     """Return each direction's own statements, rendered again only where something changed."""
     steps = [(script, direction) for script in history.revisions for direction in Direction]
     files = {Path(script.path) for script in history.revisions}
@@ -165,14 +190,17 @@ def _own_scripts(
     scripts = cache.cached(
         history.settings, _KIND, keys, make if first is None else lambda *_: first, Script
     )
-    return dict(zip(steps, scripts, strict=True))
+    own = OwnScripts(zip(steps, scripts, strict=True))
+    own.inputs = dict(zip(steps, keys, strict=True))
+    return own
 
 
-class _Renderer:
+class Renderer:
     """Renders steps of a history under the configuration of its env.py."""
 
     def __init__(self, history: History, configured: MigrationContext) -> None:
         self._history = history
+        self._configured = configured
         self._recorder = Recorder()
         self._context = recording_context(configured, self._recorder)
         self.table = version_table_of(configured)
@@ -184,25 +212,35 @@ class _Renderer:
         # what an earlier revision created, Alembic would not create again: each starts from none
         self._context.impl.memo.clear()
         self._recorder.take()
-        failed: Script | None = None
-        try:
-            with _alembic.used(self._context, self._recorder.ask):
-                with Operations.context(self._context):
-                    with self._context.begin_transaction(_per_migration=True):
-                        with time_limit(TIME_LIMIT_S):
-                            _run(script, direction)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as problem:  # such as SystemExit; the others are still rendered
-            failed = _failed(direction, problem)
+        failed = _failure(self._context, script, direction, self._recorder.ask)
         if reason := self._recorder.question or self._recorder.refusal:
-            return Script(status=ScriptStatus.PYTHON, reason=reason.removesuffix("."))
-        if failed is not None:
-            return failed
-        statements = _joined(self._recorder.take())
-        return Script(statements, digest=_digest(statements))
+            return _python(reason)
+        return failed or _script(self._recorder.take())
 
-    def require_ids_fit(self, own: dict[_Step, Script]) -> None:
+    def on_scratch(
+        self, url: str, script: AlembicScript, direction: Direction
+    ) -> tuple[Script, bool]:
+        """Run one direction of a revision on the scratch database at `url`, which it changes.
+
+        Returns the statements that it sends there, or why these are not for every database; and
+        whether it has run.
+        """
+        self._recorder.take()
+        with captured(url) as (connection, capture):
+            context = _alembic.online_context(self._configured, connection)
+            failed = _failure(context, script, direction)
+            if failed is None:
+                capture.hand_over(self._recorder)
+                capture.refuse(capture.doubt or self._recorder.refusal)
+        if url.rpartition("/")[2].partition("?")[0] in "".join(self._recorder.texts):
+            capture.refuse("its SQL has the name of the database")
+        if capture.reason:
+            return _python(capture.reason), failed is None
+        if failed is not None:
+            return failed, False
+        return replace(_script(self._recorder.take()), is_of_scratch=True), True
+
+    def require_ids_fit(self, own: dict[Step, Script]) -> None:
         """Refuse an id that the version table cannot hold, unless a revision widens the table.
 
         Raises UsageError.
@@ -220,7 +258,7 @@ class _Renderer:
                 )
 
     def with_bookkeeping(
-        self, steps: Sequence[_Step], own: dict[_Step, Script], heads: Iterable[str] = ()
+        self, steps: Sequence[Step], own: dict[Step, Script], heads: Iterable[str] = ()
     ) -> list[Script]:
         """Add version table and ledger to steps that run in turn on a database at `heads`."""
         current = set(heads)
@@ -239,6 +277,11 @@ class _Renderer:
             scripts.append(_closed(own[step], setup, closing))
         return scripts
 
+    @property
+    def setup(self) -> Script:
+        """The statements that create version table and ledger."""
+        return Script(tuple(self._setup()))
+
     def _setup(self) -> list[Statement]:
         """`IF NOT EXISTS` is what Alembic's online mode does: a downgrade to base leaves them."""
         create = CreateTable(_alembic.version_table(self._context), if_not_exists=True)
@@ -248,12 +291,40 @@ class _Renderer:
             Statement(self._ledger.create_sql, None, StatementKind.SETUP),
         ]
 
-    def _hooks(self, step: _Step, heads: set[str]) -> list[Statement]:
+    def _hooks(self, step: Step, heads: set[str]) -> list[Statement]:
         info = _alembic.step_info(self._history.scripts, *step)
         with _alembic.used(self._context):
             for callback in self._context.on_version_apply_callbacks:
                 callback(ctx=self._context, step=info, heads=set(heads), run_args={})
         return [replace(s, transaction=0, kind=StatementKind.HOOK) for s in self._recorder.take()]
+
+
+def _failure(
+    context: MigrationContext,
+    script: AlembicScript,
+    direction: Direction,
+    ask: Callable[[str], None] | None = None,
+) -> Script | None:
+    """Run one direction of a revision in a context; returns what is left of one that fails."""
+    try:
+        with _alembic.used(context, ask), Operations.context(context):
+            with context.begin_transaction(_per_migration=True):
+                with time_limit(TIME_LIMIT_S):
+                    _run(script, direction)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # such as SystemExit; the others are still rendered
+        return _failed(direction, problem)
+    return None
+
+
+def _python(reason: str) -> Script:
+    return Script(status=ScriptStatus.PYTHON, reason=reason.removesuffix("."))
+
+
+def _script(recorded: Sequence[Statement]) -> Script:
+    statements = _joined(recorded)
+    return Script(statements, digest=_digest(statements))
 
 
 def _run(script: AlembicScript, direction: Direction) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from pybase.migrate.record import (
     Block,
@@ -24,7 +25,7 @@ from pybase.migrate.record import (
 )
 from pybase.migrate.sql import one_line
 
-FORMAT = 2
+FORMAT = 3
 """Version of the format; a folder of another one is written again."""
 
 LOCK_TIMEOUT_S = 2
@@ -53,6 +54,7 @@ class _Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     status: ScriptStatus = ScriptStatus.SQL
     reason: str = ""
     digest: str = ""
+    is_of_scratch: bool = False
     statements: tuple[_Place, ...] = ()
 
 
@@ -75,6 +77,7 @@ def encode(record: Record, places: Directions[Sequence[tuple[int, int]]]) -> str
             script.status,
             script.reason,
             script.digest,
+            script.is_of_scratch,
             tuple(
                 _Place(first, last, statement.transaction, statement.kind)
                 for statement, (first, last) in zip(
@@ -107,7 +110,7 @@ def decode(content: bytes, texts: Directions[str | None]) -> Record:
 
 
 def _script(stored: _Stored, text: str | None) -> Script:
-    script = Script((), stored.status, stored.reason, stored.digest)
+    script = Script((), stored.status, stored.reason, stored.digest, stored.is_of_scratch)
     if text is None:
         return script
     lines = text.split("\n")
@@ -122,7 +125,7 @@ def _script(stored: _Stored, text: str | None) -> Script:
         )
         for place in stored.statements
     )
-    script = Script(statements, stored.status, stored.reason, stored.digest)
+    script = replace(script, statements=statements)
     _require_nothing_else(script, stored.statements, lines)
     return script
 
