@@ -30,7 +30,7 @@ from pybase.migrate.database import (
     migration_lock,
 )
 from pybase.migrate.record import Direction
-from pybase.migrate.revisions import DigestOf, make_faithful, record_in
+from pybase.migrate.revisions import DigestOf, record_in, write_with_literals
 from pybase.migrate.sqlfiles import Committed, StaleError, load
 
 _OPTIONS: dict[str, Any] = {
@@ -58,7 +58,11 @@ def run_offline(metadata: sa.MetaData) -> None:
             require_complete(_settings())
     named = {"paramstyle": "named"}
     _configure(metadata, dialect_name="postgresql+psycopg", dialect_opts=named, literal_binds=True)
-    make_faithful(context.get_context().dialect)
+    configured = context.get_context()
+    impl: Any = configured.impl
+    write_with_literals(
+        configured, lambda text: impl.static_output(text.strip() + impl.command_terminator)
+    )
     _migrate()
 
 

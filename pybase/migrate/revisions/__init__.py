@@ -11,7 +11,7 @@ from pybase.migrate.revisions._history import (
     resolving,
     title,
 )
-from pybase.migrate.revisions._recorder import make_faithful, offline_dialect
+from pybase.migrate.revisions._recorder import write_with_literals
 from pybase.migrate.revisions._render import (
     OnScratch,
     OwnScripts,
@@ -59,9 +59,7 @@ __all__ = [
     "connections",
     "explained",
     "heads_by_env",
-    "make_faithful",
     "models_metadata",
-    "offline_dialect",
     "parents",
     "read",
     "record_in",
@@ -78,4 +76,5 @@ __all__ = [
     "title",
     "version_table_of",
     "without_terminal",
+    "write_with_literals",
 ]

@@ -231,8 +231,7 @@ def version_table(context: MigrationContext) -> Any:
     return context._version
 
 
-def execute_with(context: MigrationContext, execute: Any, begin: Any, commit: Any) -> None:
-    """Let a context hand each statement to `execute`, and its transactions to the others."""
+def execute_with(context: MigrationContext, execute: Any) -> None:
+    """Let a context hand each statement to `execute`."""
     impl: Any = context.impl
     impl._exec = execute
-    impl.emit_begin, impl.emit_commit = begin, commit
