@@ -189,7 +189,7 @@ def used(context: MigrationContext, ask: Callable[[str], None] | None = None) ->
     environment._migration_context = context
     environment.context_opts = before[1] | {"as_sql": context.as_sql}
     if ask is not None:
-        environment.is_offline_mode = lambda: ask("is_offline_mode()") or context.opts["as_sql"]
+        environment.is_offline_mode = lambda: ask("is_offline_mode()") or True
     try:
         with asked(context, ask), asked(context.impl, ask):
             yield
@@ -220,6 +220,7 @@ def asked(target: Any, ask: Callable[[str], None] | None) -> Iterator[None]:
 
 _ASKED = {
     "as_sql": "as_sql",
+    "opts": "the options of its context",
     "bind": "the connection",
     "connection": "the connection",
     "server_version_info": "the version of the server",

@@ -6,17 +6,18 @@ its parent: the schema.
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.engine import CursorResult
+from sqlalchemy.engine import CursorResult, make_url
 
 from pybase.migrate.database import first_line
 from pybase.migrate.revisions import _alembic
+from pybase.migrate.revisions._literals import LiteralDialect, as_text
 from pybase.migrate.revisions._reads import why_not_schema
 from pybase.migrate.revisions._recorder import Recorder
 from pybase.migrate.sql.grammar import split
@@ -102,7 +103,7 @@ class _Cursor(psycopg.ClientCursor[Any]):
     _sent: _Sent | None = None
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        text = self.mogrify(query, params)
+        text = _text(self, query, params)
         self._sent = self.capture.send(text, is_autocommit=self.connection.autocommit)
         try:
             return super().execute(text.encode(), **options)
@@ -142,17 +143,20 @@ class _Cursor(psycopg.ClientCursor[Any]):
         return super().__iter__()
 
 
+def _text(cursor: _Cursor, query: Any, params: Any) -> str:
+    if isinstance(query, str) and isinstance(params, Mapping | None):
+        return as_text(query, params)
+    return cursor.mogrify(query, params)  # of code that uses the driver by itself
+
+
 @contextmanager
 def captured(url: str) -> Iterator[tuple[sa.Connection, Capture]]:
     """Yield a connection to the scratch database at `url`, and what is sent over it inside."""
     capture = Capture()
     with closing(connect_scratch(url)) as raw:
-        engine = sa.create_engine(
-            "postgresql+psycopg://",
-            creator=_only(raw, capture),
-            poolclass=sa.NullPool,
-            hide_parameters=True,
-        )
+        dialect = LiteralDialect(dbapi=psycopg)  # type: ignore[no-untyped-call]
+        pool = sa.NullPool(_only(raw, capture), dialect=dialect)
+        engine = sa.Engine(pool, dialect, make_url("postgresql+psycopg://"))
         with engine.connect() as connection:
             connection.rollback()
             raw.cursor_factory = type("_Cursor", (_Cursor,), {"capture": capture})

@@ -49,11 +49,6 @@ class Recorder:
         number = self._transaction if self._is_open else None
         self._statements += [Statement(tidy(text), number) for text in split(sql)]
 
-    @property
-    def texts(self) -> list[str]:
-        """The statements kept since the last `take`."""
-        return [statement.sql for statement in self._statements]
-
     def ask(self, what: str) -> None:
         """Note a question of a revision: what it does next may depend on the answer."""
         self.question = self.question or f"it asks for {what}"

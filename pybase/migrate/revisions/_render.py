@@ -43,6 +43,7 @@ from pybase.migrate.revisions._recorder import Recorder, recording_context
 from pybase.migrate.revisions._run_env import models_metadata, run_env, version_table_of
 from pybase.migrate.revisions._sandbox import time_limit
 from pybase.migrate.sql.grammar import tidy, words
+from pybase.postgres import database_name
 
 TIME_LIMIT_S = 10
 """A revision that is not rendered by then waits for something that does not happen."""
@@ -88,7 +89,7 @@ class RenderedHistory(Struct, frozen=True):
         )
 
 
-OnScratch: TypeAlias = "Callable[[Renderer, OwnScripts], None]"
+OnScratch: TypeAlias = Callable[["Renderer", "OwnScripts"], None]
 """Puts scripts in the place of those without SQL, where a scratch database gives them."""
 
 
@@ -211,11 +212,10 @@ class Renderer:
         """Return the statements of one direction of a revision, without bookkeeping."""
         # what an earlier revision created, Alembic would not create again: each starts from none
         self._context.impl.memo.clear()
-        self._recorder.take()
         failed = _failure(self._context, script, direction, self._recorder.ask)
-        if reason := self._recorder.question or self._recorder.refusal:
-            return _python(reason)
-        return failed or _script(self._recorder.take())
+        reason = self._recorder.question or self._recorder.refusal
+        recorded = self._recorder.take()
+        return _python(reason) if reason else failed or _script(recorded)
 
     def on_scratch(
         self, url: str, script: AlembicScript, direction: Direction
@@ -225,20 +225,20 @@ class Renderer:
         Returns the statements that it sends there, or why these are not for every database; and
         whether it has run.
         """
-        self._recorder.take()
         with captured(url) as (connection, capture):
             context = _alembic.online_context(self._configured, connection)
             failed = _failure(context, script, direction)
             if failed is None:
                 capture.hand_over(self._recorder)
                 capture.refuse(capture.doubt or self._recorder.refusal)
-        if url.rpartition("/")[2].partition("?")[0] in "".join(self._recorder.texts):
+        recorded = self._recorder.take()
+        if any(database_name(url) in statement.sql for statement in recorded):
             capture.refuse("its SQL has the name of the database")
         if capture.reason:
             return _python(capture.reason), failed is None
         if failed is not None:
             return failed, False
-        return replace(_script(self._recorder.take()), is_of_scratch=True), True
+        return replace(_script(recorded), is_of_scratch=True), True
 
     def require_ids_fit(self, own: dict[Step, Script]) -> None:
         """Refuse an id that the version table cannot hold, unless a revision widens the table.
