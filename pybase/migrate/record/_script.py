@@ -158,3 +158,8 @@ class Script(Struct, frozen=True, dict=True):
         if not any(block.transactional for block in self.own_blocks):
             return "no transaction"
         return "partly outside a transaction"
+
+    @property
+    def summary(self) -> str:
+        """How it runs, and whether it was sent to a database, in the words of a header."""
+        return f"{self.shape}; rendered on a scratch database" if self.is_of_scratch else self.shape

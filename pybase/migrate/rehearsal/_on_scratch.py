@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 import psycopg
-from msgspec.structs import replace
 
 from pybase.core import cache
 from pybase.core.files import digest
@@ -123,7 +122,8 @@ class _Walk:
         if not self._failed:
             script, has_run = self._renderer.on_scratch(url, *step)
         else:
-            reason = f"revision {self._failed}, before it, cannot be run on a scratch database"
+            behind = f"revision {self._failed}, before it, cannot be run on a scratch database"
+            reason = f"{self._own[step].reason}, and {behind}"
             script, has_run = Script(status=ScriptStatus.PYTHON, reason=reason), False
         if step in self._needed:
             self._own[step] = script
@@ -137,7 +137,7 @@ class _Walk:
 
     def _run(self, url: str, script: Script) -> psycopg.Error | None:
         with connect_scratch(url, autocommit=True) as connection:
-            error = scratch.execute_framed(connection, replace(script))
+            error = scratch.execute_framed(connection, script)
             if error is not None:  # such as a GRANT to a role that only another server has
                 connection.rollback()
                 return scratch.execute_apart(connection, script)

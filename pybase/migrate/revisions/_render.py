@@ -39,6 +39,7 @@ from pybase.migrate.record import (
 from pybase.migrate.revisions import _alembic
 from pybase.migrate.revisions._capture import captured
 from pybase.migrate.revisions._history import History, complete
+from pybase.migrate.revisions._isolation import noticing
 from pybase.migrate.revisions._recorder import Recorder, recording_context
 from pybase.migrate.revisions._run_env import models_metadata, run_env, version_table_of
 from pybase.migrate.revisions._sandbox import time_limit
@@ -161,7 +162,7 @@ Step: TypeAlias = tuple[AlembicScript, Direction]
 
 
 class OwnScripts(dict[Step, Script]):
-    """The statements of each step's own, without bookkeeping; `inputs` digest all that each depends on."""
+    """The statements of each step's own, without bookkeeping; `inputs` digests what each needs."""
 
     inputs: Mapping[Step, str] = {}
 
@@ -306,16 +307,18 @@ def _failure(
     ask: Callable[[str], None] | None = None,
 ) -> Script | None:
     """Run one direction of a revision in a context; returns what is left of one that fails."""
-    try:
-        with _alembic.used(context, ask), Operations.context(context):
-            with context.begin_transaction(_per_migration=True):
-                with time_limit(TIME_LIMIT_S):
-                    _run(script, direction)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as problem:  # such as SystemExit; the others are still rendered
-        return _failed(direction, problem)
-    return None
+    failed: Script | None = None
+    with noticing() as connections:
+        try:
+            with _alembic.used(context, ask), Operations.context(context):
+                with context.begin_transaction(_per_migration=True):
+                    with time_limit(TIME_LIMIT_S):
+                        _run(script, direction)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as problem:  # such as SystemExit; the others are still rendered
+            failed = _failed(direction, problem)
+    return _python(connections[0]) if connections else failed
 
 
 def _python(reason: str) -> Script:

@@ -78,7 +78,7 @@ def upgrade_online(
 
     try:
         with engine(database).connect() as connection:
-            run_env(history, work, connection)
+            run_env(history, work, connection, is_applied=False)
     except PybaseError:
         raise
     except Exception as error:  # of a revision, or Alembic's own, as for a needless depends_on

@@ -1,11 +1,9 @@
 """Revisions that look at their database, or at how they are run."""
 
-from projects import Revision
-
-from . import MIGRATE, Case, line
+from . import Case, line
 
 ITEMS = """\
-op.create_table('items', sa.Column('id', sa.Integer(), primary_key=True), sa.Column('text', sa.Text()))
+op.execute("CREATE TABLE items (id integer PRIMARY KEY, text text)")
 op.execute("INSERT INTO items VALUES (1, 'it''s'), (2, NULL)")
 """
 FILL = """op.execute("UPDATE items SET text = 'filled' WHERE text IS NULL")"""
@@ -43,7 +41,7 @@ BODIES = {
         if not op.get_context().opts.get("as_sql"):
             {FILL}
         """,
-    "reading_in_a_try": f"""\
+    "reading_in_a_try": """\
         try:
             rows = op.get_bind().execute(sa.text("SELECT id FROM items")).fetchall()
         except Exception:
