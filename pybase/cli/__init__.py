@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 fine, 1 a check failed, 2 misuse, 3 no database, 70 a bug, 130 interrupted, 141 closed pipe.
     """
     terminal.open_streams()
-    logging.basicConfig(level=logging.WARNING, handlers=[_TerminalHandler()])
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_TerminalHandler()])
     words = sys.argv[1:] if arguments is None else arguments
     return process.exit_code(lambda: _run(words), with_traceback=_TRACEBACK in words)
 

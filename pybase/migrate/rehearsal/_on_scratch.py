@@ -22,6 +22,7 @@ from pybase.migrate.revisions import (
     RenderedHistory,
     Renderer,
     Step,
+    if_same,
 )
 from pybase.migrate.revisions import render as render_offline
 from pybase.postgres import connect_scratch, database_name
@@ -120,7 +121,11 @@ class _Walk:
 
     def _render(self, url: str, step: Step) -> None:
         if not self._failed:
+            again = self._tried(url, step) if step in self._needed else None
             script, has_run = self._renderer.on_scratch(url, *step)
+            script = (
+                script if again is None else if_same((step[0].revision, step[1]), script, again)
+            )
         else:
             behind = f"revision {self._failed}, before it, cannot be run on a scratch database"
             reason = f"{self._own[step].reason}, and {behind}"
@@ -129,6 +134,11 @@ class _Walk:
             self._own[step] = script
         if not has_run and step[1].is_upgrade:
             self._failed = self._failed or step[0].revision
+
+    def _tried(self, url: str, step: Step) -> Script:
+        """Render a step on a copy of the database, at another time."""
+        with scratch.clone(self._settings, database_name(url)) as copy:
+            return self._renderer.on_scratch(copy, *step)[0]
 
     def _failure(self, url: str, script: Script) -> bool:
         """Run a script; returns whether it leaves another schema than elsewhere."""

@@ -42,6 +42,7 @@ from pybase.migrate.revisions._sandbox import (
     time_limit,
     without_terminal,
 )
+from pybase.migrate.revisions._varying import if_same
 
 __all__ = [
     "ROWS_IN_THE_WAY",
@@ -59,6 +60,7 @@ __all__ = [
     "connections",
     "explained",
     "heads_by_env",
+    "if_same",
     "models_metadata",
     "parents",
     "read",

@@ -43,6 +43,8 @@ from pybase.migrate.revisions._isolation import noticing
 from pybase.migrate.revisions._recorder import Recorder, recording_context
 from pybase.migrate.revisions._run_env import models_metadata, run_env, version_table_of
 from pybase.migrate.revisions._sandbox import time_limit
+from pybase.migrate.revisions._varying import REASON as VARIES
+from pybase.migrate.revisions._varying import may_vary, without_varying
 from pybase.migrate.sql.grammar import tidy, words
 from pybase.postgres import database_name
 
@@ -154,6 +156,19 @@ def render_path(
     return rendered
 
 
+def render_own(history: History, steps: Iterable[tuple[str, Direction]]) -> list[Script]:
+    """Render the own statements of some steps, whatever was rendered before."""
+    scripts: list[Script] = []
+
+    def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
+        renderer = Renderer(history, configured)
+        scripts.extend(renderer.own(history.get(id_), direction) for id_, direction in steps)
+        return ()
+
+    run_env(history, work)
+    return scripts
+
+
 def _folders(history: History) -> tuple[Path, ...]:
     return (Path(history.scripts.dir), *map(Path, history.scripts.version_locations or ()))
 
@@ -169,7 +184,11 @@ class OwnScripts(dict[Step, Script]):
     @property
     def unrendered(self) -> list[Step]:
         """The steps that have no SQL, in the order of the history."""
-        return [step for step, script in self.items() if script.status is ScriptStatus.PYTHON]
+        return [
+            step
+            for step, script in self.items()
+            if script.status is ScriptStatus.PYTHON and script.reason != VARIES
+        ]
 
 
 def _own_scripts(history: History, renderer: "Renderer", folders: Sequence[Path]) -> OwnScripts:
@@ -178,7 +197,11 @@ def _own_scripts(history: History, renderer: "Renderer", folders: Sequence[Path]
     files = {Path(script.path) for script in history.revisions}
 
     def make(missing: Iterable[int], _known: object = None) -> list[Script]:
-        return [renderer.own(*steps[place]) for place in missing]
+        scripts = {steps[place]: renderer.own(*steps[place]) for place in missing}
+        suspects = {
+            s: own for s, own in scripts.items() if own.has_sql and may_vary(Path(s[0].path))
+        }
+        return list((scripts | _without_varying(history, suspects)).values())
 
     shared = inputs_digest(history.settings, _PACKAGES, skipped=files)
     first = make(range(len(steps))) if shared is None else None
@@ -195,6 +218,11 @@ def _own_scripts(history: History, renderer: "Renderer", folders: Sequence[Path]
     own = OwnScripts(zip(steps, scripts, strict=True))
     own.inputs = dict(zip(steps, keys, strict=True))
     return own
+
+
+def _without_varying(history: History, scripts: dict[Step, Script]) -> dict[Step, Script]:
+    named = {(script.revision, direction): own for (script, direction), own in scripts.items()}
+    return dict(zip(scripts, without_varying(history.settings, named), strict=True))
 
 
 class Renderer:
