@@ -21,7 +21,6 @@ from pybase.migrate.revisions._render import (
     Step,
     render,
     render_path,
-    repeatable,
 )
 from pybase.migrate.revisions._run_env import (
     DigestOf,
@@ -42,6 +41,7 @@ from pybase.migrate.revisions._sandbox import (
     time_limit,
     without_terminal,
 )
+from pybase.migrate.revisions._scripts import repeatable
 from pybase.migrate.revisions._varying import if_same
 
 __all__ = [

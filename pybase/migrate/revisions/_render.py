@@ -2,13 +2,13 @@
 
 `env.py` is run once, in Alembic's offline mode, to learn how the project configures Alembic
 (version table, naming convention, hooks); the revisions are then run one by one against a
-recorder. No database is connected to.
+recorder. No database is connected to, but for a revision that asks for its connection or for the
+mode: that is run once more on a scratch database, which the caller gives.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import sqlalchemy as sa
 from alembic.operations import Operations
@@ -22,7 +22,6 @@ from pybase.core import cache
 from pybase.core.errors import UsageError
 from pybase.core.files import digest
 from pybase.core.inputs import inputs_digest, record_inputs
-from pybase.core.urls import redacted
 from pybase.migrate.database import Ledger
 from pybase.migrate.record import (
     Direction,
@@ -37,15 +36,16 @@ from pybase.migrate.record import (
     version_moves,
 )
 from pybase.migrate.revisions import _alembic
-from pybase.migrate.revisions._capture import captured
 from pybase.migrate.revisions._history import History, complete
 from pybase.migrate.revisions._isolation import noticing
 from pybase.migrate.revisions._recorder import Recorder, recording_context
 from pybase.migrate.revisions._run_env import models_metadata, run_env, version_table_of
 from pybase.migrate.revisions._sandbox import time_limit
+from pybase.migrate.revisions._scratch import captured
+from pybase.migrate.revisions._scripts import closed, failed_script, python_script, sql_script
 from pybase.migrate.revisions._varying import REASON as VARIES
 from pybase.migrate.revisions._varying import may_vary, without_varying
-from pybase.migrate.sql.grammar import tidy, words
+from pybase.migrate.sql.grammar import tidy
 from pybase.postgres import database_name
 
 TIME_LIMIT_S = 10
@@ -244,7 +244,7 @@ class Renderer:
         failed = _failure(self._context, script, direction, self._recorder.ask)
         reason = self._recorder.question or self._recorder.refusal
         recorded = self._recorder.take()
-        return _python(reason) if reason else failed or _script(recorded)
+        return python_script(reason) if reason else failed or sql_script(recorded)
 
     def on_scratch(
         self, url: str, script: AlembicScript, direction: Direction
@@ -264,10 +264,10 @@ class Renderer:
         if any(database_name(url) in statement.sql for statement in recorded):
             capture.refuse("its SQL has the name of the database")
         if capture.reason:
-            return _python(capture.reason), failed is None
+            return python_script(capture.reason), failed is None
         if failed is not None:
             return failed, False
-        return replace(_script(recorded), is_of_scratch=True), True
+        return replace(sql_script(recorded), is_of_scratch=True), True
 
     def require_ids_fit(self, own: dict[Step, Script]) -> None:
         """Refuse an id that the version table cannot hold, unless a revision widens the table.
@@ -303,7 +303,7 @@ class Renderer:
             closing += self._hooks(step, current)
             entry = self._ledger.file_sql(script.revision, direction, own[step].digest or None)
             closing.append(Statement(entry, 0, StatementKind.LEDGER))
-            scripts.append(_closed(own[step], setup, closing))
+            scripts.append(closed(own[step], setup, closing))
         return scripts
 
     @property
@@ -345,17 +345,8 @@ def _failure(
         except KeyboardInterrupt:
             raise
         except BaseException as problem:  # such as SystemExit; the others are still rendered
-            failed = _failed(direction, problem)
-    return _python(connections[0]) if connections else failed
-
-
-def _python(reason: str) -> Script:
-    return Script(status=ScriptStatus.PYTHON, reason=reason.removesuffix("."))
-
-
-def _script(recorded: Sequence[Statement]) -> Script:
-    statements = _joined(recorded)
-    return Script(statements, digest=_digest(statements))
+            failed = failed_script(direction, problem)
+    return python_script(connections[0]) if connections else failed
 
 
 def _run(script: AlembicScript, direction: Direction) -> None:
@@ -363,68 +354,3 @@ def _run(script: AlembicScript, direction: Direction) -> None:
     if function is None:
         raise NotImplementedError
     function()
-
-
-def _joined(statements: Sequence[Statement]) -> tuple[Statement, ...]:
-    """Put all into one transaction, unless something is outside of any."""
-    if any(statement.transaction is None for statement in statements):
-        return tuple(statements)
-    return tuple(replace(statement, transaction=1) for statement in statements)
-
-
-def _closed(own: Script, setup: list[Statement], closing: list[Statement]) -> Script:
-    """Add the bookkeeping.
-
-    One transaction holds everything, so that a crash undoes both; after an autocommit block the
-    version is moved last and in a transaction of its own.
-    """
-    last = own.statements[-1].transaction if own.statements else 1
-    if own.is_transactional:
-        setup = [replace(statement, transaction=last) for statement in setup]
-    if last is None:
-        last = max((s.transaction or 0 for s in own.statements), default=0) + 1
-    end = [replace(statement, transaction=last) for statement in closing]
-    return replace(own, statements=(*setup, *own.statements, *end))
-
-
-def _digest(statements: Iterable[Statement]) -> str:
-    """Digest what PostgreSQL sees of a revision's own statements, and how they are to be run."""
-    texts: list[str] = []
-    transaction: int | None = None
-    for statement in statements:
-        if statement.transaction is not None and statement.transaction != transaction:
-            texts.append("BEGIN")
-        transaction = statement.transaction
-        texts.append(statement.sql)
-    return digest("\0".join(" ".join(words(text)) for text in texts).encode())
-
-
-def _failed(direction: Direction, problem: BaseException) -> Script:
-    """Return a script without statements: a downgrade that refuses with a reason, or no SQL."""
-    message = repeatable(str(problem))
-    is_word = isinstance(problem, NotImplementedError | RuntimeError) or type(problem) is Exception
-    if not direction.is_upgrade and is_word and message:
-        return Script(status=ScriptStatus.IRREVERSIBLE, reason=message)
-    is_missing = isinstance(problem, NotImplementedError) and (
-        not direction.is_upgrade or not message
-    )
-    status = ScriptStatus.MISSING if is_missing else ScriptStatus.PYTHON
-    return Script(status=status, reason=f"{type(problem).__name__}: {message}".rstrip(": "))
-
-
-def repeatable(message: str) -> str:
-    """Return a message without passwords and what differs by machine: it will be committed."""
-    message = redacted(message)
-    for pattern, instead in _MACHINE:
-        message = pattern.sub(instead, message)
-    message = message.strip()
-    return message if len(message) <= _LONGEST else f"{message[:_LONGEST].rstrip()} ..."
-
-
-_MACHINE: tuple[tuple[Any, str], ...] = (
-    (re.compile(r"\(Background on this error at: .*\)"), ""),
-    (re.compile(r" at 0x[0-9a-f]+\b"), ""),
-    (re.compile(r"(?<![\w:/.])/(?:[^\s'\"():,]+/)+"), ""),  # folders of an absolute path
-)
-
-_LONGEST = 300

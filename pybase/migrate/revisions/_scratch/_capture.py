@@ -18,8 +18,8 @@ from sqlalchemy.engine import CursorResult, make_url
 from pybase.migrate.database import first_line
 from pybase.migrate.revisions import _alembic
 from pybase.migrate.revisions._literals import LiteralDialect, as_text
-from pybase.migrate.revisions._reads import why_not_schema
 from pybase.migrate.revisions._recorder import Recorder
+from pybase.migrate.revisions._scratch._reads import why_not_schema
 from pybase.migrate.sql.grammar import split
 from pybase.postgres import connect_scratch
 
