@@ -23,6 +23,8 @@ op.execute("CREATE TABLE items (id integer PRIMARY KEY, text text)")
 op.execute("INSERT INTO items VALUES (1, 'it''s'), (2, NULL)")
 """
 SESSION = """\
+import sqlalchemy.orm
+
 class Base(sa.orm.DeclarativeBase):
     pass
 
@@ -230,8 +232,7 @@ PYTHON = (
         except sa.exc.IntegrityError:
             op.execute("INSERT INTO items VALUES (51)")
         """,
-        'it goes on after an error: duplicate key value violates unique constraint "items_pkey"'
-        " (table items, columns id)",
+        'it goes on after an error: duplicate key value violates unique constraint "items_pkey"',
     ),
     Body(
         "name_of_the_database",

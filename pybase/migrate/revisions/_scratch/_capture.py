@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.engine import CursorResult, make_url
+from sqlalchemy.engine import CursorResult
 
 from pybase.migrate.database import first_line
 from pybase.migrate.revisions import _alembic
@@ -154,9 +154,13 @@ def captured(url: str) -> Iterator[tuple[sa.Connection, Capture]]:
     """Yield a connection to the scratch database at `url`, and what is sent over it inside."""
     capture = Capture()
     with closing(connect_scratch(url)) as raw:
-        dialect = LiteralDialect(dbapi=psycopg)  # type: ignore[no-untyped-call]
-        pool = sa.NullPool(_only(raw, capture), dialect=dialect)
-        engine = sa.Engine(pool, dialect, make_url("postgresql+psycopg://"))
+        engine = sa.create_engine(
+            "postgresql+psycopg://",
+            creator=_only(raw, capture),
+            poolclass=sa.NullPool,
+            hide_parameters=True,
+        )
+        engine.dialect.statement_compiler = LiteralDialect.statement_compiler
         with engine.connect() as connection:
             connection.rollback()
             raw.cursor_factory = type("_Cursor", (_Cursor,), {"capture": capture})
