@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     terminal.open_streams()
     process.ensure_home()
-    logging.basicConfig(level=logging.WARNING, handlers=[_TerminalHandler()])
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_TerminalHandler()])
     words = sys.argv[1:] if arguments is None else arguments
     return process.exit_code(lambda: _run(words), with_traceback=_TRACEBACK in words)
 

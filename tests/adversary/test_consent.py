@@ -426,8 +426,8 @@ def test_rename_on_the_way_hides_no_rows(renamed: str, project: Project) -> None
 
 @pytest.mark.adversary("consent")
 def test_python_that_was_not_observed_is_a_loss(project: Project) -> None:
-    asks = "op.execute('SELECT 1')\nop.get_bind().execute(sa.text('SELECT 1')).scalar_one() + 0"
-    drop = "op.get_bind().execute(sa.text('SELECT 1')).scalar_one() + 0\nop.drop_table('r')"
+    asks = "op.execute('SELECT 1')\nop.get_bind().execute(sa.text('SELECT now()')).scalar_one()"
+    drop = "op.get_bind().execute(sa.text('SELECT now()')).scalar_one()\nop.drop_table('r')"
     project.lay_out(
         Revision("00000000000a", None, executed("CREATE TABLE r (id int)")),
         Revision("00000000000b", "00000000000a", asks, drop),

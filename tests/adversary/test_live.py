@@ -233,7 +233,9 @@ def test_plain_alembic_stops_when_its_lock_is_lost(three: Project) -> None:
     assert "The migration lock was lost" in result.text
 
 
-PYTHON = replace(TWO, upgrade="op.get_bind().execute(sa.text('SELECT 1'))\n" + str(TWO.upgrade))
+PYTHON = replace(
+    TWO, upgrade="op.get_bind().execute(sa.text('SELECT now()')).scalar()\n" + str(TWO.upgrade)
+)
 ALONE = replace(
     TWO, upgrade="with op.get_context().autocommit_block():\n    op.execute('VACUUM cities')"
 )

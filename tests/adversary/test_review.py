@@ -44,7 +44,7 @@ PYTHON = "--python-revisions"
 READER = Revision(
     "dddddddddddd",
     THREE.id,
-    "op.get_bind().execute(sa.text('SELECT 1')).scalar()\nop.execute('CREATE TABLE python_ran ()')",
+    "op.get_bind().execute(sa.text('SELECT now()')).scalar()\nop.execute('CREATE TABLE python_ran ()')",
     "raise NotImplementedError('It stays.')",
     "Read the database.",
 )
@@ -415,7 +415,7 @@ def test_visible_text_is_not_refused(text: str) -> None:
 
 SENDER = Revision(
     TWO.id, ONE.id,
-    "op.get_bind().execute(sa.text('SELECT 1')).scalar()\n"
+    "op.get_bind().execute(sa.text('SELECT now()')).scalar()\n"
     "op.execute('CREATE TABLE python_ran () \\0 WITH (fillfactor = 50)')",
     title="Send a NUL.",
 )  # fmt: skip

@@ -125,7 +125,7 @@ def test_database_ahead_of_the_checkout_is_refused(four: Project) -> None:
 
 def test_revision_without_sql_is_run_by_alembic(project: Project) -> None:
     """One whose statements depend on the database."""
-    code = "op.get_bind().execute(sa.text('SELECT 1')).scalar()"
+    code = "op.get_bind().execute(sa.text('SELECT now()')).scalar()"
     project.lay_out(ONE, Revision(TWO.id, ONE.id, code)).run("sql")
     assert "cannot-render" in project.refused("migrate", code=1)
     assert project.done("migrate", "--force", "hazards").endswith("2 applied.\n")

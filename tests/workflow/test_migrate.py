@@ -163,7 +163,7 @@ def test_printed_sql_is_what_the_files_hold(three: Project) -> None:
 
 
 def test_printed_sql_names_the_revision_that_has_none(project: Project) -> None:
-    broken = Revision(TWO.id, ONE.id, "op.get_bind().commit()")
+    broken = Revision(TWO.id, ONE.id, "op.get_bind().execute(sa.text('SELECT now()')).scalar()")
     project.lay_out(ONE, broken)
     result = project.run("migrate", "--sql", **NO_DATABASE)
     assert (result.code, result.out) == (1, "")

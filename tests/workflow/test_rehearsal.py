@@ -285,8 +285,16 @@ UPDATE shops SET note = '' WHERE note IS NULL;
     ("upgrade", "00000000000a"): """\
 -- Create audits unless they are there
 --
--- revision  00000000000a, after 000000000009; cannot be rendered
--- hazards   cannot-render
+-- revision  00000000000a, after 000000000009; one transaction; rendered on a scratch database
+
+BEGIN;
+
+SET LOCAL lock_timeout = '2s';
+
+CREATE TABLE audits (
+    id UUID NOT NULL,
+    PRIMARY KEY (id)
+);
 """,
     ("upgrade", "00000000000b"): """\
 -- Date the audits

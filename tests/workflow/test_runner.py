@@ -203,11 +203,12 @@ def test_statement_that_is_our_refusal_fails_as_sql_and_runs_no_python(project: 
     """The Python of the revision would succeed where it runs for real."""
     code = (
         f"op.execute({REFUSAL!r})\n"
-        "if not op.get_context().as_sql:\n"
+        "import os\n"
+        "if 'APPLIED' in os.environ:\n"
         "    raise AssertionError('the Python ran')"
     )
     project.lay_out(ONE, replace(TWO, upgrade=code)).run("sql")
-    message = project.refused("migrate", "--force", "hazards", code=1)
+    message = project.refused("migrate", "--force", "hazards", code=1, APPLIED="yes")
     assert f"PostgreSQL reports an error in revision {TWO.id}" in message
     assert "the Python ran" not in message
     assert version(project) == [ONE.id]
@@ -228,7 +229,7 @@ READING = Revision(
     "pid = op.get_bind().execute(sa.text('SELECT pg_backend_pid()')).scalar()\n"
     "op.add_column('cities', sa.Column('age', sa.Integer()))\n"
     "op.execute(f'INSERT INTO pids VALUES ({pid})')",
-    "op.get_bind().execute(sa.text('SELECT 1')).scalar()\nop.drop_column('cities', 'age')",
+    "op.get_bind().execute(sa.text('SELECT now()')).scalar()\nop.drop_column('cities', 'age')",
     "Add the age of cities.",
 )  # fmt: skip
 LAST = replace(THREE, upgrade=f"{THREE.upgrade}\nop.execute({BACKEND!r})")
@@ -317,7 +318,7 @@ def test_run_that_was_killed_in_a_revision_without_sql_is_resumed(mixed: Project
 
 
 def test_newest_revision_that_reads_the_database_is_run_alone(project: Project) -> None:
-    code = "op.get_bind().execute(sa.text('SELECT 1')).scalar()\n"
+    code = "op.get_bind().execute(sa.text('SELECT now()')).scalar()\n"
     newest = replace(THREE, upgrade=code + str(THREE.upgrade))
     project.lay_out(ONE, TWO, newest).run("sql")
     assert project.done("migrate", TWO.id).endswith("2 applied.\n")
@@ -467,7 +468,7 @@ def test_branch_is_tried_again_for_its_locks_and_resumed(graph: Project, plain_u
 def test_branch_with_a_revision_without_sql_runs_only_that_as_python(
     graph: Project, plain_url: str
 ) -> None:
-    code = "op.get_bind().execute(sa.text('SELECT 1')).scalar()\n"
+    code = "op.get_bind().execute(sa.text('SELECT now()')).scalar()\n"
     graph.add(replace(RIGHT, upgrade=code + str(RIGHT.upgrade)))
     graph.run("sql")
     assert graph.done("migrate", "heads", "--force", "hazards").endswith("7 applied.\n")

@@ -203,7 +203,7 @@ def test_check_works_without_the_cache(three: Project) -> None:
 
 # --- revisions without SQL ------------------------------------------------------------------------
 
-BROKEN = Revision(TWO.id, ONE.id, "op.get_bind().commit()")
+BROKEN = Revision(TWO.id, ONE.id, "op.get_bind().execute(sa.text('SELECT now()')).scalar()")
 
 
 def test_unrenderable_revision_is_named(project: Project) -> None:

@@ -18,8 +18,8 @@ from pybase.migrate.autogenerate._server_checks import server_checks
 from pybase.migrate.autogenerate._terminable import terminable
 from pybase.migrate.autogenerate._titles import checked_title
 from pybase.migrate.autogenerate._validate import finish, first_failure, write_validated
-from pybase.migrate.rehearsal import scratch
-from pybase.migrate.revisions import History, read, render
+from pybase.migrate.rehearsal import render, scratch
+from pybase.migrate.revisions import History, read
 from pybase.migrate.sql.grammar import split
 from pybase.migrate.sqlfiles import build
 

@@ -315,7 +315,8 @@ _TABLE = (
     ),
     Hazard(
         "cannot-render", ERROR, "it has no SQL to review: {detail}.",
-        "Do not read from the database in a revision: write SQL that decides when it runs.",
+        "Write SQL that decides when it runs: over op.get_bind(), a revision may read the schema, "
+        "but no rows, and no connection of its own is rendered.",
     ),
     Hazard(
         "depends-on-database", ERROR,

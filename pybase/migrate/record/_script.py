@@ -111,6 +111,7 @@ class Script(Struct, frozen=True, dict=True):
     must not be run by themselves. `digest` identifies the revision's own statements, without
     layout and comments; it is empty where there are none. `check` is what its SQL file has for
     psql before the first statement: it fails unless the database is where the file begins.
+    `is_of_scratch` where they were sent to a scratch database, whose schema the revision had read.
     """
 
     statements: tuple[Statement, ...] = ()
@@ -118,6 +119,7 @@ class Script(Struct, frozen=True, dict=True):
     reason: str = ""
     digest: str = ""
     check: str = ""
+    is_of_scratch: bool = False
 
     @property
     def has_sql(self) -> bool:
@@ -174,3 +176,8 @@ class Script(Struct, frozen=True, dict=True):
         if not any(block.transactional for block in self.own_blocks):
             return "no transaction"
         return "partly outside a transaction"
+
+    @property
+    def summary(self) -> str:
+        """How it runs, and whether it was sent to a database, in the words of a header."""
+        return f"{self.shape}; rendered on a scratch database" if self.is_of_scratch else self.shape

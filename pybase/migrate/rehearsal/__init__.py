@@ -1,6 +1,7 @@
 """Revisions run on a scratch database and observed: effects, hazards, losses."""
 
 from pybase.migrate.rehearsal._baseline import Baseline
+from pybase.migrate.rehearsal._on_scratch import on_scratch, render
 from pybase.migrate.rehearsal._reports import Rehearsed, rehearse
 from pybase.migrate.rehearsal._samples import Samples
 from pybase.migrate.rehearsal.scratch import at_head as scratch_at_head
@@ -12,7 +13,9 @@ __all__ = [
     "Rehearsed",
     "Samples",
     "execute",
+    "on_scratch",
     "rehearse",
+    "render",
     "scratch_at_head",
     "scratch_empty",
 ]

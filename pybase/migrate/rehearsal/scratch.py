@@ -195,7 +195,7 @@ def run_online(history: History, database: str, sql: RevisionSql) -> None:
         raise TimeLimitError(reason)
     with engine(scratch_at(database)).connect() as connection:
         with without_terminal(), time_limit(ONLINE_LIMIT_S):
-            run_env(history, work, connection)
+            run_env(history, work, connection, is_applied=False)
 
 
 def lead_over(

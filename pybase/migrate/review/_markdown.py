@@ -116,7 +116,7 @@ def _title(summary: RevisionSummary) -> str:
 def _direction(summary: RevisionSummary, direction: Direction, *, is_folded: bool) -> Part:
     sql = summary.sql(direction)
     if direction.is_upgrade:
-        title = f"Upgrade: {summary.record.scripts[direction].shape}"
+        title = f"Upgrade: {summary.record.scripts[direction].summary}"
     else:
         title = f"Downgrade: {direction_line(summary.record, direction)}"
     pointer = _pointer(title, sql, _in_sql(f"{direction.value}/{summary.stem}.sql"))

@@ -89,7 +89,7 @@ def direction_line(record: Record, direction: Direction) -> str:
     """Return how a direction runs and what it does: `one transaction; destroys records.note`."""
     effects = record.effects(direction)
     rehearsed = () if effects.is_rehearsed else ("not rehearsed",)
-    return "; ".join((record.scripts[direction].shape, *_effects([effects]), *rehearsed))
+    return "; ".join((record.scripts[direction].summary, *_effects([effects]), *rehearsed))
 
 
 def _effects(effects: Collection[Effects]) -> Iterator[str]:

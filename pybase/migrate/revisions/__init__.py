@@ -13,11 +13,14 @@ from pybase.migrate.revisions._history import (
 )
 from pybase.migrate.revisions._recorder import write_with_literals
 from pybase.migrate.revisions._render import (
+    OnScratch,
+    OwnScripts,
     RenderedHistory,
+    Renderer,
     RevisionSql,
+    Step,
     render,
     render_path,
-    repeatable,
 )
 from pybase.migrate.revisions._run_env import (
     DigestOf,
@@ -38,19 +41,26 @@ from pybase.migrate.revisions._sandbox import (
     time_limit,
     without_terminal,
 )
+from pybase.migrate.revisions._scripts import repeatable
+from pybase.migrate.revisions._varying import if_same
 
 __all__ = [
     "ROWS_IN_THE_WAY",
     "AlembicScript",
     "DigestOf",
     "History",
+    "OnScratch",
+    "OwnScripts",
     "RenderedHistory",
+    "Renderer",
     "RevisionSql",
+    "Step",
     "TimeLimitError",
     "configured_version_table",
     "connections",
     "explained",
     "heads_by_env",
+    "if_same",
     "models_metadata",
     "parents",
     "read",

@@ -5,7 +5,9 @@ newest release.
 """
 
 import _imp
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +19,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.script.base import _only_source_rev_file
 from alembic.script.revision import RevisionMap
 from alembic.util import load_python_file
-from sqlalchemy import Dialect
+from sqlalchemy import Connection, Dialect
 
 from pybase.core import cache
 from pybase.core.configuration import invalid_ini, read_ini
@@ -161,12 +163,75 @@ def step_info(scripts: ScriptDirectory, script: Script, direction: Direction) ->
 def offline_context(
     configured: MigrationContext, dialect: Dialect, options: dict[str, Any]
 ) -> MigrationContext:
-    """Return another context than the one that env.py configured, and make `context` use it."""
-    environment = configured.environment_context
-    context = MigrationContext(dialect, None, configured.opts | options, environment)
-    if environment is not None:
-        environment._migration_context = context
-    return context
+    """Return another context than the one that env.py configured, without a connection."""
+    return _context(configured, dialect, None, options | {"as_sql": True})
+
+
+def online_context(configured: MigrationContext, connection: Connection) -> MigrationContext:
+    """Return one that runs revisions on a connection."""
+    options = {"as_sql": False, "transaction_per_migration": True}
+    return _context(configured, connection.dialect, connection, options)
+
+
+def _context(
+    configured: MigrationContext,
+    dialect: Dialect,
+    connection: Connection | None,
+    options: dict[str, Any],
+) -> MigrationContext:
+    options = configured.opts | options | {"transactional_ddl": None, "starting_rev": None}
+    if connection is not None:
+        options.pop("literal_binds", None)
+    return MigrationContext(dialect, connection, options, configured.environment_context)
+
+
+@contextmanager
+def used(context: MigrationContext, ask: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Let `alembic.context` use a context inside; `ask` is called with what a revision asks of it.
+
+    That is what differs between the modes, or is the connection; Alembic may ask for both.
+    """
+    environment: Any = context.environment_context
+    before = environment._migration_context, environment.context_opts
+    environment._migration_context = context
+    environment.context_opts = before[1] | {"as_sql": context.as_sql}
+    if ask is not None:
+        environment.is_offline_mode = lambda: ask("is_offline_mode()") or True
+    try:
+        with asked(context, ask), asked(context.impl, ask):
+            yield
+    finally:
+        environment._migration_context, environment.context_opts = before
+        vars(environment).pop("is_offline_mode", None)
+
+
+@contextmanager
+def asked(target: Any, ask: Callable[[str], None] | None) -> Iterator[None]:
+    """Report the attributes of an object that the code of a revision reads inside."""
+    kind: Any = type(target)
+
+    def read(self: Any, name: str) -> Any:
+        if ask is not None and name in _ASKED:
+            asker = str(sys._getframe(1).f_globals.get("__name__"))
+            if name == "bind" or not asker.startswith(("alembic.", "sqlalchemy.")):
+                ask(_ASKED[name])
+        return kind.__getattribute__(self, name)
+
+    names = {"__getattribute__": read, "supports_statement_cache": True}
+    target.__class__ = type(kind.__name__, (kind,), names)
+    try:
+        yield
+    finally:
+        target.__class__ = kind
+
+
+_ASKED = {
+    "as_sql": "as_sql",
+    "opts": "the options of its context",
+    "bind": "the connection",
+    "connection": "the connection",
+    "server_version_info": "the version of the server",
+}
 
 
 def version_table(context: MigrationContext) -> Any:

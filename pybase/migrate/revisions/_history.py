@@ -24,6 +24,7 @@ from pybase.core.settings import Settings
 from pybase.migrate.database import require_known
 from pybase.migrate.record import Direction, Revision
 from pybase.migrate.revisions import _alembic, _sandbox
+from pybase.migrate.revisions._isolation import isolated
 from pybase.migrate.sql import one_line
 
 _FIELDS = re.compile(r"^[ \t]*(?:Revision ID|Revises|Create Date|Branch Labels):.*$", re.MULTILINE)
@@ -194,7 +195,8 @@ def read(settings: Settings) -> History:
     leave_no_bytecode(settings.root)
     config = _alembic.read_config(settings)
     hint = "Correct the revision files that it names."
-    with explained(hint), _sandbox.without_terminal(), _sandbox.connections(_sandbox.refuse):
+    refused = _sandbox.connections(_sandbox.refuse)
+    with explained(hint), _sandbox.without_terminal(), refused, isolated():
         scripts = _alembic.load(config, settings)
     return History(settings, config, scripts)
 

@@ -94,7 +94,7 @@ def recording_connection(record: Callable[[str], None]) -> sa.Connection:
     It ends there: nothing is returned for a statement, not even an empty result.
     """
     options: Any = {"dbapi": psycopg, "use_native_hstore": False}  # an extension: its oid varies
-    dialect = _Dialect(**options)  # type: ignore[no-untyped-call]
+    dialect = LiteralDialect(**options)  # type: ignore[no-untyped-call]
     creator: Any = _Nowhere
     pool = sa.StaticPool(creator, dialect=dialect)
     engine = sa.Engine(pool, dialect, make_url("postgresql+psycopg://"))
@@ -123,7 +123,9 @@ class _Compiler(PGCompiler_psycopg):
         return text
 
 
-class _Dialect(PGDialect_psycopg):
+class LiteralDialect(PGDialect_psycopg):
+    """SQLAlchemy's dialect of psycopg, without casts that a column makes redundant."""
+
     statement_compiler = _Compiler
     supports_statement_cache = True
 

@@ -28,6 +28,8 @@ class Recorder:
         self._is_open = False
         self.refusal = ""
         """Why what was kept since the last `take` cannot be SQL for a reviewer."""
+        self.question = ""
+        """What has been asked since then that a database answers in another way."""
 
     def begin(self) -> None:
         """Begin a transaction."""
@@ -51,23 +53,21 @@ class Recorder:
                 return
             self._statements.append(Statement(tidy(text), number))
 
+    def ask(self, what: str) -> None:
+        """Note a question of a revision: what it does next may depend on the answer."""
+        self.question = self.question or f"it asks for {what}"
+
     def take(self) -> list[Statement]:
         """Return what was kept since the last time."""
         taken, self._statements = self._statements, []
-        self._transaction, self._is_open, self.refusal = 0, False, ""
+        self._transaction, self._is_open, self.refusal, self.question = 0, False, "", ""
         return taken
 
 
 def recording_context(configured: MigrationContext, recorder: Recorder) -> MigrationContext:
     """Return a context with env.py's options, whose statements go to `recorder`."""
     dialect = offline_dialect()
-    options = {
-        "as_sql": True,
-        "literal_binds": True,
-        "transaction_per_migration": True,
-        "transactional_ddl": None,
-        "starting_rev": None,
-    }
+    options = {"literal_binds": True, "transaction_per_migration": True}
     context = _alembic.offline_context(configured, dialect, options)
     execute = write_with_literals(context, recorder.add)
     impl: Any = context.impl

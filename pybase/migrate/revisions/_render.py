@@ -2,13 +2,13 @@
 
 `env.py` is run once, in Alembic's offline mode, to learn how the project configures Alembic
 (version table, naming convention, hooks); the revisions are then run one by one against a
-recorder. No database is connected to.
+recorder. No database is connected to, but for a revision that asks for its connection or for the
+mode: that is run once more on a scratch database, which the caller gives.
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import sqlalchemy as sa
 from alembic.operations import Operations
@@ -22,7 +22,6 @@ from pybase.core import cache
 from pybase.core.errors import UsageError
 from pybase.core.files import digest
 from pybase.core.inputs import inputs_digest, record_inputs
-from pybase.core.urls import redacted
 from pybase.migrate.database import Ledger
 from pybase.migrate.record import (
     Direction,
@@ -40,10 +39,16 @@ from pybase.migrate.record import (
 )
 from pybase.migrate.revisions import _alembic
 from pybase.migrate.revisions._history import History, complete
+from pybase.migrate.revisions._isolation import noticing
 from pybase.migrate.revisions._recorder import Recorder, recording_context
 from pybase.migrate.revisions._run_env import models_metadata, run_env, version_table_of
 from pybase.migrate.revisions._sandbox import time_limit
-from pybase.migrate.sql.grammar import tidy, words
+from pybase.migrate.revisions._scratch import captured
+from pybase.migrate.revisions._scripts import closed, failed_script, python_script, sql_script
+from pybase.migrate.revisions._varying import REASON as VARIES
+from pybase.migrate.revisions._varying import may_vary, without_varying
+from pybase.migrate.sql.grammar import tidy
+from pybase.postgres import database_name
 
 TIME_LIMIT_S = 10
 """A revision that is not rendered by then waits for something that does not happen."""
@@ -89,18 +94,25 @@ class RenderedHistory(Struct, frozen=True):
         )
 
 
-def render(history: History) -> RenderedHistory:
+OnScratch: TypeAlias = Callable[["Renderer", "OwnScripts"], None]
+"""Puts scripts in the place of those without SQL, where a scratch database gives them."""
+
+
+def render(history: History, on_scratch: OnScratch | None = None) -> RenderedHistory:
     """Render every revision in both directions; those that have not changed are kept.
 
     A revision that cannot be rendered carries the reason and does not stop the others.
+    Without `on_scratch` that is each one that uses its connection, or asks for the offline mode.
     Raises UsageError when env.py itself fails.
     """
     rendered: list[RenderedHistory] = []
 
     def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
-        folders = (Path(history.scripts.dir), *map(Path, history.scripts.version_locations or ()))
-        renderer = _Renderer(history, configured)
+        folders = _folders(history)
+        renderer = Renderer(history, configured)
         own = _own_scripts(history, renderer, folders)
+        if on_scratch is not None and own.unrendered:
+            on_scratch(renderer, own)
         renderer.require_ids_fit(own)
         ups = renderer.with_bookkeeping([(s, Direction.UPGRADE) for s in history.revisions], own)
         newest_first = [(s, Direction.DOWNGRADE) for s in reversed(history.revisions)]
@@ -123,6 +135,7 @@ def render_path(
     path: Callable[[], Sequence[AlembicScript]],
     start: Sequence[str],
     direction: Direction,
+    on_scratch: OnScratch | None = None,
 ) -> list[RevisionSql]:
     """Render a path of revisions as Alembic would run it on a database at `start`."""
     rendered: list[RevisionSql] = []
@@ -130,8 +143,11 @@ def render_path(
     def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
         with complete():
             steps = [(script, direction) for script in path()]
-        renderer = _Renderer(history, configured)
-        own = {step: renderer.own(*step) for step in steps}
+        renderer = Renderer(history, configured)
+        own = OwnScripts({step: renderer.own(*step) for step in steps})
+        if on_scratch is not None and own.unrendered:
+            own = _own_scripts(history, renderer, _folders(history))
+            on_scratch(renderer, own)
         scripts = renderer.with_bookkeeping(steps, own, start)
         for (alembic_script, _), script in zip(steps, scripts, strict=True):
             revision, both = history.describe(alembic_script), Directions(script, script)
@@ -142,18 +158,52 @@ def render_path(
     return rendered
 
 
-_Step = tuple[AlembicScript, Direction]
+def render_own(history: History, steps: Iterable[tuple[str, Direction]]) -> list[Script]:
+    """Render the own statements of some steps, whatever was rendered before."""
+    scripts: list[Script] = []
+
+    def work(_heads: object, configured: MigrationContext) -> Iterable[RevisionStep]:
+        renderer = Renderer(history, configured)
+        scripts.extend(renderer.own(history.get(id_), direction) for id_, direction in steps)
+        return ()
+
+    run_env(history, work)
+    return scripts
 
 
-def _own_scripts(
-    history: History, renderer: "_Renderer", folders: Sequence[Path]
-) -> dict[_Step, Script]:
+def _folders(history: History) -> tuple[Path, ...]:
+    return (Path(history.scripts.dir), *map(Path, history.scripts.version_locations or ()))
+
+
+Step: TypeAlias = tuple[AlembicScript, Direction]
+
+
+class OwnScripts(dict[Step, Script]):
+    """The statements of each step's own, without bookkeeping; `inputs` digests what each needs."""
+
+    inputs: Mapping[Step, str] = {}
+
+    @property
+    def unrendered(self) -> list[Step]:
+        """The steps that have no SQL, in the order of the history."""
+        return [
+            step
+            for step, script in self.items()
+            if script.status is ScriptStatus.PYTHON and script.reason != VARIES
+        ]
+
+
+def _own_scripts(history: History, renderer: "Renderer", folders: Sequence[Path]) -> OwnScripts:
     """Return each direction's own statements, rendered again only where something changed."""
     steps = [(script, direction) for script in history.revisions for direction in Direction]
     files = {Path(script.path) for script in history.revisions}
 
     def make(missing: Iterable[int], _known: object = None) -> list[Script]:
-        return [renderer.own(*steps[place]) for place in missing]
+        scripts = {steps[place]: renderer.own(*steps[place]) for place in missing}
+        suspects = {
+            s: own for s, own in scripts.items() if own.has_sql and may_vary(Path(s[0].path))
+        }
+        return list((scripts | _without_varying(history, suspects)).values())
 
     shared = inputs_digest(history.settings, _PACKAGES, skipped=files)
     first = make(range(len(steps))) if shared is None else None
@@ -167,14 +217,22 @@ def _own_scripts(
     scripts = cache.cached(
         history.settings, _KIND, keys, make if first is None else lambda *_: first, Script
     )
-    return dict(zip(steps, scripts, strict=True))
+    own = OwnScripts(zip(steps, scripts, strict=True))
+    own.inputs = dict(zip(steps, keys, strict=True))
+    return own
 
 
-class _Renderer:
+def _without_varying(history: History, scripts: dict[Step, Script]) -> dict[Step, Script]:
+    named = {(script.revision, direction): own for (script, direction), own in scripts.items()}
+    return dict(zip(scripts, without_varying(history.settings, named), strict=True))
+
+
+class Renderer:
     """Renders steps of a history under the configuration of its env.py."""
 
     def __init__(self, history: History, configured: MigrationContext) -> None:
         self._history = history
+        self._configured = configured
         self._recorder = Recorder()
         self._context = recording_context(configured, self._recorder)
         self.table = version_table_of(configured)
@@ -185,22 +243,35 @@ class _Renderer:
         """Return the statements of one direction of a revision, without bookkeeping."""
         # what an earlier revision created, Alembic would not create again: each starts from none
         self._context.impl.memo.clear()
-        self._recorder.take()
-        try:
-            with Operations.context(self._context):
-                with self._context.begin_transaction(_per_migration=True):
-                    with time_limit(TIME_LIMIT_S):
-                        _run(script, direction)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as problem:  # such as SystemExit; the others are still rendered
-            return _failed(direction, problem)
-        if refusal := self._recorder.refusal:
-            return Script(status=ScriptStatus.PYTHON, reason=refusal.removesuffix("."))
-        statements = _joined(self._recorder.take())
-        return Script(statements, digest=_digest(statements))
+        failed = _failure(self._context, script, direction, self._recorder.ask)
+        reason = self._recorder.question or self._recorder.refusal
+        recorded = self._recorder.take()
+        return python_script(reason) if reason else failed or sql_script(recorded)
 
-    def require_ids_fit(self, own: dict[_Step, Script]) -> None:
+    def on_scratch(
+        self, url: str, script: AlembicScript, direction: Direction
+    ) -> tuple[Script, bool]:
+        """Run one direction of a revision on the scratch database at `url`, which it changes.
+
+        Returns the statements that it sends there, or why these are not for every database; and
+        whether it has run.
+        """
+        with captured(url) as (connection, capture):
+            context = _alembic.online_context(self._configured, connection)
+            failed = _failure(context, script, direction)
+            if failed is None:
+                capture.hand_over(self._recorder)
+                capture.refuse(capture.doubt or self._recorder.refusal)
+        recorded = self._recorder.take()
+        if any(database_name(url) in statement.sql for statement in recorded):
+            capture.refuse("its SQL has the name of the database")
+        if capture.reason:
+            return python_script(capture.reason), failed is None
+        if failed is not None:
+            return failed, False
+        return replace(sql_script(recorded), is_of_scratch=True), True
+
+    def require_ids_fit(self, own: dict[Step, Script]) -> None:
         """Refuse an id that the version table cannot hold, unless a revision widens the table.
 
         Raises UsageError.
@@ -218,7 +289,7 @@ class _Renderer:
                 )
 
     def with_bookkeeping(
-        self, steps: Sequence[_Step], own: dict[_Step, Script], heads: Iterable[str] = ()
+        self, steps: Sequence[Step], own: dict[Step, Script], heads: Iterable[str] = ()
     ) -> list[Script]:
         """Add version table and ledger to steps that run in turn on a database at `heads`."""
         current = set(heads)
@@ -235,7 +306,7 @@ class _Renderer:
             closing += self._hooks(step, current)
             entry = self._ledger.file_sql(script.revision, direction, own[step].digest or None)
             closing.append(Statement(entry, 0, StatementKind.LEDGER))
-            scripts.append(replace(_closed(own[step], setup, closing), check=check))
+            scripts.append(replace(closed(own[step], setup, closing), check=check))
         return scripts
 
     def _check(self, own: Script, heads: set[str], moves: Sequence[VersionMove]) -> str:
@@ -244,6 +315,11 @@ class _Renderer:
             return ""
         is_alone = not own.is_transactional or any(map(sets_transaction, own.texts))
         return self.table.check_sql(heads, moves, is_alone=is_alone)
+
+    @property
+    def setup(self) -> Script:
+        """The statements that create version table and ledger."""
+        return Script(tuple(self._setup()))
 
     def _setup(self) -> list[Statement]:
         """`IF NOT EXISTS` is what Alembic's online mode does: a downgrade to base leaves them."""
@@ -254,11 +330,33 @@ class _Renderer:
             Statement(self._ledger.create_sql, None, StatementKind.SETUP),
         ]
 
-    def _hooks(self, step: _Step, heads: set[str]) -> list[Statement]:
+    def _hooks(self, step: Step, heads: set[str]) -> list[Statement]:
         info = _alembic.step_info(self._history.scripts, *step)
-        for callback in self._context.on_version_apply_callbacks:
-            callback(ctx=self._context, step=info, heads=set(heads), run_args={})
+        with _alembic.used(self._context):
+            for callback in self._context.on_version_apply_callbacks:
+                callback(ctx=self._context, step=info, heads=set(heads), run_args={})
         return [replace(s, transaction=0, kind=StatementKind.HOOK) for s in self._recorder.take()]
+
+
+def _failure(
+    context: MigrationContext,
+    script: AlembicScript,
+    direction: Direction,
+    ask: Callable[[str], None] | None = None,
+) -> Script | None:
+    """Run one direction of a revision in a context; returns what is left of one that fails."""
+    failed: Script | None = None
+    with noticing() as connections:
+        try:
+            with _alembic.used(context, ask), Operations.context(context):
+                with context.begin_transaction(_per_migration=True):
+                    with time_limit(TIME_LIMIT_S):
+                        _run(script, direction)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as problem:  # such as SystemExit; the others are still rendered
+            failed = failed_script(direction, problem)
+    return python_script(connections[0]) if connections else failed
 
 
 def _run(script: AlembicScript, direction: Direction) -> None:
@@ -266,68 +364,3 @@ def _run(script: AlembicScript, direction: Direction) -> None:
     if function is None:
         raise NotImplementedError
     function()
-
-
-def _joined(statements: Sequence[Statement]) -> tuple[Statement, ...]:
-    """Put all into one transaction, unless something is outside of any."""
-    if any(statement.transaction is None for statement in statements):
-        return tuple(statements)
-    return tuple(replace(statement, transaction=1) for statement in statements)
-
-
-def _closed(own: Script, setup: list[Statement], closing: list[Statement]) -> Script:
-    """Add the bookkeeping.
-
-    One transaction holds everything, so that a crash undoes both; after an autocommit block the
-    version is moved last and in a transaction of its own.
-    """
-    last = own.statements[-1].transaction if own.statements else 1
-    if own.is_transactional:
-        setup = [replace(statement, transaction=last) for statement in setup]
-    if last is None:
-        last = max((s.transaction or 0 for s in own.statements), default=0) + 1
-    end = [replace(statement, transaction=last) for statement in closing]
-    return replace(own, statements=(*setup, *own.statements, *end))
-
-
-def _digest(statements: Iterable[Statement]) -> str:
-    """Digest what PostgreSQL sees of a revision's own statements, and how they are to be run."""
-    texts: list[str] = []
-    transaction: int | None = None
-    for statement in statements:
-        if statement.transaction is not None and statement.transaction != transaction:
-            texts.append("BEGIN")
-        transaction = statement.transaction
-        texts.append(statement.sql)
-    return digest("\0".join(" ".join(words(text)) for text in texts).encode())
-
-
-def _failed(direction: Direction, problem: BaseException) -> Script:
-    """Return a script without statements: a downgrade that refuses with a reason, or no SQL."""
-    message = repeatable(str(problem))
-    is_word = isinstance(problem, NotImplementedError | RuntimeError) or type(problem) is Exception
-    if not direction.is_upgrade and is_word and message:
-        return Script(status=ScriptStatus.IRREVERSIBLE, reason=message)
-    is_missing = isinstance(problem, NotImplementedError) and (
-        not direction.is_upgrade or not message
-    )
-    status = ScriptStatus.MISSING if is_missing else ScriptStatus.PYTHON
-    return Script(status=status, reason=f"{type(problem).__name__}: {message}".rstrip(": "))
-
-
-def repeatable(message: str) -> str:
-    """Return a message without passwords and what differs by machine: it will be committed."""
-    message = redacted(message)
-    for pattern, instead in _MACHINE:
-        message = pattern.sub(instead, message)
-    message = message.strip()
-    return message if len(message) <= _LONGEST else f"{message[:_LONGEST].rstrip()} ..."
-
-
-_MACHINE: tuple[tuple[Any, str], ...] = (
-    (re.compile(r"\(Background on this error at: .*\)"), ""),
-    (re.compile(r" at 0x[0-9a-f]+\b"), ""),
-    (re.compile(r"(?<![\w:/.])/(?:[^\s'\"():,]+/)+"), ""),  # folders of an absolute path
-)
-
-_LONGEST = 300

@@ -22,6 +22,7 @@ from pybase.migrate.database import Database, Ledger, engine, server_error
 from pybase.migrate.record import Direction, VersionTable
 from pybase.migrate.revisions import _alembic, _operations, _sandbox
 from pybase.migrate.revisions._history import History, explained
+from pybase.migrate.revisions._isolation import isolated, reopened
 from pybase.migrate.revisions._sandbox import TimeLimitError
 
 Work: TypeAlias = Callable[[Any, MigrationContext], Iterable[RevisionStep]]
@@ -134,12 +135,14 @@ def run_env(
     connection: sa.Connection | None = None,
     *,
     connect: Callable[[sa.Dialect], Any] | None = None,
+    is_applied: bool = True,
     **options: Any,
 ) -> None:
     """Run a project's env.py, with `work` where Alembic would choose the revisions.
 
     Offline without a connection, and then without a terminal. An env.py that connects by itself
     gets what `connect(dialect)` returns, by default a connection to the database of `connection`.
+    Offline, or where nothing `is_applied`, its code knows no other database and reaches none.
     Raises UsageError when it fails or runs no migrations.
     """
     reached: list[bool] = []
@@ -148,7 +151,10 @@ def run_env(
     def reaching(heads: Any, configured: MigrationContext) -> Iterable[RevisionStep]:
         limit.close()  # what the revisions do may take as long as it takes
         reached.append(True)
-        return work(heads, configured)
+        if connection is not None:
+            return work(heads, configured)
+        with reopened():
+            return work(heads, configured)
 
     config = history.config
     config.attributes["connection"] = connection
@@ -168,6 +174,8 @@ def run_env(
             connect = _sandbox.same_as(connection)
         around.enter_context(_sandbox.connections(connect))
         around.enter_context(_sandbox.sendable())
+        if connection is None or not is_applied:
+            around.enter_context(isolated())
         around.enter_context(EnvironmentContext(config, history.scripts, **options))
         around.enter_context(explained())
         around.enter_context(env_errors(reached))

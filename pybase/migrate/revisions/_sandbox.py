@@ -19,12 +19,10 @@ from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
 from pybase.core.errors import CheckFailedError
+from pybase.migrate.revisions._isolation import NOWHERE, refuse_connection, reopened
 from pybase.migrate.sql import HIDDEN_HINT, hidden_character
 from pybase.migrate.sql.grammar import COPY_HINT, copy_fault
 from pybase.postgres import without_variables
-
-NOWHERE = "postgresql+psycopg://nowhere.invalid/pybase"
-"""A DATABASE_URL for code that will not be imported without one."""
 
 _AGAIN_S = 1.0
 """The error is raised again after this time, for code that catches everything."""
@@ -105,7 +103,7 @@ def connections(connect: Callable[[Dialect], Any]) -> Iterator[None]:
         return original(dialect, *address, **options)
 
     setattr(DefaultDialect, "connect", redirected)  # noqa: B010  mypy: a method
-    os.environ.setdefault("DATABASE_URL", NOWHERE)
+    os.environ.setdefault("DATABASE_URL", f"postgresql+psycopg://{NOWHERE}")
     try:
         yield
     finally:
@@ -178,10 +176,10 @@ def _connect(info: Any, dialect: Dialect) -> Any:
     if info.password:
         address["password"] = info.password
     dbapi: Any = dialect.loaded_dbapi
-    with without_variables():  # the address is complete: they could only change it
+    with reopened(), without_variables():  # the address is complete: they could only change it
         return dbapi.connect(**address)
 
 
 def refuse(_dialect: Dialect) -> Any:
     """Refuse every connection: SQL is rendered without any."""
-    raise ConnectionRefusedError("it opens a connection of its own while it is turned into SQL")
+    refuse_connection()

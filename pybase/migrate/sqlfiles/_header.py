@@ -47,7 +47,7 @@ def header_text(
         title, place = revision.title, f"after {parents}" if parents else "the first"
     else:
         title, place = f"Undo: {revision.title}", f"back to {parents or 'base'}"
-    shape = ("revision", f"{one_line(revision.id)}, {place}; {script.shape}")
+    shape = ("revision", f"{one_line(revision.id)}, {place}; {script.summary}")
     width = max(len(name) for name, _ in (shape, *rows) if len(name) <= _WIDEST_NAME)
     lines = [title, "", *(f"{name:<{width}}  {text}" for name, text in (shape, *rows))]
     return "".join(f"-- {line}".rstrip() + "\n" for line in lines)

@@ -54,6 +54,7 @@ class _Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     digest: str = ""
     check: str = ""
+    is_of_scratch: bool = False
     statements: tuple[_Place, ...] = ()
 
 
@@ -77,6 +78,7 @@ def encode(record: Record, places: Directions[Sequence[tuple[int, int]]]) -> str
             script.reason,
             script.digest,
             script.check,
+            script.is_of_scratch,
             tuple(
                 _Place(first, last, statement.transaction, statement.kind)
                 for statement, (first, last) in zip(
@@ -109,7 +111,9 @@ def decode(content: bytes, texts: Directions[str | None]) -> Record:
 
 
 def _script(stored: _Stored, text: str | None) -> Script:
-    script = Script((), stored.status, stored.reason, stored.digest, stored.check)
+    script = Script(
+        (), stored.status, stored.reason, stored.digest, stored.check, stored.is_of_scratch
+    )
     if text is None:
         return script
     lines = text.split("\n")

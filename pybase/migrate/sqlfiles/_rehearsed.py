@@ -2,8 +2,8 @@
 
 from pybase.migrate.catalog import Entity
 from pybase.migrate.record import Record
-from pybase.migrate.rehearsal import rehearse
-from pybase.migrate.revisions import History, RenderedHistory, render
+from pybase.migrate.rehearsal import rehearse, render
+from pybase.migrate.revisions import History, RenderedHistory
 from pybase.migrate.sqlfiles._table_docs import described
 
 

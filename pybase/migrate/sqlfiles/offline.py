@@ -3,6 +3,7 @@
 from pybase.core.errors import CheckFailedError
 from pybase.core.settings import Settings
 from pybase.migrate.record import Direction
+from pybase.migrate.rehearsal import on_scratch
 from pybase.migrate.revisions import AlembicScript, read, render_path, resolving
 from pybase.migrate.sqlfiles._files import script_file
 from pybase.migrate.sqlfiles._header import header_text
@@ -27,7 +28,7 @@ def path_sql(settings: Settings, target: str, direction: Direction) -> str:
             return history.path_from(heads, end, direction)
 
     parts = []
-    for sql in render_path(history, path, heads, direction):
+    for sql in render_path(history, path, heads, direction, on_scratch(history)):
         script = sql.scripts[direction]
         if script.needs_python:
             raise CheckFailedError(

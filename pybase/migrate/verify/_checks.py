@@ -25,8 +25,8 @@ from pybase.migrate.database import (
 )
 from pybase.migrate.deploy import changed_entries, record_source, unrecorded
 from pybase.migrate.record import Direction, Record
-from pybase.migrate.rehearsal import scratch_at_head, scratch_empty
-from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read, render
+from pybase.migrate.rehearsal import render, scratch_at_head, scratch_empty
+from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
 from pybase.migrate.sql.grammar import words
 from pybase.migrate.verify._proof import committed_equals_online, equal_on_sample_rows
 from pybase.migrate.verify._sampled import UnprovenError

@@ -88,7 +88,7 @@ def upgrade_online(
         yield from steps_to(history, heads, "heads", Direction.UPGRADE)
 
     with _online_errors(), engine(database).connect() as connection:
-        run_env(history, work, connection)
+        run_env(history, work, connection, is_applied=False)
 
 
 @contextmanager

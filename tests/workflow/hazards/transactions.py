@@ -322,6 +322,7 @@ RENDERING = [
         op.add_column("orders", sa.Column("region", sa.Text(), nullable=True))
         """,
         'op.drop_column("orders", "region")',
+        {("cannot-render", "")},
     ),
 ]
 

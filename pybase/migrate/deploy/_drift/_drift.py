@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from pybase.migrate import catalog
 from pybase.migrate.deploy._check import Checked, CheckResult, Severity
 from pybase.migrate.record import ancestors
-from pybase.migrate.rehearsal import scratch_at_head
-from pybase.migrate.revisions import History, render
+from pybase.migrate.rehearsal import render, scratch_at_head
+from pybase.migrate.revisions import History
 from pybase.migrate.sql import BACKFILL_PREFIX
 from pybase.postgres import connect_scratch
 
