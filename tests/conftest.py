@@ -75,8 +75,10 @@ def _left_by(folder: Path) -> list[str]:
     """What is left of a folder of the run: processes in it, servers, data of its checkouts."""
     left = [f"process {pid}" for pid in processes_of(folder)]
     left += [f"server {data}" for data in folder.rglob("PG_VERSION") if data.parent.name == "data"]
-    records = machine_folder().glob("*/checkout")
-    return left + [str(record.parent) for record in records if str(folder) in record.read_text()]
+    for record in machine_folder().glob("*/checkout"):
+        data = record.with_name("data")
+        left += [f"server {data}"] if str(folder) in record.read_text() and data.exists() else []
+    return left
 
 
 @pytest.fixture(scope="session")

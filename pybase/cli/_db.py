@@ -67,15 +67,15 @@ def _show_status(cluster: Cluster) -> None:
     rows = [*_rows(cluster, "server", "embedded"), ("reach it", "nox -s db -- psql, or -- url")]
     for scratch in scratch_clusters():
         with unused(scratch) as user:
-            state = f"used by {user}" if user else "idle: it ends by itself"
-        rows += _rows(scratch, "scratch", f"for rehearsals, {state}")
+            use = f", used by {user}" if user else ", not in use: it ends by itself"
+        rows += _rows(scratch, "scratch", "for rehearsals", use)
     terminal.result("\n".join(table(rows)))
 
 
-def _rows(cluster: Cluster, name: str, purpose: str) -> Iterator[tuple[str, str]]:
+def _rows(cluster: Cluster, name: str, purpose: str, use: str = "") -> Iterator[tuple[str, str]]:
     status = cluster.status()
     state = f"running, pid {status.pid}" if status.running else "not running"
-    yield name, f"PostgreSQL {status.version or cluster.major}, {purpose}, {state}"
+    yield name, f"PostgreSQL {status.version or cluster.major}, {purpose}, {state}{use}"
     yield "data", f"{status.directory}  ({humanize.size(status.size_bytes)})"
 
 

@@ -60,13 +60,6 @@ def inputs_digest(
     return digest("\0".join((digest_files(sorted(files)), *tools)).encode())
 
 
-def _beside(modules: Iterable[str]) -> Iterator[str]:
-    """Yield the modules in the folders of `modules`: a package may import every one that it has."""
-    for folder in {Path(module).parent for module in modules}:
-        for pattern in ("*.py", "*/__init__.py"):
-            yield from map(str, folder.glob(pattern))
-
-
 def package_digest(package: str) -> str:
     """Digest the sources of one of our packages, such as `migrate/rehearsal`."""
     folder = Path(pybase.__file__).parent / package
@@ -92,3 +85,10 @@ def _modules(root: Path) -> Iterator[str]:
         file = getattr(module, "__file__", None)
         if file and file.startswith(inside) and "site-packages" not in file:
             yield file
+
+
+def _beside(modules: Iterable[str]) -> Iterator[str]:
+    """Yield the modules in the folders of `modules`: a package may import every one that it has."""
+    for folder in {Path(module).parent for module in modules}:
+        for pattern in ("*.py", "*/__init__.py"):
+            yield from map(str, folder.glob(pattern))

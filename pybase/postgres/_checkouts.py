@@ -17,7 +17,7 @@ from pybase.core.errors import DatabaseError
 from pybase.core.files import file_lock, write_file
 from pybase.postgres import _postmaster as postmaster
 from pybase.postgres._os_user import server_user
-from pybase.postgres._paths import lock_file, machine_folder, socket_folder
+from pybase.postgres._paths import lock_file, machine_folder, machine_path, socket_folder
 from pybase.postgres._removal import delete_files
 
 _NAME = "checkout"
@@ -55,6 +55,8 @@ def remember(directory: Path, checkout: Path) -> None:
 
 def sweep() -> list[Path]:
     """Stop the servers of checkouts that were deleted, and delete their data; returns these."""
+    if not machine_path().exists():
+        return []
     with suppress(DatabaseError):  # the folder cannot be used: then it has nothing of ours
         records = sorted(machine_folder().glob(f"*/{_NAME}"))
         return [checkout for record in records for checkout in _swept(record)]

@@ -59,14 +59,18 @@ def locate(checkout: Path) -> Path:
 
 @report_os_errors()
 def machine_folder() -> Path:
-    """Return, and create if needed, a folder outside any checkout that servers can read.
+    """Return, and create if needed, a folder outside any checkout that servers can read."""
+    return own_folder(machine_path(), os.geteuid(), 0o755)
+
+
+def machine_path() -> Path:
+    """Return the path of `machine_folder`, which may not exist.
 
     Root's is in /var/lib, because old files in /var/tmp are deleted, and these may be data.
     """
     uid = os.geteuid()
     is_system = uid == 0 and Path("/var/lib").is_dir()
-    folder = "/var/lib/pybase" if is_system else f"/var/tmp/pybase-{uid}"  # noqa: S108
-    return own_folder(Path(folder), uid, 0o755)
+    return Path("/var/lib/pybase" if is_system else f"/var/tmp/pybase-{uid}")  # noqa: S108
 
 
 @report_os_errors()

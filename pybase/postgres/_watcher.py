@@ -36,7 +36,7 @@ def start(watch: Path, socket: Path) -> bool:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C and the end of the terminal do not reach it
-        check=True,
+        check=False,  # the next user of the server tries again
     )
     return True
 

@@ -587,7 +587,7 @@ def test_db_shows_and_ends_the_scratch_server(
     command, keeps_data = ENDINGS[way]
     monkeypatch.setenv("XDG_CACHE_HOME", str(place / f"cache-{way}"))
     with leased(options) as scratch:
-        assert f"used by {checkout.root}, running" in checkout.done("db", "status")
+        assert f", used by {checkout.root}\n" in checkout.done("db", "status")
         if way == "prune":
             assert "is in use" in checkout.done(*command)
             assert scratch.is_running()

@@ -116,6 +116,7 @@ def test_moved_checkout_keeps_its_server_reachable(home: Path) -> None:
     before.ensure_database("kept")
     old_socket = before.socket
     after = scratch_cluster(before.directory.rename(home / ("else-" * 30)))
+    assert after.status().pid == recorded_pid(after)
     assert ask(after.ensure_database("kept"), "SELECT 1") == 1
     old_socket.rmdir()
 

@@ -163,6 +163,8 @@ def test_missing_configuration_is_named(tmp_path: Path) -> None:
         ("postgres = true", "invalid-setting", "postgres is True"),
         ("= 1", "invalid-toml", "cannot be read as TOML"),
         ("migrate = 1", "invalid-setting", "migrate is 1"),
+        ("scratch_idle_s = 0", "invalid-setting", "scratch_idle_s is 0"),
+        ("scratch_idle_s = '15 min'", "invalid-setting", "scratch_idle_s is '15 min'"),
         ("[tool.pybase.migrate]\nlock_timeout = 1", "unknown-setting", "[tool.pybase.migrate]"),
         ("[tool.pybase.migrate]\ndeadline_s = '1 s'", "invalid-setting", "deadline_s is '1 s'"),
     ],

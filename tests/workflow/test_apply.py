@@ -112,7 +112,7 @@ def test_stale_sql_is_written_again_on_the_embedded_server(three: Project) -> No
         assert f"sql/ was stale ({INDEX.name}.py has no SQL yet) and is written again" in result.err
         assert (three.sql / f"upgrade/{INDEX.name}.sql").exists()
     finally:
-        three.done("db", "stop")
+        three.done("db", "reset", "--yes")
 
 
 def test_database_ahead_of_the_checkout_is_refused(four: Project) -> None:

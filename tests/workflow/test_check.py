@@ -302,6 +302,36 @@ TOWNS = Revision(
 )
 
 
+_EVERY_MODULE = """\
+import pkgutil
+from importlib import import_module
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+for module in pkgutil.iter_modules(__path__):
+    import_module(f"models.{module.name}")
+"""
+
+
+@pytest.mark.parametrize("place", ["models/towns.py", "models/more/__init__.py"])
+def test_model_in_a_new_file_is_drift_after_a_check_that_passed(
+    project: Project, place: str
+) -> None:
+    """The check that passed is remembered by the files that it depended on."""
+    project.lay_out(ONE)
+    (project.root / "models.py").unlink()
+    model = CITIES_MODEL.replace("metadata = sa.MetaData()", "from models import metadata")
+    project.write("models/__init__.py", _EVERY_MODULE)
+    project.write("models/cities.py", model)
+    project.write_sql()
+    for arguments in (("check",), ("check", "--models")):
+        project.done(*arguments)
+    project.write(place, model.replace("cities", "towns"))
+    for arguments in (("check",), ("check", "--models")):
+        assert "[models-differ]" in project.refused(*arguments, code=1)
+
+
 def test_without_models_nothing_is_proven_of_them(project: Project) -> None:
     message = checked(project, ONE)
     assert "--  not proven: models equal revisions (env.py gives no metadata)\n" in message

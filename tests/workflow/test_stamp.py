@@ -121,6 +121,37 @@ def test_migrate_continues_after_a_stamp(
     assert ask("SELECT name FROM cities") == [("Troy",)]
 
 
+_OWN_CONNECTION = """\
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+def run(connection):
+    context.configure(connection=connection, target_metadata=None, version_table="versions")
+    with context.begin_transaction():
+        context.run_migrations()
+
+if context.is_offline_mode():
+    context.configure(dialect_name="postgresql", literal_binds=True, version_table="versions")
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    with create_engine("postgresql+psycopg://", poolclass=pool.NullPool).connect() as connection:
+        run(connection)
+"""
+
+
+def test_env_py_that_connects_by_itself_is_stamped(
+    project: Project, ask: Callable[[str], list[tuple[object, ...]]]
+) -> None:
+    project.lay_out(*LINE)
+    project.write("migrations/env.py", _OWN_CONNECTION)
+    project.write_sql()
+    ask(HEAD)
+    project.done("stamp", "head")
+    assert ask("SELECT version_num FROM versions") == [(THREE.id,)]
+    assert ask("SELECT revision, direction FROM migration_ledger") == [(THREE.id, "stamp")]
+
+
 def test_plain_alembic_stamp_is_in_the_ledger(
     project: Project, ask: Callable[[str], list[tuple[object, ...]]]
 ) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._check import CheckResult as CheckResult
     from pybase.migrate.deploy._check import Severity as Severity
     from pybase.migrate.deploy._check import require_clear as require_clear
-    from pybase.migrate.deploy._drift._stamp import stamp as stamp
+    from pybase.migrate.deploy._drift import stamp as stamp
     from pybase.migrate.deploy._estimate import ASSUMPTION as ASSUMPTION
     from pybase.migrate.deploy._estimate import RATES_MB_S as RATES_MB_S
     from pybase.migrate.deploy._estimate import Estimate as Estimate
@@ -50,7 +50,7 @@ else:
             "_apply": "apply check confirm",
             "_backfill_runner": "declared_backfills find_backfill run_backfill",
             "_check": "CheckResult Severity require_clear",
-            "_drift._stamp": "stamp",
+            "_drift": "stamp",
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
             "_locked": "CHECKS DRIFT Locked changed_entries locked pending_revisions read_status",
             "_losses": "Confirmation Consent",

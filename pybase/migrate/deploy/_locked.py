@@ -109,11 +109,7 @@ def pending_revisions(source: Source) -> list[Revision]:
 
     Raises CheckFailedError for a database that is ahead of the checkout.
     """
-    try:
-        with connect(source.database, autocommit=True) as connection:
-            heads = source.heads(connection)
-    except psycopg.Error as error:
-        raise server_error(source.database, error) from None
+    heads, _ = read_status(source)
     require_known(heads, source.graph)
     applied = ancestors(source.graph, heads)
     return [

@@ -17,6 +17,7 @@ from pybase.core.settings import Settings
 from pybase.migrate.database import (
     Database,
     MigrationLock,
+    connect,
     engine,
     lock_lost,
     migration_lock,
@@ -24,9 +25,8 @@ from pybase.migrate.database import (
     server_error,
 )
 from pybase.migrate.deploy._drift._drift import differences_from
-from pybase.migrate.deploy._locked import connected
 from pybase.migrate.deploy._losses import Confirmation, require_name
-from pybase.migrate.revisions import History, heads_by_env, record_in, run_env
+from pybase.migrate.revisions import History, record_in, run_env
 from pybase.migrate.sqlfiles import read_history
 
 
@@ -48,7 +48,7 @@ def stamp(
     history = read_history(settings)
     try:
         with migration_lock(database, reporter.note, settings.options.migrate) as lock:
-            with connected(database, lock) as (connection, _):
+            with connect(database, autocommit=True) as connection:
                 before = _known_heads(history, database, is_checked=is_checked)
                 after = history.stamped_heads(before or (), target)
                 if before is not None and set(after) == set(before):
@@ -77,12 +77,25 @@ def _known_heads(
 
     What the comparison proves may replace those, as after a history was squashed.
     """
-    heads = heads_by_env(history, database)
+    heads = _heads(history, database)
     known = {script.revision for script in history.revisions}
     if is_checked and not known.issuperset(heads):
         return None
     require_known(heads, known)
     return heads
+
+
+def _heads(history: History, database: Database) -> tuple[str, ...]:
+    """Return the revisions that a database is at, over the connection that env.py configures."""
+    current: list[str] = []
+
+    def work(heads: Any, _configured: MigrationContext) -> Iterable[Any]:
+        current.extend(heads)
+        return ()
+
+    with engine(database).connect() as session:
+        run_env(history, work, session, dont_mutate=True)
+    return tuple(current)
 
 
 def _require_same(
