@@ -9,7 +9,7 @@ DATABASE_URL = "DATABASE_URL"
 REHEARSAL_URL = "PYBASE_REHEARSAL_URL"
 
 _DRIVERS = ("psycopg", "psycopg_async", "psycopg2", "psycopg2cffi", "asyncpg", "pg8000")
-SCHEMES = frozenset(("postgresql", "postgres", *(f"postgresql+{name}" for name in _DRIVERS)))
+SCHEMES = ("postgresql", "postgres", *(f"postgresql+{name}" for name in _DRIVERS))
 """URL schemes that mean psycopg 3 here, whatever else the application does with the same URL."""
 
 _URL_HINT = (

@@ -284,6 +284,7 @@ ALLOWED = {
     "migrate/environment.py",  # for plain `alembic`, where our terminal is not in use
     "cli/__init__.py",  # closes standard error, after its reader has exited
     "migrate/revisions/_sandbox.py",  # keeps an env.py from printing into our output
+    "__main__.py",  # reports that a package is missing, before anything else can
 }
 
 

@@ -47,10 +47,7 @@ def lint(settings: Settings, since: str | None = None) -> LintResult:
 
 def _lint(history: "History") -> LintResult:
     """Lint all of it, and remember the result."""
-    from pybase.migrate.sqlfiles._sqlfluff import (
-        assumed_settings,
-        lint_layout,
-    )  # a second of imports
+    from pybase.migrate.sqlfiles import _sqlfluff as layout  # a second of imports
 
     settings = history.settings
     built = _build.build(history)
@@ -62,8 +59,8 @@ def _lint(history: "History") -> LintResult:
         for finding in hazard_findings(settings, record, names[record.revision.id])
     )
     stale = [*_stale_findings(settings, compare(settings.sql, files))]
-    findings = (*stale, *_hidden(settings), *lint_layout(settings, files), *hazards)
-    assumed = assumed_settings(settings)
+    findings = (*stale, *_hidden(settings), *layout.lint_layout(settings, files), *hazards)
+    assumed = layout.assumed_settings(settings)
     result = LintResult(findings, len(files), len(built.records), assumed)
     key = _key(settings)
     if key is not None and not stale:  # what git ignores may change meanwhile
