@@ -63,7 +63,7 @@ def half(project: Project, request: pytest.FixtureRequest) -> Project:
     schema = "".join(f"op.execute({part!r})\n" for part in SCHEMA.split(";\n"))
     first = Revision(ONE.id, None, schema)
     second = Revision("bbbbbbbbbbbb", ONE.id, ALONE.format(request.param.statement))
-    project.lay_out(first, second).run("sql")
+    project.lay_out(first, second).write_sql()
     project.done("migrate", ONE.id, "--force", "hazards")
     return project
 
@@ -117,13 +117,3 @@ def test_statement_that_is_ended_in_the_middle_is_completed(
     execute(half, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     half.done("migrate", "--force", "hazards")
     assert by_migrate == state(half), "an undisturbed run has the same result"
-
-
-@pytest.mark.parametrize("half", INTERRUPTIONS.values(), ids=INTERRUPTIONS, indirect=True)
-def test_statement_that_is_done_without_its_version_is_not_in_the_way(
-    half: Project, request: pytest.FixtureRequest
-) -> None:
-    execute(half, request.node.callspec.params["half"].statement)
-    done = state(half)[0]
-    assert half.done("migrate", "--force", "hazards").endswith("1 applied.\n")
-    assert state(half) == (done, [("bbbbbbbbbbbb",)])

@@ -14,10 +14,8 @@ BOTH = {"out": "gone", "err": "gone"}
 CASES: dict[str, tuple[tuple[str, ...], dict[str, str], dict[str, str], int]] = {
     "output": (("migrate",), {"out": "gone"}, {}, 0),
     "output-in-colour": (("migrate",), {"out": "gone"}, {"FORCE_COLOR": "1"}, 0),
-    "errors": (("migrate", "--verbose"), {"err": "gone"}, {}, 0),
     "both": (("migrate", "--verbose"), BOTH, {"FORCE_COLOR": "1"}, 0),
     "full-disk": (("migrate", "--verbose"), {"out": FULL}, {}, 2),
-    "full-disks": (("migrate", "--verbose"), {"out": FULL, "err": FULL}, {}, 2),
 }
 """The command, what is wrong with its streams, variables, and how it ends."""
 

@@ -71,7 +71,7 @@ def test_file_that_is_run_again_changes_nothing(
 
 
 def test_file_that_is_run_too_early_changes_nothing(project: Project, database_url: str) -> None:
-    project.lay_out(ONE, TWO, OUTSIDE).run("sql")
+    project.lay_out(ONE, TWO, OUTSIDE).write_sql()
     paths = [project.sql / f"upgrade/{revision.name}.sql" for revision in (ONE, TWO, OUTSIDE)]
     assert "ERROR" not in psql(database_url, paths[0])
     before = state(database_url)
@@ -84,7 +84,7 @@ def test_file_that_is_run_too_early_changes_nothing(project: Project, database_u
 
 
 def test_runner_sends_no_check(project: Project) -> None:
-    project.lay_out(ONE, TWO, OUTSIDE).run("sql")
+    project.lay_out(ONE, TWO, OUTSIDE).write_sql()
     result = project.run("migrate", "--verbose", "--force", "hazards")
     assert result.out.endswith("3 applied.\n"), result.text
     assert "present" not in result.err
