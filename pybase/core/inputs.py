@@ -6,7 +6,7 @@ are recorded; before the first record nothing is known to be unchanged.
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -57,6 +57,25 @@ def inputs_digest(
     tools = [sys.version, redacted(str(rehearsal_url())), *map(version, _LIBRARIES)]
     tools += [package_digest(package) for package in packages]
     return digest("\0".join((digest_files(sorted(files)), *tools)).encode())
+
+
+def env_digest(settings: Settings, env: Path, variables: Mapping[str, str]) -> str | None:
+    """Digest what the behaviour of an env.py depends on: files, modules, environment variables.
+
+    None before the first `record_inputs`.
+    """
+    recorded = _read(settings)
+    if recorded is None:
+        return None
+    own = (settings.config_path, *(settings.root / name for name in ("pyproject.toml", ".env")))
+    files = {*recorded.modules, *map(str, (*own, env))}
+    items = sorted(item for item in variables.items() if item[0] not in _OF_SHELL)
+    inputs = (digest_files(sorted(files)), repr(items), sys.version)
+    return digest("\0".join(inputs).encode())
+
+
+_OF_SHELL = ("_", "PWD", "OLDPWD", "SHLVL", "COLUMNS", "LINES")
+"""Variables that a shell changes from command to command."""
 
 
 def package_digest(package: str) -> str:

@@ -93,6 +93,8 @@ class Settings(Struct, frozen=True):
 
     config_path: Path
     options: Options = Options()
+    x: tuple[str, ...] = ()
+    """What `-x` gives to env.py, for `context.get_x_argument()`."""
 
     @property
     def root(self) -> Path:

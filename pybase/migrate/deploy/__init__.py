@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._plan import Plan as Plan
     from pybase.migrate.deploy._plan import Source as Source
     from pybase.migrate.deploy._plan import Step as Step
+    from pybase.migrate.deploy._plan import as_env_leaves_it as as_env_leaves_it
     from pybase.migrate.deploy._plan import preview as preview
     from pybase.migrate.deploy._plan import record_source as record_source
     from pybase.migrate.deploy._plan import status_source as status_source
@@ -51,6 +52,6 @@ else:
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
             "_locked": "CHECKS DRIFT Locked changed_entries locked read_status",
             "_losses": "Confirmation Consent",
-            "_plan": "Plan Source Step preview record_source status_source",
+            "_plan": "Plan Source Step as_env_leaves_it preview record_source status_source",
         },
     )

@@ -27,10 +27,12 @@ from pybase.migrate.database import (
 from pybase.migrate.deploy._plan import (
     Plan,
     Source,
+    as_env_leaves_it,
     committed_source,
     plan,
     python_source,
     renewed_source,
+    runnable,
 )
 from pybase.migrate.record import Direction, ancestors
 from pybase.migrate.sqlfiles import StaleError
@@ -70,34 +72,42 @@ def locked(
     Raises StaleError and what cannot be loaded before anything is connected to; DatabaseError for
     a server that refuses, and a lock that is held for too long.
     """
-    renew = partial(renewed_source, settings=settings, database=database, reporter=reporter)
+    renewed = partial(renewed_source, settings=settings, database=database, reporter=reporter)
     try:
         find_source = python_source if runs_python else committed_source
         source = find_source(settings, database, reporter)
     except StaleError as error:
-        source = renew(error)
+        source = renewed(error)
     try:
         with migration_lock(database, reporter.note, settings.options.migrate) as lock:
-            with connected(database, lock) as (connection, backend):
-                yield Locked(source, connection, backend, lock, renew)
+            source = runnable(source, reporter)
+            with connected(source, lock) as (connection, backend):
+                yield Locked(
+                    source, connection, backend, lock, lambda e: runnable(renewed(e), reporter)
+                )
     except psycopg.Error as error:
         raise server_error(database, error) from None
 
 
 @contextmanager
 def connected(
-    database: Database, lock: MigrationLock
+    source: Source, lock: MigrationLock
 ) -> Iterator[tuple[psycopg.Connection[Any], Backend]]:
-    """Yield a connection for the work, on a session of its own."""
+    """Yield a connection for the work, on a session of its own that is as env.py leaves it."""
+    database = source.database
     # no prepared statement outlives DISCARD ALL
     with connect(database, autocommit=True, prepare_threshold=None) as connection:
-        yield connection, require_own_session(lock.connection, connection, database)
+        backend = require_own_session(lock.connection, connection, database)
+        source.prepare(connection)
+        yield connection, backend
 
 
 def read_status(source: Source) -> tuple[tuple[str, ...], dict[str, LedgerEntry]]:
     """Return the revisions that the database is at, and the ledger's last entry of each."""
+    source = as_env_leaves_it(source)
     try:
         with connect(source.database, autocommit=True) as connection:
+            source.prepare(connection)
             return source.heads(connection), _entries(connection, source)
     except psycopg.Error as error:
         raise server_error(source.database, error) from None

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.core.errors import CheckFailedError
 from pybase.core.humanize import counted
 from pybase.core.reporter import Reporter
 from pybase.core.settings import Settings
 from pybase.migrate import sqlfiles
-from pybase.migrate.database import Database, read_heads, require_known
+from pybase.migrate.database import Database, Ledger, read_heads, require_known
+from pybase.migrate.deploy import _env
 from pybase.migrate.record import (
     Direction,
     Directions,
@@ -29,13 +31,12 @@ from pybase.migrate.record import (
     RevisionReport,
     Script,
     ScriptStatus,
-    Statement,
     StatementKind,
     VersionTable,
 )
 
 if TYPE_CHECKING:
-    from pybase.migrate.revisions import History
+    from pybase.migrate.revisions import History, OnlineEnv
 
 
 class Step(Struct, frozen=True):
@@ -73,13 +74,26 @@ class Source(Struct, frozen=True, dict=True):
     find: Callable[[Sequence[str], str, Direction], list[str] | None]
     stale: frozenset[str] = frozenset()
     history_read: "list[History]" = []
-    heads_by_env: Callable[[], tuple[str, ...]] | None = None
+    runs_python: bool = False
+    """Whether Alembic runs the revisions, on the connection that env.py prepares."""
+    env: "OnlineEnv | None" = None
+    """What env.py does on its connection; None where that is nothing, or not read yet."""
 
     def heads(self, connection: psycopg.Connection[Any]) -> tuple[str, ...]:
-        """Return the revisions that a database is at."""
-        if self.heads_by_env is not None:
-            return self.heads_by_env()
+        """Return the revisions that a database is at, over a connection that is `prepared`."""
+        if self.runs_python:
+            return _env.read_env(self.history, self.database).heads
         return read_heads(connection, self.version_table)
+
+    def prepare(self, connection: psycopg.Connection[Any]) -> None:
+        """Give a session the settings and the role that env.py gives its own."""
+        if self.session:
+            connection.execute("; ".join(self.session).encode())
+
+    @property
+    def session(self) -> tuple[str, ...]:
+        """The statements that do so."""
+        return self.env.session if self.env is not None else ()
 
     @cached_property
     def history(self) -> "History":
@@ -87,12 +101,14 @@ class Source(Struct, frozen=True, dict=True):
         return self.history_read[0] if self.history_read else sqlfiles.read_history(self.settings)
 
     @property
-    def setup(self) -> tuple[Statement, ...]:
+    def setup(self) -> tuple[str, ...]:
         """The statements that create the version table and the ledger."""
+        if self.env is not None:
+            return self.env.create_table, Ledger(self.version_table).create_sql
         roots = [revision for revision, parents in self.graph.items() if not parents]
         scripts = (self.record(root, Direction.UPGRADE).scripts.upgrade for root in roots[:1])
         return tuple(
-            statement
+            statement.sql
             for script in scripts
             for statement in script.statements
             if statement.kind is StatementKind.SETUP
@@ -136,6 +152,7 @@ def plan(
     that is at a revision which this checkout does not have.
     """
     heads = source.heads(connection)
+    _require_agreement(source, heads)
     require_known(heads, source.graph)
     path = source.find(heads, destination, direction)
     if path is None:
@@ -146,6 +163,87 @@ def plan(
         for revision in path
     )
     return Plan(source, heads, destination, direction, steps)
+
+
+def _require_agreement(source: Source, heads: Sequence[str]) -> None:
+    """Refuse a database whose version table is another one for env.py than for the runner."""
+    if source.env is None or source.runs_python or set(source.env.heads) == set(heads):
+        return
+    by_env, by_runner = (", ".join(sorted(ids)) or "base" for ids in (source.env.heads, heads))
+    raise CheckFailedError(
+        f"For the connection of env.py the database is at {by_env}, and for that of the SQL at "
+        f"{by_runner}.",
+        f"See which version table env.py uses, and which is {source.version_table.quoted}; or let "
+        "Alembic run the revisions' Python: --python-revisions",
+        code="env-disagrees",
+    )
+
+
+def as_env_leaves_it(source: Source) -> Source:
+    """Return a source with what env.py does on its connection to the database.
+
+    It is run, unless it is known to do nothing there. Raises as `read_online`.
+    """
+    if not source.runs_python and _is_quiet(source):
+        return source
+    history = source.history
+    env = _env.read_env(history, source.database)
+    if not source.runs_python and env.is_quiet and env.version_table == source.version_table:
+        return source
+    return replace(source, env=env, version_table=env.version_table, history_read=[history])
+
+
+def _is_quiet(source: Source) -> bool:
+    file = sqlfiles.env_file(source.settings)
+    if file is None or source.settings.x:
+        return False
+    return _env.delegates(file) or _env.is_noted(source.settings, file, source.version_table)
+
+
+def runnable(source: Source, reporter: Reporter) -> Source:
+    """Return a source to run from, as `as_env_leaves_it`.
+
+    Where env.py does what the SQL cannot contain, Alembic runs the revisions of the embedded
+    server's project. Raises CheckFailedError on any other.
+    """
+    source = as_env_leaves_it(source)
+    reason = "" if source.runs_python else _reason_for_alembic(source)
+    if not reason:
+        return source
+    if not source.database.is_embedded:
+        raise CheckFailedError(
+            f"{reason}, which the reviewed SQL does not contain.",
+            "Let Alembic run the revisions' Python: --python-revisions",
+            code="needs-alembic",
+        )
+    reporter.note(f"{reason}: Alembic runs the revisions.")
+    return as_env_leaves_it(unrendered_source(source.settings, source.database))
+
+
+def _reason_for_alembic(source: Source) -> str:
+    """Return what only Alembic can follow, as the beginning of a sentence."""
+    env = source.env
+    if env is not None and env.has_translation:
+        return "env.py sets schema_translate_map"
+    if env is not None and env.has_callbacks and not _has_hooks(source):
+        return "env.py sets on_version_apply"
+    if source.settings.x and (readers := [r for r in source.graph if _reads_x(source, r)]):
+        return f"Revision {readers[0]} reads the arguments of -x"
+    return ""
+
+
+def _has_hooks(source: Source) -> bool:
+    """Whether the SQL has what the functions of env.py's on_version_apply execute."""
+    return any(
+        statement.kind is StatementKind.HOOK
+        for revision in source.graph
+        for statement in source.record(revision, Direction.UPGRADE).scripts.upgrade.statements
+    )
+
+
+def _reads_x(source: Source, revision: str) -> bool:
+    path = source.settings.root / source.record(revision).revision.path
+    return b"get_x_argument" in path.read_bytes()
 
 
 def committed_source(settings: Settings, database: Database, reporter: Reporter) -> Source:
@@ -220,9 +318,13 @@ def preview(
     """
     with suppress(sqlfiles.StaleError):
         if (committed := sqlfiles.load(settings)) is not None:
-            source = record_source(settings, database, committed)
-            return plan(connection, source, destination, Direction.UPGRADE)
-    source = built_source(settings, database)
+            return _previewed(connection, record_source(settings, database, committed), destination)
+    return _previewed(connection, built_source(settings, database), destination)
+
+
+def _previewed(connection: psycopg.Connection[Any], source: Source, destination: str) -> Plan:
+    source = as_env_leaves_it(source)
+    source.prepare(connection)
     return plan(connection, source, destination, Direction.UPGRADE)
 
 
@@ -250,7 +352,6 @@ def unrendered_source(settings: Settings, database: Database) -> Source:
     """Return the source of a history whose revisions only Alembic runs."""
     from pybase.migrate.revisions import (  # Alembic runs it
         configured_version_table,
-        heads_by_env,
         read,
     )
 
@@ -270,7 +371,7 @@ def unrendered_source(settings: Settings, database: Database) -> Source:
         record,
         lambda *_: None,
         history_read=[history],
-        heads_by_env=lambda: heads_by_env(history, database),
+        runs_python=True,
     )
 
 

@@ -11,6 +11,7 @@ from pybase.migrate.revisions._history import (
     resolving,
     title,
 )
+from pybase.migrate.revisions._online import OnlineEnv, read_online
 from pybase.migrate.revisions._recorder import make_faithful, offline_dialect
 from pybase.migrate.revisions._render import (
     RenderedHistory,
@@ -22,7 +23,6 @@ from pybase.migrate.revisions._render import (
 from pybase.migrate.revisions._run_env import (
     DigestOf,
     configured_version_table,
-    heads_by_env,
     models_metadata,
     record_in,
     revision_step,
@@ -44,18 +44,19 @@ __all__ = [
     "AlembicScript",
     "DigestOf",
     "History",
+    "OnlineEnv",
     "RenderedHistory",
     "RevisionSql",
     "TimeLimitError",
     "configured_version_table",
     "connections",
     "explained",
-    "heads_by_env",
     "make_faithful",
     "models_metadata",
     "offline_dialect",
     "parents",
     "read",
+    "read_online",
     "record_in",
     "refuse",
     "render",

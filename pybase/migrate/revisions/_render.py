@@ -16,7 +16,6 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script as AlembicScript
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy.schema import CreateTable
 
 from pybase.core import cache
 from pybase.core.errors import UsageError
@@ -236,11 +235,9 @@ class _Renderer:
         return scripts
 
     def _setup(self) -> list[Statement]:
-        """`IF NOT EXISTS` is what Alembic's online mode does: a downgrade to base leaves them."""
-        create = CreateTable(_alembic.version_table(self._context), if_not_exists=True)
-        text = tidy(str(create.compile(dialect=self._context.dialect)).strip())
+        create = tidy(_alembic.create_version_table(self._context))
         return [
-            Statement(text, None, StatementKind.SETUP),
+            Statement(create, None, StatementKind.SETUP),
             Statement(self._ledger.create_sql, None, StatementKind.SETUP),
         ]
 

@@ -18,7 +18,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.util import CommandError
 
 from pybase.core.errors import PybaseError, UsageError
-from pybase.migrate.database import Database, Ledger, engine, server_error
+from pybase.migrate.database import Ledger
 from pybase.migrate.record import Direction, VersionTable
 from pybase.migrate.revisions import _alembic, _operations, _sandbox
 from pybase.migrate.revisions._history import History, explained
@@ -86,22 +86,6 @@ def configured_version_table(history: History) -> VersionTable:
     return tables[0]
 
 
-def heads_by_env(history: History, database: Database) -> tuple[str, ...]:
-    """Return the revisions that a database is at, over the connection that env.py configures."""
-    current: list[str] = []
-
-    def work(heads: Any, _configured: MigrationContext) -> Iterable[RevisionStep]:
-        current.extend(heads)
-        return ()
-
-    try:
-        with engine(database).connect() as connection:
-            run_env(history, work, connection, dont_mutate=True)
-    except sa.exc.DBAPIError as error:
-        raise server_error(database, error.orig) from None
-    return tuple(current)
-
-
 def revision_step(history: History, revision: str, direction: Direction) -> RevisionStep:
     """Return Alembic's step for one direction of a revision."""
     return _alembic.step(history.scripts, history.get(revision), direction)
@@ -125,18 +109,20 @@ def run_env(
     work: Work,
     connection: sa.Connection | None = None,
     *,
-    connect: Callable[[sa.Dialect], Any] | None = None,
+    connect: _sandbox.Connect | None = None,
     **options: Any,
 ) -> None:
     """Run a project's env.py, with `work` where Alembic would choose the revisions.
 
     Offline without a connection, and then without a terminal. An env.py that connects by itself
-    gets what `connect(dialect)` returns, by default a connection to the database of `connection`.
-    Raises UsageError when it fails or runs no migrations.
+    gets what `connect` returns, by default a connection to the database of `connection`.
+    Raises UsageError when it fails, or does not run the migrations once.
     """
     reached: list[bool] = []
 
     def reaching(heads: Any, configured: MigrationContext) -> Iterable[RevisionStep]:
+        if reached:
+            raise _several_runs()
         reached.append(True)
         return work(heads, configured)
 
@@ -167,6 +153,15 @@ def run_env(
             "Let it call context.configure() and context.run_migrations().",
             code="env-without-migrations",
         )
+
+
+def _several_runs() -> UsageError:
+    return UsageError(
+        "env.py runs the migrations more than once, as that of `alembic init multidb` does.",
+        "Give each database or schema an alembic.ini and an env.py that runs them once, and name "
+        "one with -c; or use plain `alembic`.",
+        code="several-databases",
+    )
 
 
 @contextmanager

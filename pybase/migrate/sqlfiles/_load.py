@@ -265,6 +265,12 @@ def revision_files(settings: Settings) -> Iterable[Path]:
     return [path for path in folder.glob("*.py") if not path.name.startswith((".#", "__init__"))]
 
 
+def env_file(settings: Settings) -> Path | None:
+    """Return the project's env.py, or None where only Alembic can locate it."""
+    folder = _plain_folder(settings)
+    return None if folder is None else folder.with_name("env.py")
+
+
 def _names(folder: str) -> list[str]:
     try:
         return os.listdir(folder)  # noqa: PTH208  thousands

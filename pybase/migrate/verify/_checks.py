@@ -15,7 +15,7 @@ from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
 from pybase.migrate import catalog, sqlfiles
 from pybase.migrate.database import connect, engine, find_database, is_at_hand, scratch_at
-from pybase.migrate.deploy import changed_entries, record_source
+from pybase.migrate.deploy import as_env_leaves_it, changed_entries, record_source
 from pybase.migrate.record import Direction, Record
 from pybase.migrate.rehearsal import scratch_at_head, scratch_empty
 from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
@@ -128,8 +128,9 @@ def _applied_is_unchanged(settings: Settings) -> Finding:
         text = "what is applied has not changed since (no database at hand)"
         return Finding(text, is_proven=False)
     database = find_database(settings)
-    source = record_source(settings, database, committed)
+    source = as_env_leaves_it(record_source(settings, database, committed))
     with connect(database, autocommit=True) as connection:
+        source.prepare(connection)
         heads = source.heads(connection)
         changed = changed_entries(connection, source, heads)
     if changed:

@@ -36,6 +36,7 @@ def was_applied(
     """
     with _reconnected(source) as connection:
         _end(connection, lost)
+        source.prepare(connection)
         heads = set(source.heads(connection))
         entries = Ledger(source.version_table).entries(lambda q: connection.execute(q.encode()))
     entry = entries.get(step.revision.id)
