@@ -82,7 +82,8 @@ class Source(Struct, frozen=True, dict=True):
     def heads(self, connection: psycopg.Connection[Any]) -> tuple[str, ...]:
         """Return the revisions that a database is at, over a connection that is `prepared`."""
         if self.runs_python:
-            return _env.read_env(self.history, self.database).heads
+            env = _env.read_env(self.history, self.database, None)
+            return () if env is None else env.heads
         return read_heads(connection, self.version_table)
 
     def prepare(self, connection: psycopg.Connection[Any]) -> None:
@@ -187,8 +188,9 @@ def as_env_leaves_it(source: Source) -> Source:
     if not source.runs_python and _is_quiet(source):
         return source
     history = source.history
-    env = _env.read_env(history, source.database)
-    if not source.runs_python and env.is_quiet and env.version_table == source.version_table:
+    rendered = None if source.runs_python else (source.version_table, source.setup)
+    env = _env.read_env(history, source.database, rendered)
+    if env is None:
         return source
     return replace(source, env=env, version_table=env.version_table, history_read=[history])
 

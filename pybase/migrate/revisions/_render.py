@@ -198,10 +198,13 @@ class _Renderer:
         return Script(statements, digest=_digest(statements))
 
     def require_ids_fit(self, own: dict[_Step, Script]) -> None:
-        """Refuse an id that the version table cannot hold, unless a revision widens the table.
+        """Refuse an id that the version table cannot hold, unless a revision or env.py widens it.
 
         Raises UsageError.
         """
+        env = Path(self._history.scripts.env_py_location).read_text("utf-8", "replace")
+        if self.table.name in env:
+            return
         column = next(iter(_alembic.version_table(self._context).columns))
         for script in self._history.revisions:
             if any(self.table.name in text for text in own[script, Direction.UPGRADE].texts):

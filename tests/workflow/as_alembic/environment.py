@@ -1,0 +1,203 @@
+"""What env.py does on its own connection, where it is configured, and branches by design."""
+
+from projects import Revision
+
+from . import ENGINE, MIGRATE, OFFLINE, Case, line, one
+
+ITEMS = "op.create_table('items', sa.Column('id', sa.Integer(), primary_key=True))"
+TEXT = "op.add_column('items', sa.Column('text', sa.Text()))"
+OTHERS = "op.create_table('others', sa.Column('id', sa.Integer(), primary_key=True))"
+REMEMBER = "op.execute(\"CREATE TABLE remembered AS SELECT current_setting('{}') AS value\")"
+TWICE = ((MIGRATE, "upgrade +1"), ("migrate", "upgrade head"), ("migrate", "upgrade head"))
+PYTHON = ((f"{MIGRATE} --python-revisions", "upgrade head"),) * 2
+NEW_SCHEMA = "CREATE SCHEMA app"
+
+
+def env(prepare: str = "pass", options: str = "", engine: str = "", above: str = "") -> str:
+    """Return an env.py whose online part does something on its connection."""
+    created = ENGINE.replace('["DATABASE_URL"])\n', f'["DATABASE_URL"]{engine})\n')
+    return f"""\
+from sqlalchemy import event, text
+{created}{above}
+{OFFLINE}\
+else:
+    with engine.connect() as connection:
+        {prepare}
+        connection.commit()
+        context.configure(connection=connection, target_metadata=None, {options})
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+
+
+def execute(*statements: str) -> str:
+    return "; ".join(f"connection.execute(text({statement!r}))" for statement in statements)
+
+
+CONNECT_EVENT = """
+@event.listens_for(engine, "connect")
+def prepare(connection, _record):
+    with connection.cursor() as cursor:
+        cursor.execute("SET search_path TO app")
+    connection.commit()
+"""
+BEGIN_EVENT = """
+@event.listens_for(engine, "begin")
+def prepare(connection):
+    connection.exec_driver_sql("SET LOCAL search_path TO app")
+"""
+CALLBACK = """
+def audit(ctx, **_):
+    if not ctx.as_sql:
+        ctx.connection.execute(text("INSERT INTO audit VALUES ('one')"))
+"""
+IN_TRANSACTION = f"""\
+from sqlalchemy import text
+{ENGINE}
+{OFFLINE}\
+else:
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(4711)"))
+        connection.execute(text("SET LOCAL search_path TO app"))
+        context.configure(connection=connection)
+        context.run_migrations()
+"""
+SEVERAL = f"""\
+{ENGINE}
+{OFFLINE}\
+else:
+    for name in ("one", "other"):
+        with engine.connect() as connection:
+            context.configure(connection=connection)
+            with context.begin_transaction():
+                context.run_migrations(engine_name=name)
+"""
+LONG = Revision("a_revision_of_which_the_id_is_longer_than_32", None, ITEMS)
+WIDE = (
+    "CREATE TABLE IF NOT EXISTS alembic_version (version_num varchar(128) NOT NULL,"
+    " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+)
+
+TRANSLATED = env(
+    "connection = connection.execution_options(schema_translate_map={None: 'app'})",
+    "version_table_schema='app'",
+)
+
+CASES = (
+    Case("nothing", line(ITEMS, TEXT), env=env(), runs=TWICE),
+    Case(
+        "search_path",
+        line(ITEMS, TEXT),
+        env=env(execute("SET search_path TO app")),
+        before=NEW_SCHEMA,
+        runs=TWICE,
+    ),
+    Case(
+        "search_path_of_the_engine",
+        line(ITEMS, TEXT),
+        env=env(engine=', connect_args={"options": "-csearch_path=app"}'),
+        before=NEW_SCHEMA,
+        runs=TWICE,
+    ),
+    Case(
+        "search_path_by_a_connect_event",
+        line(ITEMS, TEXT),
+        env=env(above=CONNECT_EVENT),
+        before=NEW_SCHEMA,
+        runs=TWICE,
+    ),
+    Case(
+        "search_path_by_a_begin_event",
+        line(ITEMS, TEXT),
+        env=env(above=BEGIN_EVENT),
+        before=NEW_SCHEMA,
+        runs=TWICE,
+    ),
+    Case("transaction_of_env", line(ITEMS, TEXT), env=IN_TRANSACTION, before=NEW_SCHEMA),
+    Case(
+        "role",
+        line(ITEMS, TEXT),
+        env=env(execute("SET ROLE env_owner")),
+        before="GRANT ALL ON SCHEMA public TO env_owner",
+        roles=("env_owner",),
+        runs=TWICE,
+    ),
+    Case(
+        "session_authorization",
+        line(ITEMS, TEXT),
+        env=env(
+            execute("SET maintenance_work_mem TO '70MB'", "SET SESSION AUTHORIZATION env_login")
+        ),
+        before="GRANT ALL ON SCHEMA public TO env_login",
+        roles=("env_login",),
+        runs=TWICE,
+    ),
+    Case(
+        "setting",
+        line(ITEMS, REMEMBER.format("TimeZone")),
+        env=env(execute("SET TimeZone TO 'Asia/Tokyo'")),
+    ),
+    Case(
+        "setting_of_the_project",
+        line(ITEMS, REMEMBER.format("app.tenant")),
+        env=env(execute("SET app.tenant TO 'acme'")),
+    ),
+    Case(
+        "version_table_online",
+        line(ITEMS, TEXT),
+        env=env(options="version_table='versions'"),
+        runs=TWICE,
+    ),
+    Case(
+        "version_table_schema_online",
+        line(ITEMS, TEXT),
+        env=env(execute("CREATE SCHEMA IF NOT EXISTS app"), "version_table_schema='app'"),
+        runs=TWICE,
+    ),
+    Case(
+        "version_table_without_key",
+        line(ITEMS, TEXT),
+        env=env(options="version_table_pk=False"),
+        runs=TWICE,
+    ),
+    Case(
+        "version_table_of_env",
+        (LONG,),
+        env=env(execute(WIDE)),
+        runs=((MIGRATE, "upgrade head"),) * 2,
+    ),
+    Case(
+        "transaction_per_migration",
+        line(ITEMS, TEXT),
+        env=env(options="transaction_per_migration=True"),
+    ),
+    Case(
+        "schema_translate_map",
+        line(ITEMS),
+        env=TRANSLATED,
+        before=NEW_SCHEMA,
+        refused="needs-alembic",
+    ),
+    Case(
+        "schema_translate_map_by_alembic",
+        line(ITEMS, OTHERS),
+        env=TRANSLATED,
+        before=NEW_SCHEMA,
+        runs=PYTHON,
+    ),
+    Case(
+        "callback",
+        line(ITEMS),
+        env=env(options="on_version_apply=audit", above=CALLBACK),
+        before="CREATE TABLE audit (line text)",
+        refused="needs-alembic",
+    ),
+    Case(
+        "callback_by_alembic",
+        line(ITEMS),
+        env=env(options="on_version_apply=audit", above=CALLBACK),
+        before="CREATE TABLE audit (line text)",
+        runs=PYTHON,
+    ),
+    Case("several_databases", one(ITEMS), env=SEVERAL, refused="several-databases"),
+)
