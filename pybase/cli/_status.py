@@ -103,8 +103,10 @@ def _pending(args: argparse.Namespace, settings: Settings) -> None:
     show_plan(settings, announced_database(settings), args.format, "heads")
 
 
-def show_plan(settings: Settings, database: Database, output_format: str, destination: str) -> None:
-    """Show what an upgrade of `database` to `destination` would do."""
+def show_plan(
+    settings: Settings, database: Database, output_format: str, destination: str | None
+) -> None:
+    """Show what an upgrade of `database` to `destination` would do, to the latest without one."""
     with connect(database, autocommit=True) as connection:
         plan = deploy.preview(connection, settings, database, destination)
         steps = deploy.estimate(connection, plan.steps)

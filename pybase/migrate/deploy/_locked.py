@@ -54,7 +54,7 @@ class Locked(Struct, frozen=True):
     renew: Callable[[StaleError], Source]
     """Returns the source to run from where files of a step turn out to be stale, or raises."""
 
-    def plan(self, destination: str, direction: Direction) -> Plan:
+    def plan(self, destination: str | None, direction: Direction) -> Plan:
         """Plan the way to a destination. Raises as `plan`."""
         try:
             return plan(self.connection, self.source, destination, direction)

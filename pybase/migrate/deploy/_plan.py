@@ -33,6 +33,7 @@ from pybase.migrate.record import (
     ScriptStatus,
     StatementKind,
     VersionTable,
+    ancestors,
 )
 
 if TYPE_CHECKING:
@@ -91,6 +92,12 @@ class Source(Struct, frozen=True, dict=True):
         if self.session:
             connection.execute("; ".join(self.session).encode())
 
+    @cached_property
+    def latest(self) -> str:
+        """The destination of an upgrade that names none: `heads` for branches by design."""
+        followed = {parent for parents in self.graph.values() for parent in parents}
+        return "head" if len(self.graph.keys() - followed) < 2 else self.history.latest
+
     @property
     def session(self) -> tuple[str, ...]:
         """The statements that do so."""
@@ -136,22 +143,24 @@ class Plan(Struct, frozen=True):
     @property
     def leads_to_base(self) -> bool:
         """Whether nothing is applied at its end."""
-        return bool(self.steps) and not (
-            self.direction.is_upgrade or self.steps[-1].revision.parents
-        )
+        if self.direction.is_upgrade or not self.steps or self.steps[-1].revision.parents:
+            return False
+        undone = {step.revision.id for step in self.steps}
+        return ancestors(self.source.graph, self.heads) <= undone
 
 
 def plan(
     connection: psycopg.Connection[Any],
     source: Source,
-    destination: str,
+    destination: str | None,
     direction: Direction,
 ) -> Plan:
-    """Plan the way of a database to a destination, as Alembic understands it.
+    """Plan the way of a database to a destination, as Alembic understands it; None is the latest.
 
     Raises UsageError for an unknown destination, CheckFailedError for two heads, or a database
     that is at a revision which this checkout does not have.
     """
+    destination = destination or source.latest
     heads = source.heads(connection)
     _require_agreement(source, heads)
     require_known(heads, source.graph)
@@ -301,7 +310,7 @@ def record_source(settings: Settings, database: Database, committed: sqlfiles.Co
 
 
 def _write_again(settings: Settings, reporter: Reporter, reason: str) -> None:
-    sqlfiles.read_history(settings).require_one_head()
+    sqlfiles.read_history(settings).require_in_order()
     try:
         changes = sqlfiles.write(settings).changes
     except CheckFailedError as error:  # a revision without SQL; the others are written
@@ -312,7 +321,10 @@ def _write_again(settings: Settings, reporter: Reporter, reason: str) -> None:
 
 
 def preview(
-    connection: psycopg.Connection[Any], settings: Settings, database: Database, destination: str
+    connection: psycopg.Connection[Any],
+    settings: Settings,
+    database: Database,
+    destination: str | None,
 ) -> Plan:
     """Plan an upgrade to show it: from the committed records, or from new ones where stale.
 
@@ -324,7 +336,9 @@ def preview(
     return _previewed(connection, built_source(settings, database), destination)
 
 
-def _previewed(connection: psycopg.Connection[Any], source: Source, destination: str) -> Plan:
+def _previewed(
+    connection: psycopg.Connection[Any], source: Source, destination: str | None
+) -> Plan:
     source = as_env_leaves_it(source)
     source.prepare(connection)
     return plan(connection, source, destination, Direction.UPGRADE)

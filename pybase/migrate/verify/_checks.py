@@ -43,9 +43,10 @@ def check(settings: Settings) -> list[Finding]:
     if findings is None:
         history = read(settings)
         built = sqlfiles.build(history)
-        history.require_one_head()
+        history.require_in_order()
+        heads = f"one head for each of {len(history.branches)} branches"
         findings = [
-            Finding("one head"),
+            Finding(heads if history.branches else "one head"),
             _docstrings_agree(history),
             models_equal_revisions(settings, built.rendered),
             _committed_is_online(history, built),

@@ -78,6 +78,31 @@ WIDE = (
     " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
 )
 
+
+def table(name: str) -> tuple[str, str]:
+    """Return what creates a table, and what drops it."""
+    column = "sa.Column('id', sa.BigInteger(), primary_key=True)"
+    return f"op.create_table({name!r}, {column})", f"op.drop_table({name!r})"
+
+
+FORKED = (
+    Revision("aaaaaaaaaaaa", None, *table("start")),
+    Revision("bbbbbbbbbbbb", "aaaaaaaaaaaa", *table("new"), labels="expand"),
+    Revision("cccccccccccc", "aaaaaaaaaaaa", *table("old"), labels="contract"),
+    Revision("dddddddddddd", "bbbbbbbbbbbb", *table("newer")),
+)
+APART = (
+    Revision("aaaaaaaaaaaa", None, *table("one"), labels="expand"),
+    Revision("bbbbbbbbbbbb", "aaaaaaaaaaaa", *table("two")),
+    Revision("cccccccccccc", None, *table("other"), labels="contract"),
+)
+
+
+def same(*commands: str) -> tuple[tuple[str, str], ...]:
+    """Return command lines that differ in the verb only."""
+    return tuple((command.replace("upgrade", "migrate"), command) for command in commands)
+
+
 TRANSLATED = env(
     "connection = connection.execution_options(schema_translate_map={None: 'app'})",
     "version_table_schema='app'",
@@ -200,4 +225,27 @@ CASES = (
         runs=PYTHON,
     ),
     Case("several_databases", one(ITEMS), env=SEVERAL, refused="several-databases"),
+    Case("branches", FORKED, env=None, runs=(("migrate", "upgrade heads"),) * 2),
+    Case(
+        "branch_by_branch",
+        FORKED,
+        env=None,
+        runs=same("upgrade expand@+2", "upgrade contract@head", "downgrade contract@-1")
+        + same("upgrade heads", "downgrade expand@-1"),
+    ),
+    Case(
+        "branches_to_base",
+        FORKED,
+        env=None,
+        runs=(("migrate", "upgrade heads"), *same("downgrade contract@base")),
+    ),
+    Case(
+        "bases",
+        APART,
+        env=None,
+        runs=(("migrate", "upgrade heads"), *same("downgrade contract@base")),
+    ),
+    Case(
+        "head_of_branches", FORKED, runs=same("upgrade head"), env=None, refused="several-branches"
+    ),
 )
