@@ -85,7 +85,7 @@ def package_digest(package: str) -> str:
 
 
 def _path(settings: Settings) -> Path:
-    return settings.state / "cache" / f"inputs-{digest(str(settings.config_path).encode())}.json"
+    return settings.state / "cache" / f"inputs-{digest(settings.identity.encode())}.json"
 
 
 def _read(settings: Settings) -> _Recorded | None:

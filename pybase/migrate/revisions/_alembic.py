@@ -50,7 +50,11 @@ def read_config(settings: Settings) -> Config:
 
     Raises UsageError.
     """
-    config = Config(str(settings.config_path))
+    config = Config(
+        settings.config_path if settings.config_path.is_file() else None,
+        settings.root / "pyproject.toml",
+        ini_section=settings.section,
+    )
     vars(config)["file_config"] = read_ini(settings)  # it is computed once
     return config
 

@@ -6,6 +6,7 @@ It knows an env.py only as a file, so that of another project serves as well.
 import io
 import logging
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -128,8 +129,11 @@ def run_env(
 
     config = history.config
     config.attributes["connection"] = connection
+    given = list(history.settings.x) if connection is not None else []  # sql/ is for every -x
+    config.cmd_opts = Namespace(x=given) if given else None
     # raw, since env.py may set what it interpolates
-    url = config.file_config.get("alembic", "sqlalchemy.url", raw=True, fallback="")
+    section = config.config_ini_section
+    url = config.file_config.get(section, "sqlalchemy.url", raw=True, fallback="")
     if (url or _PLACEHOLDER).startswith(_PLACEHOLDER):
         # env files of the stock template hand it to configure(); offline it only names a dialect
         config.set_main_option("sqlalchemy.url", "postgresql+psycopg://")

@@ -2,7 +2,7 @@
 
 from projects import Revision
 
-from . import ENGINE, MIGRATE, OFFLINE, Case, line, one
+from . import ENGINE, MIGRATE, OFFLINE, STOCK_ENV, Case, line, one
 
 ITEMS = "op.create_table('items', sa.Column('id', sa.Integer(), primary_key=True))"
 TEXT = "op.add_column('items', sa.Column('text', sa.Text()))"
@@ -71,6 +71,10 @@ else:
             context.configure(connection=connection)
             with context.begin_transaction():
                 context.run_migrations(engine_name=name)
+"""
+BY_ARGUMENT = """\
+schema = context.get_x_argument(as_dictionary=True).get("schema", "public")
+        connection.execute(text(f"SET search_path TO {schema}"))
 """
 LONG = Revision("a_revision_of_which_the_id_is_longer_than_32", None, ITEMS)
 WIDE = (
@@ -237,7 +241,10 @@ CASES = (
         "branches_to_base",
         FORKED,
         env=None,
-        runs=(("migrate", "upgrade heads"), *same("downgrade contract@base")),
+        runs=(
+            ("migrate", "upgrade heads"),
+            ("downgrade contract@base --database {database}", "downgrade contract@base"),
+        ),
     ),
     Case(
         "bases",
@@ -247,5 +254,39 @@ CASES = (
     ),
     Case(
         "head_of_branches", FORKED, runs=same("upgrade head"), env=None, refused="several-branches"
+    ),
+    Case(
+        "arguments",
+        line(ITEMS, TEXT),
+        env=env(BY_ARGUMENT),
+        before=NEW_SCHEMA,
+        runs=same("-x schema=app upgrade +1", "-x schema=app upgrade head"),
+    ),
+    Case(
+        "revision_with_arguments",
+        one(f"from alembic import context\nif context.get_x_argument():\n    {ITEMS}"),
+        env=STOCK_ENV,
+        runs=same("-x data=yes upgrade head"),
+        refused="needs-alembic",
+    ),
+    Case(
+        "section",
+        (),
+        files={
+            "alembic.ini": "[alembic]\nscript_location = migrations\n\n"
+            "[other]\nscript_location = others\nversion_table = versions\n",
+            "others/env.py": STOCK_ENV,
+            "others/versions/one.py": one(ITEMS)[0].text,
+        },
+        runs=(("-n other sql", "current"), *same("-n other upgrade head")),
+    ),
+    Case(
+        "pyproject",
+        line(ITEMS, TEXT),
+        files={
+            "alembic.ini": "[alembic]\n",
+            "pyproject.toml": "[tool.alembic]\nscript_location = '%(here)s/migrations'\n",
+        },
+        runs=same("upgrade +1", "upgrade head"),
     ),
 )
