@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._check import CheckResult as CheckResult
     from pybase.migrate.deploy._check import Severity as Severity
     from pybase.migrate.deploy._check import require_clear as require_clear
+    from pybase.migrate.deploy._env import delegates as delegates
     from pybase.migrate.deploy._estimate import ASSUMPTION as ASSUMPTION
     from pybase.migrate.deploy._estimate import RATES_MB_S as RATES_MB_S
     from pybase.migrate.deploy._estimate import Estimate as Estimate
@@ -49,6 +50,7 @@ else:
             "_apply": "apply check confirm",
             "_backfill_runner": "declared_backfills find_backfill run_backfill",
             "_check": "CheckResult Severity require_clear",
+            "_env": "delegates",
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
             "_locked": "CHECKS DRIFT Locked changed_entries locked read_status",
             "_losses": "Confirmation Consent",

@@ -85,7 +85,7 @@ class Source(Struct, frozen=True, dict=True):
         if self.runs_python:
             env = _env.read_env(self.history, self.database, None)
             return () if env is None else env.heads
-        return read_heads(connection, self.version_table)
+        return read_heads(connection, self.version_table, self.graph)
 
     def prepare(self, connection: psycopg.Connection[Any]) -> None:
         """Give a session the settings and the role that env.py gives its own."""

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from msgspec import Struct
 
+from pybase.core.errors import PybaseError, UsageError
 from pybase.migrate.database import Database, engine, server_error
 from pybase.migrate.record import VersionTable
 from pybase.migrate.revisions import _alembic
@@ -48,7 +50,8 @@ class OnlineEnv(Struct, frozen=True):
 def read_online(history: History, database: Database) -> OnlineEnv:
     """Run env.py on a database without a revision; what it does by itself, it does.
 
-    Raises UsageError where it fails, DatabaseError for what the server refuses.
+    Raises UsageError where it fails, or sends what the server refuses; DatabaseError for a server
+    that cannot be used.
     """
     results: list[OnlineEnv] = []
     names = _setting_names(Path(history.scripts.env_py_location).read_text("utf-8", "replace"))
@@ -68,8 +71,19 @@ def read_online(history: History, database: Database) -> OnlineEnv:
 
             run_env(history, work, connection, dont_mutate=True)
     except sa.exc.DBAPIError as error:
-        raise server_error(database, error.orig) from None
+        raise _refused(database, error.orig) from None
     return results[0]
+
+
+def _refused(database: Database, error: Any) -> PybaseError:
+    """Return the error for what a server answers to env.py; its message has no values of rows."""
+    if isinstance(error, psycopg.OperationalError):
+        return server_error(database, error)
+    return UsageError(
+        f"The server refuses what env.py sends ({database.name}): {str(error).splitlines()[0]}.",
+        "Create what it needs there, or correct env.py; no revision was run.",
+        code="env-refused",
+    )
 
 
 def _observed(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from pybase.core import cache, git, humanize
-from pybase.core.errors import CheckFailedError
+from pybase.core.errors import CheckFailedError, UsageError
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
 from pybase.migrate import catalog, sqlfiles
@@ -20,7 +20,7 @@ from pybase.migrate.record import Direction, Record
 from pybase.migrate.rehearsal import scratch_at_head, scratch_empty
 from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
 from pybase.migrate.sql.grammar import words
-from pybase.migrate.verify._proof import committed_equals_online
+from pybase.migrate.verify._proof import UnprovenError, committed_equals_online
 from pybase.postgres import connect_scratch
 
 _KIND = "check"
@@ -77,7 +77,10 @@ def _committed_is_online(history: History, built: sqlfiles.Built) -> Finding:
     if built.rendered.problems:
         reason = "a revision has no SQL"
         return Finding(f"committed SQL equals the online run ({reason})", is_proven=False)
-    committed_equals_online(history, built)
+    try:
+        committed_equals_online(history, built)
+    except UnprovenError as reason:
+        return Finding(f"committed SQL equals the online run ({reason})", is_proven=False)
     return Finding("committed SQL equals the online run, by catalog and rows")
 
 
@@ -129,7 +132,11 @@ def _applied_is_unchanged(settings: Settings) -> Finding:
         text = "what is applied has not changed since (no database at hand)"
         return Finding(text, is_proven=False)
     database = find_database(settings)
-    source = as_env_leaves_it(record_source(settings, database, committed))
+    try:
+        source = as_env_leaves_it(record_source(settings, database, committed))
+    except UsageError as error:
+        text = f"what is applied has not changed since ({error.problem.rstrip('.')})"
+        return Finding(text, is_proven=False)
     with connect(database, autocommit=True) as connection:
         source.prepare(connection)
         heads = source.heads(connection)
