@@ -145,7 +145,9 @@ def _backfill_arguments(parser: argparse.ArgumentParser) -> None:
 def _backfill(args: argparse.Namespace, settings: Settings) -> None:
     backfill = deploy.find_backfill(settings, args.name)
     database = announced_database(settings)
-    changed = deploy.run_backfill(database, backfill, TerminalReporter(shows_data=args.show_data))
+    reporter = TerminalReporter(shows_data=args.show_data)
+    source = deploy.runnable(deploy.status_source(settings, database), reporter)
+    changed = deploy.run_backfill(database, backfill, reporter, source.session)
     terminal.result(f"{backfill.table}: {humanize.rows(changed)} changed, none is left.")
 
 

@@ -35,6 +35,7 @@ def test_every_verb_sees_what_env_sees(project: Project, database_url: str) -> N
     assert "(current, head, applied " in project.done("history")
     assert "ok  committed SQL equals the online run" in project.done("check")
     assert "ok  what is applied to the database at hand" in project.done("check")
+    assert "cannot be compared" in project.refused("migrate", "--check-drift", code=1)
     project.done("downgrade", "-1")
     assert project.done("current").startswith("aaaaaaaaaaaa")
     own = {"app.alembic_version", "app.migration_ledger"}

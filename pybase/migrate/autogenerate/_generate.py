@@ -64,8 +64,15 @@ def _from_models(history: History, request: Request, title: str) -> Outcome | No
 
 def _require_branch(history: History, head: str) -> None:
     """Refuse several heads that are no branches, and a name that is none of these."""
-    if head not in history.branches:
+    if not history.branches:
         history.require_one_head()
+    if head not in history.branches:
+        options = " or ".join(f"--head {branch}" for branch in history.branches)
+        raise CheckFailedError(
+            f"The history has {len(history.branches)} branches, and {head} is none of them.",
+            f"Name the branch that the revision is for: {options}",
+            code="branch-not-named",
+        )
 
 
 def _has_backfill(history: History) -> bool:

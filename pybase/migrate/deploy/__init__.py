@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._plan import as_env_leaves_it as as_env_leaves_it
     from pybase.migrate.deploy._plan import preview as preview
     from pybase.migrate.deploy._plan import record_source as record_source
+    from pybase.migrate.deploy._plan import runnable as runnable
     from pybase.migrate.deploy._plan import status_source as status_source
 else:
     __getattr__ = lazy(
@@ -54,6 +55,7 @@ else:
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
             "_locked": "CHECKS DRIFT Locked changed_entries locked read_status",
             "_losses": "Confirmation Consent",
-            "_plan": "Plan Source Step as_env_leaves_it preview record_source status_source",
+            "_plan": "Plan Source Step as_env_leaves_it preview record_source runnable"
+            " status_source",
         },
     )

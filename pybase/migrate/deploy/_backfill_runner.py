@@ -5,6 +5,7 @@ the same backfill take turns, and one that `migrate` finds done is over at once.
 """
 
 import re
+from collections.abc import Sequence
 
 import psycopg
 from msgspec import Struct
@@ -66,17 +67,23 @@ def find_backfill(settings: Settings, name: str) -> DeclaredBackfill:
     )
 
 
-def run_backfill(database: Database, backfill: DeclaredBackfill, reporter: Reporter) -> int:
+def run_backfill(
+    database: Database,
+    backfill: DeclaredBackfill,
+    reporter: Reporter,
+    session: Sequence[str] = (),
+) -> int:
     """Run a backfill to its end, and return how many rows this run has changed.
 
-    Interrupted, it stops after the batch. Raises DatabaseError, and CheckFailedError for a
+    The statements `session` prepare its session as env.py does. Interrupted, it stops after the
+    batch. Raises DatabaseError, and CheckFailedError for a
     statement that PostgreSQL refuses.
     """
     notices: list[str] = []
     with connect(database, autocommit=True) as connection:
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         try:
-            put_aside(connection, *_SETTINGS)
+            put_aside(connection, *_SETTINGS, *session)
             pid = connection.info.backend_pid
             with ProgressThread(database, pid, reporter) as progress:
                 with progress.of(backfill.statement):

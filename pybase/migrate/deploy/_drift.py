@@ -23,6 +23,13 @@ _NOT_OF_REVISIONS = ("grants on ", "owner of ", "default privileges ")
 def drift(checked: Checked) -> Iterator[CheckResult]:
     """Check that the database equals its revision. Raises DatabaseError without a server."""
     plan = checked.plan
+    if any("'search_path'" in statement for statement in plan.source.session):
+        yield CheckResult(
+            "drift", Severity.ERROR,
+            "env.py sets a search_path, for which the database cannot be compared.",
+            "Run the same command again without --check-drift.",
+        )  # fmt: skip
+        return
     rendered = render(plan.source.history)
     applied = ancestors(plan.source.graph, plan.heads)
     revisions = tuple(sql for sql in rendered.revisions if sql.revision.id in applied)

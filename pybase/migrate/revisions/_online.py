@@ -21,6 +21,7 @@ from pybase.migrate.record import VersionTable
 from pybase.migrate.revisions import _alembic
 from pybase.migrate.revisions._history import History
 from pybase.migrate.revisions._run_env import LedgerRecorder, run_env, version_table_of
+from pybase.migrate.revisions._sandbox import without_terminal
 from pybase.migrate.sql import literal, quote
 
 
@@ -69,7 +70,8 @@ def read_online(history: History, database: Database) -> OnlineEnv:
                 results.append(_observed(heads, configured, sent, _changes(before, session)))
                 return ()
 
-            run_env(history, work, connection, dont_mutate=True)
+            with without_terminal():  # what env.py prints must not be in our output
+                run_env(history, work, connection, dont_mutate=True)
     except sa.exc.DBAPIError as error:
         raise _refused(database, error.orig) from None
     return results[0]
