@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._estimate import Estimate as Estimate
     from pybase.migrate.deploy._estimate import PlannedStep as PlannedStep
     from pybase.migrate.deploy._estimate import estimate as estimate
+    from pybase.migrate.deploy._followed import as_env_leaves_it as as_env_leaves_it
+    from pybase.migrate.deploy._followed import preview as preview
+    from pybase.migrate.deploy._followed import runnable as runnable
     from pybase.migrate.deploy._locked import CHECKS as CHECKS
     from pybase.migrate.deploy._locked import DRIFT as DRIFT
     from pybase.migrate.deploy._locked import Locked as Locked
@@ -39,10 +42,7 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._plan import Plan as Plan
     from pybase.migrate.deploy._plan import Source as Source
     from pybase.migrate.deploy._plan import Step as Step
-    from pybase.migrate.deploy._plan import as_env_leaves_it as as_env_leaves_it
-    from pybase.migrate.deploy._plan import preview as preview
     from pybase.migrate.deploy._plan import record_source as record_source
-    from pybase.migrate.deploy._plan import runnable as runnable
     from pybase.migrate.deploy._plan import status_source as status_source
 else:
     __getattr__ = lazy(
@@ -53,9 +53,9 @@ else:
             "_check": "CheckResult Severity require_clear",
             "_env": "delegates",
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
+            "_followed": "as_env_leaves_it preview runnable",
             "_locked": "CHECKS DRIFT Locked changed_entries locked read_status",
             "_losses": "Confirmation Consent",
-            "_plan": "Plan Source Step as_env_leaves_it preview record_source runnable"
-            " status_source",
+            "_plan": "Plan Source Step record_source status_source",
         },
     )

@@ -24,15 +24,14 @@ from pybase.migrate.database import (
     require_own_session,
     server_error,
 )
+from pybase.migrate.deploy._followed import as_env_leaves_it, runnable
 from pybase.migrate.deploy._plan import (
     Plan,
     Source,
-    as_env_leaves_it,
     committed_source,
     plan,
     python_source,
     renewed_source,
-    runnable,
 )
 from pybase.migrate.record import Direction, ancestors
 from pybase.migrate.sqlfiles import StaleError
@@ -73,6 +72,10 @@ def locked(
     a server that refuses, and a lock that is held for too long.
     """
     renewed = partial(renewed_source, settings=settings, database=database, reporter=reporter)
+
+    def renew(error: StaleError) -> Source:
+        return runnable(renewed(error), reporter)
+
     try:
         find_source = python_source if runs_python else committed_source
         source = find_source(settings, database, reporter)
@@ -80,11 +83,12 @@ def locked(
         source = renewed(error)
     try:
         with migration_lock(database, reporter.note, settings.options.migrate) as lock:
-            source = runnable(source, reporter)
+            try:
+                source = runnable(source, reporter)
+            except StaleError as error:
+                source = renew(error)
             with connected(source, lock) as (connection, backend):
-                yield Locked(
-                    source, connection, backend, lock, lambda e: runnable(renewed(e), reporter)
-                )
+                yield Locked(source, connection, backend, lock, renew)
     except psycopg.Error as error:
         raise server_error(database, error) from None
 

@@ -8,7 +8,7 @@ ITEMS = "op.create_table('items', sa.Column('id', sa.Integer(), primary_key=True
 TEXT = "op.add_column('items', sa.Column('text', sa.Text()))"
 OTHERS = "op.create_table('others', sa.Column('id', sa.Integer(), primary_key=True))"
 REMEMBER = "op.execute(\"CREATE TABLE remembered AS SELECT current_setting('{}') AS value\")"
-TWICE = ((MIGRATE, "upgrade +1"), ("migrate", "upgrade head"), ("migrate", "upgrade head"))
+TWICE = ((MIGRATE, "upgrade +1"), ("migrate", "upgrade head"))
 PYTHON = ((f"{MIGRATE} --python-revisions", "upgrade head"),) * 2
 NEW_SCHEMA = "CREATE SCHEMA app"
 
@@ -61,6 +61,31 @@ else:
         connection.execute(text("SET LOCAL search_path TO app"))
         context.configure(connection=connection)
         context.run_migrations()
+"""
+ASYNC = f"""\
+import asyncio
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+{ENGINE}
+def migrate(connection):
+    connection.execute(text("SET search_path TO app"))
+    connection.commit()
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def connect():
+    url = os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:")
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+    await engine.dispose()
+
+
+{OFFLINE}\
+else:
+    asyncio.run(connect())
 """
 SEVERAL = f"""\
 {ENGINE}
@@ -142,6 +167,7 @@ CASES = (
         before=NEW_SCHEMA,
         runs=TWICE,
     ),
+    Case("async_engine", line(ITEMS, TEXT), env=ASYNC, before=NEW_SCHEMA, runs=TWICE),
     Case("transaction_of_env", line(ITEMS, TEXT), env=IN_TRANSACTION, before=NEW_SCHEMA),
     Case(
         "role",
