@@ -93,7 +93,7 @@ class Revision:
     downgrade: str | None = "pass"
     title: str = "Change something."
     accepted: dict[str, str] | None = None
-    labels: str | None = None
+    labels: str | None = field(default=None, kw_only=True)
 
     @property
     def name(self) -> str:
