@@ -93,6 +93,7 @@ class Revision:
     downgrade: str | None = "pass"
     title: str = "Change something."
     accepted: dict[str, str] | None = None
+    labels: str | None = field(default=None, kw_only=True)
 
     @property
     def name(self) -> str:
@@ -107,6 +108,8 @@ class Revision:
             parents=", ".join(parents),
             down_revision=self.parents,
         )
+        if self.labels is not None:
+            head += f"branch_labels = {self.labels!r}\n"
         if self.accepted is not None:
             head += f"accepted_hazards = {self.accepted!r}\n"
         bodies = (("upgrade", self.upgrade), ("downgrade", self.downgrade))

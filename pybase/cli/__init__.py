@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pybase.cli import _terminal as terminal
 from pybase.cli._entry import process
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str]) -> int:
     parsed = _parser(words).parse_args(words)
     require_text(parsed)
-    settings = configuration.load(Path(parsed.config))
+    settings = configuration.load(Path(parsed.config), parsed.x, parsed.section)
     if not VERBS[parsed.verb].is_tool:
         checkout.recover(settings)
     return load(parsed.verb).run(parsed, settings) or 0
@@ -61,7 +62,7 @@ def _parser(words: Sequence[str]) -> Parser:
     """
     parser = Parser(prog="python -m pybase", description=_DESCRIPTION)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    _common_arguments(parser, "alembic.ini")
+    _common_arguments(parser, config="alembic.ini", x=[], section=configuration.SECTION)
     for name in words[:1] if VERBS.keys() & words[:1] else VERBS:
         verb = VERBS[name]
         is_session = configuration.nox_session() == name
@@ -76,13 +77,21 @@ def _parser(words: Sequence[str]) -> Parser:
         )
         if name in words:
             if not verb.is_tool:
-                _common_arguments(sub, argparse.SUPPRESS)
+                _common_arguments(sub)
             load(name).add_arguments(sub)
     return parser
 
 
-def _common_arguments(parser: Parser, config: str) -> None:
-    parser.add_argument("-c", "--config", default=config, help="an alembic.ini")
+def _common_arguments(parser: Parser, **defaults: object) -> None:
+    """Add the arguments of every verb; one without a default is absent where it is not given."""
+
+    def add(*names: str, **options: Any) -> None:
+        name = options.get("dest", names[-1].lstrip("-"))
+        parser.add_argument(*names, default=defaults.get(name, argparse.SUPPRESS), **options)
+
+    add("-c", "--config", help="an alembic.ini")
+    add("-n", "--name", dest="section", metavar="NAME", help="its section, for another history")
+    add("-x", action="append", metavar="KEY=VALUE", help="for context.get_x_argument() of env.py")
     parser.add_argument(
         _TRACEBACK, action="store_true", help="with an error, show where it was raised"
     )

@@ -29,6 +29,9 @@ def _makemigration_arguments(parser: argparse.ArgumentParser) -> None:
         help="TABLE.OLD:NEW a column or constraint, TYPE.OLD:NEW an enum value, OLD:NEW the rest",
     )
     parser.add_argument(
+        "--head", default="head", metavar="LABEL@head", help="the branch that it is for"
+    )
+    parser.add_argument(
         "--no-rename", action="store_true", help="treat every other drop and add as no rename"
     )
 
@@ -42,6 +45,7 @@ def _makemigration(args: argparse.Namespace, settings: Settings) -> int:
         single=args.single,
         renames=tuple(args.rename),
         no_rename=args.no_rename,
+        head=args.head,
         ask=terminal.ask if terminal.can_ask() else None,
     )
     outcome = generate(settings, request)
@@ -64,7 +68,7 @@ def _read_sql(name: str) -> str:
 def _rebase(_args: argparse.Namespace, settings: Settings) -> None:
     outcome = rebase(settings)
     if outcome is None:
-        terminal.result(f"{NOTHING_TO_DO} the history has one head.")
+        terminal.result(f"{NOTHING_TO_DO} the history has one head a branch.")
         return
     for move in outcome.moves:
         path = relative(Path(move.script.path), settings)

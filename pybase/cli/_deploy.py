@@ -18,7 +18,7 @@ from pybase.migrate.record import Direction
 
 def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "target", nargs="?", default="head", help="a revision, +1, or with --sql also A:B"
+        "target", nargs="?", help="a revision, +1, LABEL@head, heads, or with --sql also A:B"
     )
     parser.add_argument("--plan", action="store_true", help="show what it would do, change nothing")
     parser.add_argument(
@@ -28,7 +28,7 @@ def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _downgrade_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", help="-1, a revision, or base; with --sql also A:B")
+    parser.add_argument("target", help="-1, a revision, LABEL@-1, or base; with --sql also A:B")
     _database_argument(parser, "for base")
     _run_arguments(parser)
 
@@ -75,7 +75,8 @@ def _data_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _migrate(args: argparse.Namespace, settings: Settings) -> None:
-    require_target(args.target, with_range=args.sql)
+    if args.target is not None:
+        require_target(args.target, with_range=args.sql)
     if args.sql:
         _print_sql(args, settings, Direction.UPGRADE)
     elif args.plan:
@@ -145,7 +146,9 @@ def _backfill_arguments(parser: argparse.ArgumentParser) -> None:
 def _backfill(args: argparse.Namespace, settings: Settings) -> None:
     backfill = deploy.find_backfill(settings, args.name)
     database = announced_database(settings)
-    changed = deploy.run_backfill(database, backfill, TerminalReporter(shows_data=args.show_data))
+    reporter = TerminalReporter(shows_data=args.show_data)
+    source = deploy.runnable(deploy.status_source(settings, database), reporter)
+    changed = deploy.run_backfill(database, backfill, reporter, source.session)
     terminal.result(f"{backfill.table}: {humanize.rows(changed)} changed, none is left.")
 
 

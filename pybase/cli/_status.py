@@ -153,8 +153,10 @@ def _pending(args: argparse.Namespace, settings: Settings) -> int:
     return 1 if pending else 0
 
 
-def show_plan(settings: Settings, database: Database, output_format: str, destination: str) -> None:
-    """Show what an upgrade of `database` to `destination` would do."""
+def show_plan(
+    settings: Settings, database: Database, output_format: str, destination: str | None
+) -> None:
+    """Show what an upgrade of `database` to `destination` would do, to the latest without one."""
     with server_errors(database), connect(database, autocommit=True) as connection:
         plan = deploy.preview(connection, settings, database, destination)
         steps = deploy.estimate(connection, plan.steps)

@@ -64,7 +64,7 @@ def remember(settings: Settings, kind: str, key: str, result: Any) -> None:
 
 
 def _path(settings: Settings, kind: str) -> Path:
-    project = digest(str(settings.config_path).encode())
+    project = digest(settings.identity.encode())
     return settings.state / "cache" / f"{kind}-{project}.json"
 
 

@@ -6,7 +6,7 @@ are recorded; before the first record nothing is known to be unchanged.
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -60,6 +60,25 @@ def inputs_digest(
     return digest("\0".join((digest_files(sorted(files)), *tools)).encode())
 
 
+def env_digest(settings: Settings, env: Path, variables: Mapping[str, str]) -> str | None:
+    """Digest what the behaviour of an env.py depends on: files, modules, environment variables.
+
+    None before the first `record_inputs`.
+    """
+    recorded = _read(settings)
+    if recorded is None:
+        return None
+    own = (settings.config_path, *(settings.root / name for name in ("pyproject.toml", ".env")))
+    files = {*recorded.modules, *map(str, (*own, env))}
+    items = sorted(item for item in variables.items() if item[0] not in _OF_SHELL)
+    inputs = (digest_files(sorted(files)), repr(items), sys.version)
+    return digest("\0".join(inputs).encode())
+
+
+_OF_SHELL = ("_", "PWD", "OLDPWD", "SHLVL", "COLUMNS", "LINES")
+"""Variables that a shell changes from command to command."""
+
+
 def package_digest(package: str) -> str:
     """Digest the sources of one of our packages, such as `migrate/rehearsal`."""
     folder = Path(pybase.__file__).parent / package
@@ -67,7 +86,7 @@ def package_digest(package: str) -> str:
 
 
 def _path(settings: Settings) -> Path:
-    return settings.state / "cache" / f"inputs-{digest(str(settings.config_path).encode())}.json"
+    return settings.state / "cache" / f"inputs-{digest(settings.identity.encode())}.json"
 
 
 def _read(settings: Settings) -> _Recorded | None:

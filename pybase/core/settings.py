@@ -5,8 +5,9 @@ reads a variable of PyBase's own; nothing here opens a connection or starts a se
 """
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
@@ -100,11 +101,24 @@ class Options(Struct, frozen=True):
 _Table = TypeVar("_Table", Options, MigrateOptions)
 
 
+SECTION = "alembic"
+
+
 class Settings(Struct, frozen=True):
     """Paths and options of a project."""
 
     config_path: Path
     options: Options = Options()
+    x: tuple[str, ...] = ()
+    """What `-x` gives to env.py, for `context.get_x_argument()`."""
+    section: str = SECTION
+    """The section of alembic.ini, which `--name` names as that of `alembic` does."""
+
+    @property
+    def identity(self) -> str:
+        """What distinguishes the project from others on this machine."""
+        own = "" if self.section == SECTION else f":{self.section}"
+        return f"{self.config_path}{own}"
 
     @property
     def root(self) -> Path:
@@ -149,9 +163,11 @@ class Settings(Struct, frozen=True):
         return state
 
 
-def load(config_path: Path) -> Settings:
+def load(config_path: Path, x: Sequence[str] = (), section: str = SECTION) -> Settings:
     """Read the settings of the project to which `config_path`, an alembic.ini, belongs.
 
+    The file may be missing where pyproject.toml has [tool.alembic]. Another section than the first
+    is another history, whose SQL has a folder of its own.
     Raises UsageError for a missing file, an unknown setting, or a value of the wrong type.
     """
     for variable in (DATABASE_URL, REHEARSAL_URL):
@@ -161,7 +177,8 @@ def load(config_path: Path) -> Settings:
         is_file = path.is_file()
     except OSError:  # such as a name that is too long
         is_file = False
-    if not is_file:
+    tools = _table(_read_toml(path.parent / "pyproject.toml"), "tool")
+    if not is_file and "alembic" not in tools:
         raise UsageError(
             f"There is no Alembic configuration at {config_path}.",
             "Run this in the folder that holds alembic.ini, or name one with -c PATH.",
@@ -173,21 +190,33 @@ def load(config_path: Path) -> Settings:
             "Rename it: its name is in paths that are written in UTF-8, a line each.",
             code="unprintable-folder",
         )
-    return Settings(path, _read_options(path.parent / "pyproject.toml"))
+    options = _override(Options(), _table(tools, "pybase"), "[tool.pybase]")
+    if section != SECTION:
+        _require_plain(section)
+        options = replace(options, sql=f"{options.sql}-{section}", picture="")
+    return Settings(path, options, tuple(x), section)
 
 
-def _read_options(pyproject: Path) -> Options:
+def _require_plain(section: str) -> None:
+    if not re.fullmatch(r"\w[\w.-]*", section):
+        raise UsageError(
+            f"The name {section!r} of a section cannot be that of a folder too.",
+            "Use letters, digits, dots, - and _.",
+            code="invalid-section",
+        )
+
+
+def _read_toml(pyproject: Path) -> Mapping[str, Any]:
     try:
-        document = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+        return tomllib.loads(pyproject.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return Options()
+        return {}
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
             f"{pyproject.name} cannot be read as TOML: {' '.join(str(error).split())}.",
             "Correct it: TOML is UTF-8 without a byte order mark.",
             code="invalid-toml",
         ) from error
-    return _override(Options(), _table(_table(document, "tool"), "pybase"), "[tool.pybase]")
 
 
 def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -53,7 +53,7 @@ def run(metadata: sa.MetaData) -> None:
 
 def run_offline(metadata: sa.MetaData) -> None:
     """Write SQL as the server would be sent it, for plain `alembic upgrade --sql`."""
-    if context.config.cmd_opts is not None:  # not our own verbs, which render while they write
+    if _is_plain():  # our own verbs render while they write
         with _as_alembic_reports():
             require_complete(_settings())
     named = {"paramstyle": "named"}
@@ -101,6 +101,11 @@ def _verify_at_each_step(lock: MigrationLock) -> None:
     configured.on_version_apply_callbacks = (*configured.on_version_apply_callbacks, verify)
 
 
+def _is_plain() -> bool:
+    """Whether plain `alembic` was called, and not a verb of ours."""
+    return hasattr(context.config.cmd_opts, "cmd")
+
+
 def _changes_the_database() -> bool:
     """Whether plain `alembic` was called to migrate, and not to look."""
     command, *_ = getattr(context.config.cmd_opts, "cmd", (None,))
@@ -113,7 +118,8 @@ def _note(line: str) -> None:
 
 
 def _settings() -> settings.Settings:
-    return settings.load(Path(context.config.config_file_name or "alembic.ini"))
+    path = Path(context.config.config_file_name or "alembic.ini")
+    return settings.load(path, section=context.config.config_ini_section)
 
 
 def _digests() -> DigestOf:
@@ -141,7 +147,7 @@ def _digests() -> DigestOf:
 @contextmanager
 def _as_alembic_reports() -> Iterator[None]:
     """Let plain `alembic` log each revision, and print an error of ours in one line."""
-    if context.config.cmd_opts is not None and not logging.root.handlers:
+    if _is_plain() and not logging.root.handlers:
         for name in ("alembic.runtime.migration", "alembic.autogenerate"):
             logger = logging.getLogger(name)
             logger.addHandler(logging.StreamHandler())  # on standard error

@@ -515,17 +515,25 @@ def test_database_with_another_version_table_is_not_taken_for_empty(
     assert rows(project, 'SELECT version_num FROM "Versions"') == []
 
 
-def test_version_table_that_was_renamed_after_the_sql_was_written_is_refused(
+def test_version_table_that_was_renamed_after_the_sql_was_written_is_that_of_env(
     three: Project,
 ) -> None:
-    """The ledger has revisions, and the version table of the records is missing."""
     three.write("migrations/env.py", OTHER_VERSION_TABLE)
     assert three.alembic("upgrade", TWO.id).code == 0
-    for verb in ("migrate", "current", "pending"):
-        message = three.refused(verb, code=1)
-        assert "error[version-table-missing]" in message
-    three.done("sql")
+    assert three.done("current").startswith(TWO.id)
+    assert three.done("pending").endswith("1 pending.\n")
     assert three.done("migrate").endswith("1 applied.\n")
+    assert rows(three, 'SELECT version_num FROM "Versions"') == [(THREE.id,)]
+    assert rows(three, "SELECT to_regclass('alembic_version')") == [(None,)]
+
+
+def test_version_table_that_is_gone_is_refused(three: Project, database_url: str) -> None:
+    """The ledger has revisions nevertheless."""
+    three.done("migrate")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("DROP TABLE alembic_version")
+    for verb in ("migrate", "current", "pending"):
+        assert "error[version-table-missing]" in three.refused(verb, code=1)
 
 
 # --- a SQL file that was edited -------------------------------------------------------------------

@@ -44,8 +44,8 @@ class Draft(Struct, frozen=True, dict=True):
         return {script.revision for script in self.history.revisions if Path(script.path) in paths}
 
 
-def draft(history: History, folder: Path, title: str, steps: Sequence[Step]) -> Draft:
-    """Write a chain of revisions after the head into `folder`; the first is called `title`."""
+def draft(history: History, folder: Path, title: str, steps: Sequence[Step], head: str) -> Draft:
+    """Write a chain of revisions after `head` into `folder`; the first is called `title`."""
     for old in folder.iterdir():
         if old.is_file():
             old.unlink()
@@ -58,7 +58,7 @@ def draft(history: History, folder: Path, title: str, steps: Sequence[Step]) -> 
             script = scripts.generate_revision(
                 revision,
                 titles[place],
-                head="head",
+                head=head,
                 version_path=folder,
                 upgrades=_body(step.up, step.autocommit),
                 downgrades=_KEEPS_ROWS

@@ -35,7 +35,7 @@ def generate(settings: Settings, request: Request) -> Outcome | None:
         history = read(settings)
         title = checked_title(history, request.message)
         if len(history.heads) > 1:
-            history.require_one_head()
+            _require_branch(history, request.head)
         is_by_hand = request.empty or request.data or request.sql_only is not None
         outcome = (_by_hand if is_by_hand else _from_models)(history, request, title)
         writer.write(outcome.contents if outcome else {})
@@ -59,7 +59,20 @@ def _from_models(history: History, request: Request, title: str) -> Outcome | No
                 context = Context(resolved.old, models, checks, request.single, has_backfill)
                 plan = plan_changes(context, resolved.changes)
     plan.parts[:0] = resolved.parts
-    return write_validated(history, scope, models, plan, title, single=request.single)
+    return write_validated(history, scope, models, plan, title, request)
+
+
+def _require_branch(history: History, head: str) -> None:
+    """Refuse several heads that are no branches, and a name that is none of these."""
+    if not history.branches:
+        history.require_one_head()
+    if head not in history.branches:
+        options = " or ".join(f"--head {branch}" for branch in history.branches)
+        raise CheckFailedError(
+            f"The history has {len(history.branches)} branches, and {head} is none of them.",
+            f"Name the branch that the revision is for: {options}",
+            code="branch-not-named",
+        )
 
 
 def _has_backfill(history: History) -> bool:
@@ -83,7 +96,7 @@ def _by_hand(history: History, request: Request, title: str) -> Outcome:
         table = render(history).own_tables[0]
         step = Step((skeleton(table, has_backfill=_has_backfill(history)),))
     with draft_folder(history.settings) as folder:
-        written = draft(history, folder, title, [step])
+        written = draft(history, folder, title, [step], request.head)
         built = build(written.history)
         failure = first_failure(written, built)
         if failure is not None and request.sql_only is not None:

@@ -40,7 +40,7 @@ class Rebased(Struct, frozen=True):
 
 
 def rebase(settings: Settings) -> Rebased | None:
-    """Put the revisions of this branch after those of the main branch; None with one head.
+    """Put the revisions of this branch after those of the main branch; None without two heads.
 
     Raises UsageError where git cannot distinguish them, CheckFailedError where the main branch
     has two heads itself, where a revision to move is applied already, or where it fails in its new
@@ -48,7 +48,7 @@ def rebase(settings: Settings) -> Rebased | None:
     """
     with terminable(), writing(settings) as writer:
         history = read(settings)
-        if len(history.heads) < 2:
+        if len(history.heads) < 2 or history.branches:
             return None
         moves = _moves(history, _ours(history))
         _require_not_applied(history, moves)

@@ -12,7 +12,7 @@ class Request(Struct, frozen=True):
     """The arguments of makemigration.
 
     `ask` puts a yes-or-no question to the user; None where there is no terminal. `sql_only` is the
-    SQL of a file whose statements the revision runs.
+    SQL of a file whose statements the revision runs. `head` is what it follows.
     """
 
     message: str
@@ -22,6 +22,7 @@ class Request(Struct, frozen=True):
     single: bool = False
     renames: tuple[str, ...] = ()
     no_rename: bool = False
+    head: str = "head"
     ask: Callable[[str], bool] | None = None
 
 

@@ -19,7 +19,7 @@ from pybase.migrate.autogenerate._draft import (
     in_place,
 )
 from pybase.migrate.autogenerate._operations import Plan, Step
-from pybase.migrate.autogenerate._request import Outcome
+from pybase.migrate.autogenerate._request import Outcome, Request
 from pybase.migrate.autogenerate._schema_snapshot import Side
 from pybase.migrate.autogenerate._scope import Scope
 from pybase.migrate.catalog import Change
@@ -42,14 +42,14 @@ _REFUSED = frozenset(
 
 
 def write_validated(
-    history: History, scope: Scope, models: Side, plan: Plan, title: str, *, single: bool
+    history: History, scope: Scope, models: Side, plan: Plan, title: str, request: Request
 ) -> Outcome:
     """Write, rehearse, and remove what a server refuses, until it accepts the rest."""
     unsolved = list(plan.unsolved)
     with draft_folder(history.settings) as folder:
         for _ in range(_MOST):
-            steps = plan.steps(single=single) or [Step(())]
-            written = draft(history, folder, title, steps)
+            steps = plan.steps(single=request.single) or [Step(())]
+            written = draft(history, folder, title, steps, request.head)
             built = build(written.history)
             failure = first_failure(written, built)
             if failure is None:

@@ -4,7 +4,7 @@ The table `migration_ledger` is in the schema of Alembic's version table and is 
 same transaction as that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -149,16 +149,19 @@ class LedgerUnreadableError(DatabaseError):
     """What was applied cannot be looked at."""
 
 
-def read_heads(connection: psycopg.Connection[Any], version_table: VersionTable) -> tuple[str, ...]:
+def read_heads(
+    connection: psycopg.Connection[Any], version_table: VersionTable, known: Collection[str]
+) -> tuple[str, ...]:
     """Return the revisions that a database is at; none where it has no version table.
 
-    Raises CheckFailedError where the ledger has applied revisions nevertheless, DatabaseError where
-    the role may not read it.
+    Raises CheckFailedError where the ledger has applied some of the `known` ones nevertheless (it
+    may have those of another history too), DatabaseError where the role may not read it.
     """
     row = connection.execute("SELECT to_regclass(%s) IS NULL", [version_table.quoted]).fetchone()
     if row == (True,):
         entries = Ledger(version_table).entries(lambda query: connection.execute(query.encode()))
-        if any(entry.direction == Direction.UPGRADE.value for entry in entries.values()):
+        applied = (e for e in entries.values() if e.direction == Direction.UPGRADE.value)
+        if any(entry.revision in known for entry in applied):
             raise CheckFailedError(
                 f"The database has no version table {version_table.quoted}, but {TABLE} has "
                 "applied revisions.",

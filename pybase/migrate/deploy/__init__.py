@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._check import Severity as Severity
     from pybase.migrate.deploy._check import require_clear as require_clear
     from pybase.migrate.deploy._drift import stamp as stamp
+    from pybase.migrate.deploy._env import delegates as delegates
     from pybase.migrate.deploy._estimate import ASSUMPTION as ASSUMPTION
     from pybase.migrate.deploy._estimate import RATES_MB_S as RATES_MB_S
     from pybase.migrate.deploy._estimate import Estimate as Estimate
     from pybase.migrate.deploy._estimate import PlannedStep as PlannedStep
     from pybase.migrate.deploy._estimate import estimate as estimate
+    from pybase.migrate.deploy._followed import as_env_leaves_it as as_env_leaves_it
+    from pybase.migrate.deploy._followed import preview as preview
+    from pybase.migrate.deploy._followed import runnable as runnable
     from pybase.migrate.deploy._locked import CHECKS as CHECKS
     from pybase.migrate.deploy._locked import DRIFT as DRIFT
     from pybase.migrate.deploy._locked import Locked as Locked
@@ -42,7 +46,6 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._plan import Plan as Plan
     from pybase.migrate.deploy._plan import Source as Source
     from pybase.migrate.deploy._plan import Step as Step
-    from pybase.migrate.deploy._plan import preview as preview
     from pybase.migrate.deploy._plan import record_source as record_source
     from pybase.migrate.deploy._plan import status_source as status_source
 else:
@@ -53,10 +56,12 @@ else:
             "_backfill_runner": "declared_backfills find_backfill run_backfill",
             "_check": "CheckResult Severity require_clear",
             "_drift": "stamp",
+            "_env": "delegates",
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
+            "_followed": "as_env_leaves_it preview runnable",
             "_locked": "CHECKS DRIFT Locked changed_entries locked note_changed_entries"
             " pending_revisions read_status unrecorded",
             "_losses": "Confirmation Consent",
-            "_plan": "Plan Source Step preview record_source status_source",
+            "_plan": "Plan Source Step record_source status_source",
         },
     )

@@ -177,13 +177,12 @@ def _require_applied(
 def _go_on(locked: Locked, plan: Plan, reporter: Reporter, guard: Guard, done: int) -> int:
     """Run the rest of a plan over another connection, if the migration lock is held still."""
     last = plan.steps[done - 1].revision
-    database = plan.source.database
     reporter.note(f"The connection broke in revision {last.id}, which is committed nevertheless.")
     try:
         if not locked.lock.is_held():
             raise lock_lost()
         around = ExitStack()
-        connection, backend = around.enter_context(connected(database))
+        connection, backend = around.enter_context(connected(plan.source))
     except PybaseError as error:
         raise _with_state(error, _state(plan, done)) from None
     with around:

@@ -5,6 +5,7 @@ the same backfill take turns, and one that `migrate` finds done is over at once.
 """
 
 import re
+from collections.abc import Sequence
 
 import psycopg
 from msgspec import Struct
@@ -69,10 +70,16 @@ def find_backfill(settings: Settings, name: str) -> DeclaredBackfill:
     )
 
 
-def run_backfill(database: Database, backfill: DeclaredBackfill, reporter: Reporter) -> int:
+def run_backfill(
+    database: Database,
+    backfill: DeclaredBackfill,
+    reporter: Reporter,
+    session: Sequence[str] = (),
+) -> int:
     """Run a backfill to its end, and return how many rows this run has changed.
 
-    Interrupted, it stops after the batch. Raises DatabaseError, and CheckFailedError for a
+    The statements `session` prepare its session as env.py does. Interrupted, it stops after the
+    batch. Raises DatabaseError, and CheckFailedError for a
     statement that PostgreSQL refuses.
     """
     notices: list[str] = []
@@ -80,7 +87,7 @@ def run_backfill(database: Database, backfill: DeclaredBackfill, reporter: Repor
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         try:
             pid = own_session(connection, database).pid
-            put_aside(connection, *_SETTINGS)
+            put_aside(connection, *_SETTINGS, *session)
             with ProgressThread(database, pid, reporter) as progress:
                 with progress.of(backfill.statement):
                     connection.execute(backfill.statement.encode())

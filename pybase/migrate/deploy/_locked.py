@@ -26,6 +26,7 @@ from pybase.migrate.database import (
     require_known,
     server_error,
 )
+from pybase.migrate.deploy._followed import as_env_leaves_it, runnable
 from pybase.migrate.deploy._plan import (
     Plan,
     Source,
@@ -54,7 +55,7 @@ class Locked(Struct, frozen=True):
     renew: Callable[[StaleError], Source]
     """Returns the source to run from where files of a step turn out to be stale, or raises."""
 
-    def plan(self, destination: str, direction: Direction) -> Plan:
+    def plan(self, destination: str | None, direction: Direction) -> Plan:
         """Plan the way to a destination. Raises as `plan`."""
         try:
             return plan(self.connection, self.source, destination, direction)
@@ -72,32 +73,44 @@ def locked(
     Raises StaleError and what cannot be loaded before anything is connected to; DatabaseError for
     a server that refuses, and a lock that is held for too long.
     """
-    renew = partial(renewed_source, settings=settings, database=database, reporter=reporter)
+    renewed = partial(renewed_source, settings=settings, database=database, reporter=reporter)
+
+    def renew(error: StaleError) -> Source:
+        return runnable(renewed(error), reporter)
+
     try:
         find_source = python_source if runs_python else committed_source
         source = find_source(settings, database, reporter)
     except StaleError as error:
-        source = renew(error)
+        source = renewed(error)
     try:
         with migration_lock(database, reporter.note, settings.options.migrate) as lock:
-            with connected(database) as (connection, backend):
+            try:
+                source = runnable(source, reporter)
+            except StaleError as error:
+                source = renew(error)
+            with connected(source) as (connection, backend):
                 yield Locked(source, connection, backend, lock, renew)
     except psycopg.Error as error:
         raise server_error(database, error) from None
 
 
 @contextmanager
-def connected(database: Database) -> Iterator[tuple[psycopg.Connection[Any], Backend]]:
-    """Yield a connection for the work, on a session of its own."""
+def connected(source: Source) -> Iterator[tuple[psycopg.Connection[Any], Backend]]:
+    """Yield a connection for the work, on a session of its own that is as env.py leaves it."""
     # no prepared statement outlives DISCARD ALL
-    with connect(database, autocommit=True, prepare_threshold=None) as connection:
-        yield connection, own_session(connection, database)
+    with connect(source.database, autocommit=True, prepare_threshold=None) as connection:
+        backend = own_session(connection, source.database)
+        source.prepare(connection)
+        yield connection, backend
 
 
 def read_status(source: Source) -> tuple[tuple[str, ...], dict[str, LedgerEntry]]:
     """Return the revisions that the database is at, and the ledger's last entry of each."""
+    source = as_env_leaves_it(source)
     try:
         with connect(source.database, autocommit=True) as connection:
+            source.prepare(connection)
             ledger = Ledger(source.version_table)
             entries = ledger.readable_entries(lambda query: connection.execute(query.encode()))
             return source.heads(connection), entries

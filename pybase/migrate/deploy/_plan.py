@@ -18,7 +18,8 @@ from pybase.core.humanize import counted
 from pybase.core.reporter import Reporter
 from pybase.core.settings import Settings
 from pybase.migrate import sqlfiles
-from pybase.migrate.database import Database, read_heads, require_known
+from pybase.migrate.database import Database, Ledger, read_heads, require_known
+from pybase.migrate.deploy import _env
 from pybase.migrate.record import (
     Direction,
     Directions,
@@ -29,13 +30,13 @@ from pybase.migrate.record import (
     RevisionReport,
     Script,
     ScriptStatus,
-    Statement,
     StatementKind,
     VersionTable,
+    ancestors,
 )
 
 if TYPE_CHECKING:
-    from pybase.migrate.revisions import History
+    from pybase.migrate.revisions import History, OnlineEnv
 
 
 class Step(Struct, frozen=True):
@@ -73,13 +74,33 @@ class Source(Struct, frozen=True, dict=True):
     find: Callable[[Sequence[str], str, Direction], list[str] | None]
     stale: frozenset[str] = frozenset()
     history_read: "list[History]" = []
-    heads_by_env: Callable[[], tuple[str, ...]] | None = None
+    runs_python: bool = False
+    """Whether Alembic runs the revisions, on the connection that env.py prepares."""
+    env: "OnlineEnv | None" = None
+    """What env.py does on its connection; None where that is nothing, or not read yet."""
 
     def heads(self, connection: psycopg.Connection[Any]) -> tuple[str, ...]:
-        """Return the revisions that a database is at."""
-        if self.heads_by_env is not None:
-            return self.heads_by_env()
-        return read_heads(connection, self.version_table)
+        """Return the revisions that a database is at, over a connection that is `prepared`."""
+        if self.runs_python:
+            env = _env.read_env(self.history, self.database, None)
+            return () if env is None else env.heads
+        return read_heads(connection, self.version_table, self.graph)
+
+    def prepare(self, connection: psycopg.Connection[Any]) -> None:
+        """Give a session the settings and the role that env.py gives its own."""
+        if self.session:
+            connection.execute("; ".join(self.session).encode())
+
+    @cached_property
+    def latest(self) -> str:
+        """The destination of an upgrade that names none: `heads` for branches by design."""
+        followed = {parent for parents in self.graph.values() for parent in parents}
+        return "head" if len(self.graph.keys() - followed) < 2 else self.history.latest
+
+    @property
+    def session(self) -> tuple[str, ...]:
+        """The statements that do so."""
+        return self.env.session if self.env is not None else ()
 
     @cached_property
     def history(self) -> "History":
@@ -87,12 +108,14 @@ class Source(Struct, frozen=True, dict=True):
         return self.history_read[0] if self.history_read else sqlfiles.read_history(self.settings)
 
     @property
-    def setup(self) -> tuple[Statement, ...]:
+    def setup(self) -> tuple[str, ...]:
         """The statements that create the version table and the ledger."""
+        if self.env is not None:
+            return self.env.create_table, Ledger(self.version_table).create_sql
         roots = [revision for revision, parents in self.graph.items() if not parents]
         scripts = (self.record(root, Direction.UPGRADE).scripts.upgrade for root in roots[:1])
         return tuple(
-            statement
+            statement.sql
             for script in scripts
             for statement in script.statements
             if statement.kind is StatementKind.SETUP
@@ -119,23 +142,26 @@ class Plan(Struct, frozen=True):
     @property
     def leads_to_base(self) -> bool:
         """Whether nothing is applied at its end."""
-        return bool(self.steps) and not (
-            self.direction.is_upgrade or self.steps[-1].revision.parents
-        )
+        if self.direction.is_upgrade or not self.steps or self.steps[-1].revision.parents:
+            return False
+        undone = {step.revision.id for step in self.steps}
+        return ancestors(self.source.graph, self.heads) <= undone
 
 
 def plan(
     connection: psycopg.Connection[Any],
     source: Source,
-    destination: str,
+    destination: str | None,
     direction: Direction,
 ) -> Plan:
-    """Plan the way of a database to a destination, as Alembic understands it.
+    """Plan the way of a database to a destination, as Alembic understands it; None is the latest.
 
     Raises UsageError for an unknown destination, CheckFailedError for two heads, or a database
     that is at a revision which this checkout does not have.
     """
+    destination = destination or source.latest
     heads = source.heads(connection)
+    _require_agreement(source, heads)
     require_known(heads, source.graph)
     path = source.find(heads, destination, direction)
     if path is None:
@@ -146,6 +172,20 @@ def plan(
         for revision in path
     )
     return Plan(source, heads, destination, direction, steps)
+
+
+def _require_agreement(source: Source, heads: Sequence[str]) -> None:
+    """Refuse a database whose version table is another one for env.py than for the runner."""
+    if source.env is None or source.runs_python or set(source.env.heads) == set(heads):
+        return
+    by_env, by_runner = (", ".join(sorted(ids)) or "base" for ids in (source.env.heads, heads))
+    raise CheckFailedError(
+        f"For the connection of env.py the database is at {by_env}, and for that of the SQL at "
+        f"{by_runner}.",
+        f"See which version table env.py uses, and which is {source.version_table.quoted}; or let "
+        "Alembic run the revisions' Python: --python-revisions",
+        code="env-disagrees",
+    )
 
 
 def committed_source(settings: Settings, database: Database, reporter: Reporter) -> Source:
@@ -201,6 +241,7 @@ def record_source(settings: Settings, database: Database, committed: sqlfiles.Co
 
 
 def _write_again(settings: Settings, reporter: Reporter, reason: str) -> None:
+    sqlfiles.read_history(settings).require_in_order()
     try:
         changes = sqlfiles.write(settings).changes
     except CheckFailedError as error:  # a revision without SQL; the others are written
@@ -208,21 +249,6 @@ def _write_again(settings: Settings, reporter: Reporter, reason: str) -> None:
         changes = ()
     count = f": {counted(len(changes), 'file')}" if changes else ""
     reporter.note(f"{settings.options.sql}/ was stale ({reason}) and is written again{count}.")
-
-
-def preview(
-    connection: psycopg.Connection[Any], settings: Settings, database: Database, destination: str
-) -> Plan:
-    """Plan an upgrade to show it: from the committed records, or from new ones where stale.
-
-    Raises as `plan` and `sqlfiles.build`.
-    """
-    with suppress(sqlfiles.StaleError):
-        if (committed := sqlfiles.load(settings)) is not None:
-            source = record_source(settings, database, committed)
-            return plan(connection, source, destination, Direction.UPGRADE)
-    source = built_source(settings, database)
-    return plan(connection, source, destination, Direction.UPGRADE)
 
 
 def built_source(settings: Settings, database: Database) -> Source:
@@ -249,7 +275,6 @@ def unrendered_source(settings: Settings, database: Database) -> Source:
     """Return the source of a history whose revisions only Alembic runs."""
     from pybase.migrate.revisions import (  # Alembic runs it
         configured_version_table,
-        heads_by_env,
         read,
     )
 
@@ -269,7 +294,7 @@ def unrendered_source(settings: Settings, database: Database) -> Source:
         record,
         lambda *_: None,
         history_read=[history],
-        heads_by_env=lambda: heads_by_env(history, database),
+        runs_python=True,
     )
 
 

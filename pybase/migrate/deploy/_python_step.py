@@ -32,6 +32,7 @@ def run_python(
     commits: list[bool] = []
 
     def work(_heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
+        commits.clear()  # those of env.py itself, which are no part of the revision
         record_in(context, lambda *_: None)
         yield revision_step(history, step.revision.id, step.direction)
 

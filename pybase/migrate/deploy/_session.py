@@ -63,7 +63,7 @@ class Session:
         row = connection.execute(exists, names).fetchone() or (False, False)
         self._has_version_table, self._has_ledger = map(bool, row)
         self._lock_check = f"SELECT 1 / ({lock.held_sql})::int"
-        self._settings = put_aside(connection, *_SETTINGS)
+        self._settings = put_aside(connection, *_SETTINGS, *source.session)
 
     def run(self, step: Step) -> int:
         """Run a step, with its version and its line in the ledger. Returns the most tries.
@@ -156,8 +156,8 @@ class Session:
         """Return what creates the version table and the ledger, where these are missing."""
         if self._has_version_table and self._has_ledger:
             return []
-        setup = [s for s in parts if s.kind is StatementKind.SETUP] or self._source.setup
-        return [statement.sql for statement in setup]
+        own = [s.sql for s in parts if s.kind is StatementKind.SETUP]
+        return own if own and self._source.env is None else list(self._source.setup)
 
     @property
     def _resets(self) -> tuple[str, ...]:

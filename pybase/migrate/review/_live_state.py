@@ -18,10 +18,16 @@ from pybase.migrate.database import (
     first_line,
     is_at_hand,
     measure,
-    read_heads,
     require_known,
 )
-from pybase.migrate.deploy import Estimate, PlannedStep, Step, estimate
+from pybase.migrate.deploy import (
+    Estimate,
+    PlannedStep,
+    Source,
+    Step,
+    as_env_leaves_it,
+    estimate,
+)
 from pybase.migrate.record import Direction, Record, VersionTable, ancestors
 from pybase.migrate.sql import QualifiedName
 from pybase.migrate.sqlfiles import Reviewed
@@ -68,17 +74,22 @@ def read_state(settings: Settings, reviewed: Reviewed, shown: Sequence[Record]) 
 
 
 def _read_state(settings: Settings, reviewed: Reviewed, shown: Sequence[Record]) -> LiveState:
-    records = reviewed.records
-    graph = {record.revision.id: record.revision.parents for record in records}
-    version_table = records[-1].version_table if records else VersionTable()
+    records = {record.revision.id: record for record in reviewed.records}
+    graph = {revision: record.revision.parents for revision, record in records.items()}
+    last = reviewed.records[-1:]
+    version_table = last[0].version_table if last else VersionTable()
     entities = reviewed.entities
     tables = {table.identity: QualifiedName(table.schema, table.name) for table in entities}
     database = find_database(settings)
+    source = as_env_leaves_it(
+        Source(settings, database, graph, version_table, lambda r, *_: records[r], lambda *_: None)
+    )
     with connect(database, autocommit=True) as connection:
-        heads = read_heads(connection, version_table)
+        source.prepare(connection)
+        heads = source.heads(connection)
         require_known(heads, graph)
         applied = ancestors(graph, heads)
-        ledger = Ledger(version_table)
+        ledger = Ledger(source.version_table)
         entries = ledger.readable_entries(lambda query: connection.execute(query.encode()))
         pending = [record for record in shown if record.revision.id not in applied]
         steps = estimate(connection, [Step(record, Direction.UPGRADE) for record in pending])

@@ -11,6 +11,7 @@ from pybase.migrate.revisions._history import (
     resolving,
     title,
 )
+from pybase.migrate.revisions._online import OnlineEnv, read_online
 from pybase.migrate.revisions._recorder import write_with_literals
 from pybase.migrate.revisions._render import (
     OnScratch,
@@ -25,7 +26,6 @@ from pybase.migrate.revisions._render import (
 from pybase.migrate.revisions._run_env import (
     DigestOf,
     configured_version_table,
-    heads_by_env,
     models_metadata,
     record_in,
     revision_step,
@@ -50,6 +50,7 @@ __all__ = [
     "DigestOf",
     "History",
     "OnScratch",
+    "OnlineEnv",
     "OwnScripts",
     "RenderedHistory",
     "Renderer",
@@ -64,6 +65,7 @@ __all__ = [
     "models_metadata",
     "parents",
     "read",
+    "read_online",
     "record_in",
     "refuse",
     "render",

@@ -20,6 +20,7 @@ from alembic.script.base import _only_source_rev_file
 from alembic.script.revision import RevisionMap
 from alembic.util import load_python_file
 from sqlalchemy import Connection, Dialect
+from sqlalchemy.schema import CreateTable
 
 from pybase.core import cache
 from pybase.core.configuration import invalid_ini, read_ini
@@ -53,7 +54,11 @@ def read_config(settings: Settings) -> Config:
 
     Raises UsageError.
     """
-    config = Config(str(settings.config_path))
+    config = Config(
+        settings.config_path if settings.config_path.is_file() else None,
+        settings.root / "pyproject.toml",
+        ini_section=settings.section,
+    )
     vars(config)["file_config"] = read_ini(settings)  # it is computed once
     return config
 
@@ -237,6 +242,15 @@ _ASKED = {
 def version_table(context: MigrationContext) -> Any:
     """Return the version table as a SQLAlchemy table."""
     return context._version
+
+
+def create_version_table(context: MigrationContext) -> str:
+    """Return the statement that creates the version table where it is missing.
+
+    `IF NOT EXISTS` is what Alembic's online mode does: a downgrade to base leaves the table.
+    """
+    create = CreateTable(version_table(context), if_not_exists=True)
+    return str(create.compile(dialect=context.dialect)).strip()
 
 
 def execute_with(context: MigrationContext, execute: Any) -> None:

@@ -4,6 +4,7 @@ No database is opened and nothing is rendered.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -58,6 +59,20 @@ class History(Struct, frozen=True, dict=True):
         """The ids of the heads: one in a healthy history, none in an empty one."""
         return tuple(self.scripts.get_heads())
 
+    @cached_property
+    def branches(self) -> tuple[str, ...]:
+        """Names such as `expand@head` where each head has a label of its own; else none."""
+        labels = [self.get(head).branch_labels for head in self.heads]
+        counts = Counter(label for names in labels for label in names)
+        own = [sorted(label for label in names if counts[label] == 1)[:1] for names in labels]
+        is_by_design = len(self.heads) > 1 and all(own)
+        return tuple(f"{label}@head" for (label,) in sorted(own)) if is_by_design else ()
+
+    @property
+    def latest(self) -> str:
+        """The destination of an upgrade that names none."""
+        return "heads" if self.branches else "head"
+
     def get(self, identifier: str) -> Script:
         """Return the revision that a full or partial id, `head` or a label names.
 
@@ -102,8 +117,19 @@ class History(Struct, frozen=True, dict=True):
             tuple(" ".join(query.split()) for query in _QUERY.findall(text)),
         )
 
+    def require_in_order(self) -> None:
+        """Refuse a history without a head, or with several that are no branches by design."""
+        if not self.branches:
+            self.require_one_head()
+
     def require_one_head(self) -> str:
         """Return the id of the only head. Raises CheckFailedError that names all of them."""
+        if self.branches:
+            raise CheckFailedError(
+                f"The history has {len(self.heads)} branches, so `head` is not one revision.",
+                f"Name a branch, or all of them: {', '.join(self.branches)}, heads.",
+                code="several-branches",
+            )
         if len(self.heads) > 1:
             files = "\n".join(f"  {self._with_author(self.get(head))}" for head in self.heads)
             raise CheckFailedError(

@@ -16,7 +16,6 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script as AlembicScript
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy.schema import CreateTable
 
 from pybase.core import cache
 from pybase.core.errors import UsageError
@@ -272,10 +271,13 @@ class Renderer:
         return replace(sql_script(recorded), is_of_scratch=True), True
 
     def require_ids_fit(self, own: dict[Step, Script]) -> None:
-        """Refuse an id that the version table cannot hold, unless a revision widens the table.
+        """Refuse an id that the version table cannot hold, unless a revision or env.py widens it.
 
         Raises UsageError.
         """
+        env = Path(self._history.scripts.env_py_location).read_text("utf-8", "replace")
+        if self.table.name in env:
+            return
         column = next(iter(_alembic.version_table(self._context).columns))
         for script in self._history.revisions:
             if any(self.table.name in text for text in own[script, Direction.UPGRADE].texts):
@@ -322,11 +324,9 @@ class Renderer:
         return Script(tuple(self._setup()))
 
     def _setup(self) -> list[Statement]:
-        """`IF NOT EXISTS` is what Alembic's online mode does: a downgrade to base leaves them."""
-        create = CreateTable(_alembic.version_table(self._context), if_not_exists=True)
-        text = tidy(str(create.compile(dialect=self._context.dialect)).strip())
+        create = tidy(_alembic.create_version_table(self._context))
         return [
-            Statement(text, None, StatementKind.SETUP),
+            Statement(create, None, StatementKind.SETUP),
             Statement(self._ledger.create_sql, None, StatementKind.SETUP),
         ]
 

@@ -6,6 +6,7 @@ It knows an env.py only as a file, so that of another project serves as well.
 import io
 import logging
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -18,7 +19,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.util import CommandError
 
 from pybase.core.errors import PybaseError, UsageError
-from pybase.migrate.database import Database, Ledger, engine, server_error
+from pybase.migrate.database import Ledger
 from pybase.migrate.record import Direction, VersionTable
 from pybase.migrate.revisions import _alembic, _operations, _sandbox
 from pybase.migrate.revisions._history import History, explained
@@ -95,22 +96,6 @@ def configured_version_table(history: History) -> VersionTable:
     return tables[0]
 
 
-def heads_by_env(history: History, database: Database) -> tuple[str, ...]:
-    """Return the revisions that a database is at, over the connection that env.py configures."""
-    current: list[str] = []
-
-    def work(heads: Any, _configured: MigrationContext) -> Iterable[RevisionStep]:
-        current.extend(heads)
-        return ()
-
-    try:
-        with engine(database).connect() as connection:
-            run_env(history, work, connection, dont_mutate=True)
-    except sa.exc.DBAPIError as error:
-        raise server_error(database, error.orig) from None
-    return tuple(current)
-
-
 def revision_step(history: History, revision: str, direction: Direction) -> RevisionStep:
     """Return Alembic's step for one direction of a revision."""
     return _alembic.step(history.scripts, history.get(revision), direction)
@@ -134,22 +119,24 @@ def run_env(
     work: Work,
     connection: sa.Connection | None = None,
     *,
-    connect: Callable[[sa.Dialect], Any] | None = None,
+    connect: _sandbox.Connect | None = None,
     is_applied: bool = True,
     **options: Any,
 ) -> None:
     """Run a project's env.py, with `work` where Alembic would choose the revisions.
 
     Offline without a connection, and then without a terminal. An env.py that connects by itself
-    gets what `connect(dialect)` returns, by default a connection to the database of `connection`.
+    gets what `connect` returns, by default a connection to the database of `connection`.
     Offline, or where nothing `is_applied`, its code knows no other database and reaches none.
-    Raises UsageError when it fails or runs no migrations.
+    Raises UsageError when it fails, or does not run the migrations once.
     """
     reached: list[bool] = []
     limit = ExitStack()
 
     def reaching(heads: Any, configured: MigrationContext) -> Iterable[RevisionStep]:
         limit.close()  # what the revisions do may take as long as it takes
+        if reached:
+            raise _several_runs()
         reached.append(True)
         if connection is not None:
             return work(heads, configured)
@@ -158,8 +145,11 @@ def run_env(
 
     config = history.config
     config.attributes["connection"] = connection
+    given = list(history.settings.x) if connection is not None else []  # sql/ is for every -x
+    config.cmd_opts = Namespace(x=given) if given else None
     # raw, since env.py may set what it interpolates
-    url = config.file_config.get("alembic", "sqlalchemy.url", raw=True, fallback="")
+    section = config.config_ini_section
+    url = config.file_config.get(section, "sqlalchemy.url", raw=True, fallback="")
     if (url or _PLACEHOLDER).startswith(_PLACEHOLDER):
         # env files of the stock template hand it to configure(); offline it only names a dialect
         config.set_main_option("sqlalchemy.url", "postgresql+psycopg://")
@@ -188,6 +178,15 @@ def run_env(
             "Let it call context.configure() and context.run_migrations().",
             code="env-without-migrations",
         )
+
+
+def _several_runs() -> UsageError:
+    return UsageError(
+        "env.py runs the migrations more than once, as that of `alembic init multidb` does.",
+        "Give each database or schema an alembic.ini and an env.py that runs them once, and name "
+        "one with -c; or use plain `alembic`.",
+        code="several-databases",
+    )
 
 
 @contextmanager

@@ -8,12 +8,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.engine.default import DefaultDialect
@@ -23,6 +23,12 @@ from pybase.migrate.revisions._isolation import NOWHERE, refuse_connection, reop
 from pybase.migrate.sql import HIDDEN_HINT, hidden_character
 from pybase.migrate.sql.grammar import COPY_HINT, copy_fault
 from pybase.postgres import without_variables
+
+Connect: TypeAlias = Callable[[Dialect, Mapping[str, Any]], Any]
+"""Given a dialect and what an engine demands of its sessions, returns a connection."""
+
+_SESSION_OPTIONS = frozenset(("options", "server_settings"))
+"""Arguments of drivers that are settings of a session, and no address."""
 
 _AGAIN_S = 1.0
 """The error is raised again after this time, for code that catches everything."""
@@ -88,8 +94,8 @@ def _descriptor(number: int, other: int) -> Iterator[None]:
 
 
 @contextmanager
-def connections(connect: Callable[[Dialect], Any]) -> Iterator[None]:
-    """Let `connect(dialect)` open every PostgreSQL connection that SQLAlchemy opens inside.
+def connections(connect: Connect) -> Iterator[None]:
+    """Let `connect` open every PostgreSQL connection that SQLAlchemy opens inside.
 
     The engines of an application, and of an env.py that takes no connection from us, have an
     address of their own, which a rehearsal must not reach. An engine with a creator, like ours, is
@@ -99,7 +105,8 @@ def connections(connect: Callable[[Dialect], Any]) -> Iterator[None]:
 
     def redirected(dialect: DefaultDialect, *address: Any, **options: Any) -> Any:
         if dialect.name == "postgresql":
-            return connect(dialect)
+            demanded = {name: options[name] for name in _SESSION_OPTIONS & options.keys()}
+            return connect(dialect, demanded)
         return original(dialect, *address, **options)
 
     setattr(DefaultDialect, "connect", redirected)  # noqa: B010  mypy: a method
@@ -140,22 +147,22 @@ def _require_sendable(_connection: Any, _cursor: Any, statement: str, *_: Any) -
         )
 
 
-def same_as(connection: Connection) -> Callable[[Dialect], Any]:
+def same_as(connection: Connection) -> Connect:
     """Return what connects to the database of `connection`, whatever the driver."""
     raw: Any = connection.connection.driver_connection
     return partial(_connect, raw.info)
 
 
-def same_session(session: Any, settings: Iterable[str]) -> Callable[[Dialect], Any]:
+def same_session(session: Any, settings: Iterable[str]) -> Connect:
     """Return what gives psycopg engines the very session.
 
     Another driver cannot use it, and gets a connection to the same database, after `settings`.
     """
 
-    def connect(dialect: Dialect) -> Any:
+    def connect(dialect: Dialect, demanded: Mapping[str, Any]) -> Any:
         if dialect.driver == "psycopg" and not dialect.is_async:
             return session
-        connection = _connect(session.info, dialect)
+        connection = _connect(session.info, dialect, demanded)
         cursor = connection.cursor()
         for statement in settings:
             cursor.execute(statement)
@@ -166,7 +173,7 @@ def same_session(session: Any, settings: Iterable[str]) -> Callable[[Dialect], A
     return connect
 
 
-def _connect(info: Any, dialect: Dialect) -> Any:
+def _connect(info: Any, dialect: Dialect, demanded: Mapping[str, Any]) -> Any:
     """Connect with a dialect's driver to where the psycopg connection of `info` is."""
     address = {"user": info.user, "host": info.host, "port": info.port}
     if dialect.driver.startswith("psycopg"):
@@ -175,11 +182,13 @@ def _connect(info: Any, dialect: Dialect) -> Any:
         address["database"] = info.dbname
     if info.password:
         address["password"] = info.password
+    given = info.get_parameters().get("options") if "options" in demanded else None
+    address |= dict(demanded) | ({"options": f"{given} {demanded['options']}"} if given else {})
     dbapi: Any = dialect.loaded_dbapi
     with reopened(), without_variables():  # the address is complete: they could only change it
         return dbapi.connect(**address)
 
 
-def refuse(_dialect: Dialect) -> Any:
+def refuse(_dialect: Dialect, _demanded: Mapping[str, Any]) -> Any:
     """Refuse every connection: SQL is rendered without any."""
     refuse_connection()

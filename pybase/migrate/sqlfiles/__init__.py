@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pybase.migrate.sqlfiles._lint_result import LintResult as LintResult
     from pybase.migrate.sqlfiles._load import Committed as Committed
     from pybase.migrate.sqlfiles._load import StaleError as StaleError
+    from pybase.migrate.sqlfiles._load import env_file as env_file
     from pybase.migrate.sqlfiles._load import load as load
     from pybase.migrate.sqlfiles._load import read_history as read_history
     from pybase.migrate.sqlfiles._load import revision_files as revision_files
@@ -49,7 +50,7 @@ else:
             "_header": "NOT_REHEARSED effect_words hazard_words header what_is_done",
             "_lint": "hazard_findings lint",
             "_lint_result": "LintFinding LintResult",
-            "_load": "Committed StaleError load read_history revision_files",
+            "_load": "Committed StaleError env_file load read_history revision_files",
             "_manifest": "MANIFEST has_manifest",
         },
     )

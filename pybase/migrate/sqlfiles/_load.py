@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from pybase.core.configuration import read_ini
+from pybase.core.configuration import read_options
 from pybase.core.errors import CheckFailedError
 from pybase.core.files import digest, with_line_feeds
 from pybase.core.settings import Settings
@@ -265,6 +265,12 @@ def revision_files(settings: Settings) -> Iterable[Path]:
     return [path for path in folder.glob("*.py") if not path.name.startswith((".#", "__init__"))]
 
 
+def env_file(settings: Settings) -> Path | None:
+    """Return the project's env.py, or None where only Alembic can locate it."""
+    folder = _plain_folder(settings)
+    return None if folder is None else folder.with_name("env.py")
+
+
 def _names(folder: str) -> list[str]:
     try:
         return os.listdir(folder)  # noqa: PTH208  thousands
@@ -274,7 +280,7 @@ def _names(folder: str) -> list[str]:
 
 def _plain_folder(settings: Settings) -> Path | None:
     """Return the folder of the revisions, or None where only Alembic can determine it."""
-    section = read_ini(settings)["alembic"]
+    section = read_options(settings)
     location = section["script_location"]
     if not Path(location).is_dir() or ":" in location or section.keys() & _UNUSUAL:
         return None

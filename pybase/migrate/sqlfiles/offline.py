@@ -9,17 +9,17 @@ from pybase.migrate.sqlfiles._files import script_file
 from pybase.migrate.sqlfiles._header import header_text
 
 
-def path_sql(settings: Settings, target: str, direction: Direction) -> str:
-    """Return the SQL to `target`, from base or head, or from A in `A:B`.
+def path_sql(settings: Settings, target: str | None, direction: Direction) -> str:
+    """Return the SQL to `target`, or to the latest, from base or the latest, or from A in `A:B`.
 
     Plain Alembic requires both ends of a downgrade; a `-1` alone can only mean one step down from
     head. Raises UsageError for an unknown revision, CheckFailedError for one without SQL.
     """
     history = read(settings)
-    start, _, end = target.rpartition(":")
-    if end == "head" or not (start or direction.is_upgrade):
+    start, _, end = (target or history.latest).rpartition(":")
+    if "head" in (end, start or history.latest):
         history.require_one_head()
-    start = start or ("base" if direction.is_upgrade else "head")
+    start = start or ("base" if direction.is_upgrade else history.latest)
     with resolving(start):
         heads = tuple(script.revision for script in history.scripts.get_revisions(start) if script)
 

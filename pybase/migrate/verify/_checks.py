@@ -23,7 +23,7 @@ from pybase.migrate.database import (
     scratch_at,
     server_error,
 )
-from pybase.migrate.deploy import changed_entries, record_source, unrecorded
+from pybase.migrate.deploy import as_env_leaves_it, changed_entries, record_source, unrecorded
 from pybase.migrate.record import Direction, Record
 from pybase.migrate.rehearsal import render, scratch_at_head, scratch_empty
 from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
@@ -54,9 +54,10 @@ def check(settings: Settings) -> list[Finding]:
     if findings is None:
         history = read(settings)
         built = sqlfiles.build(history)
-        history.require_one_head()
+        history.require_in_order()
+        heads = f"one head for each of {len(history.branches)} branches"
         findings = [
-            Finding("one head"),
+            Finding(heads if history.branches else "one head"),
             _docstrings_agree(history),
             models_equal_revisions(settings, built.rendered),
             _committed_is_online(history, built),
@@ -116,7 +117,10 @@ def _committed_is_online(history: History, built: sqlfiles.Built) -> Finding:
     if built.rendered.problems:
         reason = "a revision has no SQL"
         return Finding(f"committed SQL equals the online run ({reason})", is_proven=False)
-    committed_equals_online(history, built)
+    try:
+        committed_equals_online(history, built)
+    except UnprovenError as error:
+        return Finding(f"committed SQL equals the online run ({error})", is_proven=False)
     try:
         equal_on_sample_rows(history, built)
     except UnprovenError as error:
@@ -182,13 +186,14 @@ def _applied_is_unchanged(settings: Settings) -> Finding:
     if committed is None or (database_url(settings) is None and not is_at_hand(settings)):
         return Finding(f"{text} (no database at hand)", is_proven=False)
     database = find_database(settings)
-    source = record_source(settings, database, committed)
     try:
+        source = as_env_leaves_it(record_source(settings, database, committed))
         with connect(database, autocommit=True) as connection:
+            source.prepare(connection)
             heads = source.heads(connection)
             changed = changed_entries(connection, source, heads)
             unknown = unrecorded(connection, source, heads)
-    except DatabaseError as error:
+    except (DatabaseError, UsageError) as error:
         return _not_looked_at(text, error)
     except psycopg.Error as error:
         return _not_looked_at(text, server_error(database, error))

@@ -47,7 +47,7 @@ class _Sampled:
 
 
 class UnprovenError(Exception):
-    """Sample rows prevent a revision, and what follows it is not compared."""
+    """The proof cannot be made, for the reason that it has as text."""
 
 
 def rows_that_differ(history: History, built: Built) -> list[str]:

@@ -36,6 +36,7 @@ def was_applied(
     """
     with _reconnected(source) as connection:
         _end(connection, lost)
+        source.prepare(connection)
         heads = set(source.heads(connection))
         ledger = Ledger(source.version_table)
         entries = ledger.readable_entries(lambda query: connection.execute(query.encode()))
