@@ -35,7 +35,7 @@ def changed(
     folders: Iterable[Path],
     differs: Callable[[str, str], bool],
 ) -> list[str]:
-    """Return the Python and SQL files in `folders` that were changed or deleted since `base`.
+    """Return the Python and JSON files in `folders` that were changed or deleted since `base`.
 
     `differs` compares the text before with the text after. Raises UsageError where git cannot tell.
     """
@@ -43,7 +43,7 @@ def changed(
     command = ("diff", "--relative", "--name-only", "-z", "--no-renames", "--diff-filter=MDT", base)
     files = []
     for name in _names(_answer(settings, *command, "--", *names)):
-        if not name.endswith((".py", ".sql")):  # some projects commit bytecode
+        if not name.endswith((".py", ".json")):  # some projects commit bytecode
             continue
         before = _answer(settings, "show", f"{base}:./{name}")
         path = settings.root / name

@@ -198,8 +198,7 @@ def test_edited_revision_is_named_with_its_sql(
         commit(git)
     files = [
         f"migrations/versions/{TWO.name}.py",
-        f"sql/downgrade/{TWO.name}.sql",
-        f"sql/upgrade/{TWO.name}.sql",
+        f"sql/records/{TWO.name}.json",
     ]
     assert edited(merged) == files
     message = merged.refused("check", code=1)

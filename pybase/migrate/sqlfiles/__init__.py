@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pybase.migrate.sqlfiles._load import revision_files as revision_files
     from pybase.migrate.sqlfiles._manifest import MANIFEST as MANIFEST
     from pybase.migrate.sqlfiles._manifest import has_manifest as has_manifest
+    from pybase.migrate.sqlfiles._records import own_digests as own_digests
 else:
     __getattr__ = lazy(
         __name__,
@@ -52,5 +53,6 @@ else:
             "_lint_result": "LintFinding LintResult",
             "_load": "Committed StaleError env_file load read_history revision_files",
             "_manifest": "MANIFEST has_manifest",
+            "_records": "own_digests",
         },
     )

@@ -94,6 +94,22 @@ def encode(record: Record, places: Directions[Sequence[tuple[int, int]]]) -> str
     return msgspec.json.format(msgspec.json.encode(file), indent=1).decode() + "\n"
 
 
+class _Digest(msgspec.Struct, frozen=True):
+    digest: str = ""
+
+
+class _Digests(msgspec.Struct, frozen=True):
+    scripts: dict[str, _Digest]
+
+
+def own_digests(text: str) -> object:
+    """Return what to compare of a record in any format: the digests of its own statements."""
+    try:
+        return msgspec.json.decode(text, type=_Digests)
+    except msgspec.DecodeError:
+        return text
+
+
 def decode(content: bytes, texts: Directions[str | None]) -> Record:
     """Return the record, with its statements cut out of the SQL files; None leaves a file out.
 
