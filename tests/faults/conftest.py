@@ -18,7 +18,7 @@ from pybase.core.settings import Settings
 from pybase.migrate import catalog, deploy, sqlfiles
 from pybase.migrate.database import Database
 from pybase.migrate.record import Direction
-from pybase.migrate.verify import _proof as proof
+from pybase.migrate.verify._rows import rows_of
 from pybase.postgres import Cluster, find_bin, scratch_cluster
 from pybase.postgres._os_user import server_user
 
@@ -190,7 +190,7 @@ def disturbed_by_nothing(cluster: Cluster, move: Move) -> tuple[State, int]:
 def state(url: str) -> State:
     """The catalog and the rows, without the times of the ledger."""
     with psycopg.connect(url, autocommit=True) as connection:
-        rows = proof._rows(connection)
+        rows = rows_of(connection)
         rows.pop(("public.migration_ledger", "applied_at"), None)
         return catalog.snapshot(connection, ignore_tables=OWN_TABLES), rows
 

@@ -20,7 +20,7 @@ from pybase.migrate.revisions import _history as history
 from pybase.migrate.revisions._history import History
 from pybase.migrate.revisions._render import RenderedHistory, render
 from pybase.migrate.verify import _checks as checks
-from pybase.migrate.verify import _proof as proof
+from pybase.migrate.verify._rows import rows_of
 from pybase.models import Model
 from pybase.postgres import ensure_template, scratch_database
 
@@ -121,7 +121,7 @@ class Walk:
 
     def state(self) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
         """The catalog and the rows, but for the tables of the workflow itself."""
-        rows = proof._rows(self._reader)
+        rows = rows_of(self._reader)
         return self.schema(), {key: rows[key] for key in rows if key[0] not in OWN_TABLES}
 
     def schema(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ from waiting import IS_BLOCKED, wait_for_query, wait_until
 
 from pybase.core.files import write_file
 from pybase.migrate import catalog
-from pybase.migrate.verify import _proof as proof
+from pybase.migrate.verify._rows import rows_of
 from pybase.postgres import scratch_database
 
 INDEX = Revision(
@@ -143,7 +143,7 @@ def test_committed_sql_and_alembic_leave_the_same(
             three.done("migrate", destination, *how, DATABASE_URL=url)
             three.done("downgrade", "-1", "--allow-data-loss", *how, DATABASE_URL=url)
             with psycopg.connect(url, autocommit=True) as connection:
-                content = proof._rows(connection)
+                content = rows_of(connection)
                 for name in ("applied_at", "digest"):  # from Python there is no digest
                     content.pop((OWN_TABLES[1], name))
                 left.append((catalog.snapshot(connection, ignore_tables=OWN_TABLES), content))

@@ -29,7 +29,7 @@ from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.revisions import History, RevisionSql, render
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.verify import _proof as proof
+from pybase.migrate.verify._rows import rows_of
 from pybase.postgres import ensure_template, scratch_database
 
 from .hazards import CASES, RECIPES, Case, Findings, revision_source
@@ -116,7 +116,7 @@ class Bench:
         return replace(state, relations=relations), self._rehearsal._catalog
 
     def _read_rows(self) -> object:
-        return proof._rows(self._rehearsal._observer.connection)
+        return rows_of(self._rehearsal._observer.connection)
 
 
 def _alive(columns: Mapping[int, Column]) -> dict[int, Column]:
