@@ -257,6 +257,7 @@ TAMPERINGS = [
     Tampering("SQL file altered", text(UP, insert(" IF EXISTS"), renewed=False), says="has changed"),
     Tampering("statement added at the end", text(UP, lambda t: f"{t}SELECT 1;\n"), says="not in the record"),
     Tampering("statement added in the frame", text(UP, lambda t: t.replace("COMMIT;", "COMMIT; SELECT 1;")), says="not in the record"),
+    Tampering("check of the version changed", text(UP, lambda t: t.replace("IF NOT present", "IF FALSE AND NOT present")), says="not in the record"),
     Tampering("statement added to a refusal", text(f"sql/upgrade/{READER.name}.sql", lambda t: f"SELECT 1;\n{t}"), says="the file has"),
     Tampering("statement behind a carriage return", text(UP, lambda t: t.replace("-- Add", "-- Add\rSELECT 1;", 1)), HIDDEN, "U+000D"),
     Tampering("NUL", text(UP, insert("\0")), HIDDEN, "U+0000"),

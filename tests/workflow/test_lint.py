@@ -116,7 +116,7 @@ def test_clean_sql_is_reported_in_one_line(linted: Linted) -> None:
 
 def test_hazard_is_reported_with_its_place_consequence_and_recipe(linted: Linted) -> None:
     assert linted.of(ONE, DROPPED).text(code=1) == (
-        f"sql/upgrade/{DROPPED.name}.sql:12: error: "
+        f"sql/upgrade/{DROPPED.name}.sql:20: error: "
         "drops-table on cities (upgrade of bbbbbbbbbbbb)\n"
         "  the rows of cities are deleted, and code that still uses it fails.\n"
         f"  hint: {HAZARDS['drops-table'].recipe}\n"
@@ -321,7 +321,7 @@ def test_json_has_what_text_has(linted: Linted) -> None:
     (found,) = linted.of(ONE, DROPPED).findings(code=1)
     assert found == {
         "file": f"sql/upgrade/{DROPPED.name}.sql",
-        "line": 12,
+        "line": 20,
         "revision": "bbbbbbbbbbbb",
         "direction": "upgrade",
         "relation": "cities",
@@ -353,7 +353,7 @@ def test_hazard_of_a_whole_revision_points_at_its_header(linted: Linted) -> None
 def test_github_annotates_the_line_of_the_file(linted: Linted) -> None:
     linted.of(ONE, DROPPED)
     assert linted.text("--format", "github", code=1) == (
-        f"::error file=sql/upgrade/{DROPPED.name}.sql,line=12,"
+        f"::error file=sql/upgrade/{DROPPED.name}.sql,line=20,"
         "title=drops-table on cities (upgrade of bbbbbbbbbbbb)"
         "::the rows of cities are deleted, and code that still uses it fails."
         f"%0A{HAZARDS['drops-table'].recipe}\n"
@@ -391,7 +391,7 @@ def test_sarif_has_a_rule_and_a_result_for_each_hazard(linted: Linted) -> None:
     (location,) = result["locations"]
     assert location["physicalLocation"] == {
         "artifactLocation": {"uri": f"sql/upgrade/{DROPPED.name}.sql"},
-        "region": {"startLine": 12},
+        "region": {"startLine": 20},
     }
     assert "suppressions" not in result
     assert re.fullmatch("[0-9a-f]{16}", result["partialFingerprints"]["primaryLocationLineHash"])

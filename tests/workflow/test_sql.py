@@ -267,14 +267,14 @@ def test_revision_that_a_server_refuses_is_a_finding(three: Project) -> None:
 def test_finding_has_its_place_and_rule(three: Project) -> None:
     written(three, Revision(THREE.id, TWO.id, "op.execute('select 1 as one,2 as two')"))
     message = findings(three)
-    assert f"sql/upgrade/{THREE.name}.sql:9: error: CP01" in message
-    assert f"sql/upgrade/{THREE.name}.sql:9: error: LT01" in message
+    assert f"sql/upgrade/{THREE.name}.sql:17: error: CP01" in message
+    assert f"sql/upgrade/{THREE.name}.sql:17: error: LT01" in message
 
 
 def test_file_that_sqlfluff_cannot_parse_is_a_finding(three: Project) -> None:
     code = "op.execute('ALTER TABLE cities ALTER name SET STATISTICS -1')"
     written(three, Revision(THREE.id, TWO.id, code))
-    assert f"sql/upgrade/{THREE.name}.sql:10: error: PRS" in findings(three)
+    assert f"sql/upgrade/{THREE.name}.sql:18: error: PRS" in findings(three)
 
 
 def test_no_file_is_skipped_whatever_is_configured(three: Project) -> None:

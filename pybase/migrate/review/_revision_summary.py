@@ -1,8 +1,9 @@
 """Summary of a revision: its record, the name of its SQL files, its hazards."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from pybase.migrate.record import Direction, Effects, Record, Revision
+from pybase.migrate.record import Direction, Directions, Effects, Record, Revision
 from pybase.migrate.sqlfiles import LintFinding, header, sql_file
 
 
@@ -24,6 +25,10 @@ class RevisionSummary(Struct, frozen=True):
         return self.record.report.effects.upgrade
 
     def sql(self, direction: Direction) -> str:
-        """Return the statements of one direction as its file has them, without its header."""
-        text = sql_file(self.record, direction).text
-        return text.removeprefix(header(self.record, direction)).strip()
+        """Return the statements of one direction as its file has them.
+
+        Without its header, and the check of the version, which is alike in each.
+        """
+        scripts = (replace(script, check="") for _, script in self.record.scripts)
+        record = replace(self.record, scripts=Directions(*scripts))
+        return sql_file(record, direction).text.removeprefix(header(record, direction)).strip()
