@@ -12,7 +12,9 @@ from pybase.core.files import write_file
 from pybase.migrate.verify import _checks as checks
 
 OTHERWISE_ONLINE = """
-if context.is_offline_mode():
+import traceback
+
+if not any(frame.name == "upgrade_online" for frame in traceback.extract_stack()):
     op.execute({offline!r})
 else:
     op.execute({online!r})
