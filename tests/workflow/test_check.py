@@ -36,9 +36,7 @@ def refused(project: Project, *revisions: Revision) -> str:
 def unlike_online(offline: str, online: str) -> Revision:
     """A revision that does one thing when it is rendered, and another when Alembic runs it."""
     code = OTHERWISE_ONLINE.format(offline=offline, online=online)
-    return Revision(
-        TWO.id, ONE.id, f"from alembic import context\n{code}", "raise NotImplementedError('No.')"
-    )
+    return Revision(TWO.id, ONE.id, code, "raise NotImplementedError('No.')")
 
 
 # --- committed SQL equals the online run ----------------------------------------------------------
