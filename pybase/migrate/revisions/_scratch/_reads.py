@@ -15,8 +15,8 @@ Ask: TypeAlias = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 """Runs a query with parameters on the database, and returns its rows."""
 
 _RELATION = """
-    SELECT n.nspname = 'pg_catalog' AND (c.relkind = 'r' OR c.relname = ANY (%s))
-        AND NOT c.relisshared AND c.relname <> ALL (%s)
+    SELECT n.nspname = 'pg_catalog' AND c.relname <> ALL (%s)
+        AND (c.relkind = 'r' AND NOT c.relisshared OR c.relname = ANY (%s))
         OR n.nspname = 'information_schema' AND c.relname !~ 'role|privilege|user_mapping|grants$'
     FROM pg_catalog.pg_class AS c
     INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -28,8 +28,11 @@ _OWN_FUNCTION = """
         AND (provolatile = 'v' OR pronamespace <> 'pg_catalog'::pg_catalog.regnamespace)
 """
 
-_VIEWS = ["pg_tables", "pg_views", "pg_indexes", "pg_matviews", "pg_policies", "pg_rules"]
-"""Views of PostgreSQL that show the schema only."""
+_SHOWN = [
+    *("pg_tables", "pg_views", "pg_indexes", "pg_matviews", "pg_policies", "pg_rules"),
+    "pg_tablespace",  # SQLAlchemy joins it to find that of a table
+]
+"""Views of PostgreSQL that show the schema only, and the catalog that is read with it."""
 
 _ABOUT_ROWS = ["pg_statistic", "pg_statistic_ext_data", "pg_largeobject", "pg_largeobject_metadata"]
 _ESTIMATES = frozenset(("reltuples", "relpages", "relallvisible", "relallfrozen", "relfrozenxid"))
@@ -54,7 +57,8 @@ def why_not_schema(sql: str, ask: Ask) -> str:
     """
     tree = parsed(sql)
     if isinstance(tree, ast.VariableShowStmt):
-        return f"it reads the setting {tree.name}"
+        is_ours = tree.name == "transaction_isolation"  # Alembic's autocommit_block() restores it
+        return "" if is_ours else f"it reads the setting {tree.name}"
     if not isinstance(tree, ast.SelectStmt) or any(_all(tree, *WRITES)):
         return "it reads what a statement returns that may change rows"
     relations = list(_relations(tree))
@@ -78,7 +82,7 @@ def _relations(tree: Any) -> Iterator[Any]:
 def _is_of_schema(relation: Any, ask: Ask) -> bool:
     names = (relation.schemaname, relation.relname)
     name = ".".join('"' + part.replace('"', '""') + '"' for part in names if part)
-    return ask(_RELATION, [_VIEWS, _ABOUT_ROWS, name]) == [(True,)]
+    return ask(_RELATION, [_ABOUT_ROWS, _SHOWN, name]) == [(True,)]
 
 
 def _functions(tree: Any) -> Iterator[str]:
