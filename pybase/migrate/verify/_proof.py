@@ -5,23 +5,22 @@ Both databases are scratch ones, created from nothing.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import psycopg
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
-from pybase.core.errors import CheckFailedError, PybaseError, UsageError
+from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.migrate import catalog
 from pybase.migrate.database import Database, engine, first_line, role_hint, scratch_at
-from pybase.migrate.deploy import delegates
 from pybase.migrate.record import Direction, Script
 from pybase.migrate.rehearsal import scratch_empty
-from pybase.migrate.revisions import History, read_online, record_in, run_env, steps_to
+from pybase.migrate.revisions import History, record_in, run_env, steps_to
 from pybase.migrate.sqlfiles import Built
 from pybase.migrate.verify._rows import Rows, other_columns, rows_of
-from pybase.migrate.verify._sampled import UnprovenError, rows_that_differ
+from pybase.migrate.verify._sampled import rows_that_differ
+from pybase.migrate.verify._session import UnprovenError, session_of_env
 from pybase.postgres import connect_scratch
 
 
@@ -34,7 +33,7 @@ def committed_equals_online(history: History, built: Built) -> None:
     """
 
     def from_files(url: str) -> None:
-        session = _session_of_env(history, url)
+        session = session_of_env(history, url)
         for record in built.records:
             with connect_scratch(url, autocommit=True) as connection:
                 for statement in session:
@@ -46,7 +45,7 @@ def committed_equals_online(history: History, built: Built) -> None:
                         raise _fails(record.revision.path, error) from error
 
     def by_alembic(url: str) -> None:
-        _session_of_env(history, url)
+        session_of_env(history, url)
         digests = {r.revision.id: r.scripts.upgrade.digest or None for r in built.records}
         upgrade_online(history, scratch_at(url), digests)
 
@@ -69,32 +68,6 @@ def equal_on_sample_rows(history: History, built: Built) -> None:
         wrong = rows_that_differ(history, built)
     if wrong:
         raise _differs(f"  other rows, from the same sample rows: {', '.join(wrong)}")
-
-
-def _session_of_env(history: History, url: str) -> tuple[str, ...]:
-    """Return the statements that prepare a session as env.py does, and create what these need."""
-    if delegates(Path(history.scripts.env_py_location)):
-        return ()
-    try:
-        session = read_online(history, scratch_at(url)).session
-    except UsageError as error:
-        raise UnprovenError(f"on a scratch database, {error.problem.rstrip('.')}") from None
-    with connect_scratch(url, autocommit=True) as connection:
-        for statement in session:
-            connection.execute(statement.encode())
-        needed = connection.execute(_NEEDED).fetchall() if session else []
-        connection.execute("SET SESSION AUTHORIZATION DEFAULT")
-        for (statement,) in needed:
-            connection.execute(statement.encode())
-    return session
-
-
-_NEEDED = """
-SELECT format('CREATE SCHEMA IF NOT EXISTS %I AUTHORIZATION %I', trim(name, ' "'), current_user)
-FROM unnest(string_to_array(current_setting('search_path'), ',')) AS path (name)
-WHERE name NOT LIKE '%$%' AND trim(name, ' "') NOT IN ('public', '') AND name NOT LIKE '%pg_%'
-UNION ALL SELECT format('GRANT ALL ON SCHEMA public TO %I', current_user)
-"""
 
 
 def _as_psql(script: Script) -> Iterator[str]:

@@ -17,14 +17,16 @@ from pybase.migrate.rehearsal import Baseline, Samples, execute, scratch_empty
 from pybase.migrate.revisions import History, record_in, revision_step, run_env
 from pybase.migrate.sqlfiles import Built
 from pybase.migrate.verify._rows import Rows, other_columns, rows_of
+from pybase.migrate.verify._session import UnprovenError, session_of_env
 from pybase.postgres import connect_scratch
 
 
 class _Sampled:
     """A scratch database whose tables get sample rows before each revision."""
 
-    def __init__(self, url: str, own_tables: tuple[str, str], around: ExitStack) -> None:
-        self.url = url
+    def __init__(self, history: History, own_tables: tuple[str, str], around: ExitStack) -> None:
+        self.url = url = around.enter_context(scratch_empty(history.settings))
+        self._session = session_of_env(history, url)
         connection = connect_scratch(url, autocommit=True)
         self._connection = around.enter_context(closing(connection))
         self._samples = Samples(connection, read_state(connection), own_tables)
@@ -43,25 +45,22 @@ class _Sampled:
     def run(self, script: Script) -> None:
         """Run a committed file. Raises psycopg.Error."""
         with connect_scratch(self.url, autocommit=True) as connection:
+            for statement in self._session:
+                connection.execute(statement.encode())
             execute(connection, script)
-
-
-class UnprovenError(Exception):
-    """The proof cannot be made, for the reason that it has as text."""
 
 
 def rows_that_differ(history: History, built: Built) -> list[str]:
     """Run each revision on sample rows, as a file and by Alembic; return the columns that differ.
 
     Values that differ between two runs of the same files are not compared. Raises UnprovenError
-    with the name of a file that fails on sample rows and cannot be run again without them, and what
+    for a file that fails on sample rows and cannot be run again without them, and what
     Alembic raises.
     """
-    settings, rendered = history.settings, built.rendered
+    rendered = built.rendered
     with ExitStack() as around:
         committed, again, online = (
-            _Sampled(around.enter_context(scratch_empty(settings)), rendered.own_tables, around)
-            for _ in range(3)
+            _Sampled(history, rendered.own_tables, around) for _ in range(3)
         )
         baseline = around.enter_context(closing(Baseline(history, rendered)))
         run_online = around.enter_context(_online(history, built, online.url))
@@ -84,7 +83,7 @@ def _run_again(database: _Sampled, script: Script, name: str) -> None:
     try:
         database.run(script)
     except psycopg.Error as error:  # a part of it is committed, outside of any transaction
-        raise UnprovenError(name) from error
+        raise UnprovenError(f"{name} fails on sample rows, outside a transaction") from error
 
 
 @contextmanager
@@ -98,7 +97,7 @@ def _online(history: History, built: Built, url: str) -> Iterator[Callable[[str]
                 record_in(context, lambda revision, _direction: digests.get(revision))
                 yield revision_step(history, revision, Direction.UPGRADE)
 
-            run_env(history, work, connection)
+            run_env(history, work, connection, is_applied=False)
             connection.rollback()
 
         yield run
