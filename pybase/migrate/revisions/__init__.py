@@ -60,7 +60,6 @@ __all__ = [
     "configured_version_table",
     "connections",
     "explained",
-    "heads_by_env",
     "if_same",
     "models_metadata",
     "parents",
