@@ -87,7 +87,9 @@ def _is_of_schema(relation: Any, ask: Ask) -> bool:
 
 def _functions(tree: Any) -> Iterator[str]:
     for call in _all(tree, ast.FuncCall):
-        yield call.funcname[-1].sval
+        constants = {getattr(constant.val, "sval", "") for constant in _all(call.args, ast.A_Const)}
+        if constants != {"default_table_access_method"}:  # SQLAlchemy reflects a table with it
+            yield call.funcname[-1].sval
     for value in _all(tree, ast.SQLValueFunction):
         if value.op.name not in _SAME_VALUES:
             yield value.op.name.removeprefix("SVFOP_").lower()
