@@ -113,9 +113,9 @@ def difference(project: Project) -> list[catalog.Change]:
     revisions = read(project)
     rendered = render(revisions)
     scope = read_scope(revisions)
-    end = compare.read_url(project.environment["DATABASE_URL"], rendered)
+    end = compare.read_url(project.environment["DATABASE_URL"], rendered, scope)
     with compare.models_database(revisions, rendered, scope, end) as url:
-        new = compare.read_url(url, rendered)
+        new = compare.read_url(url, rendered, scope)
     return compare.gap(end, new, scope)
 
 

@@ -56,7 +56,7 @@ def write_validated(
                 break
             _remove(plan, steps[failure[0]], failure[1], unsolved)
         with scratch.at_head(history.settings, built.rendered) as url:
-            end = compare.read_url(url, built.rendered)
+            end = compare.read_url(url, built.rendered, scope)
         rest = compare.gap(end, models, scope)
         if steps == [Step(())] and not rest:
             problem = "\n".join(unsolved)

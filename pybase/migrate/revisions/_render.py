@@ -41,6 +41,7 @@ from pybase.migrate.revisions._history import History, complete
 from pybase.migrate.revisions._recorder import Recorder, recording_context
 from pybase.migrate.revisions._run_env import models_metadata, run_env, version_table_of
 from pybase.migrate.revisions._sandbox import time_limit
+from pybase.migrate.sql import quote
 from pybase.migrate.sql.grammar import tidy, words
 
 TIME_LIMIT_S = 10
@@ -69,10 +70,12 @@ class RenderedHistory(Struct, frozen=True):
     """Where the project keeps env.py and its revisions."""
 
     @property
-    def own_tables(self) -> tuple[str, str]:
-        """The workflow's own tables, by their identity in a catalog: no comparison counts them."""
+    def own_tables(self) -> tuple[str, ...]:
+        """The workflow's own tables and their schema, which no comparison of catalogs counts."""
         table = replace(self.version_table, schema=self.version_table.schema or "public")
-        return table.quoted, Ledger(table).quoted
+        is_public = table.schema == "public"
+        schema = () if is_public else (f"schema {quote(table.schema or '')}",)
+        return table.quoted, Ledger(table).quoted, *schema
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -239,10 +242,8 @@ class _Renderer:
         """`IF NOT EXISTS` is what Alembic's online mode does: a downgrade to base leaves them."""
         create = CreateTable(_alembic.version_table(self._context), if_not_exists=True)
         text = tidy(str(create.compile(dialect=self._context.dialect)).strip())
-        return [
-            Statement(text, None, StatementKind.SETUP),
-            Statement(self._ledger.create_sql, None, StatementKind.SETUP),
-        ]
+        texts = (*self.table.schema_sql, text, self._ledger.create_sql)
+        return [Statement(text, None, StatementKind.SETUP) for text in texts]
 
     def _hooks(self, step: _Step, heads: set[str]) -> list[Statement]:
         info = _alembic.step_info(self._history.scripts, *step)

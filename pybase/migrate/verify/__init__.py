@@ -1,5 +1,5 @@
 """The `check` verb: whether models, revisions and committed SQL agree."""
 
-from pybase.migrate.verify._checks import Finding, check, models_equal_revisions
+from pybase.migrate.verify._checks import Finding, check
 
-__all__ = ["Finding", "check", "models_equal_revisions"]
+__all__ = ["Finding", "check"]

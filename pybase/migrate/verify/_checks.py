@@ -2,11 +2,11 @@
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from textwrap import indent
+from typing import TypeAlias
 
-import sqlalchemy as sa
 from msgspec import Struct
 
 from pybase.core import cache, git, humanize
@@ -14,14 +14,12 @@ from pybase.core.errors import CheckFailedError
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
 from pybase.migrate import catalog, sqlfiles
-from pybase.migrate.database import connect, engine, find_database, is_at_hand, scratch_at
+from pybase.migrate.database import connect, find_database, is_at_hand
 from pybase.migrate.deploy import changed_entries, record_source
 from pybase.migrate.record import Direction, Record
-from pybase.migrate.rehearsal import scratch_at_head, scratch_empty
 from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
 from pybase.migrate.sql.grammar import words
 from pybase.migrate.verify._proof import committed_equals_online
-from pybase.postgres import connect_scratch
 
 _KIND = "check"
 
@@ -33,7 +31,11 @@ class Finding(Struct, frozen=True):
     is_proven: bool = True
 
 
-def check(settings: Settings) -> list[Finding]:
+Compare: TypeAlias = Callable[[History, RenderedHistory], Sequence[catalog.Change]]
+"""How `makemigration` compares revisions and models; it returns what differs."""
+
+
+def check(settings: Settings, compare: Compare) -> list[Finding]:
     """Run every check; returns a finding for each that holds or cannot be proven.
 
     Raises CheckFailedError with what does not hold, and what fixes it.
@@ -47,7 +49,7 @@ def check(settings: Settings) -> list[Finding]:
         findings = [
             Finding("one head"),
             _docstrings_agree(history),
-            models_equal_revisions(settings, built.rendered),
+            _models_equal_revisions(history, built.rendered, compare),
             _committed_is_online(history, built),
             _downgrades_restore(built.records),
         ]
@@ -143,18 +145,16 @@ def _applied_is_unchanged(settings: Settings) -> Finding:
     return Finding("what is applied to the database at hand has not changed since")
 
 
-def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> Finding:
-    """Compare the catalogs of two scratch databases: models created, revisions applied.
+def _models_equal_revisions(
+    history: History, rendered: RenderedHistory, compare: Compare
+) -> Finding:
+    """Compare as `makemigration` does, which writes the revision that is missing.
 
-    Autogenerate cannot see half of what may differ (predicates, methods, checks, primary keys).
     Raises CheckFailedError with the differences.
     """
     if not rendered.metadata:
         return Finding("models equal revisions (env.py gives no metadata)", is_proven=False)
-    by_models = _models_catalog(settings, rendered, rendered.metadata)
-    with scratch_at_head(settings, rendered) as url:
-        by_revisions = _snapshot(url, rendered)
-    changes = catalog.difference(by_revisions, by_models)
+    changes = compare(history, rendered)
     if changes:
         raise CheckFailedError(
             "Models and revisions differ:\n"
@@ -163,21 +163,6 @@ def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> Fin
             code="models-differ",
         )
     return Finding("models equal revisions")
-
-
-def _models_catalog(
-    settings: Settings, rendered: RenderedHistory, metadata: Sequence[sa.MetaData]
-) -> dict[str, str]:
-    with scratch_empty(settings) as url:
-        with engine(scratch_at(url)).begin() as connection:
-            for models in metadata:
-                models.create_all(connection)
-        return _snapshot(url, rendered)
-
-
-def _snapshot(url: str, rendered: RenderedHistory) -> dict[str, str]:
-    with connect_scratch(url, autocommit=True) as connection:
-        return catalog.snapshot(connection, ignore_tables=rendered.own_tables)
 
 
 _FIELD = re.compile(r"^(Revision ID|Revises):[ \t]*(.*)$", re.MULTILINE)

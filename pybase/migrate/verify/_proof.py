@@ -41,6 +41,9 @@ def committed_equals_online(history: History, built: Built) -> None:
                         raise _fails(record.revision.path, error) from error
 
     def by_alembic(url: str) -> None:
+        with connect_scratch(url, autocommit=True) as connection:
+            for statement in built.rendered.version_table.schema_sql:
+                connection.execute(statement.encode())
         digests = {r.revision.id: r.scripts.upgrade.digest or None for r in built.records}
         upgrade_online(history, scratch_at(url), digests)
 

@@ -91,7 +91,7 @@ def _statements(
     if before.generated and not after.generated:
         yield alter("DROP EXPRESSION")
     elif before.generated != after.generated:
-        yield alter(f"SET EXPRESSION AS ({after.generated})")
+        yield alter(f"SET EXPRESSION AS ({source.readable(after.generated)})")
     if before.identity and not after.identity:
         yield alter("DROP IDENTITY")
     if before.default and (is_retyped or (new_default and not after.default) or loses_sequence):

@@ -1,5 +1,7 @@
 """Python source of the operations of a revision: `op` calls, columns, keys, indexes, tables."""
 
+from pybase.migrate.autogenerate._source._arrays import read_alike as read_alike
+from pybase.migrate.autogenerate._source._arrays import readable as readable
 from pybase.migrate.autogenerate._source._columns import column_source as column_source
 from pybase.migrate.autogenerate._source._columns import column_sql as column_sql
 from pybase.migrate.autogenerate._source._columns import sequence_options as sequence_options

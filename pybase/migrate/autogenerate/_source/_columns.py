@@ -1,6 +1,7 @@
 """Columns as source: `sa.Column(...)` where SQLAlchemy can express it, and as SQL."""
 
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
+from pybase.migrate.autogenerate._source._arrays import readable
 from pybase.migrate.autogenerate._source._definitions import option_values, parse_statement
 from pybase.migrate.autogenerate._source._text import comment_of, escaped, text
 from pybase.migrate.autogenerate._source._types import python_type
@@ -18,7 +19,8 @@ def column_source(side: Side, column: Column, *, in_key: bool = False) -> str | 
     options: list[str] = []
     if column.generated:
         persisted = column.storage == "STORED"
-        arguments.append(f"sa.Computed({escaped(column.generated)!r}, persisted={persisted})")
+        expression = escaped(readable(column.generated))
+        arguments.append(f"sa.Computed({expression!r}, persisted={persisted})")
     elif column.identity:
         identity = _identity(side, column)
         if identity is None:
@@ -82,7 +84,7 @@ def column_sql(side: Side, column: Column) -> str:
     if column.collation:
         words.append(f"COLLATE {column.collation}")
     if column.generated:
-        words.append(f"GENERATED ALWAYS AS ({column.generated}) {column.storage}")
+        words.append(f"GENERATED ALWAYS AS ({readable(column.generated)}) {column.storage}")
     elif column.identity:
         sequence = side.objects.get(f"sequence {column.sequence}")
         options = sequence_options(sequence.definition) if sequence else ""
