@@ -46,7 +46,7 @@ def _sequence(side: Side, column: Column) -> dict[str, str] | None:
     item = side.objects.get(f"sequence {column.sequence}")
     if item is None or raw(column.sequence) != f"{raw(column.table)}_{raw(column.name)}_seq":
         return None
-    options = option_values(parse_statement(item.definition).options)
+    options = parse_sequence(item.definition)
     is_same_type = f" AS {column.type} " in item.definition
     return {key: value for key, value in options.items() if key != "as" or not is_same_type}
 
@@ -70,6 +70,11 @@ def _identity(side: Side, column: Column) -> str | None:
         return f"sa.Identity({always})"
     given = ", ".join(f"{key}={value}" for key, value in options.items())
     return f"sa.Identity({always}, {given})"
+
+
+def parse_sequence(definition: str) -> dict[str, str]:
+    """Return the options of a sequence by their names: start, increment, ..."""
+    return option_values(parse_statement(definition).options)
 
 
 def sequence_options(definition: str) -> str:

@@ -11,10 +11,17 @@ from pybase.migrate.sql.names import raw, schema_of, shown
 
 def execute(sql: str) -> str:
     """Return `op.execute` of one statement, its colons kept from being taken for parameters."""
-    escaped_sql = escaped(lay_out(sql) if "\n" in sql else sql)
-    if "\n" in escaped_sql and _fits_triple_quotes(escaped_sql):
+    is_long = "\n" in sql or len(sql) > _LONGEST
+    escaped_sql = escaped(lay_out(sql) if is_long else sql)
+    if not is_long:
+        return f"op.execute({escaped_sql!r})"
+    if _fits_triple_quotes(escaped_sql):
         return f'op.execute(\n    """\n{escaped_sql}\n"""\n)'
-    return f"op.execute({escaped_sql!r})"
+    return f"op.execute({' '.join(map(repr, escaped_sql.splitlines(keepends=True)))})"
+
+
+_LONGEST = 76
+"""Characters of SQL that fit into a line of a revision, with the call around them."""
 
 
 def alter_table(table: str, action: str) -> str:

@@ -1,6 +1,6 @@
 """What needs PostgreSQL's own grammar (pglast): cutting, laying out and reading statements."""
 
-from pybase.migrate.sql.grammar._format import WIDTH, lay_out
+from pybase.migrate.sql.grammar._format import WIDTH, break_line, lay_out
 from pybase.migrate.sql.grammar._parse import (
     WRITES,
     code_words,
@@ -16,6 +16,7 @@ from pybase.migrate.sql.grammar._split import split, tidy, words
 __all__ = [
     "WIDTH",
     "WRITES",
+    "break_line",
     "code_words",
     "is_kind",
     "is_opaque",

@@ -11,7 +11,8 @@ from pglast import parser
 from pybase.migrate.sql.grammar._format import SEQUENCE_CLAUSES, WIDTH, break_line
 
 _CLAUSES = SEQUENCE_CLAUSES | {
-    *("ADD", "FOREIGN", "REFERENCES", "CHECK", "FROM", "WHERE", "INCLUDE")
+    *("ADD", "ALTER", "DROP", "RENAME", "VALIDATE", "TO"),
+    *("FOREIGN", "REFERENCES", "CHECK", "FROM", "WHERE", "INCLUDE"),
 }
 """Words that open a new line when theirs would be too long."""
 
@@ -110,4 +111,5 @@ def _tidy_line(margin: str, tokens: list[str]) -> str:
     words = [token.strip() for token in tokens]
     if any(words.count(one) != words.count(other) for one, other in ("()", "[]")):
         return (margin + line).rstrip()  # a bracket that is closed on another line
-    return break_line(line, margin, _CLAUSES)
+    is_created = words[0] == "CREATE"  # an index; a COMMENT ON is one clause
+    return break_line(line, margin, _CLAUSES | {"ON"} if is_created else _CLAUSES)
