@@ -57,21 +57,25 @@ _TEXTS = ("text", "varchar", "bpchar")
 
 @lru_cache(4096)
 def readable(sql: str) -> str:
-    """Return SQL that PostgreSQL printed with `IN (...)` where a person writes that."""
+    """Return SQL that PostgreSQL printed as a person writes it: `IN (...)`, and TRUE as NULL."""
     try:
         tokens = parser.scan(sql)
     except parser.ParseError:
         return sql
     end, kept = 0, []
-    for start, stop, instead in _replacements(sql, tokens):
-        kept += [sql[end:start], instead]
-        end = stop
+    for start, stop, instead in sorted(_replacements(sql, tokens)):
+        if start >= end:
+            kept += [sql[end:start], instead]
+            end = stop
     return "".join([*kept, sql[end:]])
 
 
 def _replacements(sql: str, tokens: Sequence[Any]) -> Iterator[tuple[int, int, str]]:
     """Yield where a list of values is, and what to write instead."""
     words = [sql[token.start : token.end + 1] for token in tokens]
+    for token in tokens:
+        if token.name in ("TRUE_P", "FALSE_P"):
+            yield token.start, token.end + 1, token.name.removesuffix("_P")
     for place in range(1, len(tokens) - 1):
         if words[place] not in ("ANY", "ALL") or words[place + 1] != "(":
             continue

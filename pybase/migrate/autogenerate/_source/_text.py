@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
+from pybase.migrate.autogenerate._source._arrays import readable
 from pybase.migrate.autogenerate._source._definitions import parse_statement
 from pybase.migrate.sql.grammar import lay_out
 from pybase.migrate.sql.names import raw, schema_of, shown
@@ -26,7 +27,7 @@ _LONGEST = 76
 
 def alter_table(table: str, action: str) -> str:
     """Return `op.execute` of ALTER TABLE."""
-    return execute(f"ALTER TABLE {shown(table)} {action}")
+    return execute(f"ALTER TABLE {shown(table)} {readable(action)}")
 
 
 def alter_column(column: Column, action: str) -> str:
@@ -55,7 +56,7 @@ def escaped(sql: str) -> str:
 
 def text(sql: str) -> str:
     """Return `sa.text` of an expression."""
-    return f"sa.text({escaped(sql)!r})"
+    return f"sa.text({escaped(readable(sql))!r})"
 
 
 def template(sql: str, **constants: str) -> str:
