@@ -18,6 +18,20 @@ MORE_LISTS = (
 LONG = "a_name_that_is_as_long_as_postgresql_lets_it_be_and_not_longer_"
 PERCENT = "C('rate %', sa.Numeric, sa.CheckConstraint('\"rate %\" > 0', name='rate %s'){})"
 
+
+
+RANGES = (
+    "C('k', pg.INT4RANGE, nullable=False)", "C('during', pg.TSTZRANGE, nullable=False)",
+    "C('n', sa.Integer, nullable=False)", "C('g', sa.Integer)",
+)  # fmt: skip
+
+
+def listen(*statements: str) -> str:
+    """Statements that create what SQLAlchemy has no word for, after all tables."""
+    event = "sa.event.listen(metadata, 'after_create', sa.DDL({!r}))\n"
+    return "".join(map(event.format, statements))
+
+
 CASES = [
     ModelCase("lists of values", t(*LISTS), t(*MORE_LISTS),
               rows="INSERT INTO t (kind, n) VALUES ('k', 1)", kept="SELECT kind, n FROM t"),
@@ -46,4 +60,24 @@ CASES = [
               "\"CREATE MATERIALIZED VIEW mv AS SELECT id FROM t WHERE name IN ('a', 'b')\"))\n"
               "sa.event.listen(metadata, 'after_create',"
               " sa.DDL('CREATE UNIQUE INDEX mi ON mv (id)'))\n"),
+    ModelCase("shapes of PostgreSQL 18", t(*RANGES) + "T('r', C('a', pg.INT4RANGE), C('d', pg.TSTZRANGE))\n",
+              "T('r', C('a', pg.INT4RANGE), C('d', pg.TSTZRANGE))\n" + t(*RANGES)
+              + listen("ALTER TABLE t ADD CONSTRAINT wo UNIQUE (k, during WITHOUT OVERLAPS)",
+                       "ALTER TABLE r ADD CONSTRAINT per FOREIGN KEY (a, PERIOD d) REFERENCES t (k, PERIOD during)",
+                       "ALTER TABLE t ADD CONSTRAINT ne CHECK (n > 0) NOT ENFORCED",
+                       "ALTER TABLE t ADD CONSTRAINT named NOT NULL g",
+                       "COMMENT ON CONSTRAINT named ON t IS 'why'"),
+              hazards=("builds-key",)),
+    ModelCase("partitions, inheritance, types of other schemas", t("C('x', sa.Integer)"),
+              t("C('x', sa.Integer)")
+              + "T('p', C('at', sa.Date, nullable=False), postgresql_partition_by='RANGE (at)')\n"
+              + "T('u', C('m', pg.ARRAY(sa.Enum('a', 'b', name='Mood', schema='App'))), C('q', pg.DOMAIN('Odd d', sa.Integer)), schema='App')\n"
+              + listen("CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
+                       "CREATE TABLE child (y integer) INHERITS (t)"),
+              hazards=()),
+    ModelCase("types of other schemas change",
+              "T('u', C('m', pg.ARRAY(sa.Enum('a', 'b', name='Mood', schema='App'))), C('q', pg.DOMAIN('Odd d', sa.Integer)), schema='App')\n",
+              "T('u', C('m', pg.ARRAY(sa.Enum('a', 'c', name='Mood', schema='App'))), C('q', pg.DOMAIN('Odd d', sa.Integer, not_null=False, check=sa.text('VALUE > 0'), constraint_name='Pos')), schema='App')\n",
+              flags=("--no-rename",), rows="INSERT INTO \"App\".u (m, q) VALUES ('{a}', 1)",
+              hazards=("drops-enum-value", "rewrites-table", "validates-constraint")),
 ]  # fmt: skip

@@ -178,6 +178,8 @@ def _is_left_alone(old: Side, new: Side, key: str, scope: Scope) -> bool:
     item = new.objects.get(key) or old.objects[key]
     if scope.excludes(old, new, item):
         return True
+    if item.kind == "comment" and item.subtype == "n":
+        return True  # of a NOT NULL constraint, whose name is not compared either
     if key in new.objects:
         return False
     if item.table and item.table not in new.tables:

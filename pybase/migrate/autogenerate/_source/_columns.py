@@ -1,8 +1,8 @@
 """Columns as source: `sa.Column(...)` where SQLAlchemy can express it, and as SQL."""
 
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
-from pybase.migrate.autogenerate._source._arrays import readable
 from pybase.migrate.autogenerate._source._definitions import option_values, parse_statement
+from pybase.migrate.autogenerate._source._printed import readable
 from pybase.migrate.autogenerate._source._text import comment_of, escaped, text
 from pybase.migrate.autogenerate._source._types import python_type
 from pybase.migrate.sql.names import raw

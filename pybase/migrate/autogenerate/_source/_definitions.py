@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 from pglast import parse_sql, parser
 
-from pybase.migrate.autogenerate._source._arrays import readable
+from pybase.migrate.autogenerate._source._printed import readable
 from pybase.migrate.sql.names import quote
 
 _OPEN, _CLOSE, _COMMA = ("ASCII_40", "ASCII_91"), ("ASCII_41", "ASCII_93"), "ASCII_44"

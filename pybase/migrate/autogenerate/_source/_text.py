@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
-from pybase.migrate.autogenerate._source._arrays import readable
 from pybase.migrate.autogenerate._source._definitions import parse_statement
+from pybase.migrate.autogenerate._source._printed import readable
 from pybase.migrate.sql.grammar import lay_out
 from pybase.migrate.sql.names import raw, schema_of, shown
 

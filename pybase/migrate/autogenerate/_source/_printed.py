@@ -1,4 +1,4 @@
-"""Lists of values, which PostgreSQL prints as arrays, and in another way when it reads them again.
+"""Definitions as people write them, and compared as PostgreSQL reads what it has printed.
 
 `role IN ('a', 'b')` on a varchar becomes a cast of an array, and that, read again, an array of
 casts. So definitions are compared as if both had been read again, and a list is written as IN.
@@ -57,7 +57,11 @@ _TEXTS = ("text", "varchar", "bpchar")
 
 @lru_cache(4096)
 def readable(sql: str) -> str:
-    """Return SQL that PostgreSQL printed as a person writes it: `IN (...)`, and TRUE as NULL."""
+    """Return SQL that PostgreSQL printed as a person writes it.
+
+    That is `IN (...)`, TRUE in upper case as NULL is, and names without the schema public, but for
+    functions: those of pg_catalog are found first.
+    """
     try:
         tokens = parser.scan(sql)
     except parser.ParseError:
@@ -73,7 +77,9 @@ def readable(sql: str) -> str:
 def _replacements(sql: str, tokens: Sequence[Any]) -> Iterator[tuple[int, int, str]]:
     """Yield where a list of values is, and what to write instead."""
     words = [sql[token.start : token.end + 1] for token in tokens]
-    for token in tokens:
+    for place, token in enumerate(tokens):
+        if words[place : place + 2] == ["public", "."] and not _is_called(words, place):
+            yield token.start, tokens[place + 1].end + 1, ""
         if token.name in ("TRUE_P", "FALSE_P"):
             yield token.start, token.end + 1, token.name.removesuffix("_P")
     for place in range(1, len(tokens) - 1):
@@ -89,6 +95,12 @@ def _replacements(sql: str, tokens: Sequence[Any]) -> Iterator[tuple[int, int, s
         first, left = _operand(words, place - 1) if is_cast else (place - 1, "")
         listed = f"{operator} ({', '.join(values)})"
         yield tokens[first].start, tokens[last].end + 1, f"{left}{listed}"
+
+
+def _is_called(words: Sequence[str], place: int) -> bool:
+    """Whether a qualified name is that of a function that an expression calls."""
+    before, after = words[place - 1] if place else "", words[place + 3 : place + 4]
+    return after == ["("] and before not in ("REFERENCES", "ON", "INTO", "FUNCTION", "PROCEDURE")
 
 
 def _closing(words: Sequence[str], place: int) -> int:
