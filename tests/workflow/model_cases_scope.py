@@ -19,7 +19,6 @@ LONG = "a_name_that_is_as_long_as_postgresql_lets_it_be_and_not_longer_"
 PERCENT = "C('rate %', sa.Numeric, sa.CheckConstraint('\"rate %\" > 0', name='rate %s'){})"
 
 
-
 RANGES = (
     "C('k', pg.INT4RANGE, nullable=False)", "C('during', pg.TSTZRANGE, nullable=False)",
     "C('n', sa.Integer, nullable=False)", "C('g', sa.Integer)",

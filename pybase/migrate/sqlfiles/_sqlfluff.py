@@ -15,6 +15,7 @@ from sqlfluff.core import FluffConfig, Linter
 from pybase.core import cache
 from pybase.core.files import digest
 from pybase.core.settings import Settings
+from pybase.migrate.record import ERROR, WARNING
 from pybase.migrate.sqlfiles._lint_result import LintFinding
 
 _Violation: TypeAlias = tuple[int, str, str]
@@ -31,7 +32,7 @@ _OVERRIDES: dict[str, Any] = {
 
 
 _UNPARSABLE = "PRS"
-"""Left to PostgreSQL, which runs each statement in a rehearsal: sqlfluff's grammar lacks some."""
+"""No error: PostgreSQL has run each statement in a rehearsal, and sqlfluff's grammar lacks some."""
 
 
 def lint_layout(settings: Settings, files: Mapping[str, str]) -> Iterator[LintFinding]:
@@ -40,12 +41,14 @@ def lint_layout(settings: Settings, files: Mapping[str, str]) -> Iterator[LintFi
     for path, violations in zip(texts, _lint_texts(settings, [*texts.values()]), strict=True):
         lines = texts[path].split("\n")
         for line, code, message in violations:
-            if code == _UNPARSABLE or (code == "LT05" and _is_ours(lines[line - 1])):
+            if code == "LT05" and _is_ours(lines[line - 1]):
                 continue
+            is_read = code != _UNPARSABLE
             yield LintFinding(
                 file=f"{settings.options.sql}/{path}",
                 line=line,
                 code=code,
+                level=ERROR if is_read else WARNING,
                 message=message,
                 fix="Write that statement differently in its revision, then run `nox -s sql`.",
             )
