@@ -149,6 +149,20 @@ def gap(old: Side, new: Side, scope: Scope) -> list[Change]:
     ]
 
 
+def in_scope(old: Side, new: Side, scope: Scope) -> Side:
+    """Return the models' side without new indexes that a filter excludes, as those of new tables.
+
+    Alembic asks for each index of a new table, and for no other part of it.
+    """
+    excluded = {
+        key
+        for key, item in new.objects.items()
+        if item.kind == "index" and key not in old.objects and scope.excludes(old, new, item)
+    }
+    kept = {key: item for key, item in new.objects.items() if key not in excluded}
+    return replace(new, objects=kept) if excluded else new
+
+
 def _is_alike(change: Change) -> bool:
     before, after = change.before, change.after
     return before is not None and after is not None and source.read_alike(before, after)
