@@ -22,6 +22,7 @@ from pybase.migrate.autogenerate._source._keys import (
 from pybase.migrate.autogenerate._source._printed import readable
 from pybase.migrate.autogenerate._source._text import call, comment_of, execute, schema_option
 from pybase.migrate.catalog import CatalogObject
+from pybase.migrate.sql.grammar import lay_out
 from pybase.migrate.sql.names import raw, shown
 
 _DEFINITION = re.compile(
@@ -125,7 +126,7 @@ def _create_sql(
         for key in keys
         if not key.definition.endswith(" NOT VALID")
     ]
-    body = ",\n".join(f"    {line}" for line in lines)
+    body = ",\n".join(lay_out(readable(line), 4) for line in lines)
     head, _, tail = item.definition.partition(f" {item.name} (...)")
     return f"{head} {shown(item.name)} (\n{body}\n){tail}"
 
