@@ -9,6 +9,7 @@ from pybase.cli._verbs import Command, Commands
 from pybase.core.errors import CheckFailedError
 from pybase.core.settings import Settings
 from pybase.core.style import style, unstyled
+from pybase.migrate.autogenerate import differences
 from pybase.migrate.verify import Finding, check, check_models
 
 
@@ -22,13 +23,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _check(args: argparse.Namespace, settings: Settings) -> int:
     find = check_models if args.models else check
     if args.format == "text":
-        for finding in find(settings):
+        for finding in find(settings, differences):
             terminal.result(_line(finding))
         return 0
     findings: Sequence[Finding] = ()
     failure: CheckFailedError | None = None
     try:
-        findings = find(settings)
+        findings = find(settings, differences)
     except CheckFailedError as error:
         failure = error
     show_json({"findings": findings, "failure": failure and _values(failure)})

@@ -17,7 +17,8 @@ _INTRODUCTION = f"""\
 # Hazards
 
 `nox -s sql-lint` reports these hazards of a revision, with the safe alternative. It fails on an
-error; with `--strict` also on a warning. A table, type or view that the revision itself creates has
+error; with `--strict` also on a warning. What loses nothing is a warning in a downgrade,
+whose hour and release can be chosen. A table, type or view that the revision itself creates has
 no hazards. How they are detected, and what cannot be: [rehearsal.md](rehearsal.md).
 
 A revision that is right as it is accepts a hazard with a reason, above its `upgrade()`; its SQL

@@ -50,7 +50,7 @@ def test_history_is_a_line_of_at_least_eight_revisions(revisions: History) -> No
 def test_docstring_is_a_sentence_and_a_reason(script: Any) -> None:
     docstring = ast.get_docstring(ast.parse(Path(script.path).read_text())) or ""
     title, blank, reason, *_ = docstring.split("\n")
-    assert re.fullmatch(r"[A-Z][^.]*\.", title)
+    assert re.fullmatch(r"[A-Z]([^.]|\.(?=\w))*\.", title)
     assert (blank, bool(reason)) == ("", True)
     assert not re.search(r"TODO|auto.?generated|please adjust|Revision ID:", f"{title}{reason}")
 

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from projects import OWN_TABLES, Project, run_target
+from projects import OWN_TABLES, ROOT, Project, run_target
 
 from pybase.core import settings
 from pybase.core.errors import PybaseError
@@ -24,6 +25,7 @@ from pybase.migrate.sqlfiles import LintFinding, lint
 from pybase.postgres import copy_over, ensure_template, with_database
 
 from .model_cases import CASES, ModelCase
+from .model_cases_scope import CASES as SCOPE_CASES
 
 
 @pytest.fixture
@@ -113,13 +115,13 @@ def difference(project: Project) -> list[catalog.Change]:
     revisions = read(project)
     rendered = render(revisions)
     scope = read_scope(revisions)
-    end = compare.read_url(project.environment["DATABASE_URL"], rendered)
+    end = compare.read_url(project.environment["DATABASE_URL"], rendered, scope)
     with compare.models_database(revisions, rendered, scope, end) as url:
-        new = compare.read_url(url, rendered)
+        new = compare.read_url(url, rendered, scope)
     return compare.gap(end, new, scope)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *SCOPE_CASES], ids=lambda case: case.name)
 def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> None:
     start(here, case)
     files, before = here.files(), snapshot(here)
@@ -152,12 +154,26 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
     go_back(here, count)
     assert catalog.describe(catalog.difference(before, snapshot(here))) == ""
     since = read(here).revisions[count - 1].revision if count else None
+    assert refused_by_ruff(here) == ""
     result = lint(settings.load(here.root / "alembic.ini"), since)
-    layout = [line for line in result.findings if not line.revision]
+    layout = [line for line in result.findings if not line.revision and line.level == "error"]
     layout_errors = [f"{line.code} {line.message}: {_text(here, line)}" for line in layout]
     assert not layout_errors, "\n".join(layout_errors)
     codes = {line.code for line in result.findings if line.level == "error" and not line.accepted}
     assert codes == set(case.hazards), f"HAZARDS {sorted(codes)!r} {case.hazards!r}"
+
+
+def refused_by_ruff(project: Project) -> str:
+    """What this repository's own rules refuse in the revisions."""
+    ruff = [sys.executable, "-m", "ruff", "check", "--no-cache", "--quiet"]
+    rules = ["--config", str(ROOT / "pyproject.toml"), "--ignore", "D103,N999"]
+    done = subprocess.run(
+        [*ruff, *rules, "--output-format", "concise", str(project.versions)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout
 
 
 def _text(project: Project, line: LintFinding) -> str:

@@ -134,7 +134,7 @@ def test_unique_constraint_follows_the_documented_recipe(cities: Project) -> Non
 
 def test_message_may_be_several_words_without_quotes(cities: Project) -> None:
     cities.done("makemigration", "--empty", "found", "the", "city")
-    assert cities.history().get("head").doc == "found the city."
+    assert cities.history().get("head").doc == "Found the city."
 
 
 def test_nothing_to_do_writes_nothing_and_exits_with_0(cities: Project) -> None:
@@ -212,7 +212,8 @@ def test_hostile_message_breaks_neither_python_nor_sql_nor_a_path(
     assert re.fullmatch(r"\d{8}_\d{4}_[0-9a-f]{12}_\w*\.py", path.name)
     assert len(path.name.encode()) < 100
     title = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
-    assert title.split()[0].rstrip(".") == printable(message).split()[0].rstrip(".")
+    first = printable(message).split()[0].rstrip(".")
+    assert title.split()[0].rstrip(".") == first[0].upper() + first[1:]
     for way in ("upgrade", "downgrade"):
         sql = (cities.sql / way / f"{path.stem}.sql").read_text()
         assert [text.split()[0] for text in parser.split(sql)][1:] == [

@@ -10,11 +10,13 @@ from contextlib import ExitStack, contextmanager
 
 import psycopg
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from pybase.core.errors import CheckFailedError
+from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._schema_snapshot import Side, read
-from pybase.migrate.autogenerate._scope import Scope
-from pybase.migrate.catalog import CatalogObject, Change
+from pybase.migrate.autogenerate._scope import Scope, read_scope, reflect
+from pybase.migrate.catalog import Change
 from pybase.migrate.database import engine, scratch_at
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.revisions import History, RenderedHistory
@@ -22,10 +24,27 @@ from pybase.migrate.sql.names import parts, quote
 from pybase.postgres import connect_scratch
 
 
-def read_url(url: str, rendered: RenderedHistory) -> Side:
-    """Read a database, without Alembic's version table."""
+def differences(history: History, rendered: RenderedHistory) -> list[Change]:
+    """Return what must change from revisions to models.
+
+    Raises UsageError for an env.py or models that cannot be compared, CheckFailedError where
+    models or revisions fail on a server.
+    """
+    scope = read_scope(history)
+    with scratch.at_head(history.settings, rendered) as url:
+        head = read_url(url, rendered, scope)
+    with models_database(history, rendered, scope, head) as url:
+        models = read_url(url, rendered, scope)
+    return gap(head, models, scope)
+
+
+def read_url(url: str, rendered: RenderedHistory, scope: Scope) -> Side:
+    """Read a database, without the workflow's own tables and their schema."""
     with connect_scratch(url, autocommit=True) as connection:
-        return read(connection, ignore_tables=rendered.own_tables)
+        side = read(connection, ignore_tables=rendered.own_tables)
+    if scope.include_object is None:
+        return side
+    return replace(side, reflected=reflect(url, side.tables))
 
 
 @contextmanager
@@ -126,8 +145,27 @@ def gap(old: Side, new: Side, scope: Scope) -> list[Change]:
     return [
         change
         for change in changes
-        if change.before != change.after and not _is_left_alone(old, new, change.identity, scope)
+        if not _is_alike(change) and not _is_left_alone(old, new, change.identity, scope)
     ]
+
+
+def in_scope(old: Side, new: Side, scope: Scope) -> Side:
+    """Return the models' side without new indexes that a filter excludes, as those of new tables.
+
+    Alembic asks for each index of a new table, and for no other part of it.
+    """
+    excluded = {
+        key
+        for key, item in new.objects.items()
+        if item.kind == "index" and key not in old.objects and scope.excludes(old, new, item)
+    }
+    kept = {key: item for key, item in new.objects.items() if key not in excluded}
+    return replace(new, objects=kept) if excluded else new
+
+
+def _is_alike(change: Change) -> bool:
+    before, after = change.before, change.after
+    return before is not None and after is not None and source.read_alike(before, after)
 
 
 def left_alone(old: Side, new: Side, scope: Scope) -> list[str]:
@@ -152,8 +190,10 @@ def _definition(old: Side, new: Side, key: str) -> str | None:
 
 def _is_left_alone(old: Side, new: Side, key: str, scope: Scope) -> bool:
     item = new.objects.get(key) or old.objects[key]
-    if item.table and _is_out_of_scope(item, item.table, scope):
+    if scope.excludes(old, new, item):
         return True
+    if item.kind == "comment" and item.subtype == "n":
+        return True  # of a NOT NULL constraint, whose name is not compared either
     if key in new.objects:
         return False
     if item.table and item.table not in new.tables:
@@ -169,11 +209,3 @@ def _is_left_alone(old: Side, new: Side, key: str, scope: Scope) -> bool:
     if item.kind == "constraint" and item.table is None:
         return f"domain {item.name.rpartition('.')[0]}" not in new.objects
     return item.kind in _UNDECLARED
-
-
-def _is_out_of_scope(item: CatalogObject, table: str, scope: Scope) -> bool:
-    if scope.excludes(table):
-        return True
-    return item.kind in ("column", "index") and scope.excludes(
-        table, item.kind, parts(item.name)[-1]
-    )

@@ -22,8 +22,9 @@ from pybase.core.errors import PybaseError, UsageError
 from pybase.core.files import write_file
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Step
-from pybase.migrate.autogenerate._titles import free_titles
+from pybase.migrate.autogenerate._titles import described, free_titles
 from pybase.migrate.revisions import ROWS_IN_THE_WAY, History, explained
+from pybase.migrate.sql.grammar import break_line
 
 _WIDTH = 100
 
@@ -106,21 +107,6 @@ def _scripts(history: History, folder: Path) -> tuple[ScriptDirectory, Path]:
     return scripts, next((parent for parent in parents if parent in locations), locations[0])
 
 
-def accept_hazards(written: Draft, accepted: Mapping[str, Mapping[str, str]]) -> Draft:
-    """Write accepted hazards, with their reasons, into the revisions that they are accepted in."""
-    for script in written.history.revisions:
-        reasons = accepted.get(script.revision)
-        if reasons:
-            path = Path(script.path)
-            lines = "".join(f"    {key!r}: {reason!r},\n" for key, reason in reasons.items())
-            before, function, after = path.read_text("utf-8").partition("\n\ndef upgrade")
-            block = f"\n\naccepted_hazards = {{\n{lines}}}\n"
-            write_file(path, before.rstrip("\n") + block + function + after)
-    _format(written.folder, written.paths, ())
-    scripts = _scripts(written.history, written.folder)[0]
-    return replace(written, history=replace(written.history, scripts=scripts))
-
-
 _KEEPS_ROWS = "pass  # the rows may keep their values"
 
 
@@ -151,6 +137,8 @@ _TODO = "TODO: the reason, and the invariant that holds after this revision."
 def _completed(text: str, step: Step, place: int, titles: Sequence[str]) -> str:
     """Put the reasons into the docstring, and remove the template's reminders."""
     reasons = list(dict.fromkeys(part.why for part in step.parts if part.why))
+    if step.parts and not reasons:
+        reasons.append(f"{described(step)}.")
     finds = list(dict.fromkeys(part.find for part in step.parts if part.find))
     if len(titles) > 1:
         first = titles[0].rstrip(".")
@@ -159,13 +147,11 @@ def _completed(text: str, step: Step, place: int, titles: Sequence[str]) -> str:
         "\n".join(wrap(_safe(reason), _WIDTH, break_long_words=False, break_on_hyphens=False))
         for reason in reasons
     ]
-    paragraphs += [f"{ROWS_IN_THE_WAY}{_safe(query)}" for query in finds]
+    paragraphs += [_query(query) for query in finds]
     why = "\n\n".join(paragraphs)
     head, mark, rest = text.partition("Revision ID:")
-    is_first = place == 0
     if _TODO in head:
-        kept = f"{_TODO}\n\n{why}" if is_first and why else _TODO if is_first else why
-        head = head.replace(_TODO, kept)
+        head = head.replace(_TODO, why or _TODO)
     elif why and mark:
         head = f"{head.rstrip()}\n\n{why}\n\n"
     text = _CHECKLIST.sub("", head + mark + rest)
@@ -173,6 +159,18 @@ def _completed(text: str, step: Step, place: int, titles: Sequence[str]) -> str:
     if constants:
         text = text.replace("\ndef upgrade", "\n" + "\n".join(constants) + "\n\n\ndef upgrade", 1)
     return text
+
+
+def _query(query: str) -> str:
+    """Return a query as a paragraph of the docstring, broken where it is long."""
+    margin = " " * len(ROWS_IN_THE_WAY)
+    lines = break_line(_safe(query), margin, _CLAUSES).splitlines()
+    broken = (break_line(line, margin, _COMMA) for line in lines)
+    return ROWS_IN_THE_WAY + "\n".join(broken).lstrip()
+
+
+_CLAUSES = frozenset({"FROM", "WHERE", "AND", "GROUP", "HAVING"})
+_COMMA = frozenset({","})
 
 
 def _safe(text: str) -> str:

@@ -48,9 +48,10 @@ def _from_models(history: History, request: Request, title: str) -> Outcome | No
     if rendered.problems:
         build(history)  # a revision without SQL needs the database of the rehearsal
     with scratch.at_head(history.settings, rendered) as url:
-        head = compare.read_url(url, rendered)
+        head = compare.read_url(url, rendered, scope)
         with compare.models_database(history, rendered, scope, head) as models_url:
-            models = compare.read_url(models_url, rendered)
+            models = compare.read_url(models_url, rendered, scope)
+            models = compare.in_scope(head, models, scope)
             resolved = resolve_renames(url, rendered, scope, head, models, request)
             if not resolved.changes and not resolved.parts:
                 return None

@@ -6,6 +6,7 @@ from pybase.core.humanize import counted
 from pybase.core.settings import Settings
 from pybase.migrate.autogenerate._operations import Step
 from pybase.migrate.autogenerate._request import Outcome
+from pybase.migrate.autogenerate._titles import described
 
 _MOST_FILES = 6
 """SQL files that are listed one by one."""
@@ -24,7 +25,7 @@ def _lines(outcome: Outcome, settings: Settings) -> Iterator[str]:
     yield from _section("Observed on a scratch database", effects)
     yield from _section("DATA LOST", outcome.losses)
     yield from _section("Hazards", outcome.hazards)
-    yield from _section("Accepted for the downgrade only", outcome.downgrade_only)
+    yield from _section("In the downgrade, which can wait for a quiet hour", outcome.downgrade_only)
     yield from _section("To decide before it is merged", dict.fromkeys(outcome.decisions))
     yield from _section("Left alone, because no model declares it", outcome.left_alone)
     yield ""
@@ -56,9 +57,7 @@ def _steps(outcome: Outcome) -> Iterator[str]:
 
 
 def _description(step: Step) -> str:
-    titles = dict.fromkeys(part.title for part in step.parts)
-    first, *others = titles or ("Nothing: fill it in",)
-    text = "; ".join([first, *(f"{title[0].lower()}{title[1:]}" for title in others)])
+    text = described(step) if step.parts else "Nothing: fill it in"
     return f"{text} (outside a transaction)" if step.autocommit else text
 
 

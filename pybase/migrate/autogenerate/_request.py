@@ -29,8 +29,8 @@ class Request(Struct, frozen=True):
 class Outcome(Struct, frozen=True):
     """What was written: `contents` by path.
 
-    `gap` is what still differs from the models, with both definitions. `downgrade_only` are the
-    hazards that only the downgrades have, and that were accepted for them.
+    `gap` is what still differs from the models, with both definitions. `downgrade_only` are
+    the hazards of the downgrades that are warnings there.
     """
 
     revisions: tuple[Path, ...] = ()

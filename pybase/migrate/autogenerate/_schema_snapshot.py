@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import psycopg
+import sqlalchemy as sa
 from msgspec import Struct
 
 from pybase.migrate import catalog
@@ -58,6 +59,8 @@ class Side(Struct, frozen=True, dict=True):
     uses: dict[str, Uses]
     labels: dict[str, tuple[str, ...]]
     partitions: frozenset[str]
+    reflected: Mapping[str, sa.Table] = {}
+    """Tables as SQLAlchemy reflects them, where a filter is asked about them."""
 
     @cached_property
     def definitions(self) -> dict[str, str]:

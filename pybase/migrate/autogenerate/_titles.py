@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from pybase.core.errors import UsageError
+from pybase.migrate.autogenerate._operations import Step
 from pybase.migrate.revisions import History
 from pybase.migrate.sql import one_line
 
@@ -23,6 +24,7 @@ def checked_title(history: History, message: str) -> str:
     name another revision has.
     """
     title = one_line(message)
+    title = title[:1].upper() + title[1:]
     if not title:
         raise UsageError("A revision needs a message.", _EXAMPLE, code="no-message")
     words = re.findall(r"\w+", title.lower())
@@ -50,6 +52,12 @@ def free_titles(history: History, titles: list[str]) -> list[str]:
         taken.add(_slug(candidate))
         result.append(candidate)
     return result
+
+
+def described(step: Step) -> str:
+    """Return what a step does, as a sentence without its full stop."""
+    first, *others = dict.fromkeys(part.title for part in step.parts)
+    return "; ".join([first, *(f"{title[0].lower()}{title[1:]}" for title in others)])
 
 
 def _slug(title: str) -> str:

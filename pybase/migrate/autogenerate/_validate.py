@@ -14,7 +14,6 @@ from pybase.migrate import catalog
 from pybase.migrate.autogenerate import _compare as compare
 from pybase.migrate.autogenerate._draft import (
     Draft,
-    accept_hazards,
     draft,
     in_place,
 )
@@ -23,7 +22,7 @@ from pybase.migrate.autogenerate._request import Outcome, Request
 from pybase.migrate.autogenerate._schema_snapshot import Side
 from pybase.migrate.autogenerate._scope import Scope
 from pybase.migrate.catalog import Change
-from pybase.migrate.record import Direction, Record, acceptance_key
+from pybase.migrate.record import WARNING, Direction, Record
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.revisions import History
 from pybase.migrate.sqlfiles import Built, build, effect_words, files, hazard_findings, replaced
@@ -56,7 +55,7 @@ def write_validated(
                 break
             _remove(plan, steps[failure[0]], failure[1], unsolved)
         with scratch.at_head(history.settings, built.rendered) as url:
-            end = compare.read_url(url, built.rendered)
+            end = compare.read_url(url, built.rendered, scope)
         rest = compare.gap(end, models, scope)
         if steps == [Step(())] and not rest:
             problem = "\n".join(unsolved)
@@ -117,32 +116,6 @@ def _gap_text(rest: Sequence[Change], unsolved: Sequence[str]) -> str:
 
 # --- the outcome ------------------------------------------------------------------------------
 
-_DOWNGRADE_ONLY = frozenset(
-    {
-        "rewrites-table",
-        "sets-not-null",
-        "validates-constraint",
-        "builds-key",
-        "adds-exclusion",
-        "adds-required-column",
-        "blocking-index-build",
-        "blocking-index-drop",
-        "many-blocking-locks",
-    }
-)
-"""Hazards that make other sessions wait: a downgrade may have them, as its hour can be chosen."""
-
-_REASON = "downgrade only, which is run by hand and at a chosen hour"
-
-
-def _accepted(record: Record) -> dict[str, str]:
-    """Return the hazards that the downgrade may have, to be accepted."""
-    return {
-        acceptance_key(finding, Direction.DOWNGRADE): _REASON
-        for finding in record.report.effects.downgrade.findings
-        if finding.code in _DOWNGRADE_ONLY
-    }
-
 
 def _in_place(written: Draft, built: Built) -> Built:
     """Return the records with the paths that the new revisions will have."""
@@ -160,18 +133,20 @@ def _in_place(written: Draft, built: Built) -> Built:
 def finish(
     written: Draft, built: Built, steps: Sequence[Step], gap: str, alone: Iterable[str]
 ) -> Outcome:
-    """Accept what only the downgrade needs, and return the outcome with all files to write."""
+    """Return the outcome with all files to write."""
     settings = written.history.settings
-    accepted = {r.revision.id: _accepted(r) for r in _records(written, built)}
-    if any(accepted.values()):
-        written = accept_hazards(written, accepted)
-        built = build(written.history)
     records = list(_records(written, built))
-    hazards = [
-        f"{line.code} on {line.relation}: {line.message}".replace(" on :", ":")
+    found = [
+        line
         for record in records
         for line in hazard_findings(settings, record, record.revision.stem)
-        if line.accepted is None
+    ]
+    down = Direction.DOWNGRADE.value
+    waits = [line for line in found if (line.direction, line.level) == (down, WARNING)]
+    hazards = [
+        f"{line.code} on {line.relation}: {line.message}".replace(" on :", ":")
+        for line in found
+        if line not in waits
     ]
     effects = [
         (effect.table.label, "; ".join(effect_words(effect)))
@@ -189,5 +164,5 @@ def finish(
         hazards=tuple(dict.fromkeys(hazards)),
         left_alone=tuple(alone),
         gap=gap,
-        downgrade_only=tuple(sorted({key for keys in accepted.values() for key in keys})),
+        downgrade_only=tuple(sorted({line.key for line in waits})),
     )

@@ -38,7 +38,7 @@ _COLUMNS = (
     " extra, position, address, owner, acl, acl_type"
 )
 
-_PATH, _TABLE, _POSITION = 4, 8, 9
+_ABOUT, _PATH, _TABLE, _POSITION = 2, 4, 8, 9
 """Places in a row of the query, before it is a CatalogObject."""
 
 # The privileges that initdb itself granted (on the schema public) are recorded, not computed.
@@ -136,12 +136,12 @@ def read_objects(
     """Read every object of a database, in no particular order.
 
     `ignore_tables` are relations as `CatalogObject.table` names them, which are left out with all
-    that belongs to them. One statement, so what is listed is one state of the database; the
-    definition of an object that another session drops at that moment is left out. In an open
-    transaction the read happens inside a savepoint that is rolled back, else in a transaction of
-    its own: settings, locks and the state of the connection are afterwards as before. Planning
-    takes three quarters of the time on a small schema: `keep_prepared` leaves the query prepared in
-    the session, as its only trace.
+    that belongs to them, and schemas by their identity. One statement, so what is listed is one
+    state of the database; the definition of an object that another session drops at that moment is
+    left out. In an open transaction the read happens inside a savepoint that is rolled back, else
+    in a transaction of its own: settings, locks and the state of the connection are afterwards as
+    before. Planning takes three quarters of the time on a small schema: `keep_prepared` leaves the
+    query prepared in the session, as its only trace.
 
     Raises `psycopg.Error` when the server refuses, for example in a failed transaction.
     """
@@ -155,7 +155,7 @@ def read_objects(
     objects: list[CatalogObject] = []
     for *fields, numbers in rows:
         table = fields[_TABLE]
-        if table not in ignore_tables:
+        if table not in ignore_tables and fields[_ABOUT] not in ignore_tables:
             fields.append(tuple(names[table, number] for number in numbers or () if number > 0))
             objects.append(CatalogObject(*fields))
     return tuple(objects)

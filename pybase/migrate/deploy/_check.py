@@ -149,7 +149,7 @@ def hazards(checked: Checked) -> Iterator[CheckResult]:
         refused = [
             finding.title
             for finding in step.effects.findings
-            if finding.hazard.level == ERROR
+            if finding.level(step.direction) == ERROR
             and step.record.reason_for(finding, step.direction) is None
         ]
         if refused:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from pybase.migrate.record._script import Direction
 from pybase.migrate.sql import QualifiedName
 
 
@@ -40,6 +41,11 @@ class Finding(Struct, frozen=True):
     def hazard(self) -> "Hazard":
         """The policy's entry for it."""
         return HAZARDS[self.code]
+
+    def level(self, direction: Direction) -> str:
+        """Return how serious it is: the hour, and the release, of a downgrade are chosen."""
+        is_milder = self.code in _WARNINGS_DOWN and not direction.is_upgrade
+        return WARNING if is_milder else self.hazard.level
 
     @property
     def label(self) -> str:
@@ -82,6 +88,16 @@ _OF_PARTS = frozenset(
     }
 )
 """Hazards whose detail is a part of the relation, though their consequence is about all of it."""
+
+_WARNINGS_DOWN = frozenset(
+    {
+        *("rewrites-table", "sets-not-null", "validates-constraint", "builds-key"),
+        *("adds-exclusion", "blocking-index-build", "blocking-index-drop", "many-blocking-locks"),
+        "adds-required-column",
+    }
+)
+"""Hazards that lose nothing: they make other sessions wait, or need the release that they restore.
+"""
 
 _ALONE = "in `with op.get_context().autocommit_block():`, alone in its revision"
 _LATER = (

@@ -26,6 +26,20 @@ class VersionTable(Struct, frozen=True):
         """The name for SQL text."""
         return f"{quote(self.schema)}.{quote(self.name)}" if self.schema else quote(self.name)
 
+    @property
+    def schema_sql(self) -> tuple[str, ...]:
+        """The statement that creates its schema where it is missing; none for the search path.
+
+        CREATE SCHEMA IF NOT EXISTS would need the privilege to create one also where it exists.
+        """
+        if self.schema is None:
+            return ()
+        name = literal(quote(self.schema))
+        return (
+            f"DO $$ BEGIN\n    IF to_regnamespace({name}) IS NULL THEN\n"
+            f"        CREATE SCHEMA {quote(self.schema)};\n    END IF;\nEND $$",
+        )
+
     def move_sql(self, move: "VersionMove") -> str:
         """Return the statement that makes one move."""
         table = self.quoted

@@ -43,7 +43,7 @@ class Rehearsal:
     def __init__(
         self,
         url: str,
-        ignored: tuple[str, str],
+        ignored: tuple[str, ...],
         small_tables: frozenset[str],
         run_online: Callable[[RevisionSql], None],
         *,

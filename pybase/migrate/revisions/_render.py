@@ -46,6 +46,7 @@ from pybase.migrate.revisions._scratch import captured
 from pybase.migrate.revisions._scripts import closed, failed_script, python_script, sql_script
 from pybase.migrate.revisions._varying import REASON as VARIES
 from pybase.migrate.revisions._varying import may_vary, without_varying
+from pybase.migrate.sql import quote
 from pybase.migrate.sql.grammar import tidy
 from pybase.postgres import database_name
 
@@ -75,10 +76,12 @@ class RenderedHistory(Struct, frozen=True):
     """Where the project keeps env.py and its revisions."""
 
     @property
-    def own_tables(self) -> tuple[str, str]:
-        """The workflow's own tables, by their identity in a catalog: no comparison counts them."""
+    def own_tables(self) -> tuple[str, ...]:
+        """The workflow's own tables and their schema, which no comparison of catalogs counts."""
         table = replace(self.version_table, schema=self.version_table.schema or "public")
-        return table.quoted, Ledger(table).quoted
+        is_public = table.schema == "public"
+        schema = () if is_public else (f"schema {quote(table.schema or '')}",)
+        return table.quoted, Ledger(table).quoted, *schema
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -325,10 +328,8 @@ class Renderer:
 
     def _setup(self) -> list[Statement]:
         create = tidy(_alembic.create_version_table(self._context))
-        return [
-            Statement(create, None, StatementKind.SETUP),
-            Statement(self._ledger.create_sql, None, StatementKind.SETUP),
-        ]
+        texts = (*self.table.schema_sql, create, self._ledger.create_sql)
+        return [Statement(text, None, StatementKind.SETUP) for text in texts]
 
     def _hooks(self, step: Step, heads: set[str]) -> list[Statement]:
         info = _alembic.step_info(self._history.scripts, *step)

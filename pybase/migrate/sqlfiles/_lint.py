@@ -148,7 +148,7 @@ def _hazard_finding(
         direction=direction.value,
         relation=finding.label,
         code=finding.code,
-        level=finding.hazard.level,
+        level=finding.level(direction),
         message=finding.message,
         fix=finding.hazard.recipe,
         accepted=record.reason_for(finding, direction),

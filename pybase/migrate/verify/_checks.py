@@ -2,12 +2,12 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from textwrap import indent
+from typing import TypeAlias
 
 import psycopg
-import sqlalchemy as sa
 from msgspec import Struct
 
 from pybase.core import cache, git, humanize
@@ -15,21 +15,13 @@ from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError, Usa
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings, database_url, is_ci
 from pybase.migrate import catalog, sqlfiles
-from pybase.migrate.database import (
-    connect,
-    engine,
-    find_database,
-    is_at_hand,
-    scratch_at,
-    server_error,
-)
+from pybase.migrate.database import connect, find_database, is_at_hand, server_error
 from pybase.migrate.deploy import as_env_leaves_it, changed_entries, record_source, unrecorded
 from pybase.migrate.record import Direction, Record
-from pybase.migrate.rehearsal import render, scratch_at_head, scratch_empty
+from pybase.migrate.rehearsal import render
 from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
 from pybase.migrate.verify._proof import committed_equals_online, equal_on_sample_rows
 from pybase.migrate.verify._session import UnprovenError
-from pybase.postgres import connect_scratch
 
 _KIND, _MODELS = "check", "check-models"
 
@@ -43,7 +35,11 @@ class Finding(Struct, frozen=True):
     """For what could not be looked at: how it can be. In CI that fails."""
 
 
-def check(settings: Settings) -> list[Finding]:
+Compare: TypeAlias = Callable[[History, RenderedHistory], Sequence[catalog.Change]]
+"""How `makemigration` compares revisions and models; it returns what differs."""
+
+
+def check(settings: Settings, compare: Compare) -> list[Finding]:
     """Run every check; returns a finding for each that holds or cannot be proven.
 
     Raises CheckFailedError with what does not hold, and what fixes it.
@@ -58,7 +54,7 @@ def check(settings: Settings) -> list[Finding]:
         findings = [
             Finding(heads if history.branches else "one head"),
             _docstrings_agree(history),
-            models_equal_revisions(settings, built.rendered),
+            _models_equal_revisions(history, built.rendered, compare),
             _committed_is_online(history, built),
             _downgrades_restore(built.records),
         ]
@@ -82,7 +78,7 @@ def _require_looked_at(findings: Iterable[Finding]) -> None:
         )
 
 
-def check_models(settings: Settings) -> list[Finding]:
+def check_models(settings: Settings, compare: Compare) -> list[Finding]:
     """Run only the check that every change of the models has a revision.
 
     Raises CheckFailedError with what has none.
@@ -90,7 +86,8 @@ def check_models(settings: Settings) -> list[Finding]:
     key = inputs_digest(settings, sqlfiles.PACKAGES)
     findings = None if key is None else cache.recall(settings, _MODELS, key, list[Finding])
     if findings is None:
-        findings = [models_equal_revisions(settings, render(read(settings)))]
+        history = read(settings)
+        findings = [_models_equal_revisions(history, render(history), compare)]
         key = inputs_digest(settings, sqlfiles.PACKAGES)
         if key is not None:
             cache.remember(settings, _MODELS, key, findings)
@@ -209,18 +206,16 @@ def _applied_is_unchanged(settings: Settings) -> Finding:
     return Finding("what is applied to the database at hand has not changed since")
 
 
-def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> Finding:
-    """Compare the catalogs of two scratch databases: models created, revisions applied.
+def _models_equal_revisions(
+    history: History, rendered: RenderedHistory, compare: Compare
+) -> Finding:
+    """Compare as `makemigration` does, which writes the revision that is missing.
 
-    Autogenerate cannot see half of what may differ (predicates, methods, checks, primary keys).
     Raises CheckFailedError with the differences.
     """
     if not rendered.metadata:
         return Finding("models equal revisions (env.py gives no metadata)", is_proven=False)
-    by_models = _models_catalog(settings, rendered, rendered.metadata)
-    with scratch_at_head(settings, rendered) as url:
-        by_revisions = _snapshot(url, rendered)
-    changes = catalog.difference(by_revisions, by_models)
+    changes = compare(history, rendered)
     if changes:
         raise CheckFailedError(
             "Models and revisions differ:\n"
@@ -229,21 +224,6 @@ def models_equal_revisions(settings: Settings, rendered: RenderedHistory) -> Fin
             code="models-differ",
         )
     return Finding("models equal revisions")
-
-
-def _models_catalog(
-    settings: Settings, rendered: RenderedHistory, metadata: Sequence[sa.MetaData]
-) -> dict[str, str]:
-    with scratch_empty(settings) as url:
-        with engine(scratch_at(url)).begin() as connection:
-            for models in metadata:
-                models.create_all(connection)
-        return _snapshot(url, rendered)
-
-
-def _snapshot(url: str, rendered: RenderedHistory) -> dict[str, str]:
-    with connect_scratch(url, autocommit=True) as connection:
-        return catalog.snapshot(connection, ignore_tables=rendered.own_tables)
 
 
 _FIELD = re.compile(r"^(Revision ID|Revises):[ \t]*(.*)$", re.MULTILINE)

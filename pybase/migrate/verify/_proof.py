@@ -33,7 +33,7 @@ def committed_equals_online(history: History, built: Built) -> None:
     """
 
     def from_files(url: str) -> None:
-        session = session_of_env(history, url)
+        session = session_of_env(history, built.rendered, url)
         for record in built.records:
             with connect_scratch(url, autocommit=True) as connection:
                 for statement in session:
@@ -45,7 +45,7 @@ def committed_equals_online(history: History, built: Built) -> None:
                         raise _fails(record.revision.path, error) from error
 
     def by_alembic(url: str) -> None:
-        session_of_env(history, url)
+        session_of_env(history, built.rendered, url)
         digests = {r.revision.id: r.scripts.upgrade.digest or None for r in built.records}
         upgrade_online(history, scratch_at(url), digests)
 

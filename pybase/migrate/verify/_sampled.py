@@ -14,7 +14,7 @@ from pybase.migrate.catalog import read_state
 from pybase.migrate.database import engine, scratch_at
 from pybase.migrate.record import Direction, Script
 from pybase.migrate.rehearsal import Baseline, Samples, execute, scratch_empty
-from pybase.migrate.revisions import History, record_in, revision_step, run_env
+from pybase.migrate.revisions import History, RenderedHistory, record_in, revision_step, run_env
 from pybase.migrate.sqlfiles import Built
 from pybase.migrate.verify._rows import Rows, other_columns, rows_of
 from pybase.migrate.verify._session import UnprovenError, session_of_env
@@ -24,12 +24,12 @@ from pybase.postgres import connect_scratch
 class _Sampled:
     """A scratch database whose tables get sample rows before each revision."""
 
-    def __init__(self, history: History, own_tables: tuple[str, str], around: ExitStack) -> None:
+    def __init__(self, history: History, rendered: RenderedHistory, around: ExitStack) -> None:
         self.url = url = around.enter_context(scratch_empty(history.settings))
-        self._session = session_of_env(history, url)
+        self._session = session_of_env(history, rendered, url)
         connection = connect_scratch(url, autocommit=True)
         self._connection = around.enter_context(closing(connection))
-        self._samples = Samples(connection, read_state(connection), own_tables)
+        self._samples = Samples(connection, read_state(connection), rendered.own_tables)
 
     def fill(self) -> None:
         """Insert rows into the tables that are new or changed, and have none."""
@@ -59,9 +59,7 @@ def rows_that_differ(history: History, built: Built) -> list[str]:
     """
     rendered = built.rendered
     with ExitStack() as around:
-        committed, again, online = (
-            _Sampled(history, rendered.own_tables, around) for _ in range(3)
-        )
+        committed, again, online = (_Sampled(history, rendered, around) for _ in range(3))
         baseline = around.enter_context(closing(Baseline(history, rendered)))
         run_online = around.enter_context(_online(history, built, online.url))
         for sql in rendered.revisions:

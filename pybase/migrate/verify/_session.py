@@ -5,7 +5,7 @@ from pathlib import Path
 from pybase.core.errors import UsageError
 from pybase.migrate.database import scratch_at
 from pybase.migrate.deploy import delegates
-from pybase.migrate.revisions import History, read_online
+from pybase.migrate.revisions import History, RenderedHistory, read_online
 from pybase.postgres import connect_scratch
 
 
@@ -13,8 +13,14 @@ class UnprovenError(Exception):
     """The proof cannot be made, for the reason that it has as text."""
 
 
-def session_of_env(history: History, url: str) -> tuple[str, ...]:
-    """Return the statements that prepare a session as env.py does, and create what these need."""
+def session_of_env(history: History, rendered: RenderedHistory, url: str) -> tuple[str, ...]:
+    """Return the statements that prepare a session as env.py does, and create what these need.
+
+    And the schema of the version table, which Alembic does not create.
+    """
+    with connect_scratch(url, autocommit=True) as connection:
+        for statement in rendered.version_table.schema_sql:
+            connection.execute(statement.encode())
     if delegates(Path(history.scripts.env_py_location)):
         return ()
     try:

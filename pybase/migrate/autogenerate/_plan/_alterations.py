@@ -18,7 +18,7 @@ from pybase.migrate.autogenerate._plan._required import (
     required,
 )
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
-from pybase.migrate.sql.names import literal, shown
+from pybase.migrate.sql.names import derived, literal, parts, quote, raw, shown
 
 _SET_EXPRESSION = 170000
 """The first server that can change the expression of a generated column."""
@@ -33,10 +33,13 @@ def changed(context: Context, before: Column, after: Column) -> Iterator[Part]:
     down = list(_statements(context, context.new, after, context.old, before))
     if before.required and not after.required:
         up.append(nullable(context, after, True))
-        down.append(nullable(context, before, False))
+        down += [] if before.identity else [nullable(context, before, False)]
+    is_numbered = bool(after.identity) and not before.required
+    if is_numbered:
+        down.append(nullable(context, before, True))
     if up or down:
         yield _part(context, before, after, up, down)
-    if after.required and not before.required:
+    if after.required and not before.required and not is_numbered:
         yield from required(context, after)
 
 
@@ -66,6 +69,9 @@ def _part(
                 f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NOT NULL AND NOT "
                 f"pg_input_is_valid({before.name}::text, {literal(after.type)})"
             )
+    elif after.identity and not before.required:
+        title = f"Number {name}"
+        find = f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NULL"
     elif before.required and not after.required:
         title = f"Allow null in {name}"
     elif before.default != after.default:
@@ -91,20 +97,27 @@ def _statements(
     if before.generated and not after.generated:
         yield alter("DROP EXPRESSION")
     elif before.generated != after.generated:
-        yield alter(f"SET EXPRESSION AS ({after.generated})")
-    if before.identity and not after.identity:
+        yield alter(f"SET EXPRESSION AS ({source.readable(after.generated)})")
+    aside = _set_aside(before, after)
+    if aside:
+        yield source.execute(f"ALTER SEQUENCE {shown(before.sequence)} RENAME TO {aside}")
+    elif before.identity and not after.identity:
         yield alter("DROP IDENTITY")
     if before.default and (is_retyped or (new_default and not after.default) or loses_sequence):
         yield alter("DROP DEFAULT")
-    if loses_sequence:
+    if loses_sequence and not aside:
         yield source.execute(f"DROP SEQUENCE {shown(old_serial)}")
     if is_retyped:
         yield _retype(context, before, after)
-    yield from _identity(before, new, after)
+    yield from _identity(before, new, after, aside)
     if new_serial and new_serial != old_serial:
         yield source.execute(new.objects[f"sequence {new_serial}"].definition)
+        yield _restart(new, after, _beside(before.sequence, aside) if aside else "")
+        if aside:
+            yield alter("DROP IDENTITY")
         yield source.owned(after)
-        yield _restart(after)
+    if aside and after.identity:
+        yield source.execute(f"DROP SEQUENCE {_beside(before.sequence, aside)}")
     if after.default and (new_default or (is_retyped and before.default)):
         yield _default(context, after)
     for extra in new.objects[after.identity_key].extra or ():
@@ -112,7 +125,23 @@ def _statements(
             yield source.execute(extra)
 
 
-def _identity(before: Column, new: Side, after: Column) -> Iterator[str]:
+def _set_aside(before: Column, after: Column) -> str:
+    """Return the name that a sequence has until the one that replaces it goes on from its value.
+
+    Empty where none replaces it: the sequences of SERIAL and of an identity are not the same.
+    """
+    is_replaced = (
+        before.sequence and after.sequence and bool(before.identity) != bool(after.identity)
+    )
+    return quote(derived(raw(before.sequence), "old")) if is_replaced else ""
+
+
+def _beside(sequence: str, name: str) -> str:
+    """Return another name in the schema of a sequence, as people write it."""
+    return shown(f"{quote(parts(sequence)[0])}.{name}")
+
+
+def _identity(before: Column, new: Side, after: Column, aside: str) -> Iterator[str]:
     if after.identity and not before.identity:
         sequence = new.objects[f"sequence {after.sequence}"]
         options = source.sequence_options(sequence.definition)
@@ -120,15 +149,22 @@ def _identity(before: Column, new: Side, after: Column) -> Iterator[str]:
             yield source.alter_column(after, "SET NOT NULL")
         given = f"(SEQUENCE NAME {after.sequence} {options})"
         yield source.alter_column(after, f"ADD GENERATED {after.identity} AS IDENTITY {given}")
-        yield _restart(after)
+        yield _restart(new, after, _beside(before.sequence, aside) if aside else "")
     elif after.identity and after.identity != before.identity:
         yield source.alter_column(after, f"SET GENERATED {after.identity}")
 
 
-def _restart(column: Column) -> str:
+def _restart(side: Side, column: Column, old_sequence: str) -> str:
+    """Return what sets the next number: not below the start, an old sequence or any row."""
+    definition = side.objects[f"sequence {column.sequence}"].definition
+    start = source.parse_sequence(definition)["start"]
+    values = [] if start == "1" else [start]
+    values += [f"nextval({literal(old_sequence)})"] if old_sequence else []
+    values.append(f"coalesce(max({column.name}), 0) + 1")
+    value = f"greatest({', '.join(values)})" if len(values) > 1 else values[0]
     return source.execute(
-        f"SELECT setval({literal(column.sequence)}::regclass, coalesce(max({column.name}), 0) + 1, "
-        f"false) FROM {shown(column.table)}"
+        f"SELECT setval({literal(shown(column.sequence))}, {value}, false) "
+        f"FROM {shown(column.table)}"
     )
 
 

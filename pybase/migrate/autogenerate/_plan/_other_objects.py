@@ -61,7 +61,7 @@ def _create(side: Side, item: CatalogObject) -> Iterator[str]:
             f"ALTER DOMAIN {shown(domain)} ADD CONSTRAINT {name} {_lowered(item.definition)}"
         )
     elif item.kind != "sequence" or item.position >= 0:
-        yield source.execute(item.definition)
+        yield source.execute(source.readable(item.definition))
         yield from source.extras(item)
     if item.kind == "domain":
         for other in side.objects.values():

@@ -96,6 +96,9 @@ def _is_implied(context: Context, change: Change, item: CatalogObject) -> bool:
     if item.kind == "comment":
         is_created = item.about in new.objects and item.about not in old.objects
         return is_created if change.before is None else item.about not in new.objects
+    if item.kind == "index" and f"materialized view {item.table}" in old.objects | new.objects:
+        view = f"materialized view {item.table}"
+        return old.definitions.get(view) != new.definitions.get(view)
     if item.kind == "sequence" and item.table:
         return _comes_with_its_column(context, change, item)
     return change.after is None and columns.dropped_along(context, item)

@@ -62,7 +62,7 @@ def resolve_renames(
         if not taken:
             break
         parts += _carry_out(url, old, taken)
-        old = compare.read_url(url, rendered)
+        old = compare.read_url(url, rendered, scope)
     for flag in flags:
         parse(old, new, flag)  # raises UsageError: it names nothing
     return Resolved(old, changes, parts)

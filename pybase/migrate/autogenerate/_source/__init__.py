@@ -2,6 +2,7 @@
 
 from pybase.migrate.autogenerate._source._columns import column_source as column_source
 from pybase.migrate.autogenerate._source._columns import column_sql as column_sql
+from pybase.migrate.autogenerate._source._columns import parse_sequence as parse_sequence
 from pybase.migrate.autogenerate._source._columns import sequence_options as sequence_options
 from pybase.migrate.autogenerate._source._definitions import parse_constraint as parse_constraint
 from pybase.migrate.autogenerate._source._definitions import parse_index as parse_index
@@ -14,6 +15,8 @@ from pybase.migrate.autogenerate._source._keys import index_sql as index_sql
 from pybase.migrate.autogenerate._source._keys import key_columns as key_columns
 from pybase.migrate.autogenerate._source._keys import key_index as key_index
 from pybase.migrate.autogenerate._source._keys import violations as violations
+from pybase.migrate.autogenerate._source._printed import read_alike as read_alike
+from pybase.migrate.autogenerate._source._printed import readable as readable
 from pybase.migrate.autogenerate._source._tables import TableParts as TableParts
 from pybase.migrate.autogenerate._source._tables import create_table as create_table
 from pybase.migrate.autogenerate._source._tables import drop_table as drop_table

@@ -2,6 +2,7 @@
 
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
 from pybase.migrate.autogenerate._source._definitions import option_values, parse_statement
+from pybase.migrate.autogenerate._source._printed import readable
 from pybase.migrate.autogenerate._source._text import comment_of, escaped, text
 from pybase.migrate.autogenerate._source._types import python_type
 from pybase.migrate.sql.names import raw
@@ -18,7 +19,8 @@ def column_source(side: Side, column: Column, *, in_key: bool = False) -> str | 
     options: list[str] = []
     if column.generated:
         persisted = column.storage == "STORED"
-        arguments.append(f"sa.Computed({escaped(column.generated)!r}, persisted={persisted})")
+        expression = escaped(readable(column.generated))
+        arguments.append(f"sa.Computed({expression!r}, persisted={persisted})")
     elif column.identity:
         identity = _identity(side, column)
         if identity is None:
@@ -44,7 +46,7 @@ def _sequence(side: Side, column: Column) -> dict[str, str] | None:
     item = side.objects.get(f"sequence {column.sequence}")
     if item is None or raw(column.sequence) != f"{raw(column.table)}_{raw(column.name)}_seq":
         return None
-    options = option_values(parse_statement(item.definition).options)
+    options = parse_sequence(item.definition)
     is_same_type = f" AS {column.type} " in item.definition
     return {key: value for key, value in options.items() if key != "as" or not is_same_type}
 
@@ -70,6 +72,11 @@ def _identity(side: Side, column: Column) -> str | None:
     return f"sa.Identity({always}, {given})"
 
 
+def parse_sequence(definition: str) -> dict[str, str]:
+    """Return the options of a sequence by their names: start, increment, ..."""
+    return option_values(parse_statement(definition).options)
+
+
 def sequence_options(definition: str) -> str:
     """Return the options of a sequence's definition, in full, CYCLE or NO CYCLE among them."""
     options = f"INCREMENT BY {definition.rpartition(' INCREMENT BY ')[2]}"
@@ -82,7 +89,7 @@ def column_sql(side: Side, column: Column) -> str:
     if column.collation:
         words.append(f"COLLATE {column.collation}")
     if column.generated:
-        words.append(f"GENERATED ALWAYS AS ({column.generated}) {column.storage}")
+        words.append(f"GENERATED ALWAYS AS ({readable(column.generated)}) {column.storage}")
     elif column.identity:
         sequence = side.objects.get(f"sequence {column.sequence}")
         options = sequence_options(sequence.definition) if sequence else ""

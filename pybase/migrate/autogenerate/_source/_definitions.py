@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 from pglast import parse_sql, parser
 
+from pybase.migrate.autogenerate._source._printed import readable
 from pybase.migrate.sql.names import quote
 
 _OPEN, _CLOSE, _COMMA = ("ASCII_40", "ASCII_91"), ("ASCII_41", "ASCII_93"), "ASCII_44"
@@ -70,7 +71,7 @@ def unbracketed(expression: str) -> str:
 
 def check_expression(definition: str) -> str:
     """Return the expression of a check."""
-    return unbracketed(first_bracket(definition))
+    return readable(unbracketed(first_bracket(definition)))
 
 
 class Index(Struct, frozen=True):
@@ -105,6 +106,7 @@ def table_name(node: Any) -> str:
 @lru_cache(4096)
 def parse_index(definition: str) -> Index:
     """Parse what `pg_get_indexdef` printed."""
+    definition = readable(definition)
     tokens = list(_tokens(definition))
     outer = [token for depth, token in tokens if depth == 0]
     using = next(token for token in outer if token.name == "USING")

@@ -19,8 +19,10 @@ from pybase.migrate.autogenerate._source._keys import (
     inline_constraint,
     key_columns,
 )
+from pybase.migrate.autogenerate._source._printed import readable
 from pybase.migrate.autogenerate._source._text import call, comment_of, execute, schema_option
 from pybase.migrate.catalog import CatalogObject
+from pybase.migrate.sql.grammar import lay_out
 from pybase.migrate.sql.names import raw, shown
 
 _DEFINITION = re.compile(
@@ -61,7 +63,8 @@ def create_table(side: Side, table: str, later: Collection[str] = ()) -> list[st
     `later` are the identities of foreign keys that cannot be added yet.
     """
     keys = [key for key in side.of(table, "constraint") if key.identity not in later]
-    columns = [column for column in side.columns_of(table) if column.is_local]
+    is_attached = table in side.partitions  # and has to have the columns before that
+    columns = [column for column in side.columns_of(table) if column.is_local or is_attached]
     item = side.objects.get(f"table {table}")
     if item is None:
         item = side.objects[f"foreign table {table}"]
@@ -123,7 +126,7 @@ def _create_sql(
         for key in keys
         if not key.definition.endswith(" NOT VALID")
     ]
-    body = ",\n".join(f"    {line}" for line in lines)
+    body = ",\n".join(lay_out(readable(line), 4) for line in lines)
     head, _, tail = item.definition.partition(f" {item.name} (...)")
     return f"{head} {shown(item.name)} (\n{body}\n){tail}"
 
@@ -153,7 +156,7 @@ def extras(item: CatalogObject) -> Iterator[str]:
     is_index = item.kind == "index"
     for sql in item.extra or ():
         if not sql.startswith("--") and not (is_index and " ATTACH PARTITION " in sql):
-            yield execute(sql)
+            yield execute(readable(sql))
 
 
 def _create_sequence(side: Side, column: Column) -> str:

@@ -5,21 +5,29 @@ from collections.abc import Iterable, Mapping
 
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
 from pybase.migrate.autogenerate._source._definitions import parse_statement
+from pybase.migrate.autogenerate._source._printed import readable
 from pybase.migrate.sql.grammar import lay_out
 from pybase.migrate.sql.names import raw, schema_of, shown
 
 
 def execute(sql: str) -> str:
     """Return `op.execute` of one statement, its colons kept from being taken for parameters."""
-    escaped_sql = escaped(lay_out(sql) if "\n" in sql else sql)
-    if "\n" in escaped_sql and _fits_triple_quotes(escaped_sql):
+    is_long = "\n" in sql or len(sql) > _LONGEST
+    escaped_sql = escaped(lay_out(sql) if is_long else sql)
+    if not is_long:
+        return f"op.execute({escaped_sql!r})"
+    if _fits_triple_quotes(escaped_sql):
         return f'op.execute(\n    """\n{escaped_sql}\n"""\n)'
-    return f"op.execute({escaped_sql!r})"
+    return f"op.execute({' '.join(map(repr, escaped_sql.splitlines(keepends=True)))})"
+
+
+_LONGEST = 76
+"""Characters of SQL that fit into a line of a revision, with the call around them."""
 
 
 def alter_table(table: str, action: str) -> str:
     """Return `op.execute` of ALTER TABLE."""
-    return execute(f"ALTER TABLE {shown(table)} {action}")
+    return execute(f"ALTER TABLE {shown(table)} {readable(action)}")
 
 
 def alter_column(column: Column, action: str) -> str:
@@ -48,7 +56,7 @@ def escaped(sql: str) -> str:
 
 def text(sql: str) -> str:
     """Return `sa.text` of an expression."""
-    return f"sa.text({escaped(sql)!r})"
+    return f"sa.text({escaped(readable(sql))!r})"
 
 
 def template(sql: str, **constants: str) -> str:

@@ -1,7 +1,7 @@
 """What needs PostgreSQL's own grammar (pglast): cutting, laying out and reading statements."""
 
 from pybase.migrate.sql.grammar._client import COPY_HINT, client_fault, copy_fault
-from pybase.migrate.sql.grammar._format import WIDTH, lay_out
+from pybase.migrate.sql.grammar._format import WIDTH, break_line, lay_out
 from pybase.migrate.sql.grammar._parse import (
     WRITES,
     code_words,
@@ -18,6 +18,7 @@ __all__ = [
     "COPY_HINT",
     "WIDTH",
     "WRITES",
+    "break_line",
     "client_fault",
     "code_words",
     "copy_fault",

@@ -15,6 +15,9 @@ _CLAUSES = SEQUENCE_CLAUSES | {
 }
 """Words that open a new line when theirs would be too long."""
 
+_MORE_CLAUSES = _CLAUSES | {"ALTER", "DROP", "RENAME", "VALIDATE", "TO"}
+"""Those that do so where that does not suffice, as with names of 63 characters."""
+
 _COMMENTS = {"SQL_COMMENT", "C_COMMENT"}
 
 
@@ -110,4 +113,8 @@ def _tidy_line(margin: str, tokens: list[str]) -> str:
     words = [token.strip() for token in tokens]
     if any(words.count(one) != words.count(other) for one, other in ("()", "[]")):
         return (margin + line).rstrip()  # a bracket that is closed on another line
-    return break_line(line, margin, _CLAUSES)
+    broken = break_line(line, margin, _CLAUSES)
+    if max(map(len, broken.split("\n"))) < WIDTH:
+        return broken
+    is_created = words[0] == "CREATE"  # an index; a COMMENT ON is one clause
+    return break_line(line, margin, _MORE_CLAUSES | {"ON"} if is_created else _MORE_CLAUSES)
