@@ -55,6 +55,8 @@ class ModelCase:
     options: str = CONVENTION
     fix: str = ""
     """SQL without which rows violate the change: migrate has to fail, and succeed after it."""
+    guarded: str = ""
+    """SQL that a rule of either schema refuses: it has to be refused after each revision."""
 
     def models(self, body: str) -> str:
         return PRELUDE.format(options=self.options, body=body)
@@ -120,8 +122,8 @@ CASES = [
     ModelCase("required column of a partitioned table", "T('p', C('id', sa.Integer, primary_key=True), postgresql_partition_by='HASH (id)')\n", "T('p', C('id', sa.Integer, primary_key=True), C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), nullable=False), postgresql_partition_by='HASH (id)')\n", steps=5, history="CREATE TABLE p_1 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE TABLE p_2 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 1)", rows="INSERT INTO p (id) SELECT i FROM generate_series(1, 100000) AS i"),
     ModelCase("required column of a table that another one inherits from", t(NAME) + CHILD, t(NAME, "C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), nullable=False)") + CHILD, steps=5, rows="INSERT INTO t (name) VALUES ('a'); INSERT INTO child (id, name) VALUES (1, 'b'), (2, 'c')", hazards=("unbatched-data-change",)),
     ModelCase("virtual made plain, keyed by name", "T('t', C('name', sa.Text, primary_key=True), C('low', sa.Text, sa.Computed('lower(name)', persisted=False)))\n", "T('t', C('name', sa.Text, primary_key=True), C('low', sa.Text))\n", rows=NAMED, kept="SELECT low FROM t ORDER BY 1", hazards=("drops-column",)),
-    ModelCase("required column without a default added", t(NAME), t(NAME, "C('age', sa.Integer, nullable=False)"), steps=5),
-    ModelCase("required column without a default, rows in the way", t(NAME), t(NAME, "C('age', sa.Integer, nullable=False)"), steps=5, rows=NAMED, fix="UPDATE t SET age = 1"),
+    ModelCase("required column without a default added", t(NAME), t(NAME, "C('age', sa.Integer, nullable=False)"), steps=5, hazards=("unfilled-rule",)),
+    ModelCase("required column without a default, rows in the way", t(NAME), t(NAME, "C('age', sa.Integer, nullable=False)"), steps=5, rows=NAMED, fix="UPDATE t SET age = 1", hazards=("unfilled-rule",)),
     ModelCase("column dropped", t(NAME, "C('age', sa.Integer, nullable=False)"), t(NAME), steps=1, rows="INSERT INTO t (name, age) VALUES ('a', 1)", hazards=("drops-column",)),
     ModelCase("column with index, check and key dropped", t(NAME, "C('age', sa.Integer, index=True, unique=False)", "sa.CheckConstraint('age > 0', name='age')", "sa.UniqueConstraint('age', 'name')"), t(NAME), steps=1, hazards=("drops-column",)),
     ModelCase("column renamed", t(NAME), t("C('title', sa.Text)"), flags=("--rename", "t.name:title"), rows=NAMED, kept="SELECT name FROM t ORDER BY 1", kept_after="SELECT title FROM t ORDER BY 1", hazards=("renames-column",), steps=1),

@@ -100,7 +100,7 @@ def _dependencies(plan: Plan) -> Iterator[tuple[Node, Node]]:
     droppers = {key: place for place, unit in enumerate(plan.units) for key in unit.drops}
     for place, unit in enumerate(plan.units):
         for key in sorted(unit.precedes & creators.keys()):
-            yield (place, unit.core), _core(plan, creators[key])
+            yield (place, unit.core), (creators[key], 0)
         for key in sorted(unit.drops):
             for other in sorted(plan.dropped.get(key, ())):
                 if droppers.get(other, place) != place:

@@ -225,16 +225,17 @@ _TOGETHER = "in one transaction"
 def _join(plan: Plan, context: Context, key: str) -> frozenset[str]:
     """Put what a foreign key depends on, and changes, into the revision that adds it again.
 
-    Returns the constraints and indexes that are created there.
+    Returns the keys that it refers to then and that are new: the downgrade adds the old foreign key
+    once they are gone, as it would use one of them.
     """
     old, new = (side.needs.get(key, frozenset()) for side in (context.old, context.new))
-    guards = frozenset(need for need in new if need.startswith(("constraint ", "index ")))
     for place, each in enumerate(plan.units):
-        if each.drops & old or each.creates & guards:
+        if each.drops & old:
             parts = list(each.parts)
             parts[each.core] = replace(parts[each.core], group=_TOGETHER)
             plan.units[place] = replace(each, parts=tuple(parts))
-    return guards
+    kept = context.old.objects.keys()
+    return frozenset(n for n in new - kept if n.startswith(("constraint ", "index ")))
 
 
 def _depends_on_change(context: Context, item: CatalogObject, changed: set[str]) -> bool:
