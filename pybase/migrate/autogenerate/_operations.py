@@ -36,6 +36,10 @@ class Stage(IntEnum):
     SCHEMA_DROP = 21
 
 
+TOGETHER = "in one transaction"
+"""The group of parts that must not be divided."""
+
+
 class Part(Struct, frozen=True):
     """One operation: Python statements of the upgrade and of the downgrade.
 

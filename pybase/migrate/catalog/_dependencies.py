@@ -42,8 +42,11 @@ def read_dependencies(
             needs[item.identity].add(owner)
         elif item.about != item.identity:
             needs[item.identity].add(item.about)
-    for *place, catalog, oid, number in cursor(connection).execute(_QUERY.encode()):
-        one, other = identities.get(tuple(place)), identities.get((catalog, oid, number))
+    for row in cursor(connection).execute(_QUERY.encode()):
+        # a column of a view has no identity of its own
+        one, other = (
+            identities.get(place) or identities.get((*place[:2], 0)) for place in (row[:3], row[3:])
+        )
         if one and other and one != other:
             needs[one].add(other)
     return {identity: frozenset(others) for identity, others in needs.items()}

@@ -49,6 +49,15 @@ def added(context: Context, item: CatalogObject) -> Iterator[Part]:
     ))  # fmt: skip
 
 
+def again(context: Context, item: CatalogObject) -> Part:
+    """Plan an index in the transaction that has dropped it."""
+    return Part(
+        Stage.INDEX, f"Index {plain(item.table or '')}: {raw(item.name)}",
+        create(context.new, item, safe=False), (source.drop_index(item),),
+        frozenset({item.table or ""}), find=source.violations(item),
+    )  # fmt: skip
+
+
 def _index_instead(
     context: Context, item: CatalogObject, replaced: Sequence[CatalogObject]
 ) -> Iterator[Part]:
@@ -64,14 +73,26 @@ def _index_instead(
     )  # fmt: skip
     yield instead(context, replaced, Part(
         Stage.KEY, f"Change {name}",
-        (_renamed(item, temporary, name), *source.extras(item),
+        (renamed(item, temporary, name), *source.extras(item),
          *comments(context.new, item.identity)),
-        (_renamed(item, name, temporary),), table, alone=True,
+        (renamed(item, name, temporary),), table, alone=True,
         why="The index that the revision before has built takes the name and the place.",
     ))  # fmt: skip
 
 
-def _renamed(item: CatalogObject, old: str, new: str) -> str:
+def dropped_aside(context: Context, item: CatalogObject, name: str) -> Part:
+    """Plan the drop of an index whose name something else has taken."""
+    drop = source.drop_index(item, concurrently=True, name=name)
+    build = source.create_index(item, concurrently=True, name=name)
+    return Part(
+        Stage.INDEX_DROP, f"Drop {name}", (drop,), (drop, build),
+        frozenset({item.table or ""}), autocommit=True, autocommit_down=True, alone=True,
+        why="CONCURRENTLY lets readers and writers continue, and cannot run in a transaction.",
+    )  # fmt: skip
+
+
+def renamed(item: CatalogObject, old: str, new: str) -> str:
+    """Return the statement that renames an index; both names are unquoted."""
     qualified = shown(".".join(map(quote, [*parts(item.name)[:-1], old])))
     return source.execute(f"ALTER INDEX {qualified} RENAME TO {quote(new)}")
 
@@ -99,7 +120,7 @@ def _rebuilt(context: Context, side: Side, item: CatalogObject) -> Iterator[str]
     yield source.drop_index(item, concurrently=True, name=name)
     yield source.create_index(item, concurrently=True, name=name)
     yield source.drop_index(item, concurrently=True)
-    yield _renamed(item, name, raw(item.name))
+    yield renamed(item, name, raw(item.name))
     yield from (*source.extras(item), *comments(side, item.identity))
 
 

@@ -9,9 +9,10 @@ from pybase.migrate.autogenerate._plan._context import Context, comments
 from pybase.migrate.autogenerate._plan._indexes import (
     BUILD,
     create,
-    drop,
+    dropped_aside,
     instead,
     name_of,
+    renamed,
     restored,
 )
 from pybase.migrate.autogenerate._plan._required import validate
@@ -35,6 +36,14 @@ def dropped(context: Context, item: CatalogObject) -> Part:
 def added(context: Context, item: CatalogObject) -> Iterator[Part]:
     """Plan a new constraint, and the drop of those that it replaces."""
     yield from _added(context, item, context.replaced.get(item.identity, ()))
+
+
+def again(context: Context, item: CatalogObject) -> Iterator[Part]:
+    """Plan a constraint in the transaction that has dropped it."""
+    if constraint_kind(item) in ("check", "foreignkey"):
+        yield from _added(context, item, ())
+    else:
+        yield _at_once(context, item)
 
 
 def changed(context: Context, before: CatalogObject, after: CatalogObject) -> Iterator[Part]:
@@ -157,18 +166,27 @@ def _by_index(
         frozenset({table}), autocommit=True, autocommit_down=True, alone=True, why=BUILD,
         find=source.violations(item),
     )  # fmt: skip
-    down = [] if replaced else [source.drop_constraint(item, if_exists=True)]
-    for before in replaced:
+    gone = [before for before in replaced if before.kind == "constraint"]
+    asides = [(before, context.free_name(name, "old")) for before in replaced if before not in gone]
+    down = [] if gone else [source.drop_constraint(item, if_exists=True)]
+    for before in gone:
         down += _key_restored(context, before, item)
-    gone = [constraint_name(before) for before in replaced if before.kind == "constraint"]
     yield Part(
         Stage.KEY, f"{'Change' if replaced else 'Add'} {name}",
-        (*(drop(before) for before in replaced if before.kind == "index"),
+        (*(renamed(before, name, aside) for before, aside in asides),
          _use_index(item, index, gone), *comments(context.new, item.identity)),
-        (*down, *build), frozenset({table}), autocommit_down=True, alone=True,
+        (*down, *(line for pair in asides for line in _from_aside(context, *pair)), *build),
+        frozenset({table}), autocommit_down=True, alone=True,
         why="The constraint takes over the index that the revision before has built, and reads no "
         "row. The downgrade builds that index again, outside a transaction.",
     )  # fmt: skip
+    for before, aside in asides:
+        yield dropped_aside(context, before, aside)
+
+
+def _from_aside(context: Context, index: CatalogObject, aside: str) -> Iterator[str]:
+    yield renamed(index, aside, name_of(index))
+    yield from (*source.extras(index), *comments(context.old, index.identity))
 
 
 def _key_restored(context: Context, before: CatalogObject, item: CatalogObject) -> Iterator[str]:
@@ -176,17 +194,17 @@ def _key_restored(context: Context, before: CatalogObject, item: CatalogObject) 
     if constraint_kind(before) in ("primary", "unique"):
         old = source.key_index(before, context.free_name(name_of(before), "old"))
         yield from create(context.old, old, safe=True)
-        yield _use_index(before, old, [constraint_name(item)])
+        yield _use_index(before, old, [item])
         yield from comments(context.old, before.identity)
     else:
         yield source.drop_constraint(item, if_exists=True)
         yield from restored(context, before)
 
 
-def _use_index(item: CatalogObject, index: CatalogObject, gone: Sequence[str]) -> str:
+def _use_index(item: CatalogObject, index: CatalogObject, gone: Sequence[CatalogObject]) -> str:
     tree = source.parse_constraint(item.definition)
     name = constraint_name(item)
-    drops = "".join(f"DROP CONSTRAINT IF EXISTS {other}, " for other in gone)
+    drops = "".join(f"DROP CONSTRAINT IF EXISTS {constraint_name(other)}, " for other in gone)
     return source.alter_table(
         item.table or "",
         f"{drops}ADD CONSTRAINT {name} "

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
-from heapq import heappop, heappush
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -59,15 +58,26 @@ def related(plan: Plan, unit: Unit) -> list[Unit]:
 
 
 def _ordered(plan: Plan) -> Iterator[Node]:
-    """Yield the parts; of those that are ready, the one of the earliest stage is first."""
+    """Yield the parts; of those that are ready, the rest of a group, then the earliest stage."""
     sorter = _sorter(plan, list(_dependencies(plan)))
-    ready: list[tuple[int, Node]] = []
+    ready: list[Node] = []
+    group = ""
     while sorter.is_active():
-        for unit, part in sorter.get_ready():
-            heappush(ready, (plan.units[unit].parts[part].stage, (unit, part)))
-        node = heappop(ready)[1]
+        ready += sorter.get_ready()
+        node = min(ready, key=lambda node: _priority(plan, node, group))
+        ready.remove(node)
         yield node
+        group = _part(plan, node).group
         sorter.done(node)
+
+
+def _priority(plan: Plan, node: Node, group: str) -> tuple[bool, int, Node]:
+    part = _part(plan, node)
+    return not group or part.group != group, part.stage, node
+
+
+def _part(plan: Plan, node: Node) -> Part:
+    return plan.units[node[0]].parts[node[1]]
 
 
 def _sorter(plan: Plan, edges: list[tuple[Node, Node]]) -> TopologicalSorter[Node]:

@@ -13,6 +13,7 @@ from pybase.migrate.autogenerate._plan import _enums as enums
 from pybase.migrate.autogenerate._plan import _indexes as indexes
 from pybase.migrate.autogenerate._plan import _keys as keys
 from pybase.migrate.autogenerate._plan import _other_objects as other_objects
+from pybase.migrate.autogenerate._plan._again import add_again
 from pybase.migrate.autogenerate._plan._context import Context
 from pybase.migrate.autogenerate._plan._units import replacements, table_unit, unit
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side, constraint_kind
@@ -23,7 +24,7 @@ from pybase.migrate.sql.names import plain, raw
 def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[Part] = ()) -> Plan:
     """Plan the steps from the old schema to the new one, after the renames."""
     context = replace(context, replaced=replacements(context, changes))
-    plan = Plan(created=_needs(context.new), dropped=_needs(context.old))
+    plan = Plan(created=_needs(context.old) | _needs(context.new), dropped=_needs(context.old))
     if renames:
         plan.units.append(Unit(tuple(renames), concerns=frozenset({"renames"})))
     new_tables = _one_sided_tables(context.new, context.old, changes)
@@ -40,7 +41,7 @@ def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[
             parts = [step for step in steps if isinstance(step, Part)]
             if parts:
                 plan.units.append(unit(context, change, item, parts))
-    _readd_foreign_keys(plan, context, {change.identity for change in changes})
+    add_again(plan, context, {change.identity for change in changes})
     return plan
 
 
@@ -196,73 +197,3 @@ def _column(side: Side, identity: str) -> Column | None:
     if item is None or item.table is None:
         return None
     return side.columns.get((item.table, item.name.removeprefix(f"{item.table}.")))
-
-
-# --- what stays, and prevents a change --------------------------------------------------------
-
-
-def _readd_foreign_keys(plan: Plan, context: Context, changed: set[str]) -> None:
-    """Drop and add foreign keys whose key, or the type of whose columns, changes.
-
-    Drop, change and addition are one transaction: no row is written without the foreign key.
-    """
-    for item in context.old.objects.values():
-        is_kept = item.identity in context.new.objects and item.identity not in changed
-        if is_kept and item.kind == "constraint" and constraint_kind(item) == "foreignkey":
-            if _depends_on_change(context, item, changed):
-                key, about = frozenset({item.identity}), frozenset({item.table or ""})
-                drop = replace(keys.dropped(context, item), group=_TOGETHER, why="")
-                first, *rest = keys.added(context, item)
-                added = (replace(first, group=_TOGETHER), *rest)
-                later = _join(plan, context, item.identity)
-                plan.units.append(Unit((drop,), drops=key, concerns=about, precedes=later))
-                plan.units.append(Unit(added, creates=key, concerns=about))
-
-
-_TOGETHER = "in one transaction"
-
-
-def _join(plan: Plan, context: Context, key: str) -> frozenset[str]:
-    """Put what a foreign key depends on, and changes, into the revision that adds it again.
-
-    Returns the keys that it refers to then and that are new: the downgrade adds the old foreign key
-    once they are gone, as it would use one of them.
-    """
-    old, new = (side.needs.get(key, frozenset()) for side in (context.old, context.new))
-    for place, each in enumerate(plan.units):
-        if each.drops & old:
-            parts = list(each.parts)
-            parts[each.core] = replace(parts[each.core], group=_TOGETHER)
-            plan.units[place] = replace(each, parts=tuple(parts))
-    kept = context.old.objects.keys()
-    return frozenset(n for n in new - kept if n.startswith(("constraint ", "index ")))
-
-
-def _depends_on_change(context: Context, item: CatalogObject, changed: set[str]) -> bool:
-    uses = context.old.uses.get(item.identity)
-    if uses is None:
-        return False
-    for name in uses.columns:
-        before, after = (side.columns.get(name) for side in (context.old, context.new))
-        if before and after and _family(before) != _family(after):
-            return True
-    keys = [
-        key
-        for key in context.old.objects.values()
-        if key.identity in changed and key.identity in context.old.uses
-    ]
-    indexes = [key.name for key in keys if key.kind == "index"]
-    indexes += [
-        context.old.uses[key.identity].index
-        for key in keys
-        if constraint_kind(key) in ("primary", "unique")
-    ]
-    return uses.index in indexes
-
-
-def _family(column: Column) -> str:
-    """Types that a foreign key may compare with each other."""
-    for family in (("integer", "bigint", "smallint"), ("text", "character varying")):
-        if column.base_type in family and not column.type.endswith("[]"):
-            return family[0]
-    return f"{column.type} {column.collation}"
