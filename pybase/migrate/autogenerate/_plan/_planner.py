@@ -24,7 +24,8 @@ from pybase.migrate.sql.names import plain, raw
 def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[Part] = ()) -> Plan:
     """Plan the steps from the old schema to the new one, after the renames."""
     context = replace(context, replaced=replacements(context, changes))
-    plan = Plan(created=_needs(context.old) | _needs(context.new), dropped=_needs(context.old))
+    old, new = _needs(context.old, context.new), _needs(context.new, context.old)
+    plan = Plan(created=old | new, dropped=old)
     if renames:
         plan.units.append(Unit(tuple(renames), concerns=frozenset({"renames"})))
     new_tables = _one_sided_tables(context.new, context.old, changes)
@@ -45,13 +46,13 @@ def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[
     return plan
 
 
-def _needs(side: Side) -> dict[str, frozenset[str]]:
-    """Return what each object needs: a table also those that it refers to, to be logged."""
+def _needs(side: Side, other: Side) -> dict[str, frozenset[str]]:
+    """Return what each object needs: a table that stays also those that it refers to."""
     needs = dict(side.needs)
     for identity, uses in side.uses.items():
         item = side.objects[identity]
-        if constraint_kind(item) == "foreignkey":
-            table = f"table {item.table}"
+        if constraint_kind(item) == "foreignkey" and item.table in other.tables:
+            table = f"table {item.table}"  # it is logged only after them
             referenced = {f"table {owner}" for owner, _ in uses.columns} - {table}
             needs[table] = needs.get(table, frozenset()) | referenced
     for item in side.objects.values():
@@ -61,9 +62,20 @@ def _needs(side: Side) -> dict[str, frozenset[str]]:
 
 
 def _mentioned(side: Side, function: CatalogObject) -> set[str]:
-    """Return the tables that the body of a function names, which pg_depend does not have."""
+    """Return the tables that the body of a function names, which pg_depend does not have.
+
+    Not those that need the function, in a default or a trigger.
+    """
     words = set(re.findall(r"\w+", function.definition))
-    return {f"table {table}" for table in side.tables if raw(table) in words}
+    return {
+        f"table {table}"
+        for table in side.tables
+        if raw(table) in words
+        and not any(
+            function.identity in side.needs.get(item.identity, ())
+            for item in side.by_table.get(table, ())
+        )
+    }
 
 
 def _one_sided_tables(side: Side, other: Side, changes: Sequence[Change]) -> set[str]:
@@ -88,7 +100,7 @@ def _create_tables(context: Context, tables: set[str]) -> Iterator[Unit]:
             Stage.TABLE, f"Create {plain(table)}",
             tuple(source.create_table(context.new, table, later)), (source.drop_table(table),),
             frozenset(referenced - tables),
-        ), is_new=True)  # fmt: skip
+        ), later, is_new=True)  # fmt: skip
     for key in (context.new.objects[identity] for identity in sorted(later)):
         add, drop = source.add_constraint(key), source.drop_constraint(key)
         part = Part(Stage.TABLE, f"Add {plain(key.name)}", (add,), (drop,))
@@ -110,7 +122,7 @@ def _drop_tables(context: Context, tables: set[str]) -> Iterator[Unit]:
             owes=f"drops-table on {name}: accept it with the reason why it is unused",
             why=f"The rows of {name} are lost, and code that still uses it fails: first release a "
             "version that does not. The downgrade creates the table, not its rows.",
-        ), is_new=False)  # fmt: skip
+        ), later, is_new=False)  # fmt: skip
 
 
 # --- what is created or dropped with something else --------------------------------------------

@@ -1,6 +1,6 @@
 """Units of a plan: what each creates and drops, and what is dropped for the sake of another."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Unit
@@ -69,10 +69,13 @@ def _name(item: CatalogObject) -> frozenset[str]:
 # --- units ------------------------------------------------------------------------------------
 
 
-def table_unit(side: Side, table: str, part: Part, *, is_new: bool) -> Unit:
-    """Return the unit that creates or drops a table with all that belongs to it."""
+def table_unit(
+    side: Side, table: str, part: Part, apart: Collection[str], *, is_new: bool
+) -> Unit:  # fmt: skip
+    """Return the unit that creates or drops a table with what belongs to it, but for `apart`."""
     items = [side.objects[key] for key in (f"table {table}",) if key in side.objects]
     items += side.by_table.get(table, [])
+    items = [item for item in items if item.identity not in apart]
     keys = frozenset(key for item in items for key in (item.identity, *_name(item)))
     if is_new:
         return Unit((part,), creates=keys, concerns=frozenset({"tables"}))
