@@ -94,7 +94,10 @@ def _remove(plan: Plan, step: Step, message: str, unsolved: list[str]) -> None:
 
 def _apart(unit: Unit, refused: Collection[int]) -> Unit:
     parts = (
-        replace(part, alone=True, group="") if id(part) in refused else part for part in unit.parts
+        replace(part, alone=True, group=part.group if part.group == TOGETHER else "")
+        if id(part) in refused
+        else part
+        for part in unit.parts
     )
     return replace(unit, parts=tuple(parts))
 

@@ -133,7 +133,7 @@ def _join(plan: Plan, context: Context, key: str) -> frozenset[str]:
     old, new = (side.needs.get(key, frozenset()) for side in (context.old, context.new))
     kept = frozenset(context.old.objects)
     for place, each in enumerate(plan.units):
-        if each.drops & _below(context, old):
+        if each.drops & old or each.drops & each.creates & _below(context, old):
             kept |= each.creates
             parts = list(each.parts)
             parts[each.core] = replace(parts[each.core], group=TOGETHER)

@@ -94,8 +94,13 @@ def unit(context: Context, change: Change, item: CatalogObject, parts: Sequence[
         frozenset(key for each in created for key in (each.identity, *_name(each))),
         frozenset(key for each in gone for key in (each.identity, *_name(each))),
         frozenset() if item.kind in _WITHOUT_CONCERN else _concerns(item),
-        len(parts) - 1 if constraint_kind(item) in _KEYS or (gone and item.kind == "index") else 0,
+        min(1, len(parts) - 1) if _is_built_first(item, gone) else 0,
     )  # fmt: skip
+
+
+def _is_built_first(item: CatalogObject, gone: Sequence[CatalogObject]) -> bool:
+    """Whether the first part builds an index, which takes its place in the second."""
+    return constraint_kind(item) in _KEYS or (bool(gone) and item.kind == "index")
 
 
 def _concerns(item: CatalogObject) -> frozenset[str]:
