@@ -109,7 +109,7 @@ CASES = [
     ModelCase("table renamed, denied by a flag", t(NAME), "T('people', ID(), C('name', sa.Text))\n", flags=("--no-rename",), hazards=("drops-table",)),
     ModelCase("table with quoted names", "", 'T(\'Odd "Table"\', C("Id", sa.Integer, primary_key=True), C("my col", sa.Text, index=True), C("select", sa.Integer, unique=True))\n', options=""),
     ModelCase("column of a table with quoted names", 'T("Odd", C("Id", sa.Integer, primary_key=True))\n', 'T("Odd", C("Id", sa.Integer, primary_key=True), C("my: col", sa.Text, nullable=False), C("order", sa.Integer, index=True))\n', hazards=("unfilled-rule",)),
-    ModelCase("reserved words", 'T("user", C("id", sa.Integer, primary_key=True))\n', 'T("user", C("id", sa.Integer, primary_key=True), C("order", sa.Text, nullable=False, unique=True), C("group", sa.ForeignKey("user.id")))\n'),
+    ModelCase("reserved words", 'T("user", C("id", sa.Integer, primary_key=True))\n', 'T("user", C("id", sa.Integer, primary_key=True), C("order", sa.Text, nullable=False, unique=True), C("group", sa.ForeignKey("user.id")))\n', hazards=("unfilled-rule",)),
     # --- columns
     ModelCase("nullable column added", t(NAME), t(NAME, "C('age', sa.Integer)"), steps=1, rows=NAMED, kept="SELECT name FROM t ORDER BY 1"),
     ModelCase("column with a constant default added", t(NAME), t(NAME, "C('on', sa.Boolean, server_default=sa.true(), nullable=False)"), steps=1, rows=NAMED),
