@@ -24,8 +24,10 @@ from pybase.migrate.revisions import read as read_history
 from pybase.migrate.sqlfiles import LintFinding, lint
 from pybase.postgres import copy_over, ensure_template, with_database
 
-from .model_cases import CASES, ModelCase
-from .model_cases_scope import CASES as SCOPE_CASES
+from . import model_cases, model_cases_order, model_cases_scope
+from .model_cases import ModelCase
+
+CASES = [*model_cases.CASES, *model_cases_order.CASES, *model_cases_scope.CASES]
 
 
 @pytest.fixture
@@ -121,7 +123,7 @@ def difference(project: Project) -> list[catalog.Change]:
     return compare.gap(end, new, scope)
 
 
-@pytest.mark.parametrize("case", [*CASES, *SCOPE_CASES], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> None:
     start(here, case)
     files, before = here.files(), snapshot(here)
@@ -151,6 +153,8 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
         assert run_sql(here, case.kept_after or case.kept) == kept
     if is_complete:
         assert autogenerate.generate(loaded(here), request("follow no further", ())) is None
+    if case.guarded:
+        step_by_step(here, case, Direction.DOWNGRADE)
     go_back(here, count)
     assert catalog.describe(catalog.difference(before, snapshot(here))) == ""
     since = read(here).revisions[count - 1].revision if count else None
@@ -185,8 +189,26 @@ def bring_up(project: Project, case: ModelCase) -> None:
     if case.fix:
         with pytest.raises(PybaseError):
             migrate(project)
+        require_guarded(project, case)
         run_sql(project, case.fix)
+    if case.guarded:
+        step_by_step(project, case, Direction.UPGRADE)
     migrate(project)
+
+
+def step_by_step(project: Project, case: ModelCase, direction: Direction) -> None:
+    """Run each new revision by itself; between any two, the rule of the case holds."""
+    history, url = read(project), project.environment["DATABASE_URL"]
+    new = [revision.revision for revision in history.revisions[-case.steps :]]
+    for target in new if direction.is_upgrade else reversed(new):
+        run_target(history, url, target, direction)
+        require_guarded(project, case)
+
+
+def require_guarded(project: Project, case: ModelCase) -> None:
+    if case.guarded:
+        with pytest.raises(psycopg.IntegrityError):
+            run_sql(project, case.guarded)
 
 
 def go_back(project: Project, count: int) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -55,10 +56,23 @@ def test_each_proof_has_a_line(project: Project) -> None:
         "ok  models equal revisions",
         "ok  committed SQL equals the online run, by catalog and rows",
         "ok  each downgrade leaves no trace, or gives the reason why there is none",
+        "ok  each generated fill has its rule",
         f"--  {NO_REPOSITORY}",
         "    hint: Run it in a checkout, with the folder .git.",
         "ok  what is applied to the database at hand has not changed since",
     ]
+
+
+def test_fill_without_its_rule_is_refused_until_it_is_accepted(project: Project) -> None:
+    fill = 'op.execute("UPDATE cities SET note = NULL WHERE note IS NULL AND (NULL) IS NOT NULL")'
+    unfilled = Revision("dddddddddddd", THREE.id, fill, "pass  # rows may keep it", "Fill notes.")
+    model = CITIES_MODEL.replace("sa.PrimaryKey", "sa.Column('note', sa.Text()), sa.PrimaryKey")
+    project.lay_out(*LINE, unfilled, models=model).write_sql()
+    assert project.refused("check", code=1).count("RULE is NULL") == 1
+    assert "unfilled-rule" in project.run("sql-lint").text
+    project.add(replace(unfilled, accepted={"unfilled-rule on cities": "no row has one"}))
+    project.write_sql()
+    assert "each generated fill has its rule" in project.done("check")
 
 
 def test_committed_sql_that_was_tampered_with_is_refused(project: Project) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -338,6 +339,68 @@ def test_unknown_check_is_a_usage_error(project: Project) -> None:
     project.lay_out(*LINE).write_sql()
     message = project.refused("migrate", "--force", "everything", code=2)
     assert "choose from 'writable', 'version', 'hazards', 'privileges'" in message
+
+
+# --- rows in the way ------------------------------------------------------------------------------
+
+IN_THE_WAY = "SELECT * FROM cities WHERE note IS NULL"
+RULE = (
+    Revision(
+        "dddddddddddd", THREE.id,
+        "op.execute('ALTER TABLE cities ADD CONSTRAINT c CHECK (note IS NOT NULL) NOT VALID')",
+        "op.execute('ALTER TABLE cities DROP CONSTRAINT c')", "Refuse missing notes.",
+    ),
+    Revision(
+        "eeeeeeeeeeee", "dddddddddddd",
+        "op.execute('ALTER TABLE cities VALIDATE CONSTRAINT c')", "pass  # it may stay valid",
+        f"Validate c.\n\nRows in the way: {IN_THE_WAY}",
+    ),
+)  # fmt: skip
+FILL = "op.execute(\"UPDATE cities SET note = 'old' WHERE name = '{}'\")"
+
+
+def filled(name: str) -> tuple[Revision, ...]:
+    """The same two, after a revision that gives one row a note."""
+    fill = Revision(
+        "ffffffffffff", THREE.id, FILL.format(name), "pass  # rows may keep it", "Fill."
+    )
+    return fill, replace(RULE[0], parents=fill.id), RULE[1]
+
+
+@pytest.mark.parametrize(
+    ("revisions", "code", "applied", "has_rule"),
+    [
+        (RULE, "checks-failed", THREE.id, False),
+        (filled("Rome"), "rows-in-the-way", "ffffffffffff", False),
+        (filled("Troy"), "", RULE[1].id, True),
+    ],
+    ids=["before the first revision", "after a fill that leaves some", "a fill that corrects all"],
+)
+def test_rows_in_the_way_stop_a_run_before_what_they_would_stop_half_way(
+    project: Project, database_url: str, revisions: tuple[Revision, ...], code: str, applied: str,
+    has_rule: bool,
+) -> None:  # fmt: skip
+    project.lay_out(*LINE, *revisions).write_sql()
+    options = settings.load(project.root / "alembic.ini")
+    database = Database(database_url, is_embedded=False)
+    forced = ("hazards",)
+    with deploy.locked(options, database, Silent()) as locked:
+        deploy.apply(locked, locked.plan(THREE.id, Direction.UPGRADE), Silent())
+        plan = locked.plan("head", Direction.UPGRADE)
+        try:
+            deploy.require_clear(deploy.check(locked, plan, forced), Silent.note)
+            deploy.apply(locked, plan, Silent(), deploy.Consent(to_all=True))
+        except CheckFailedError as error:
+            assert error.code == code
+            assert IN_THE_WAY in str(error)
+        else:
+            assert not code
+        version = locked.connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        assert version == (applied,)
+        rules = locked.connection.execute(
+            "SELECT convalidated FROM pg_constraint WHERE conname = 'c'"
+        )
+        assert (rules.fetchone() == (True,)) == has_rule
 
 
 # --- drift ----------------------------------------------------------------------------------------

@@ -58,8 +58,7 @@ def _from_models(history: History, request: Request, title: str) -> Outcome | No
             with server_checks(url, models_url) as checks:
                 has_backfill = _has_backfill(history)
                 context = Context(resolved.old, models, checks, request.single, has_backfill)
-                plan = plan_changes(context, resolved.changes)
-    plan.parts[:0] = resolved.parts
+                plan = plan_changes(context, resolved.changes, resolved.parts)
     return write_validated(history, scope, models, plan, title, request)
 
 

@@ -1,39 +1,43 @@
-"""Operations of a change, upgrade and downgrade, and how they are divided into revisions."""
+"""Operations of a change: parts, what belongs to one difference, and revisions."""
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 from msgspec import Struct
-from msgspec.structs import replace
-
-MOST_TABLES = 3
-"""Tables that one revision may lock; `rules.locks` calls more a hazard."""
 
 
 class Stage(IntEnum):
-    """When a part may run. What is added is first, what is dropped is last."""
+    """When a part runs among those that do not depend on each other.
+
+    What is added is first, what is dropped is last: a guard is built before another one is dropped.
+    """
 
     RENAME = 0
     SCHEMA = 1
     VIEW_DROP = 2
-    FOREIGN_KEY_DROP = 3
-    KEY_DROP = 4
-    INDEX_DROP = 5
-    TYPE = 6
-    ENUM = 7
-    TABLE = 8
-    COLUMN = 9
-    BACKFILL = 10
-    CHECK = 11
-    VALIDATE = 12
-    NOT_NULL = 13
-    INDEX = 14
-    KEY = 15
-    FOREIGN_KEY = 16
-    FOREIGN_KEY_VALIDATE = 17
-    OTHER = 18
+    TYPE = 3
+    ENUM = 4
+    TABLE = 5
+    COLUMN = 6
+    BACKFILL = 7
+    CHECK = 8
+    VALIDATE = 9
+    NOT_NULL = 10
+    INDEX = 11
+    KEY = 12
+    FOREIGN_KEY = 13
+    FOREIGN_KEY_VALIDATE = 14
+    OTHER = 15
+    FOREIGN_KEY_DROP = 16
+    KEY_DROP = 17
+    INDEX_DROP = 18
     DROP = 19
     TYPE_DROP = 20
     SCHEMA_DROP = 21
+
+
+TOGETHER = "in one transaction"
+"""The group of parts that must not be divided."""
 
 
 class Part(Struct, frozen=True):
@@ -94,33 +98,29 @@ class Step(Struct, frozen=True):
         return any(part.autocommit_down for part in self.parts)
 
 
+class Unit(Struct, frozen=True):
+    """What belongs to one difference: parts in their order, which are written all or none.
+
+    `creates` and `drops` are identities of objects, and names that these take; `core` is the place
+    of the part that creates and drops them. `precedes` are identities that are created only after
+    it, `concerns` what it is about.
+    """
+
+    parts: tuple[Part, ...]
+    creates: frozenset[str] = frozenset()
+    drops: frozenset[str] = frozenset()
+    concerns: frozenset[str] = frozenset()
+    core: int = 0
+    precedes: frozenset[str] = frozenset()
+
+
 class Plan(Struct):
-    """All parts of a change, and what could not be planned."""
+    """All units of a change, and what could not be planned.
 
-    parts: list[Part] = []
+    `created` and `dropped` are what objects depend on, in the new schema and in the old one.
+    """
+
+    units: list[Unit] = []
     unsolved: list[str] = []
-
-    def steps(self, *, single: bool = False) -> list[Step]:
-        """Divide the plan into revisions."""
-        ordered = sorted(self.parts, key=lambda part: part.stage)
-        if single:
-            parts = (replace(part, autocommit=False, autocommit_down=False) for part in ordered)
-            return [Step(tuple(parts))] if ordered else []
-        steps: list[Step] = []
-        for part in ordered:
-            if steps and _fits(steps[-1], part):
-                steps[-1] = Step((*steps[-1].parts, part))
-            else:
-                steps.append(Step((part,)))
-        return steps
-
-
-def _fits(step: Step, part: Part) -> bool:
-    """Whether a part may share a revision with those before it."""
-    last = step.parts[-1]
-    if part.autocommit or part.autocommit_down or part.alone or last.alone:
-        return bool(part.group) and part.group == last.group
-    if step.autocommit or step.autocommit_down:
-        return False
-    locked = part.tables.union(*(other.tables for other in step.parts))
-    return len(locked) <= MOST_TABLES
+    created: Mapping[str, frozenset[str]] = {}
+    dropped: Mapping[str, frozenset[str]] = {}

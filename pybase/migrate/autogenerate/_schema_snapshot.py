@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.migrate import catalog
 from pybase.migrate.catalog import CatalogObject, Relation
@@ -61,6 +62,8 @@ class Side(Struct, frozen=True, dict=True):
     partitions: frozenset[str]
     reflected: Mapping[str, sa.Table] = {}
     """Tables as SQLAlchemy reflects them, where a filter is asked about them."""
+    needs: dict[str, frozenset[str]] = {}
+    """What each object depends on, by identity."""
 
     @cached_property
     def definitions(self) -> dict[str, str]:
@@ -92,6 +95,11 @@ class Side(Struct, frozen=True, dict=True):
             item.name for item in self.objects.values() if item.kind in ("table", "foreign table")
         )
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The last part of each name, unquoted."""
+        return frozenset(item.path[-1] for item in self.objects.values() if item.path)
+
     def users_of_type(self, type_name: str) -> Iterator[Column]:
         """Return the columns of a type, or of an array of it."""
         for column in self.columns.values():
@@ -105,7 +113,8 @@ def read(connection: psycopg.Connection[Any], ignore_tables: Collection[str] = (
     with catalog.fixed_settings(connection):
         state = catalog.read_state(connection)
         uses = catalog.read_column_uses(connection)
-    return _Parts(objects, state, uses).side()
+        needs = catalog.read_dependencies(connection, objects)
+    return replace(_Parts(objects, state, uses).side(), needs=needs)
 
 
 class _Parts:

@@ -3,7 +3,7 @@
 A step that a server refuses is removed and named, never hidden.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -17,7 +17,8 @@ from pybase.migrate.autogenerate._draft import (
     draft,
     in_place,
 )
-from pybase.migrate.autogenerate._operations import Plan, Step
+from pybase.migrate.autogenerate._operations import TOGETHER, Plan, Step, Unit
+from pybase.migrate.autogenerate._plan import divide, related
 from pybase.migrate.autogenerate._request import Outcome, Request
 from pybase.migrate.autogenerate._schema_snapshot import Side
 from pybase.migrate.autogenerate._scope import Scope
@@ -43,11 +44,14 @@ _REFUSED = frozenset(
 def write_validated(
     history: History, scope: Scope, models: Side, plan: Plan, title: str, request: Request
 ) -> Outcome:
-    """Write, rehearse, and remove what a server refuses, until it accepts the rest."""
+    """Write, rehearse, and remove what a server refuses, until it accepts the rest.
+
+    Raises CheckFailedError where nothing is left: then nothing is written.
+    """
     unsolved = list(plan.unsolved)
     with draft_folder(history.settings) as folder:
         for _ in range(_MOST):
-            steps = plan.steps(single=request.single) or [Step(())]
+            steps = divide(plan, single=request.single) or [Step(())]
             written = draft(history, folder, title, steps, request.head)
             built = build(written.history)
             failure = first_failure(written, built)
@@ -57,26 +61,44 @@ def write_validated(
         with scratch.at_head(history.settings, built.rendered) as url:
             end = compare.read_url(url, built.rendered, scope)
         rest = compare.gap(end, models, scope)
-        if steps == [Step(())] and not rest:
-            problem = "\n".join(unsolved)
-            raise CheckFailedError(problem, "Nothing was written.", code="nothing-possible")
+        if steps == [Step(())]:
+            raise CheckFailedError(_gap_text(rest, unsolved), _BY_HAND, code="nothing-possible")
         unsolved += _wrong_downgrades(written, built)
         alone = compare.left_alone(end, models, scope)
         return finish(written, built, steps, _gap_text(rest, unsolved), alone)
 
 
+_BY_HAND = (
+    "Nothing was written. Write this change yourself: "
+    'nox -s makemigration -- "what changes" --empty'
+)
+
+
 def _remove(plan: Plan, step: Step, message: str, unsolved: list[str]) -> None:
-    """Remove a refused step from the plan; divide one of several parts, to find which it is."""
+    """Remove what a server refused, with all that is related: no half of a change is written.
+
+    A step of several units is divided first, to find which of them it is.
+    """
     if not step.parts:
         raise CheckFailedError(message, "Nothing was written.", code="revision-fails")
     refused = {id(part) for part in step.parts}
-    if len(step.parts) == 1:
-        unsolved.append(f"{step.parts[0].title}: {message}")
-        plan.parts = [part for part in plan.parts if id(part) not in refused]
+    units = [unit for unit in plan.units if any(id(part) in refused for part in unit.parts)]
+    if len(units) > 1 and {part.group for part in step.parts} != {TOGETHER}:
+        plan.units = [_apart(unit, refused) if unit in units else unit for unit in plan.units]
         return
-    plan.parts = [
-        replace(part, alone=True, group="") if id(part) in refused else part for part in plan.parts
-    ]
+    unsolved.append(f"{step.title}: {message}")
+    gone = {id(other) for unit in units for other in related(plan, unit)}
+    plan.units = [unit for unit in plan.units if id(unit) not in gone]
+
+
+def _apart(unit: Unit, refused: Collection[int]) -> Unit:
+    parts = (
+        replace(part, alone=True, group=part.group if part.group == TOGETHER else "")
+        if id(part) in refused
+        else part
+        for part in unit.parts
+    )
+    return replace(unit, parts=tuple(parts))
 
 
 def _records(written: Draft, built: Built) -> Iterator[Record]:

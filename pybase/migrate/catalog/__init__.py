@@ -16,6 +16,7 @@ too.
 
 from pybase.migrate.catalog._definitions import CatalogObject as CatalogObject
 from pybase.migrate.catalog._definitions import read_objects as read_objects
+from pybase.migrate.catalog._dependencies import read_dependencies as read_dependencies
 from pybase.migrate.catalog._difference import Change as Change
 from pybase.migrate.catalog._difference import Snapshot as Snapshot
 from pybase.migrate.catalog._difference import describe as describe

@@ -29,6 +29,8 @@ from pybase.migrate.deploy._losses import (
     find_losses,
     require_allowed,
     require_named,
+    require_no_violations,
+    rows,
 )
 from pybase.migrate.deploy._plan import (
     Plan,
@@ -42,7 +44,7 @@ from pybase.migrate.record import ScriptStatus
 
 _FUNCTIONS: tuple[Check, ...] = (
     *(checks.writable, checks.version, checks.hazards, _privileges.privileges),
-    *(_blocking_sessions.locks, _blocking_sessions.long_transactions),
+    *(_blocking_sessions.locks, _blocking_sessions.long_transactions, rows),
 )
 _BY_NAME = dict(zip(CHECKS, _FUNCTIONS, strict=True))
 
@@ -199,6 +201,7 @@ def _run(session: Session, plan: Plan, step: Step, retry: LockRetry) -> int:
             "Restore a backup, or write a new revision.",
             code="irreversible",
         )
+    require_no_violations(session.connection, plan, step)
     if step.script.has_sql:
         return session.run(step)
     from pybase.migrate.deploy._python_step import run_python  # SQLAlchemy and Alembic

@@ -207,6 +207,12 @@ _TABLE = (
         "that commit each. A table that stays small: [tool.pybase] small_tables.",
     ),
     Hazard(
+        "unfilled-rule", ERROR,
+        "RULE is NULL, so no row of {relation} gets a value, and what requires one fails later.",
+        "Write the value of existing rows as RULE, SQL over the row. For a table without rows, "
+        "accept it with that reason.",
+    ),
+    Hazard(
         "changes-data-under-lock", ERROR,
         "{relation} stays locked while rows are changed.",
         "Change data in a revision of its own, never together with the schema.",

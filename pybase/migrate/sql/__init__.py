@@ -10,6 +10,7 @@ from pybase.core.lazy import lazy
 if TYPE_CHECKING:
     from pybase.migrate.sql._backfill import BACKFILL_PREFIX as BACKFILL_PREFIX
     from pybase.migrate.sql._backfill import Backfill as Backfill
+    from pybase.migrate.sql._backfill import is_unfilled as is_unfilled
     from pybase.migrate.sql._backfill import parse_backfill as parse_backfill
     from pybase.migrate.sql._backfill import render_backfill as render_backfill
     from pybase.migrate.sql._comments import one_line as one_line
@@ -25,7 +26,7 @@ else:
     __getattr__ = lazy(
         __name__,
         {
-            "_backfill": "BACKFILL_PREFIX Backfill parse_backfill render_backfill",
+            "_backfill": "BACKFILL_PREFIX Backfill is_unfilled parse_backfill render_backfill",
             "_comments": "one_line",
             "_hidden": "HIDDEN_HINT hidden_character",
             "_masking": "masked",

@@ -242,6 +242,11 @@ qualified by the label of the block, which has a digest, and keys by their table
 is before the first row."""
 
 
+def is_unfilled(statement: str) -> bool:
+    """Whether a generated fill still has NULL where the developer writes the rule."""
+    return re.search(r"\(\s*NULL\s*\)\s+IS\s+NOT\s+NULL\b", statement, re.IGNORECASE) is not None
+
+
 STATEMENT = re.compile(
     r"(?P<statement>^DO \$backfill\$.*?CREATE TABLE IF NOT EXISTS (?P<cursor>[^\n]+) AS\n"
     r".*?UPDATE (?P<table>[^\n]+)\n.*?^\$backfill\$);",

@@ -57,6 +57,7 @@ def check(settings: Settings, compare: Compare) -> list[Finding]:
             _models_equal_revisions(history, built.rendered, compare),
             _committed_is_online(history, built),
             _downgrades_restore(built.records),
+            _rules_are_written(built.records),
         ]
         key = inputs_digest(settings, sqlfiles.PACKAGES, folders=[settings.sql])
         if key is not None:
@@ -135,6 +136,23 @@ def _downgrades_restore(records: tuple[Record, ...]) -> Finding:
             code="wrong-downgrade",
         )
     return Finding("each downgrade leaves no trace, or gives the reason why there is none")
+
+
+def _rules_are_written(records: tuple[Record, ...]) -> Finding:
+    """Require the rule of each generated fill, unless the revision accepts that it has none."""
+    wrong = [
+        f"  {Path(record.revision.path).name}: {finding.message}"
+        for record in records
+        for finding in record.report.effects.upgrade.findings
+        if finding.code == "unfilled-rule" and record.reason_for(finding, Direction.UPGRADE) is None
+    ]
+    if wrong:
+        raise CheckFailedError(
+            "Rules that are not written yet:\n" + "\n".join(wrong),
+            "Write the value of existing rows as RULE, then run `nox -s sql`.",
+            code="unfilled-rule",
+        )
+    return Finding("each generated fill has its rule")
 
 
 _DOWNGRADES = ("downgrade-missing", "downgrade-empty", "downgrade-wrong")

@@ -76,6 +76,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "locks-table": ("update_by_key",),
     "many-blocking-locks": ("nullable_columns_in_one_statement",),
     "unbatched-data-change": ("update_in_committed_batches",),
+    "unfilled-rule": ("update_in_committed_batches",),
     "changes-data-under-lock": ("nullable_column", "update_in_committed_batches"),
     "disables-triggers": ("trigger_that_spares_a_backfill", "backfill_with_the_trigger_on"),
     "discards-writes": ("trigger_that_refuses_writes",),

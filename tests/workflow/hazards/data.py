@@ -330,6 +330,13 @@ UNBATCHED = [
         """op.execute("DELETE FROM customers WHERE email = 'root@example.org'")""",
     ),
     Case(
+        "fill_without_its_rule",
+        ORDERS,
+        alone(execute("UPDATE orders SET note = NULL WHERE note IS NULL AND (NULL) IS NOT NULL")),
+        "pass  # the rows may keep their values",
+        {("unfilled-rule", "orders"), ("unbatched-data-change", "orders")},
+    ),
+    Case(
         "update_in_committed_batches",
         ORDERS,
         alone(

@@ -2,6 +2,7 @@
 
 from pybase.migrate.autogenerate._plan._backfills import skeleton
 from pybase.migrate.autogenerate._plan._context import Context
+from pybase.migrate.autogenerate._plan._order import divide, related
 from pybase.migrate.autogenerate._plan._planner import plan_changes
 
-__all__ = ["Context", "plan_changes", "skeleton"]
+__all__ = ["Context", "divide", "plan_changes", "related", "skeleton"]

@@ -40,7 +40,21 @@ def changed(context: Context, before: Column, after: Column) -> Iterator[Part]:
     if up or down:
         yield _part(context, before, after, up, down)
     if after.required and not before.required and not is_numbered:
-        yield from required(context, after)
+        yield from _required(context, after)
+
+
+def _required(context: Context, column: Column) -> Iterator[Part]:
+    """Plan NOT NULL for a column that has rows: nulls get its default, or the user decides."""
+    if column.default and not context.single:
+        yield backfills.by_default(context, column)
+        yield from required(context, column)
+        return
+    first, *rest = required(context, column)
+    yield replace(
+        first, owes=f"what rows get whose {column_title(column)} is null: fill it before "
+        "this is applied; `migrate` stops before the first revision while one is left",
+    )  # fmt: skip
+    yield from rest
 
 
 def _is_retyped(before: Column, after: Column) -> bool:

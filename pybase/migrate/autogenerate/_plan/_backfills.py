@@ -41,7 +41,7 @@ def by_rule(context: Context, column: Column) -> Part:
         owes=f"the value of {name} in existing rows: write it as RULE",
         constants=(
             f"# TODO: the value of {name} in rows that exist already, as SQL over the row.",
-            "# NULL changes nothing, which is correct only for a table without rows.",
+            "# NULL changes nothing, and is an error of check and sql-lint until it is replaced.",
             'RULE = "NULL"',
         ),
     )  # fmt: skip

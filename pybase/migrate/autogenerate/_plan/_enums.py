@@ -50,11 +50,11 @@ def _added(name: str, before: tuple[str, ...], after: tuple[str, ...]) -> Iterat
 def _replaced(old: Side, new: Side, name: str) -> Part:
     before, after = old.labels[name], new.labels[name]
     gone = [label for label in before if label not in after]
-    users = [column for column in old.users_of_type(name) if column.type == name]
+    users = sorted(old.users_of_type(name), key=lambda user: (user.table, user.name))
     listed = ", ".join(map(literal, gone))
     find = " UNION ALL ".join(
         f"SELECT {literal(plain(column.table))}, ctid, {column.name}::text "
-        f"FROM {shown(column.table)} WHERE {column.name}::text IN ({listed})"
+        f"FROM {shown(column.table)} WHERE {_holds(column, listed)}"
         for column in users
     )
     tables = ", ".join(sorted({plain(column.table) for column in users}))
@@ -68,6 +68,13 @@ def _replaced(old: Side, new: Side, name: str) -> Part:
         "stops it, and nothing is changed. Safer: leave the value, and refuse it by a check.",
         owes=f"{plain(name)} is created again" + (f", and {tables} rewritten" if tables else ""),
     )  # fmt: skip
+
+
+def _holds(column: Column, labels: str) -> str:
+    """Return the condition for rows that hold one of some values, in an array too."""
+    if column.type.endswith("[]"):
+        return f"{column.name}::text[] && ARRAY[{labels}]"
+    return f"{column.name}::text IN ({labels})"
 
 
 def _swapped(

@@ -1,35 +1,81 @@
 """Planner: every difference of two schemas becomes a step of a revision, or is named."""
 
+import re
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from pybase.migrate.autogenerate import _source as source
-from pybase.migrate.autogenerate._operations import Part, Plan, Stage
+from pybase.migrate.autogenerate._operations import Part, Plan, Stage, Unit
 from pybase.migrate.autogenerate._plan import _alterations as alterations
 from pybase.migrate.autogenerate._plan import _columns as columns
 from pybase.migrate.autogenerate._plan import _enums as enums
+from pybase.migrate.autogenerate._plan import _indexes as indexes
 from pybase.migrate.autogenerate._plan import _keys as keys
 from pybase.migrate.autogenerate._plan import _other_objects as other_objects
+from pybase.migrate.autogenerate._plan._again import add_again
 from pybase.migrate.autogenerate._plan._context import Context
+from pybase.migrate.autogenerate._plan._units import replacements, table_unit, unit
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side, constraint_kind
 from pybase.migrate.catalog import CatalogObject, Change
-from pybase.migrate.sql.names import plain
+from pybase.migrate.sql.names import plain, raw
 
 
-def plan_changes(context: Context, changes: Sequence[Change]) -> Plan:
-    """Plan the steps from the old schema to the new one."""
-    plan = Plan()
+def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[Part] = ()) -> Plan:
+    """Plan the steps from the old schema to the new one, after the renames."""
+    context = replace(context, replaced=replacements(context, changes))
+    old, new = _needs(context.old, context.new), _needs(context.new, context.old)
+    plan = Plan(created=old | new, dropped=old)
+    if renames:
+        plan.units.append(Unit(tuple(renames), concerns=frozenset({"renames"})))
     new_tables = _one_sided_tables(context.new, context.old, changes)
     old_tables = _one_sided_tables(context.old, context.new, changes)
-    plan.parts += [*_create_tables(context, new_tables), *_drop_tables(context, old_tables)]
+    plan.units += [*_create_tables(context, new_tables), *_drop_tables(context, old_tables)]
+    replaced = {item.identity for items in context.replaced.values() for item in items}
     for change in changes:
         item = context.new.objects.get(change.identity) or context.old.objects[change.identity]
         is_new = change.before is None and item.table in new_tables
-        is_gone = change.after is None and item.table in old_tables
+        is_gone = change.after is None and (item.table in old_tables or item.identity in replaced)
         if not (is_new or is_gone or _is_implied(context, change, item)):
-            for step in _steps(context, change, item):
-                (plan.unsolved if isinstance(step, str) else plan.parts).append(step)  # type: ignore[arg-type]
-    plan.parts += _readded_foreign_keys(context, {change.identity for change in changes})
+            steps = list(_steps(context, change, item))
+            plan.unsolved += [step for step in steps if isinstance(step, str)]
+            parts = [step for step in steps if isinstance(step, Part)]
+            if parts:
+                plan.units.append(unit(context, change, item, parts))
+    add_again(plan, context, {change.identity for change in changes})
     return plan
+
+
+def _needs(side: Side, other: Side) -> dict[str, frozenset[str]]:
+    """Return what each object needs: a table that stays also those that it refers to."""
+    needs = dict(side.needs)
+    for identity, uses in side.uses.items():
+        item = side.objects[identity]
+        if constraint_kind(item) == "foreignkey" and item.table in other.tables:
+            table = f"table {item.table}"  # it is logged only after them
+            referenced = {f"table {owner}" for owner, _ in uses.columns} - {table}
+            needs[table] = needs.get(table, frozenset()) | referenced
+    for item in side.objects.values():
+        if item.kind in ("function", "procedure"):
+            needs[item.identity] = needs.get(item.identity, frozenset()) | _mentioned(side, item)
+    return needs
+
+
+def _mentioned(side: Side, function: CatalogObject) -> set[str]:
+    """Return the tables that the body of a function names, which pg_depend does not have.
+
+    Not those that need the function, in a default or a trigger.
+    """
+    words = set(re.findall(r"\w+", function.definition))
+    return {
+        f"table {table}"
+        for table in side.tables
+        if raw(table) in words
+        and not any(
+            function.identity in side.needs.get(item.identity, ())
+            for item in side.by_table.get(table, ())
+        )
+    }
 
 
 def _one_sided_tables(side: Side, other: Side, changes: Sequence[Change]) -> set[str]:
@@ -41,7 +87,7 @@ def _one_sided_tables(side: Side, other: Side, changes: Sequence[Change]) -> set
 # --- tables -----------------------------------------------------------------------------------
 
 
-def _create_tables(context: Context, tables: set[str]) -> Iterator[Part]:
+def _create_tables(context: Context, tables: set[str]) -> Iterator[Unit]:
     order, later = source.sort_tables(context.new, tables)
     for table in order:
         referenced = {
@@ -50,31 +96,33 @@ def _create_tables(context: Context, tables: set[str]) -> Iterator[Part]:
             if constraint_kind(key) == "foreignkey" and key.identity in context.new.uses
             for owner, _ in context.new.uses[key.identity].columns
         }
-        yield Part(
+        yield table_unit(context.new, table, Part(
             Stage.TABLE, f"Create {plain(table)}",
             tuple(source.create_table(context.new, table, later)), (source.drop_table(table),),
             frozenset(referenced - tables),
-        )  # fmt: skip
+        ), later, is_new=True)  # fmt: skip
     for key in (context.new.objects[identity] for identity in sorted(later)):
         add, drop = source.add_constraint(key), source.drop_constraint(key)
-        yield Part(Stage.TABLE, f"Add {plain(key.name)}", (add,), (drop,))
+        part = Part(Stage.TABLE, f"Add {plain(key.name)}", (add,), (drop,))
+        yield Unit((part,), frozenset({key.identity}), concerns=frozenset({"tables"}))
 
 
-def _drop_tables(context: Context, tables: set[str]) -> Iterator[Part]:
+def _drop_tables(context: Context, tables: set[str]) -> Iterator[Unit]:
     order, later = source.sort_tables(context.old, tables)
     for key in (context.old.objects[identity] for identity in sorted(later)):
         add, drop = source.add_constraint(key), source.drop_constraint(key)
-        yield Part(Stage.DROP, f"Drop {plain(key.name)}", (drop,), (add,))
+        part = Part(Stage.DROP, f"Drop {plain(key.name)}", (drop,), (add,))
+        yield Unit((part,), drops=frozenset({key.identity}), concerns=frozenset({"dropped tables"}))
     for table in reversed(order):
         name = plain(table)
-        yield Part(
+        yield table_unit(context.old, table, Part(
             Stage.DROP, f"Drop {name}", (source.drop_table(table),),
             tuple(source.create_table(context.old, table, later)), frozenset({table}),
             loses=f"{name} and all of its rows",
             owes=f"drops-table on {name}: accept it with the reason why it is unused",
             why=f"The rows of {name} are lost, and code that still uses it fails: first release a "
             "version that does not. The downgrade creates the table, not its rows.",
-        )  # fmt: skip
+        ), later, is_new=False)  # fmt: skip
 
 
 # --- what is created or dropped with something else --------------------------------------------
@@ -136,9 +184,11 @@ def _steps(context: Context, change: Change, item: CatalogObject) -> Iterator[Pa
             yield keys.dropped(context, item)
     elif item.kind == "index":
         if old and new:
-            yield from keys.index_changed(context, old, new)
+            yield from indexes.changed(context, old, new)
+        elif new:
+            yield from indexes.added(context, new)
         else:
-            yield keys.index_added(context, new) if new else keys.index_dropped(context, item)
+            yield indexes.dropped(context, item)
     elif change.before is None:
         yield other_objects.created(context.new, item)
     elif change.after is None:
@@ -162,46 +212,3 @@ def _column(side: Side, identity: str) -> Column | None:
     if item is None or item.table is None:
         return None
     return side.columns.get((item.table, item.name.removeprefix(f"{item.table}.")))
-
-
-# --- what stays, and prevents a change --------------------------------------------------------
-
-
-def _readded_foreign_keys(context: Context, changed: set[str]) -> Iterator[Part]:
-    """Drop and add foreign keys whose key, or the type of whose columns, changes."""
-    for item in context.old.objects.values():
-        is_kept = item.identity in context.new.objects and item.identity not in changed
-        if is_kept and item.kind == "constraint" and constraint_kind(item) == "foreignkey":
-            if _depends_on_change(context, item, changed):
-                yield keys.dropped(context, item)
-                yield from keys.added(context, item)
-
-
-def _depends_on_change(context: Context, item: CatalogObject, changed: set[str]) -> bool:
-    uses = context.old.uses.get(item.identity)
-    if uses is None:
-        return False
-    for name in uses.columns:
-        before, after = (side.columns.get(name) for side in (context.old, context.new))
-        if before and after and _family(before) != _family(after):
-            return True
-    keys = [
-        key
-        for key in context.old.objects.values()
-        if key.identity in changed and key.identity in context.old.uses
-    ]
-    indexes = [key.name for key in keys if key.kind == "index"]
-    indexes += [
-        context.old.uses[key.identity].index
-        for key in keys
-        if constraint_kind(key) in ("primary", "unique")
-    ]
-    return uses.index in indexes
-
-
-def _family(column: Column) -> str:
-    """Types that a foreign key may compare with each other."""
-    for family in (("integer", "bigint", "smallint"), ("text", "character varying")):
-        if column.base_type in family and not column.type.endswith("[]"):
-            return family[0]
-    return f"{column.type} {column.collation}"

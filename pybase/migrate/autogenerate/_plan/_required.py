@@ -6,7 +6,7 @@ from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._plan._context import Context, column_title
 from pybase.migrate.autogenerate._schema_snapshot import Column
-from pybase.migrate.sql.names import derived, quote, raw, shown
+from pybase.migrate.sql.names import quote, raw, shown
 
 
 def required(context: Context, column: Column) -> Iterator[Part]:
@@ -17,7 +17,7 @@ def required(context: Context, column: Column) -> Iterator[Part]:
     if context.single:
         yield Part(Stage.NOT_NULL, title, (up,), (down,), tables, find=nulls)
         return
-    name = derived("ck", raw(column.table), raw(column.name), "not_null")
+    name = context.free_name("ck", raw(column.table), raw(column.name), "not_null")
     table, schema = repr(raw(column.table)), source.schema_option(column.table)
     check = source.call(
         "create_check_constraint", source.conventional(name), table,

@@ -13,6 +13,7 @@ from pybase.migrate.deploy._losses._confirmation import (
     require_named,
 )
 from pybase.migrate.deploy._losses._guard import NO_CONSENT, Consent, DataLoss, Guard, find_losses
+from pybase.migrate.deploy._losses._violations import require_no_violations, rows
 
 __all__ = [
     "NO_CONSENT",
@@ -25,4 +26,6 @@ __all__ = [
     "require_allowed",
     "require_name",
     "require_named",
+    "require_no_violations",
+    "rows",
 ]

@@ -9,8 +9,10 @@ from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import restricts_key, source_tables, target_table
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.rehearsal._rules._objects import drops_data
+from pybase.migrate.sql import QualifiedName, is_unfilled, parse_backfill
 from pybase.migrate.sql.grammar import is_kind, is_opaque, is_write, parsed
 from pybase.migrate.sql.lock_modes import ROW_EXCLUSIVE, SHARE
+from pybase.migrate.sql.names import parts
 
 
 def data_changes(case: Case, observation: Observation) -> Iterator[Finding]:
@@ -26,6 +28,21 @@ def data_changes(case: Case, observation: Observation) -> Iterator[Finding]:
         for oid, rank in observation.locks.items():
             if rank >= SHARE and case.is_known_table(oid):
                 yield case.finding(observation, "changes-data-under-lock", oid)
+
+
+def unfilled_rules(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find generated fills whose rule is not written yet."""
+    if not is_unfilled(observation.sql):
+        return
+    names = parse_backfill(observation.sql)
+    target = target_table(observation.sql, observation.before)
+    if names is not None:
+        *schema, name = parts(names[0])
+        table = QualifiedName(schema[0] if schema else "public", name)
+        yield Finding(observation.index, "unfilled-rule", table)
+    elif target is not None:
+        table = observation.before.relations[target].qualified_name
+        yield Finding(observation.index, "unfilled-rule", table)
 
 
 def _processed(case: Case, observation: Observation) -> set[int]:
@@ -107,5 +124,5 @@ def _writes_known(case: Case, observation: Observation) -> bool:
     return target is not None and case.is_known(target)
 
 
-RULES = (data_changes,)
+RULES = (data_changes, unfilled_rules)
 RUN_RULES = (moved_and_dropped,)

@@ -1,0 +1,179 @@
+"""What stays but has to be dropped and created again, because something below it changes.
+
+Drop, change and creation are one transaction: no query misses a view, and no write a rule.
+"""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from pybase.migrate.autogenerate import _source as source
+from pybase.migrate.autogenerate._operations import TOGETHER, Part, Plan, Stage, Unit
+from pybase.migrate.autogenerate._plan import _indexes as indexes
+from pybase.migrate.autogenerate._plan import _keys as keys
+from pybase.migrate.autogenerate._plan import _other_objects as other_objects
+from pybase.migrate.autogenerate._plan._columns import add_statements, drop_column
+from pybase.migrate.autogenerate._plan._context import Context, column_title
+from pybase.migrate.autogenerate._schema_snapshot import Column, Side, constraint_kind
+from pybase.migrate.catalog import CatalogObject
+from pybase.migrate.sql.names import quote, raw
+
+_VIEWS = ("view", "materialized view")
+_FIXED = (*_VIEWS, "trigger", "policy", "rule")
+"""Kinds that keep PostgreSQL from changing what they use."""
+
+
+def add_again(plan: Plan, context: Context, changed: set[str]) -> None:
+    """Drop and create again what prevents a change; in a plan, in place of its own change."""
+    for item in _again(plan, context, changed):
+        plan.units = [unit for unit in plan.units if item.identity not in unit.creates & unit.drops]
+        key, about = frozenset({item.identity}), frozenset({item.table or item.identity})
+        side = context.new if item.identity in context.new.objects else context.old
+        first, *rest = _created(context, side, side.objects[item.identity])
+        later = _join(plan, context, item.identity)
+        drop = Part(
+            Stage.FOREIGN_KEY_DROP, f"Drop {raw(item.name)}",
+            *_dropped(context, item), first.tables, group=TOGETHER,
+        )  # fmt: skip
+        plan.units.append(Unit((drop,), drops=key, concerns=about, precedes=later))
+        added = (replace(first, group=TOGETHER), *rest)
+        plan.units.append(Unit(added, creates=key, concerns=about))
+
+
+def _again(plan: Plan, context: Context, changed: set[str]) -> list[CatalogObject]:
+    """Return what gives way, found again and again, as a view may be on a view."""
+    below = {key for unit in plan.units for key in unit.drops & unit.creates}
+    below |= {
+        column.identity_key
+        for key in below
+        for column in context.old.users_of_type(key.removeprefix("type "))
+    }
+    gone = {key for unit in plan.units for key in unit.drops - unit.creates}
+    found: dict[str, CatalogObject] = {}
+    candidates = [item for item in context.old.objects.values() if item.identity not in gone]
+    while True:
+        more = {
+            item.identity: item
+            for item in candidates
+            if item.identity not in found and _gives_way(context, item, below, found, changed)
+        }
+        if not more:
+            return [item for _, item in sorted(found.items())]
+        found |= more
+
+
+def _gives_way(
+    context: Context, item: CatalogObject, below: set[str], again: dict[str, CatalogObject],
+    changed: set[str],
+) -> bool:  # fmt: skip
+    needs = context.old.needs.get(item.identity, frozenset())
+    if item.kind == "constraint" and constraint_kind(item) == "foreignkey":
+        is_kept = item.identity in context.new.objects and item.identity not in changed
+        if is_kept and _refers_to_change(context, item, changed):
+            return True
+    if not item.definition or not (needs & below or needs & again.keys()):
+        return False
+    if item.kind in _FIXED:
+        is_of_table = {f"table {item.table}"}
+        return bool((needs - is_of_table) & (below | again.keys()))
+    if item.kind == "column":
+        column = _column(context.old, item)
+        return column is not None and bool(column.generated) and item.identity not in below
+    if item.kind in ("index", "constraint") and item.table in context.old.tables:
+        columns = {need for need in needs & again.keys() if need.startswith("column ")}
+        types = {need for need in needs & below if need.startswith("column ")}
+        return bool(columns) or (bool(types) and item.identity in below)
+    return False
+
+
+def _column(side: Side, item: CatalogObject) -> Column | None:
+    return side.columns.get((item.table or "", quote(raw(item.name))))
+
+
+def _created(context: Context, side: Side, item: CatalogObject) -> Iterator[Part]:
+    if item.kind == "constraint":
+        yield from keys.again(context, item)
+    elif item.kind == "index":
+        yield indexes.again(context, item)
+    elif item.kind == "column":
+        column = _column(side, item)
+        assert column is not None
+        up = (*add_statements(side, column), *source.extras(item), *_belongings(side, item))
+        title = f"Add {column_title(column)} again"
+        yield Part(Stage.COLUMN, title, up, (drop_column(column),), frozenset({column.table}))
+    else:
+        part = other_objects.created(side, item)
+        yield replace(part, up=(*part.up, *_belongings(side, item)))
+
+
+def _dropped(context: Context, item: CatalogObject) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the statements that drop an object as it was, and those that restore it."""
+    if item.kind in ("constraint", "index"):
+        return (indexes.drop(item),), tuple(indexes.restored(context, item))
+    (part,) = _created(context, context.old, item)
+    return part.down, part.up
+
+
+def _belongings(side: Side, item: CatalogObject) -> Iterator[str]:
+    """Yield the comment, owner and grants of an object."""
+    for other in side.objects.values():
+        if other.about == item.identity and other is not item and other.kind != "comment":
+            yield from map(source.execute, other.statements)
+    if item.kind != "column":
+        comment = side.objects.get(f"comment on {item.identity}")
+        yield from (source.execute(comment.definition),) if comment else ()
+
+
+def _join(plan: Plan, context: Context, key: str) -> frozenset[str]:
+    """Put what an object depends on, and changes, into the revision that adds it again.
+
+    Returns the keys that it refers to then and that are new: the downgrade adds an old foreign key
+    once they are gone, as it would use one of them.
+    """
+    old, new = (side.needs.get(key, frozenset()) for side in (context.old, context.new))
+    kept = frozenset(context.old.objects)
+    for place, each in enumerate(plan.units):
+        if each.drops & old or each.drops & each.creates & _below(context, old):
+            kept |= each.creates
+            parts = list(each.parts)
+            parts[each.core] = replace(parts[each.core], group=TOGETHER)
+            plan.units[place] = replace(each, parts=tuple(parts))
+    return frozenset(need for need in new - kept if need.startswith(("constraint ", "index ")))
+
+
+def _below(context: Context, needs: frozenset[str]) -> frozenset[str]:
+    """Return objects with the types of those that are columns."""
+    return needs.union(*(context.old.needs.get(need, ()) for need in needs))
+
+
+# --- foreign keys -----------------------------------------------------------------------------
+
+
+def _refers_to_change(context: Context, item: CatalogObject, changed: set[str]) -> bool:
+    uses = context.old.uses.get(item.identity)
+    if uses is None:
+        return False
+    for name in uses.columns:
+        before, after = (side.columns.get(name) for side in (context.old, context.new))
+        if before and after and _family(before) != _family(after):
+            return True
+    keys = [
+        key
+        for key in context.old.objects.values()
+        if key.identity in changed and key.identity in context.old.uses
+    ]
+    indexes = [key.name for key in keys if key.kind == "index"]
+    indexes += [
+        context.old.uses[key.identity].index
+        for key in keys
+        if constraint_kind(key) in ("primary", "unique")
+    ]
+    return uses.index in indexes
+
+
+def _family(column: Column) -> str:
+    """Types that a foreign key may compare with each other."""
+    for family in (("integer", "bigint", "smallint"), ("text", "character varying")):
+        if column.base_type in family and not column.type.endswith("[]"):
+            return family[0]
+    return f"{column.type} {column.collation}"
