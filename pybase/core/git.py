@@ -103,31 +103,22 @@ def _answer(settings: Settings, *arguments: str) -> str:
         ) from error
     if done.returncode == 0:
         return done.stdout
-    for words, code, problem, hint in _REFUSALS:
-        if words in done.stderr:
-            root = settings.root.as_posix()
-            raise UsageError(problem, hint.format(root=root), code=code)
+    if "dubious ownership" in done.stderr:
+        raise UsageError(
+            "git distrusts this checkout, because another user owns it.",
+            f"Run: git config --global --add safe.directory {settings.root.as_posix()}",
+            code="distrusted-checkout",
+        )
+    if "not a git repository" in done.stderr:
+        raise UsageError(
+            "This project is not in a git repository.",
+            "Run it in a checkout, with the folder .git.",
+            code="no-repository",
+        )
     last = (done.stderr.strip().splitlines() or ["no reason"])[-1]
     raise UsageError(
         f"git {arguments[0]} fails: {last}.", "Run git status there.", code="git-failed"
     )
-
-
-_REFUSALS = (
-    (
-        "dubious ownership",
-        "distrusted-checkout",
-        "git distrusts this checkout, because another user owns it.",
-        "Run: git config --global --add safe.directory {root}",
-    ),
-    (
-        "not a git repository",
-        "no-repository",
-        "This project is not in a git repository.",
-        "Run it in a checkout, with the folder .git.",
-    ),
-)
-"""Words of git, and the code, problem and hint for them."""
 
 
 def _main_branches(settings: Settings) -> list[str]:
