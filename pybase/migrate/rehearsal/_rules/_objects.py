@@ -114,12 +114,16 @@ def sequences(case: Case, observation: Observation) -> Iterator[Finding]:
         is_kept = _by_name(case.run.end, sequence) or drops_data(case, observation)
         if case.is_known(oid) and not is_kept:
             yield Finding(observation.index, "drops-sequence", sequence.qualified_name)
-    renamed = [item for item in observation.changed if not _has_name(*item[1:])]
-    if any(before.is_table for _, before, _ in renamed):
-        return  # it moves with its table
-    for oid, before, _ in renamed:
-        if before.kind == "S" and case.is_known(oid) and _by_name(case.run.end, before) is None:
+    if any(item.is_table and _is_renamed(case, oid) for oid, item in case.known.relations.items()):
+        return  # it may be of that table, which has a finding
+    for oid, before, _ in observation.changed:
+        if before.kind == "S" and case.is_known(oid) and _is_renamed(case, oid):
             yield Finding(observation.index, "renames-sequence", before.qualified_name)
+
+
+def _is_renamed(case: Case, oid: int) -> bool:
+    before, after = case.known.relations[oid], case.run.end.relations.get(oid)
+    return after is not None and not _has_name(before, after) and not _by_name(case.run.end, before)
 
 
 def schemas(case: Case, observation: Observation) -> Iterator[Finding]:
