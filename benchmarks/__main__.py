@@ -65,7 +65,7 @@ class Times:
 
 def measure_migrate(runs: int) -> Iterator[Row]:
     """`nox -s migrate` with nothing to do, against plain Alembic on the same database."""
-    with scratch_database(scratch.server(settings.load(ROOT / "alembic.ini"))) as url:
+    with scratch.started(_settings(ROOT)) as server, scratch_database(server) as url:
         environment = {"DATABASE_URL": url}
         _run((*_ALEMBIC, "upgrade", "head"), ROOT, environment)
         alembic = Contender("alembic upgrade head", (*_ALEMBIC, "upgrade", "head"))

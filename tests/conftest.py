@@ -32,6 +32,11 @@ _RUN = pytest.StashKey[tuple[IO[bytes], "subprocess.Popen[bytes]"]]()
 """The lease of the run's folder, and its watchdog."""
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores: a test waits for its server half of the time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a folder for servers, the scratch servers of its commands among them.
 

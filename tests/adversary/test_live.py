@@ -562,9 +562,10 @@ def test_values_are_not_repeated_in_errors(statement: str, database_url: str) ->
         with pytest.raises(psycopg.Error) as caught:
             connection.execute(statement.encode())
     error = server_error(database, caught.value, statement=statement)
-    assert error.code == "revision-failed"
     assert SECRET not in str(error)
-    assert statement.split()[-1][:3] in str(error) or "'...'" in str(error)
+    if error.code != "server-refuses":  # that shows no statement
+        assert error.code == "revision-failed"
+        assert statement.split()[-1][:3] in str(error) or "'...'" in str(error)
 
 
 MASKED = {
@@ -620,7 +621,7 @@ def test_password_of_the_rehearsal_is_nowhere(
     project.secrets = (ENCODED, PASSWORD)
     reveal = "import os\nraise ValueError(os.environ['PYBASE_REHEARSAL_URL'])"
     project.lay_out(ONE, Revision(TWO.id, ONE.id, reveal))
-    assert "ValueError: postgresql://postgres" in project.refused("sql", code=1)
+    assert "KeyError: 'PYBASE_REHEARSAL_URL'" in project.refused("sql", code=1)
     project.run("sql-lint")
     kept = [path for path in project.root.rglob("*") if path.is_file()]
     assert not [path for path in kept for text in project.secrets if text in _text(path)]

@@ -147,8 +147,9 @@ def test_change_of_models(case: ModelCase, here: Project, tmp_path: Path) -> Non
     if case.steps:
         assert len(outcome.revisions) == case.steps, outcome.revisions
     bring_up(here, case)
-    unnamed = [change for change in difference(here) if change.identity not in outcome.gap]
-    assert not unnamed, catalog.describe(unnamed, "database", "models")
+    if not is_complete:  # else a second run, below, compares the same
+        unnamed = [change for change in difference(here) if change.identity not in outcome.gap]
+        assert not unnamed, catalog.describe(unnamed, "database", "models")
     if case.kept:
         assert run_sql(here, case.kept_after or case.kept) == kept
     if is_complete:

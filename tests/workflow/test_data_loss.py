@@ -94,12 +94,13 @@ def test_embedded_database_needs_no_name(project: Project, *, is_embedded: bool)
     source = Source(
         settings.load(project.root / "alembic.ini"),
         database,
-        {ONE.id: ()},
+        {downgrade().revision.id: ()},
         table,
         lambda *_: downgrade().record,
         lambda *_: None,
     )
-    plan = Plan(source, (ONE.id,), "base", Direction.DOWNGRADE, (downgrade(),))
+    step = downgrade()
+    plan = Plan(source, (step.revision.id,), "base", Direction.DOWNGRADE, (step,))
     if is_embedded:
         losses.require_named(plan, "pybase", Confirmation())
         return

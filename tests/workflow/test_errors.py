@@ -73,7 +73,7 @@ def test_missing_database(verb: tuple[str, ...], three: Project, tcp_server: Tcp
 def test_no_right_to_create_tables(three: Project, guest_url: str) -> None:
     message = three.refused("migrate", PYTHON, code=3, DATABASE_URL=guest_url)
     assert "permission denied for schema public (guest@127.0.0.1:" in message
-    assert "GRANT CREATE ON SCHEMA public" in message
+    assert "GRANT USAGE, CREATE ON SCHEMA public" in message
 
 
 def test_no_right_to_read_the_version_table(three: Project, tcp_url: str, guest_url: str) -> None:

@@ -217,7 +217,7 @@ def test_hostile_message_breaks_neither_python_nor_sql_nor_a_path(
     for way in ("upgrade", "downgrade"):
         sql = (cities.sql / way / f"{path.stem}.sql").read_text()
         assert [text.split()[0] for text in parser.split(sql)][1:] == [
-            "SET", "UPDATE", "DO", "COMMIT",
+            "SET", "DO", "UPDATE", "DO", "COMMIT",
         ]  # fmt: skip
     files = [
         cities.sql / f"upgrade/{ONE.name}.sql",

@@ -169,7 +169,10 @@ def test_unreachable_server_is_reported_and_no_error(branch: Project, free_port:
 
 @pytest.mark.parametrize(
     ("url", "problem"),
-    [("mysql://u:secret@h/db", "runs on PostgreSQL only"), ("secret", "DATABASE_URL is not a URL")],
+    [
+        ("mysql://u:secret@h/db", "no known driver of PostgreSQL"),
+        ("secret", "DATABASE_URL is not a URL"),
+    ],
 )
 def test_malformed_url_is_reported_and_no_error(url: str, problem: str, branch: Project) -> None:
     branch.done("review", DATABASE_URL=url)

@@ -39,8 +39,8 @@ def _reported(run: Callable[[], int], with_traceback: bool) -> int:
         newline = "\n" if terminal.can_draw() else ""  # the terminal has printed ^C
         terminal.note(f"{newline}Interrupted. {str(interruption) or _RESUME}")
         return _INTERRUPTED
-    except SystemExit:  # argparse's, after --help
-        raise
+    except SystemExit as ended:  # argparse's, after --help
+        return int(ended.code or 0)
     except BaseException as error:
         if with_traceback:
             terminal.note("".join(traceback.format_exception(error)).rstrip())

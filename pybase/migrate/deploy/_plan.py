@@ -241,7 +241,6 @@ def record_source(settings: Settings, database: Database, committed: sqlfiles.Co
 
 
 def _write_again(settings: Settings, reporter: Reporter, reason: str) -> None:
-    sqlfiles.read_history(settings).require_in_order()
     try:
         changes = sqlfiles.write(settings).changes
     except CheckFailedError as error:  # a revision without SQL; the others are written

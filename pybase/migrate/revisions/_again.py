@@ -12,5 +12,6 @@ from pybase.migrate.revisions._varying import Step
 
 if __name__ == "__main__":
     steps = msgspec.json.decode(sys.stdin.buffer.read(), type=list[Step])
-    history = read(settings.load(Path(sys.argv[1])))
+    path, section, *x = sys.argv[1:]
+    history = read(settings.load(Path(path), x, section))
     sys.stdout.buffer.write(msgspec.json.encode(render_own(history, steps)))

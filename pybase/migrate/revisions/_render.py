@@ -41,7 +41,7 @@ from pybase.migrate.revisions._history import History, complete
 from pybase.migrate.revisions._isolation import noticing
 from pybase.migrate.revisions._recorder import Recorder, recording_context
 from pybase.migrate.revisions._run_env import models_metadata, run_env, version_table_of
-from pybase.migrate.revisions._sandbox import time_limit
+from pybase.migrate.revisions._sandbox import sendable, time_limit
 from pybase.migrate.revisions._scratch import captured
 from pybase.migrate.revisions._scripts import closed, failed_script, python_script, sql_script
 from pybase.migrate.revisions._varying import REASON as VARIES
@@ -258,7 +258,7 @@ class Renderer:
         Returns the statements that it sends there, or why these are not for every database; and
         whether it has run.
         """
-        with captured(url) as (connection, capture):
+        with sendable(), captured(url) as (connection, capture):
             context = _alembic.online_context(self._configured, connection)
             failed = _failure(context, script, direction)
             if failed is None:

@@ -163,7 +163,8 @@ def run_env(
         elif connect is None:
             connect = _sandbox.same_as(connection)
         around.enter_context(_sandbox.connections(connect))
-        around.enter_context(_sandbox.sendable())
+        if connection is not None:
+            around.enter_context(_sandbox.sendable())
         if connection is None or not is_applied:
             around.enter_context(isolated())
         around.enter_context(EnvironmentContext(config, history.scripts, **options))

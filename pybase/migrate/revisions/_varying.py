@@ -103,7 +103,8 @@ def _rendered_again(
     settings: Settings, steps: Sequence[Step], environment: Mapping[str, str]
 ) -> Iterable[Script]:
     """Render steps in another process; returns nothing where it fails."""
-    command = [sys.executable, "-m", "pybase.migrate.revisions._again", str(settings.config_path)]
+    project = (str(settings.config_path), settings.section, *settings.x)
+    command = [sys.executable, "-m", "pybase.migrate.revisions._again", *project]
     seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
     try:
         done = subprocess.run(

@@ -72,7 +72,11 @@ def rows_that_differ(history: History, built: Built) -> list[str]:
                 for database in (committed, again, online):
                     database.clear(baseline.before(sql))
                 _run_again(committed, script, sql.path.name)
-            again.run(script)
+            try:
+                again.run(script)
+            except psycopg.errors.DuplicateObject as error:  # such as a role
+                shared = f"{sql.path.name} creates what all databases of a server share"
+                raise UnprovenError(shared) from error
             run_online(sql.revision.id)
         return other_columns(committed.rows(), again.rows(), online.rows())
 

@@ -60,7 +60,8 @@ def _locked_by(observation: Observation) -> set[int]:
     if is_kind(observation.sql, *_READERS):
         return set()
     named = (find_relation(observation.before, name) for name in names(observation.sql))
-    return {oid for oid in named if oid is not None}
+    tables = (observation.before.family(oid) for oid in named if oid is not None)
+    return {oid for family in tables for oid in family}
 
 
 def _is_read(observation: Observation, oid: int) -> bool:

@@ -114,12 +114,18 @@ def sequences(case: Case, observation: Observation) -> Iterator[Finding]:
         is_kept = _by_name(case.run.end, sequence) or drops_data(case, observation)
         if case.is_known(oid) and not is_kept:
             yield Finding(observation.index, "drops-sequence", sequence.qualified_name)
-    renamed = [item for item in observation.changed if not _has_name(*item[1:])]
-    if any(before.is_table for _, before, _ in renamed):
-        return  # it moves with its table
-    for oid, before, _ in renamed:
-        if before.kind == "S" and case.is_known(oid) and _by_name(case.run.end, before) is None:
+    renamed = [(oid, before) for oid, before in case.known.relations.items() if _moved(case, oid)]
+    if any(before.is_table for _, before in renamed):
+        return  # it may be of that table
+    for oid, before, after in observation.changed:
+        if before.kind == "S" and (oid, before) in renamed and not _has_name(before, after):
             yield Finding(observation.index, "renames-sequence", before.qualified_name)
+
+
+def _moved(case: Case, oid: int) -> bool:
+    """Whether a known relation has another name or schema at the end."""
+    after = case.run.end.relations.get(oid)
+    return after is not None and not _has_name(case.known.relations[oid], after)
 
 
 def schemas(case: Case, observation: Observation) -> Iterator[Finding]:
