@@ -52,7 +52,7 @@ def main() -> None:
             os._exit(0)
         while not _ended(watch.parent, Path(socket), lease):
             time.sleep(max(0.05, min(_left_s(lease), idle_s(lease.fileno()))))
-        fcntl.flock(own, fcntl.LOCK_UN)  # first: whoever starts the server next gets a new watcher
+        fcntl.flock(own, fcntl.LOCK_UN)  # first: the next start of the server gets a new watcher
 
 
 def is_locked(file: int, mode: int) -> bool:

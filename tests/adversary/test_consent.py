@@ -6,7 +6,7 @@ a revision that changes them; the attack is the downgrade, or the upgrade, of th
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -588,11 +588,9 @@ def test_no_argument_can_be_abbreviated(
 ) -> None:
     """`--a` once was the consent to a loss. A shorter text may be another option in full."""
     monkeypatch.chdir(tmp_path)  # without a configuration, nothing runs
-    with pytest.raises(SystemExit):
-        main([verb, "--help"])
+    assert main([verb, "--help"]) == 0
     options = set(re.findall(r"(?<!\S)--[a-z-]+", capsys.readouterr().out))
     for option in options:
         for short in {option[:end] for end in range(3, len(option))} - options:
-            with suppress(SystemExit):
-                assert main([verb, short]) == 2
+            assert main([verb, short]) == 2
             assert "error" in capsys.readouterr().err

@@ -20,7 +20,7 @@ from pybase.migrate.revisions import History, record_in, run_env, steps_to
 from pybase.migrate.sqlfiles import Built
 from pybase.migrate.verify._rows import Rows, other_columns, rows_of
 from pybase.migrate.verify._sampled import rows_that_differ
-from pybase.migrate.verify._session import UnprovenError, session_of_env
+from pybase.migrate.verify._session import UnprovenError, connected, session_of_env
 from pybase.postgres import connect_scratch
 
 
@@ -35,9 +35,7 @@ def committed_equals_online(history: History, built: Built) -> None:
     def from_files(url: str) -> None:
         session = session_of_env(history, built.rendered, url)
         for record in built.records:
-            with connect_scratch(url, autocommit=True) as connection:
-                for statement in session:
-                    connection.execute(statement.encode())
+            with connected(url, session) as connection:
                 for statement in _as_psql(record.scripts.upgrade):
                     try:
                         connection.execute(statement.encode())

@@ -17,7 +17,7 @@ from pybase.migrate.rehearsal import Baseline, Samples, execute, scratch_empty
 from pybase.migrate.revisions import History, RenderedHistory, record_in, revision_step, run_env
 from pybase.migrate.sqlfiles import Built
 from pybase.migrate.verify._rows import Rows, other_columns, rows_of
-from pybase.migrate.verify._session import UnprovenError, session_of_env
+from pybase.migrate.verify._session import UnprovenError, connected, session_of_env
 from pybase.postgres import connect_scratch
 
 
@@ -44,9 +44,7 @@ class _Sampled:
 
     def run(self, script: Script) -> None:
         """Run a committed file. Raises psycopg.Error."""
-        with connect_scratch(self.url, autocommit=True) as connection:
-            for statement in self._session:
-                connection.execute(statement.encode())
+        with connected(self.url, self._session) as connection:
             execute(connection, script)
 
 

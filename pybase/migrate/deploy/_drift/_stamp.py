@@ -26,7 +26,7 @@ from pybase.migrate.database import (
 )
 from pybase.migrate.deploy._drift._drift import differences_from
 from pybase.migrate.deploy._losses import Confirmation, require_name
-from pybase.migrate.revisions import History, record_in, run_env
+from pybase.migrate.revisions import History, read_online, record_in, run_env
 from pybase.migrate.sqlfiles import read_history
 
 
@@ -77,25 +77,12 @@ def _known_heads(
 
     What the comparison proves may replace those, as after a history was squashed.
     """
-    heads = _heads(history, database)
+    heads = read_online(history, database).heads
     known = {script.revision for script in history.revisions}
     if is_checked and not known.issuperset(heads):
         return None
     require_known(heads, known)
     return heads
-
-
-def _heads(history: History, database: Database) -> tuple[str, ...]:
-    """Return the revisions that a database is at, over the connection that env.py configures."""
-    current: list[str] = []
-
-    def work(heads: Any, _configured: MigrationContext) -> Iterable[Any]:
-        current.extend(heads)
-        return ()
-
-    with engine(database).connect() as session:
-        run_env(history, work, session, dont_mutate=True)
-    return tuple(current)
 
 
 def _require_same(

@@ -74,7 +74,7 @@ _GIVES_ZONE = re.compile(r"\bat\s+time\s+zone\b|\btimezone\s*\(", re.IGNORECASE)
 
 
 def time_zones(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find moments that are converted by the time zone of whoever runs the statement."""
+    """Find moments that are converted by the time zone of the session that runs the statement."""
     for oid, before, after in observation.changed:
         if not case.is_known_table(oid) or before.parent in case.known.relations:
             continue
