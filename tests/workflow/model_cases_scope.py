@@ -52,7 +52,7 @@ CASES = [
               rows="INSERT INTO s (n) VALUES (1), (2), (3); SELECT setval('s_id_seq', 40);"
               " DELETE FROM s WHERE n = 3", fix="UPDATE s SET m = id",
               kept="SELECT true", kept_after="SELECT nextval('s_id_seq') > 40",
-              hazards=("drops-column", "rewrites-table", "sets-not-null")),
+              hazards=("drops-column", "drops-sequence", "rewrites-table", "sets-not-null")),
     ModelCase("materialized view with an index",
               t("C('name', sa.Text)"),
               t("C('name', sa.Text)") + "sa.event.listen(metadata, 'after_create', sa.DDL("
