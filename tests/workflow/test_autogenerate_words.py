@@ -126,8 +126,9 @@ def test_backfill_skeleton_has_sql_and_a_marked_place(any_env: Project) -> None:
     assert ("op.backfill(" in text) == has_operation(any_env)
     assert ("autocommit_block" in text) == ("COMMIT;" in text) == (not has_operation(any_env))
     assert "TODO" in text
-    any_env.done("sql-lint")
-    any_env.done("migrate")
+    linted = any_env.run("sql-lint")
+    assert (linted.code, "unfilled-rule" in linted.text) == (1, True), linted.text
+    any_env.done("migrate", "--force", "hazards")
 
 
 def test_edited_backfill_skeleton_fills_rows(any_env: Project) -> None:

@@ -19,7 +19,6 @@ from .scope_cases import CASES, ScopeCase
 ENV = """\
 import alembic.context as context
 import models
-from pybase.migrate.environment import make_faithful
 {env}
 
 options = dict(target_metadata={target}, transaction_per_migration=True{options})

@@ -159,8 +159,11 @@ def in_scope(old: Side, new: Side, scope: Scope) -> Side:
         for key, item in new.objects.items()
         if item.kind == "index" and key not in old.objects and scope.excludes(old, new, item)
     }
-    kept = {key: item for key, item in new.objects.items() if key not in excluded}
-    return replace(new, objects=kept) if excluded else new
+    if not excluded:
+        return new
+    objects = {key: item for key, item in new.objects.items() if key not in excluded}
+    uses = {key: used for key, used in new.uses.items() if key not in excluded}
+    return replace(new, objects=objects, uses=uses)
 
 
 def _is_alike(change: Change) -> bool:

@@ -93,7 +93,7 @@ _WARNINGS_DOWN = frozenset(
     {
         *("rewrites-table", "sets-not-null", "validates-constraint", "builds-key"),
         *("adds-exclusion", "blocking-index-build", "blocking-index-drop", "many-blocking-locks"),
-        "adds-required-column",
+        *("adds-required-column", "scans-under-lock"),
     }
 )
 """Hazards that lose nothing: they make other sessions wait, or need the release that they restore.
