@@ -3,8 +3,8 @@
 import fcntl
 import os
 import pty
-import signal
 import re
+import signal
 import struct
 import sys
 import termios
