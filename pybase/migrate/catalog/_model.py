@@ -105,7 +105,7 @@ class Function(QualifiedName, frozen=True):
 
 
 class State(Struct, frozen=True):
-    """All that a revision may change, at one moment."""
+    """All that a revision may change, at one moment; by oid, in the order of creation."""
 
     relations: Mapping[int, Relation]
     schemas: Mapping[int, str]

@@ -38,6 +38,7 @@ def held_locks(case: Case) -> Iterator[HeldLock]:
         held = _held(case, earlier, observation) - long - _locked_by(observation)
         earlier = observation
         long |= {oid for oid in _locked(observation) if _is_read(observation, oid)}
+        long |= set(_referenced(observation))
         scanned = set(_read(case, observation)) if held else set()
         relations = tuple(sorted({case.named(table, observation) for table in scanned}))
         if relations:
@@ -66,6 +67,14 @@ def _locked_by(observation: Observation) -> set[int]:
 
 def _is_read(observation: Observation, oid: int) -> bool:
     return observation.is_scanned(oid) or observation.is_rewritten(oid)
+
+
+def _referenced(observation: Observation) -> Iterator[int]:
+    """Yield the tables of validated foreign keys: whether they are scanned depends on the rows."""
+    for _, before, after in observation.changed:
+        for key in after.constraints.keys() - before.constraints.keys():
+            if after.constraints[key].is_valid:
+                yield after.constraints[key].references
 
 
 def _read(case: Case, observation: Observation) -> Iterator[int]:
