@@ -12,7 +12,8 @@ class Request(Struct, frozen=True):
     """The arguments of makemigration.
 
     `ask` puts a yes-or-no question to the user; None where there is no terminal. `sql_only` is the
-    SQL of a file whose statements the revision runs. `head` is what it follows.
+    SQL of a file whose statements the revision runs. `head` is what it follows. `again` replaces
+    the revisions that only this branch has; the message may be empty then.
     """
 
     message: str
@@ -23,6 +24,7 @@ class Request(Struct, frozen=True):
     renames: tuple[str, ...] = ()
     no_rename: bool = False
     head: str = "head"
+    again: bool = False
     ask: Callable[[str], bool] | None = None
 
 
@@ -47,6 +49,11 @@ class Outcome(Struct, frozen=True):
     def is_complete(self) -> bool:
         """Whether a database at the revisions equals the models."""
         return not self.gap
+
+    @property
+    def removed(self) -> list[Path]:
+        """The revisions that new ones have replaced."""
+        return [p for p, text in self.contents.items() if text is None and p.suffix == ".py"]
 
     @property
     def losses(self) -> list[str]:

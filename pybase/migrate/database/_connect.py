@@ -82,6 +82,13 @@ def is_at_hand(settings: Settings) -> bool:
     return True
 
 
+def is_there(settings: Settings) -> bool:
+    """Whether the user's database answers, or the embedded one can be started with its data."""
+    if database_url(settings) is None:
+        return embedded(settings).data.exists()
+    return is_at_hand(settings)
+
+
 def require_known(current: Iterable[str], known: Collection[str]) -> None:
     """Refuse a database that is ahead of the checkout with the revisions `known`.
 
