@@ -1,7 +1,10 @@
 """Makemigration: compare, resolve renames, plan, write, validate, and put in place."""
 
 import ast
+from collections.abc import Mapping
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pybase.core.checkout import draft_folder, writing
 from pybase.core.errors import CheckFailedError, UsageError
@@ -21,7 +24,7 @@ from pybase.migrate.autogenerate._validate import finish, first_failure, write_v
 from pybase.migrate.rehearsal import render, scratch
 from pybase.migrate.revisions import History, read
 from pybase.migrate.sql.grammar import split
-from pybase.migrate.sqlfiles import build
+from pybase.migrate.sqlfiles import SqlFile, build, lint_draft, scripts
 
 
 def generate(settings: Settings, request: Request) -> Outcome | None:
@@ -102,7 +105,19 @@ def _by_hand(history: History, request: Request, title: str) -> Outcome:
         if failure is not None and request.sql_only is not None:
             problem = f"The SQL fails: {failure[1]}"
             raise CheckFailedError(problem, "Nothing was written.", code="sql-fails")
-        return finish(written, built, [step] if step.parts else [], "", ())
+        outcome = finish(written, built, [step] if step.parts else [], "", ())
+        if request.sql_only is None:
+            return outcome
+        return replace(
+            outcome, layout=_layout(history.settings, scripts(built.records, written.ids))
+        )
+
+
+def _layout(settings: Settings, files: Mapping[str, SqlFile]) -> tuple[str, ...]:
+    return tuple(
+        f"{line.file}:{line.line}: {line.level}: {line.code}: {line.message}"
+        for line in lint_draft(settings, files)
+    )
 
 
 def _sql_step(sql: str) -> Step:
