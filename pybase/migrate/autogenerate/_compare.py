@@ -122,8 +122,10 @@ _UNDECLARED = frozenset(
         "view", "materialized view", "function", "procedure", "aggregate", "trigger",
         "event trigger", "rule", "policy", "extension", "statistics", "grants", "owner",
         "default privileges", "publication", "publication table", "publication schema",
-        "foreign data wrapper", "server", "operator", "operator class", "cast", "collation",
-        "text search configuration", "text search dictionary", "foreign table", "schema",
+        "foreign data wrapper", "server", "operator", "operator class", "operator family", "cast",
+        "transform", "language", "access method", "conversion", "collation", "foreign table",
+        "text search configuration", "text search dictionary", "text search parser",
+        "text search template", "schema",
     }
 )  # fmt: skip
 """Kinds that models rarely declare: where only the revisions have one, it stays."""

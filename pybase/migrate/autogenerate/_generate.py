@@ -1,6 +1,7 @@
 """Makemigration: compare, resolve renames, plan, write, validate, and put in place."""
 
 import ast
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -24,7 +25,7 @@ from pybase.migrate.autogenerate._validate import finish, first_failure, without
 from pybase.migrate.rehearsal import render, scratch
 from pybase.migrate.revisions import History, read, title
 from pybase.migrate.sql.grammar import split
-from pybase.migrate.sqlfiles import build
+from pybase.migrate.sqlfiles import SqlFile, build, lint_draft, scripts
 
 
 def generate(settings: Settings, request: Request) -> Outcome | None:
@@ -124,7 +125,19 @@ def _by_hand(history: History, request: Request, name: str) -> Outcome:
         if failure is not None and request.sql_only is not None:
             problem = f"The SQL fails: {failure[1]}"
             raise CheckFailedError(problem, "Nothing was written.", code="sql-fails")
-        return finish(written, built, [step] if step.parts else [], "", ())
+        outcome = finish(written, built, [step] if step.parts else [], "", ())
+        if request.sql_only is None:
+            return outcome
+        return replace(
+            outcome, layout=_layout(history.settings, scripts(built.records, written.ids))
+        )
+
+
+def _layout(settings: Settings, files: Mapping[str, SqlFile]) -> tuple[str, ...]:
+    return tuple(
+        f"{line.file}:{line.line}: {line.level}: {line.code}: {line.message}"
+        for line in lint_draft(settings, files)
+    )
 
 
 def _sql_step(sql: str) -> Step:

@@ -26,6 +26,7 @@ def _lines(outcome: Outcome, settings: Settings) -> Iterator[str]:
     yield from _section("Observed on a scratch database", effects)
     yield from _section("DATA LOST", outcome.losses)
     yield from _section("Hazards", outcome.hazards)
+    yield from _section("Layout, as sql-lint reports it", outcome.layout)
     yield from _section("In the downgrade, which can wait for a quiet hour", outcome.downgrade_only)
     yield from _section("To decide before it is merged", dict.fromkeys(outcome.decisions))
     yield from _section("Left alone, because no model declares it", outcome.left_alone)

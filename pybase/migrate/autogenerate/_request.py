@@ -32,7 +32,8 @@ class Outcome(Struct, frozen=True):
     """What was written: `contents` by path.
 
     `gap` is what still differs from the models, with both definitions. `downgrade_only` are
-    the hazards of the downgrades that are warnings there.
+    the hazards of the downgrades that are warnings there. `layout` is what sql-lint will report of
+    SQL that was given.
     """
 
     revisions: tuple[Path, ...] = ()
@@ -44,6 +45,7 @@ class Outcome(Struct, frozen=True):
     left_alone: tuple[str, ...] = ()
     gap: str = ""
     downgrade_only: tuple[str, ...] = ()
+    layout: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:

@@ -14,7 +14,7 @@ The same revisions give the same bytes on every machine: no times, versions, hos
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 
 from msgspec import Struct
@@ -98,6 +98,17 @@ def stems(revisions: Sequence[Revision]) -> dict[str, str]:
         if counts[revision.stem.casefold()] == 1
         else f"{revision.stem}_{digest(revision.id.encode())[:8]}"
         for revision in revisions
+    }
+
+
+def scripts(records: Sequence[Record], of: Collection[str] | None = None) -> dict[str, SqlFile]:
+    """Return the SQL files of a history, by path below `sql/`; with `of`, of these revisions."""
+    names = stems([record.revision for record in records])
+    return {
+        f"{direction.value}/{names[record.revision.id]}.sql": sql_file(record, direction)
+        for record in records
+        if of is None or record.revision.id in of
+        for direction in Direction
     }
 
 

@@ -20,7 +20,7 @@ from pybase.migrate.record import (
 )
 from pybase.migrate.sql import HIDDEN_HINT, hidden_character
 from pybase.migrate.sqlfiles import _build
-from pybase.migrate.sqlfiles._files import SqlFile, sql_file, stems
+from pybase.migrate.sqlfiles._files import SqlFile, scripts, sql_file, stems
 from pybase.migrate.sqlfiles._folder import Stale, compare, hint, read
 from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
 from pybase.migrate.sqlfiles._load import read_history
@@ -59,7 +59,8 @@ def _lint(history: "History") -> LintResult:
         for finding in hazard_findings(settings, record, names[record.revision.id])
     )
     stale = [*_stale_findings(settings, compare(settings.sql, files))]
-    findings = (*stale, *_hidden(settings), *layout.lint_layout(settings, files), *hazards)
+    of_layout = layout.lint_layout(settings, scripts(built.records))
+    findings = (*stale, *_hidden(settings), *of_layout, *hazards)
     assumed = layout.assumed_settings(settings)
     result = LintResult(findings, len(files), len(built.records), assumed)
     key = _key(settings)

@@ -12,7 +12,7 @@ from pybase.migrate.sql.grammar._parse import (
     nodes,
     parsed,
 )
-from pybase.migrate.sql.grammar._split import split, tidy, words
+from pybase.migrate.sql.grammar._split import is_inside_token, split, tidy, words
 
 __all__ = [
     "COPY_HINT",
@@ -22,6 +22,7 @@ __all__ = [
     "client_fault",
     "code_words",
     "copy_fault",
+    "is_inside_token",
     "is_kind",
     "is_opaque",
     "is_write",
