@@ -5,10 +5,13 @@ packages that rehearse.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from itertools import repeat
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.core import cache
 from pybase.core.files import digest
@@ -16,7 +19,7 @@ from pybase.core.inputs import package_digest
 from pybase.core.settings import Settings, rehearsal_url
 from pybase.core.urls import redacted
 from pybase.migrate.catalog import Entity
-from pybase.migrate.record import RevisionReport
+from pybase.migrate.record import RevisionReport, combined
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._baseline import Baseline
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
@@ -43,8 +46,27 @@ class _Head(Struct, frozen=True):
 def rehearse(history: History, rendered: RenderedHistory) -> Rehearsed:
     """Rehearse every revision that was not rehearsed after exactly the same SQL.
 
-    Raises DatabaseError when there is no scratch server.
+    On each version of the settings at once; on the server of PYBASE_REHEARSAL_URL alone, where that
+    is given. The schema is that of the oldest. Raises DatabaseError without a scratch server.
     """
+    settings = history.settings
+    versions = settings.versions if rehearsal_url() is None else settings.versions[:1]
+    each = [replace(history, settings=settings.on(version)) for version in versions]
+    every = _rehearse_on_each(each, rendered)
+    reports = zip(*(rehearsed.revisions for rehearsed in every), strict=True)
+    return Rehearsed(tuple(map(combined, reports)), every[0].schema, every[0].entities)
+
+
+def _rehearse_on_each(each: Sequence[History], rendered: RenderedHistory) -> list[Rehearsed]:
+    # a revision's Python changes what belongs to the process, so two never run at the same time
+    if len(each) == 1 or not all(sql.scripts.upgrade.has_sql for sql in rendered.revisions):
+        return [_rehearse_on_one(one, rendered) for one in each]
+    with ThreadPoolExecutor(len(each)) as threads:
+        return list(threads.map(_rehearse_on_one, each, repeat(rendered)))
+
+
+def _rehearse_on_one(history: History, rendered: RenderedHistory) -> Rehearsed:
+    """Rehearse on the one version, or server, of the settings."""
     settings = history.settings
     keys = list(_keys(settings, rendered))
     heads: list[_Head] = []
@@ -55,13 +77,17 @@ def rehearse(history: History, rendered: RenderedHistory) -> Rehearsed:
         heads.append(head)
         return [reports[place] for place in missing]
 
-    reports = cache.cached(settings, "rehearsed", keys, make, RevisionReport)
+    reports = cache.cached(
+        settings, f"rehearsed-{settings.versions[0]}", keys, make, RevisionReport
+    )
     last = keys[-1] if keys else "base"
-    head = heads[0] if heads else cache.recall(settings, "head", last, _Head)
+    head = (
+        heads[0] if heads else cache.recall(settings, f"head-{settings.versions[0]}", last, _Head)
+    )
     if head is None:
         _, head = _rehearse(history, rendered, keys, reports)
-    if cache.recall(settings, "head", last, _Head) is None:
-        cache.remember(settings, "head", last, head)
+    if cache.recall(settings, f"head-{settings.versions[0]}", last, _Head) is None:
+        cache.remember(settings, f"head-{settings.versions[0]}", last, head)
     return Rehearsed(tuple(reports), head.schema, head.entities)
 
 

@@ -7,7 +7,7 @@ value, as it does before it sends it. The connection that SQLAlchemy uses for th
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -88,13 +88,14 @@ for _kind in (bytes, bytearray, memoryview, psycopg.Binary):
 _ADAPTERS.register_dumper(UUID, _Uuid)
 
 
-def recording_connection(record: Callable[[str], None]) -> sa.Connection:
+def recording_connection(record: Callable[[str], None], version: int) -> sa.Connection:
     """Return a connection that hands each statement to `record` instead of executing it.
 
-    It ends there: nothing is returned for a statement, not even an empty result.
+    It ends there: nothing is returned for a statement, not even an empty result. What is recorded
+    is what SQLAlchemy sends to PostgreSQL of the major `version`.
     """
     options: Any = {"dbapi": psycopg, "use_native_hstore": False}  # an extension: its oid varies
-    dialect = LiteralDialect(**options)  # type: ignore[no-untyped-call]
+    dialect = of_version(LiteralDialect(**options), version)  # type: ignore[no-untyped-call]
     creator: Any = _Nowhere
     pool = sa.StaticPool(creator, dialect=dialect)
     engine = sa.Engine(pool, dialect, make_url("postgresql+psycopg://"))
@@ -106,6 +107,19 @@ def recording_connection(record: Callable[[str], None]) -> sa.Connection:
 
     sa.event.listen(engine, "before_cursor_execute", before)
     return engine.connect()
+
+
+_Dialect = TypeVar("_Dialect", bound=sa.Dialect)
+
+
+def of_version(dialect: _Dialect, version: int) -> _Dialect:
+    """Let a dialect that never connects write what it would write for a major version."""
+    # what it derives from server_version_info; that itself is a question to a database
+    dialect.supports_virtual_generated_columns = version >= _VIRTUAL_FROM  # type: ignore[attr-defined]
+    return dialect
+
+
+_VIRTUAL_FROM = 18
 
 
 class RecordedError(Exception):
