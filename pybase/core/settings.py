@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -30,6 +30,8 @@ _Picture = Annotated[
 ]
 _Branch = Annotated[str, Meta(pattern=r"^[^\s-]\S*$", description="a branch, as 'main'")]
 _Major = Literal[16, 18]
+EMBEDDED: tuple[_Major, ...] = get_args(_Major)
+"""The major versions of PostgreSQL that the wheel has."""
 _Versions = Annotated[
     _Major | Annotated[tuple[_Major, ...], Meta(min_length=1)],
     Meta(description="16, 18, or [16, 18]"),
@@ -89,7 +91,7 @@ class Options(Struct, frozen=True):
     """Folder of the generated SQL, relative to alembic.ini."""
     picture: _Picture = ""
     """Markdown file of the schema diagram, relative to alembic.ini; empty for none."""
-    postgres: _Versions = (16, 18)
+    postgres: _Versions = EMBEDDED
     """Major versions of PostgreSQL that production may have: each revision is rehearsed on all."""
     main_branch: _Branch = "main"
     """The git branch whose revisions are merged, and so never edited."""

@@ -356,7 +356,8 @@ _TABLE = (
     ),
     Hazard(
         "rehearsal-failed", ERROR, "it fails on a database at the revision before: {detail}.",
-        "Correct the statement.",
+        "Correct the statement; or leave a version that production does not have out of `postgres` "
+        "in [tool.pybase].",
     ),
     # --- the downgrade
     Hazard(

@@ -264,9 +264,13 @@ def _apply(settings: Settings, database: str, revisions: Sequence[RevisionSql]) 
                 else:
                     execute(connection, sql.scripts.upgrade)
             except (Exception, SystemExit, TimeLimitError) as error:
+                version = connection.info.server_version // 10_000
                 raise CheckFailedError(
-                    f"Revision {sql.revision.id} ({sql.revision.title}) fails: {first_line(error)}",
-                    role_hint(error) or "Correct its upgrade(); nothing was changed.",
+                    f"Revision {sql.revision.id} ({sql.revision.title}) fails on PostgreSQL "
+                    f"{version}: {first_line(error)}",
+                    role_hint(error)
+                    or f"Correct its upgrade(), or leave {version} out of "
+                    "`postgres` in [tool.pybase] if production has none; nothing was changed.",
                     code="rehearsal-failed",
                 ) from error
 
