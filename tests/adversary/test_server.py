@@ -84,7 +84,7 @@ def checkout(place: Path) -> Project:
 
 def laid_out(folder: Path, *revisions: Revision) -> Project:
     """Return a project whose env.py imports nothing that a test run may have imported."""
-    project = Project(folder).lay_out(*revisions)
+    project = Project(folder).lay_out(*revisions).on(18)
     project.write("migrations/env.py", _ENV)
     return project
 

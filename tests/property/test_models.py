@@ -117,7 +117,7 @@ def test_database_equals_the_models_but_for_the_named_gap(
         project = Project(Path(folder))
         patch.setenv("PYBASE_REHEARSAL_URL", server18_url)
         patch.setattr(sys, "path", [folder, *sys.path])
-        project.lay_out(models=before)
+        project.lay_out(models=before).on(18)
         for models, message in ((before, "create the first schema"), (after, "follow the second")):
             gap = _follow(project, url, models, message, single=single and models == after)
             missing = catalog.difference(_created(models, server18_url), _snapshot(url))

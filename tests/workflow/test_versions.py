@@ -16,7 +16,6 @@ from pybase.migrate.record import Direction, Record
 from pybase.postgres import kept_cluster, scratch_database
 
 UP, DOWN = Direction.UPGRADE, Direction.DOWNGRADE
-_PYPROJECT = "[tool.pybase]\npostgres = {}\n"
 _OLD = "current_setting('server_version_num')::int < 170000"
 
 
@@ -76,7 +75,6 @@ class Versions:
 @pytest.fixture(scope="module")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Versions:
     project = Project(tmp_path_factory.mktemp("versions")).lay_out(*HISTORY)
-    configured = (project.root / "pyproject.toml").read_text("utf-8")
     project.done("sql")
     both = _records(project)
     headers = {
@@ -84,8 +82,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Versions:
         for revision in HISTORY
     }
     lint = json.loads(project.run("sql-lint", "--format", "json").out)
-    project.write("pyproject.toml", configured + _PYPROJECT.format(18))
-    project.done("sql")
+    project.on(18).done("sql")
     return Versions(both, headers, lint, _records(project))
 
 
