@@ -35,11 +35,11 @@ REWRITE = revision(
     f"DO $$ BEGIN IF {_OLD} THEN ALTER TABLE cities ALTER n TYPE bigint; END IF; END $$",
     "ALTER TABLE cities ALTER n TYPE integer",
 )
-VIRTUAL = revision(
+VIRTUAL = Revision(
     "cccccccccccc",
     REWRITE.id,
-    "ALTER TABLE cities ADD COLUMN v bigint GENERATED ALWAYS AS (id * 2) VIRTUAL",
-    "ALTER TABLE cities DROP COLUMN v",
+    "op.add_column('cities', sa.Column('v', sa.BigInteger(), sa.Computed('id * 2', persisted=False)))",
+    "op.drop_column('cities', 'v')",
 )
 BEHIND = revision(
     "dddddddddddd",
