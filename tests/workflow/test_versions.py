@@ -38,7 +38,8 @@ REWRITE = revision(
 VIRTUAL = Revision(
     "cccccccccccc",
     REWRITE.id,
-    "op.add_column('cities', sa.Column('v', sa.BigInteger(), sa.Computed('id * 2', persisted=False)))",
+    "op.add_column('cities', sa.Column("
+    "'v', sa.BigInteger(), sa.Computed('id * 2', persisted=False)))",
     "op.drop_column('cities', 'v')",
 )
 BEHIND = revision(

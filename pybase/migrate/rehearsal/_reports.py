@@ -5,10 +5,10 @@ packages that rehearse.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from itertools import repeat
+from threading import Event
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,7 +23,7 @@ from pybase.migrate.record import RevisionReport, combined
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._baseline import Baseline
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
-from pybase.migrate.revisions import History, RenderedHistory
+from pybase.migrate.revisions import History, RenderedHistory, RevisionSql
 
 _PACKAGES = ("migrate/rehearsal", "migrate/catalog", "migrate/sql", "postgres")
 
@@ -58,14 +58,19 @@ def rehearse(history: History, rendered: RenderedHistory) -> Rehearsed:
 
 
 def _rehearse_on_each(each: Sequence[History], rendered: RenderedHistory) -> list[Rehearsed]:
+    is_over = Event()
     # a revision's Python changes what belongs to the process, so two never run at the same time
     if len(each) == 1 or not all(sql.scripts.upgrade.has_sql for sql in rendered.revisions):
-        return [_rehearse_on_one(one, rendered) for one in each]
+        return [_rehearse_on_one(one, rendered, is_over) for one in each]
     with ThreadPoolExecutor(len(each)) as threads:
-        return list(threads.map(_rehearse_on_one, each, repeat(rendered)))
+        running = [threads.submit(_rehearse_on_one, one, rendered, is_over) for one in each]
+        try:
+            return [one.result() for one in running]
+        finally:  # after Ctrl-C, or an error of one, the others end with their revision
+            is_over.set()
 
 
-def _rehearse_on_one(history: History, rendered: RenderedHistory) -> Rehearsed:
+def _rehearse_on_one(history: History, rendered: RenderedHistory, is_over: Event) -> Rehearsed:
     """Rehearse on the one version, or server, of the settings."""
     settings = history.settings
     keys = list(_keys(settings, rendered))
@@ -73,21 +78,19 @@ def _rehearse_on_one(history: History, rendered: RenderedHistory) -> Rehearsed:
 
     def make(missing: list[int], known: dict[int, RevisionReport]) -> list[RevisionReport]:
         # the keys are a chain: what follows a missing one is missing too
-        reports, head = _rehearse(history, rendered, keys, [known[i] for i in range(missing[0])])
+        rehearsed = [known[i] for i in range(missing[0])]
+        reports, head = _rehearse(history, rendered, keys, rehearsed, is_over)
         heads.append(head)
         return [reports[place] for place in missing]
 
-    reports = cache.cached(
-        settings, f"rehearsed-{settings.versions[0]}", keys, make, RevisionReport
-    )
-    last = keys[-1] if keys else "base"
-    head = (
-        heads[0] if heads else cache.recall(settings, f"head-{settings.versions[0]}", last, _Head)
-    )
+    version = settings.versions[0]
+    reports = cache.cached(settings, f"rehearsed-{version}", keys, make, RevisionReport)
+    kind, last = f"head-{version}", keys[-1] if keys else "base"
+    head = heads[0] if heads else cache.recall(settings, kind, last, _Head)
     if head is None:
-        _, head = _rehearse(history, rendered, keys, reports)
-    if cache.recall(settings, f"head-{settings.versions[0]}", last, _Head) is None:
-        cache.remember(settings, f"head-{settings.versions[0]}", last, head)
+        _, head = _rehearse(history, rendered, keys, reports, is_over)
+    if cache.recall(settings, kind, last, _Head) is None:
+        cache.remember(settings, kind, last, head)
     return Rehearsed(tuple(reports), head.schema, head.entities)
 
 
@@ -96,6 +99,7 @@ def _rehearse(
     rendered: RenderedHistory,
     keys: Sequence[str],
     known: Sequence[RevisionReport],
+    is_over: Event,
 ) -> tuple[list[RevisionReport], _Head]:
     """Rehearse the revisions after those that are known, and read the schema at their end.
 
@@ -105,7 +109,7 @@ def _rehearse(
     """
     settings = history.settings
     with scratch.started(settings), scratch.watched(settings, rendered):
-        return _rehearse_on_server(history, rendered, keys, known)
+        return _rehearse_on_server(history, rendered, keys, known, is_over)
 
 
 def _rehearse_on_server(
@@ -113,6 +117,7 @@ def _rehearse_on_server(
     rendered: RenderedHistory,
     keys: Sequence[str],
     known: Sequence[RevisionReport],
+    is_over: Event,
 ) -> tuple[list[RevisionReport], _Head]:
     settings = history.settings
     templates = [f"rehearsed_{key}" for key in keys]
@@ -131,7 +136,8 @@ def _rehearse_on_server(
                     failed=_failed(rendered, reports) if start else None,
                     baseline=baseline,
                 )
-                reports += map(rehearsal.rehearse, rendered.revisions[start:end])
+                revisions = _until(is_over, rendered.revisions[start:end])
+                reports += map(rehearsal.rehearse, revisions)
                 if end == len(keys):
                     head = _Head(rehearsal.schema(), rehearsal.entities())
                 rehearsal.close()
@@ -139,6 +145,13 @@ def _rehearse_on_server(
                     scratch.keep(settings, database, templates[end - 1])
             start = end
     return reports, head
+
+
+def _until(is_over: Event, revisions: Sequence[RevisionSql]) -> Iterator[RevisionSql]:
+    for revision in revisions:
+        if is_over.is_set():
+            raise CancelledError
+        yield revision
 
 
 def _failed(rendered: RenderedHistory, reports: Sequence[RevisionReport]) -> list[str]:
