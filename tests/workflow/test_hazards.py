@@ -59,7 +59,7 @@ class Table:
 
 @pytest.fixture(scope="session")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
-    project = Project(tmp_path_factory.mktemp("hazards")).lay_out(_PARENT)
+    project = Project(tmp_path_factory.mktemp("hazards")).lay_out(_PARENT).on(18)
     for case in CASES:
         source = revision_source(case, _id(case), _PARENT.id)
         project.write(f"migrations/versions/{case.name}.py", source)

@@ -29,13 +29,15 @@ class Finding(Struct, frozen=True):
 
     `statement` counts the statements of the script from 0, or is -1 for the revision itself.
     `relation` is the relation, type, function or schema that it is about, `detail` a column or
-    what else the consequence names.
+    what else the consequence names. `versions` are those of PostgreSQL on which it was found, where
+    it was not found on all that were rehearsed.
     """
 
     statement: int
     code: str
     relation: QualifiedName | None = None
     detail: str = ""
+    versions: tuple[int, ...] = ()
 
     @property
     def hazard(self) -> "Hazard":
@@ -70,7 +72,13 @@ class Finding(Struct, frozen=True):
     @property
     def message(self) -> str:
         """The consequence, as a sentence about this relation."""
-        return self.hazard.consequence.format(relation=self.label, detail=self.detail)
+        where = f"on PostgreSQL {self.on}: " if self.versions else ""
+        return where + self.hazard.consequence.format(relation=self.label, detail=self.detail)
+
+    @property
+    def on(self) -> str:
+        """The versions where it was found, if not on all: `16 and 17`."""
+        return " and ".join(map(str, self.versions))
 
     @property
     def sort_key(self) -> tuple[int, str, str, str]:
@@ -348,7 +356,8 @@ _TABLE = (
     ),
     Hazard(
         "rehearsal-failed", ERROR, "it fails on a database at the revision before: {detail}.",
-        "Correct the statement.",
+        "Correct the statement; or leave a version that production does not have out of `postgres` "
+        "in [tool.pybase].",
     ),
     # --- the downgrade
     Hazard(
