@@ -20,6 +20,7 @@ from pybase.migrate.catalog import (
 )
 from pybase.migrate.record import Script
 from pybase.migrate.rehearsal._observation import Observation, Rows, Run
+from pybase.migrate.rehearsal._plans import changes
 from pybase.migrate.rehearsal._writer_session import locks_of, row_counters, rows_since
 from pybase.migrate.sql.grammar import is_kind
 from pybase.migrate.sql.lock_modes import MODES, ROW_EXCLUSIVE, SHARE
@@ -45,6 +46,7 @@ class Observer:
         prepare_reread(self.connection)
         self._counters: dict[int, tuple[int, ...]] = {}
         self._held: dict[int, int] = {}
+        self._bookkeeping: frozenset[str] = frozenset()
 
     def close(self) -> None:
         """Close the connection; the database can be cloned only after that."""
@@ -65,6 +67,7 @@ class Observer:
         that is a single transaction is rolled back after that.
         """
         self._reset()
+        self._bookkeeping = script.bookkeeping
         start = self.state
         observations: list[Observation] = []
         for block in script.blocks:
@@ -144,6 +147,7 @@ class Observer:
 
     def _statement(self, index: int, text: str) -> Observation:
         before = self.state
+        planned = () if text in self._bookkeeping else changes(self.connection, text, before)
         self._notices.clear()
         try:
             self.connection.execute(text.encode())
@@ -161,7 +165,8 @@ class Observer:
         self.state = reread_state(self.connection, before, touched)
         notices = tuple(self._notices)
         return Observation(
-            index, text, True, before, self.state, locks, gained, scans, rows, notices
+            *(index, text, True, before, self.state, locks, gained, scans, rows, notices),
+            changes=planned,
         )
 
     def _other_encoding(self) -> psycopg.Error | None:

@@ -7,7 +7,7 @@ from pglast import ast
 
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
-from pybase.migrate.rehearsal._row_sources import find_relation, source_tables
+from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.rehearsal._rules._locks import constraints
 from pybase.migrate.sql import QualifiedName
@@ -74,10 +74,8 @@ def _read(case: Case, observation: Observation) -> Iterator[int]:
         return
     tables = {oid for oid in observation.before.relations if observation.is_scanned(oid)}
     if is_kind(observation.sql, ast.SelectStmt):
-        sources = set(source_tables(observation.sql, observation.before))
-        known = {oid for oid in sources if oid is not None and case.is_known_table(oid)}
-        if known == sources:  # else a view or a function reads others
-            tables &= known
+        if not any(change.calls for change in observation.changes):  # a function reads others
+            tables &= {oid for change in observation.changes for oid in change.read}
     elif is_kind(observation.sql, ast.VacuumStmt):
         tables |= set(_analyzed(observation))
     for oid in tables:
