@@ -19,6 +19,7 @@ from psycopg.pq.abc import PGresult
 from pybase.core.errors import CheckFailedError
 from pybase.core.reporter import Reporter
 from pybase.migrate.database import Ledger, MigrationLock, lock_lost, put_aside
+from pybase.migrate.deploy import _recovery
 from pybase.migrate.deploy._lock_waits import LockRetry
 from pybase.migrate.deploy._losses import Guard, data_loss
 from pybase.migrate.deploy._plan import Plan, Step
@@ -73,6 +74,8 @@ class Session:
         """
         started, tries = time.monotonic(), 1
         for block in step.script.blocks:
+            if block is not step.script.blocks[-1] and self._is_committed(block):
+                continue
             if block.transactional:
                 attempt = partial(self._transaction, step, block, started)
                 tries = max(tries, self._retry.run(attempt, is_blocking=is_blocking(step)))
@@ -81,6 +84,14 @@ class Session:
                     tries = max(tries, self._alone(step, block, index))
         self.moved_by(step)
         return tries
+
+    def _is_committed(self, block: Block) -> bool:
+        """Whether an interrupted run has committed a transaction that does not move the version."""
+        if not block.transactional or block.is_bookkeeping:
+            return False
+        own = [s.sql for s in block.parts if s.kind is StatementKind.OWN]
+        with self._retry.reading(reports=True):
+            return _recovery.is_committed(self.connection, own, self._reporter.note)
 
     def moved_by(self, step: Step) -> None:
         """Follow the version table, which a step has moved."""
@@ -191,18 +202,15 @@ class Session:
 
     def _alone(self, step: Step, block: Block, index: int) -> int:
         """Run a statement outside a transaction; returns how many tries it took."""
-        # pglast, and most histories have no such statement
-        from pybase.migrate.deploy._recovery import resume
-
         statement = self.statement = block.statements[index]
         self._reporter.echo(f"{statement};")
         with self._retry.reading(reports=True):
-            rest = resume.remaining(self.connection, statement, self._reporter.note)
+            rest = _recovery.remaining(self.connection, statement, self._reporter.note)
         if rest is None:
             return 1
 
         statement = rest
-        is_rolled_back = resume.is_rolled_back(statement)
+        is_rolled_back = _recovery.is_rolled_back(statement)
         is_first = index == 0 and block == step.script.own_blocks[0]
 
         def attempt(lock_timeout_ms: int) -> None:
@@ -219,7 +227,7 @@ class Session:
             with self._retry.reading(reports=True):
                 attempt(0)
         except (errors.DuplicateObject, errors.UndefinedObject) as error:
-            if not resume.is_done_already(statement, error):
+            if not _recovery.is_done_already(statement, error):
                 raise
             message = error.diag.message_primary
             self._reporter.note(f"{message}: an interrupted run has done that")
