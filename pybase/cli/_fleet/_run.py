@@ -1,6 +1,7 @@
 """`migrate`, `downgrade` and `backfill` on a fleet: the work on each database, and its outcome."""
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
@@ -79,6 +80,13 @@ def _require_possible(args: argparse.Namespace) -> None:
             f"--{min(refused).replace('_', '-')} is for one database.",
             "Run it without --fleet and --schemas.",
             code="not-for-fleet",
+        )
+    target = getattr(args, "target", None) or ""
+    if re.fullmatch(r"(?:[^@]*@)?[+-]\d+", target):
+        raise UsageError(
+            f"{target} is a number of steps, which the same command would take again on a fleet.",
+            "Name the revision that is to be reached.",
+            code="relative-target",
         )
 
 

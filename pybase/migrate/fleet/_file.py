@@ -45,7 +45,7 @@ def read_member_url(raw: str, label: str) -> str:
     A variable that is a part of it is a plain text, and is URL-encoded here. Raises UsageError for
     a missing variable, and for a password that is written in the URL itself.
     """
-    conceal(raw)
+    conceal(_VARIABLE.sub("", raw))
     if _VARIABLE.fullmatch(raw):
         raw = filled = _value(raw[2:-1], label, os.environ)
     else:
