@@ -5,6 +5,7 @@ all of them.
 """
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,7 +25,16 @@ LOOPED = 20
 SCHEMAS = 1000
 PENDING = 3
 
-_MIGRATE = (sys.executable, "-m", "pybase", "migrate")
+_WITH_MEMORY = """
+import sys
+from pybase.cli import main
+code = main(sys.argv[1:])
+print(open("/proc/self/status").read(), file=sys.stderr)
+sys.exit(code)
+"""
+"""`python -m pybase`, and the memory that it used: that of a child has the parent's before it."""
+
+_MIGRATE = (sys.executable, "-c", _WITH_MEMORY, "migrate")
 _UPGRADE = (sys.executable, "-m", "alembic", "upgrade", "head")
 
 
@@ -117,16 +127,17 @@ def _run(command: Sequence[str], folder: Path, url: str = "postgresql://127.0.0.
     # with it set, the compiler would be measured
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
-    process = subprocess.Popen(
+    done = subprocess.run(
         command,
         cwd=folder,
         env=inherited | {"DATABASE_URL": url},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} fails: run it in {folder} for the reason.")
-    return Cost(time.perf_counter() - began, used.ru_maxrss)
+    seconds = time.perf_counter() - began
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} fails:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    memory = re.search(r"^VmHWM:\s+(\d+)", done.stderr, re.MULTILINE)
+    return Cost(seconds, int(memory[1]) if memory else 0)

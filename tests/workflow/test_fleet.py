@@ -3,16 +3,22 @@
 import json
 import os
 import random
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
-from projects import LINE, THREE, TWO, Project, Result, Revision
+from projects import LINE, ONE, THREE, TWO, Project, Result, Revision
 from tcp_servers import ENCODED, PASSWORD, TcpServer
 from waiting import wait_until
+from warm import Command
+
+from .test_json import documented
+from .test_terminal import Screen
 
 HEAD = THREE.id
 NAMES = ("customer_1", "customer_2", "customer_3", "customer_4", "customer_5", "customer_6")
@@ -96,10 +102,12 @@ IN_ORDER = [revision.id for revision in LINE]
 
 def test_fleet_goes_to_head_and_back(customers: Customers) -> None:
     code, shown = customers.json("current")
+    assert {f"databases[].{key}" for key in shown["customer_1"]} < documented("a fleet")
     assert (code, [shown[name]["current"] for name in NAMES]) == (0, [[]] * 6)
     assert OTHER not in shown
     code, shown = customers.json("migrate")
     assert code == 0
+    assert {f"databases[].{key}" for key in shown["customer_1"]} < documented("a fleet")
     assert {each["state"] for each in shown.values()} == {"done"}
     assert {each["changed"] for each in shown.values()} == {3}
     assert customers.versions() == dict.fromkeys(NAMES, HEAD)
@@ -225,23 +233,45 @@ def test_data_are_lost_only_where_that_is_agreed(customers: Customers) -> None:
     assert customers.versions() == dict.fromkeys(NAMES, TWO.id)
 
 
+def test_at_a_terminal_each_database_is_asked_about(customers: Customers) -> None:
+    customers.run("migrate")
+    with _sql(customers.url("customer_5")) as connection:
+        connection.execute("UPDATE cities SET note = 'kept'")
+    shown = Screen(customers.project, 120).show("downgrade", TWO.id, *customers.each, answer="y\n")
+    assert shown.code == 0, shown.written
+    assert "customer_5: The downgrade destroys data:" in "\n".join(shown.lines)
+    assert "customer_4: The downgrade" not in shown.written
+    assert "6 databases: 6 done." in shown.written
+    assert re.search(r"\d of 6", shown.written)
+    assert PASSWORD not in shown.written
+    assert customers.versions() == dict.fromkeys(NAMES, TWO.id)
+
+
 # --- interruptions --------------------------------------------------------------------------------
 
 
+SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGKILL)
+
+
 def test_killed_run_is_finished_by_the_same_command(customers: Customers) -> None:
-    """Killed when some number of revisions, of all databases together, is applied."""
+    """Killed, or interrupted, when some number of revisions of all databases is applied."""
     seed = random.randrange(2**32)
     moments = sorted(random.Random(seed).sample(range(18), 3))
     with ExitStack() as stack:
         sessions = [stack.enter_context(_sql(customers.url(name))) for name in NAMES]
-        for moment in moments:
+        for moment, how in zip(moments, SIGNALS, strict=True):
+            most = max(moment, sum(map(_lines, sessions)))  # it has begun when there are more
             command = customers.project.start("migrate", "--jobs", "3", *customers.each)
-            wait_until(lambda: sum(map(_lines, sessions)) > moment or not command.is_running)  # noqa: B023
-            os.kill(command.pid, signal.SIGKILL)
-            command.wait()
+            wait_until(partial(_is_past, most, sessions, command))
+            os.kill(command.pid, how)
+            assert command.wait()[0] in (0, 130 if how == signal.SIGINT else -how)
     assert customers.run("migrate").code == 0, f"seed {seed}, moments {moments}"
     assert customers.versions() == dict.fromkeys(NAMES, HEAD)
     assert [ledger(customers.url(name)) for name in NAMES] == [IN_ORDER] * 6
+
+
+def _is_past(count: int, sessions: list[psycopg.Connection[Any]], command: Command) -> bool:
+    return sum(map(_lines, sessions)) > count or not command.is_running
 
 
 def _lines(session: psycopg.Connection[Any]) -> int:
@@ -334,6 +364,28 @@ else:
     with context.begin_transaction():
         context.run_migrations()
 """
+
+
+FILLS = Revision(
+    "dddddddddddd",
+    THREE.id,
+    "op.backfill('cities', set=\"note = 'old'\", where='note IS NULL', key=['name'])",
+    "pass",
+)
+
+
+def test_backfill_fills_each_database(customers: Customers) -> None:
+    customers.project.add(FILLS)
+    customers.project.done("sql")
+    assert customers.run("migrate", HEAD).code == 0
+    with _sql(customers.url("customer_2")) as connection:
+        connection.execute("DROP TABLE cities")
+    code, shown = customers.json("backfill", "cities")
+    failed = {name: each["error"]["code"] for name, each in shown.items() if each["error"]}
+    assert (code, failed) == (1, {"customer_2": "backfill-failed"})
+    assert [shown[name]["changed"] for name in NAMES] == [1, 0, 1, 1, 1, 1]
+    code, shown = customers.json("backfill", "cities")
+    assert [shown[name]["changed"] for name in NAMES] == [0] * 6
 
 
 # --- schemas --------------------------------------------------------------------------------------
@@ -429,13 +481,14 @@ REFUSALS = {
     "jobs of one": (None, ("--jobs", "2"), "without-fleet"),
     "SQL": (None, ("--fleet", "f", "--sql"), "not-for-fleet"),
     "drift of a schema": (None, ("--schemas", "a", "--check-drift"), "not-for-fleet"),
+    "unknown target": (None, ("no_such", "--schemas", "public"), "alembic"),
     "number of steps": (None, ("+1", "--fleet", "f"), "relative-target"),
 }  # fmt: skip
 """What is in fleet.toml, or the options, and the code of the error."""
 
 
 def test_fleet_is_read_strictly(project: Project) -> None:
-    project.lay_out()
+    project.lay_out(ONE).write_sql()
     project.secrets = ("to-be-hidden",)
     for case, (content, options, code) in REFUSALS.items():
         if content is not None:

@@ -59,7 +59,8 @@ def read_statuses(
 ) -> dict[str, Status]:
     """Return where each database is, by its name; one that is ahead of the checkout is an error.
 
-    Where env.py has to be run on a database to know that, it is, and then one by one.
+    Where env.py has to be run on a database to know that, it is, and then one by one. Raises
+    UsageError for an unknown target.
     """
     is_quiet = deploy.is_quiet(source)
     known = _heads_of_schemas(fleet, source) if is_quiet and fleet.has_schemas else {}
@@ -74,9 +75,12 @@ def read_statuses(
     outcomes: dict[str, Outcome] = {}
     jobs = limits.jobs if is_quiet and not known else 1
     go_over(fleet.members, work, Limits(jobs), lambda _: None, outcomes)
-    return {
+    statuses = {
         name: outcome.value or Status(error=outcome.error) for name, outcome in outcomes.items()
     }
+    for status in [s for s in statuses.values() if s.path is None and s.error is None][:1]:
+        source.history.path_to(status.heads, destination, direction)  # a target that is none
+    return statuses
 
 
 def needs_alembic(source: Source, statuses: Iterable[Status], direction: Direction) -> bool:
