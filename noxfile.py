@@ -46,6 +46,7 @@ def migrate(session: nox.Session) -> None:
     Also: nox -s migrate -- +1, -- REVISION, -- --plan, -- --sql, -- --sql A:B
     If a revision fails, those before it stay applied: fix it and run the same command again.
     One that destroys data needs an accepted hazard, or --allow-data-loss.
+    On many databases, each as one: -- --fleet fleet.toml, or -- --schemas 'tenant_%'
     """
     run_verb(session)
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._estimate import PlannedStep as PlannedStep
     from pybase.migrate.deploy._estimate import estimate as estimate
     from pybase.migrate.deploy._followed import as_env_leaves_it as as_env_leaves_it
+    from pybase.migrate.deploy._followed import is_quiet as is_quiet
     from pybase.migrate.deploy._followed import preview as preview
     from pybase.migrate.deploy._followed import runnable as runnable
     from pybase.migrate.deploy._locked import CHECKS as CHECKS
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._plan import Plan as Plan
     from pybase.migrate.deploy._plan import Source as Source
     from pybase.migrate.deploy._plan import Step as Step
+    from pybase.migrate.deploy._plan import committed_source as committed_source
+    from pybase.migrate.deploy._plan import python_source as python_source
     from pybase.migrate.deploy._plan import record_source as record_source
     from pybase.migrate.deploy._plan import status_source as status_source
 else:
@@ -59,10 +62,10 @@ else:
             "_drift": "stamp",
             "_env": "delegates",
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
-            "_followed": "as_env_leaves_it preview runnable",
+            "_followed": "as_env_leaves_it is_quiet preview runnable",
             "_locked": "CHECKS DRIFT Locked changed_entries locked note_changed_entries"
             " pending_revisions read_status unrecorded",
             "_losses": "Confirmation Consent",
-            "_plan": "Plan Source Step record_source status_source",
+            "_plan": "Plan Source Step committed_source python_source record_source status_source",
         },
     )
