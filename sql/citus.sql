@@ -11,9 +11,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus') THEN
         RETURN;
     END IF;
+    SET LOCAL citus.propagate_set_commands = 'local';
     SET LOCAL lock_timeout = '2s';
     SET LOCAL citus.multi_shard_modify_mode = 'sequential';
-    SET LOCAL citus.propagate_set_commands = 'local';
     SET LOCAL citus.enable_local_reference_table_foreign_keys = off;
     FOR item IN
         SELECT * FROM (VALUES

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pybase.migrate.layout._render import SCRIPT as SCRIPT
     from pybase.migrate.layout._render import SETTINGS as SETTINGS
     from pybase.migrate.layout._render import files as files
+    from pybase.migrate.layout._render import lock_timeout_everywhere as lock_timeout_everywhere
     from pybase.migrate.layout._render import parse as parse
     from pybase.migrate.layout._render import rendered_block as rendered_block
     from pybase.migrate.layout._rules import Obstacle as Obstacle
@@ -32,7 +33,7 @@ else:
             "_declared": "TableLayout declared",
             "_observed": "ObservedSchema citus_version observe",
             "_plan": "Distribution differences plan",
-            "_render": "DATA SCRIPT SETTINGS files parse rendered_block",
+            "_render": "DATA SCRIPT SETTINGS files lock_timeout_everywhere parse rendered_block",
             "_rules": "Obstacle obstacles",
         },
     )

@@ -77,10 +77,10 @@ def observe(
 ) -> ObservedSchema:
     """Read what is there of the tables of a layout. Raises psycopg.Error."""
     names = [[getattr(item.table, part) for item in layouts] for part in ("schema", "name")]
+    placements = dict(_placements(connection)) if on_citus else {}
     has_rows = {
         name: _has_rows(connection, name) for name in connection.execute(_PRESENT, names).fetchall()
     }
-    placements = dict(_placements(connection)) if on_citus else {}
     tables = tuple(
         ObservedTable(
             QualifiedName(schema, name),
@@ -101,7 +101,8 @@ def observe(
 
 
 def _has_rows(connection: psycopg.Connection[Any], name: tuple[str, str]) -> bool:
-    query = f"SELECT EXISTS (SELECT FROM {QualifiedName(*name).quoted})"
+    # Citus fails on a SELECT without columns (13.2)
+    query = f"SELECT EXISTS (SELECT 1 FROM {QualifiedName(*name).quoted})"
     (answer,) = connection.execute(query.encode()).fetchone() or (True,)
     return bool(answer)
 

@@ -15,13 +15,12 @@ LOCK_TIMEOUT = "2s"
 SETTINGS = (
     # else DDL fails once a reference table was read or changed over several connections
     "citus.multi_shard_modify_mode = 'sequential'",
-    # else `SET LOCAL lock_timeout` does not reach the workers, and a wait there has no limit
-    "citus.propagate_set_commands = 'local'",
     # else Citus takes each table that is linked with a reference table for one of its own, and
     # then refuses to distribute it
     "citus.enable_local_reference_table_foreign_keys = off",
 )
-"""Settings of each session that changes a schema on a cluster (Citus 13.2)."""
+"""Settings of each session that changes a schema on a cluster (Citus 13.2); the last is for one
+with a layout, in which every table that is linked with a reference table is declared."""
 
 _HEADER = """\
 -- The layout of the tables on a Citus cluster, as the models declare it
@@ -51,10 +50,24 @@ def rendered_block(layouts: Sequence[TableLayout], lock_timeout: str = LOCK_TIME
     rows = ",\n".join(
         f"            ({number}, {_row(layout)})" for number, layout in enumerate(layouts, 1)
     )
-    settings = "".join(f"    SET LOCAL {setting};\n" for setting in SETTINGS)
-    body = _BODY.format(lock_timeout=literal(lock_timeout), settings=settings, rows=rows)
+    settings = "".join(f"    SET LOCAL {s};\n" for s in (*_limits(lock_timeout), *SETTINGS))
+    body = _BODY.format(settings=settings, rows=rows)
     tag = next(tag for n in count() if (tag := f"$layout{n or ''}$") not in body)
     return f"DO {tag}\n{body}{tag}"
+
+
+def lock_timeout_everywhere(lock_timeout: str) -> str:
+    """Return the statement that limits waits for locks in this transaction, on workers too.
+
+    Citus sends its workers the text of the message that a propagated SET LOCAL is in, with all
+    that is in it: so it is in a block, and is the only one that is propagated.
+    """
+    settings = "; ".join(f"SET LOCAL {setting}" for setting in _limits(lock_timeout))
+    return f"DO $$ BEGIN {settings}; SET LOCAL citus.propagate_set_commands = 'none'; END $$"
+
+
+def _limits(lock_timeout: str) -> tuple[str, str]:
+    return "citus.propagate_set_commands = 'local'", f"lock_timeout = {literal(lock_timeout)}"
 
 
 def _row(layout: TableLayout) -> str:
@@ -72,7 +85,6 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus') THEN
         RETURN;
     END IF;
-    SET LOCAL lock_timeout = {lock_timeout};
 {settings}\
     FOR item IN
         SELECT * FROM (VALUES
