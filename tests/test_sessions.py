@@ -16,7 +16,8 @@ from pybase.cli import VERBS, _parser
 ROOT = Path(__file__).parents[1]
 IN_ORDER = [
     "migrate", "makemigration", "rebase", "downgrade", "backfill", "stamp", "distribute",
-    "current", "history", "pending", "review", "sql", "sql-lint", "check", "db", "tests", "lint", "typing",
+    "current", "history", "pending", "review", "sql", "sql-lint", "check",
+    "db", "tests", "lint", "typing",
 ]  # fmt: skip
 BARE = {"sql-lint", "check", "tests", "lint", "typing"}
 DESTROYERS = {"downgrade", "db"}

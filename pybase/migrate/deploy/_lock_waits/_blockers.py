@@ -188,7 +188,7 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS held ON true
 """
-"""A lock on a shard is held on the node that has it, by a session that is connected to any node. One
+"""A shard is locked on the node that has it, by a session that is connected to any node. One
 that has no lock on what is waited for has an older transaction, which CONCURRENTLY waits for."""
 
 _CANCEL = """
