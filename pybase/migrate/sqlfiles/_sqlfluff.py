@@ -3,6 +3,7 @@
 It finds layout, case and grammar. Its settings are the project's own, and ours where it has none.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ from pybase.migrate.sqlfiles._lint_result import LintFinding
 _Violation: TypeAlias = tuple[int, str, str]
 """Line, code, message."""
 
-_PARALLEL_FROM = 8
+_PARALLEL_FROM = 16
 """Files from which a second process is worth its start."""
 
 _OVERRIDES: dict[str, Any] = {
@@ -45,8 +46,12 @@ def assumed_settings(settings: Settings) -> dict[str, Any]:
     own = _config(settings.root, require_dialect=False)
     if own.get("dialect") is not None:
         return {}
-    defaults = FluffConfig(overrides=_OVERRIDES, require_dialect=False)
-    return {name: value for name, value in OURS.items() if own.get(name) == defaults.get(name)}
+    return {name: value for name, value in OURS.items() if own.get(name) == _defaults().get(name)}
+
+
+@functools.cache
+def _defaults() -> FluffConfig:
+    return FluffConfig(overrides=_OVERRIDES, require_dialect=False)
 
 
 _UNPARSABLE = "PRS"
@@ -89,11 +94,15 @@ _OURS = ("DO $$ BEGIN RAISE '", "    present := ", "    IF NOT present", "      
 def _lint_texts(settings: Settings, texts: Sequence[str]) -> list[list[_Violation]]:
     """Return the violations of each text."""
     assumed = assumed_settings(settings)
-    config_text = _config_text(_config(settings.root, assumed))
+    config = _config(settings.root, assumed)
+    config_text = _config_text(config)
     keys = [digest(f"{config_text}\0{text}".encode()) for text in texts]
 
     def make(missing: list[int], _known: object) -> list[list[_Violation]]:
-        return _run(settings.root, assumed, [texts[place] for place in missing])
+        left = [texts[place] for place in missing]
+        if len(left) < _PARALLEL_FROM:
+            return _lint_all(config, left)
+        return _lint_in_parallel(settings.root, assumed, left)
 
     return cache.cached(settings, "sqlfluff", keys, make, list[_Violation])
 
@@ -111,21 +120,25 @@ def _config_text(config: FluffConfig) -> str:
     return f"{tool} {sorted(map(str, config.iter_vals()))}"
 
 
-def _run(root: Path, assumed: Mapping[str, Any], texts: list[str]) -> list[list[_Violation]]:
-    """Lint texts, on both cores where there are many."""
-    if len(texts) < _PARALLEL_FROM:
-        return _lint_all(root, assumed, texts)
+def _lint_in_parallel(
+    root: Path, assumed: Mapping[str, Any], texts: list[str]
+) -> list[list[_Violation]]:
+    """Lint texts on two cores; a FluffConfig that is pickled loses its templater."""
     results: list[list[_Violation]] = [[] for _ in texts]
     with ProcessPoolExecutor(2) as pool:
-        runs = [pool.submit(_lint_all, root, assumed, texts[start::2]) for start in (0, 1)]
+        runs = [pool.submit(_lint_apart, root, assumed, texts[start::2]) for start in (0, 1)]
         for start, run in enumerate(runs):
             results[start::2] = run.result()
     return results
 
 
-def _lint_all(root: Path, assumed: Mapping[str, Any], texts: list[str]) -> list[list[_Violation]]:
+def _lint_apart(root: Path, assumed: Mapping[str, Any], texts: list[str]) -> list[list[_Violation]]:
+    return _lint_all(_config(root, assumed), texts)
+
+
+def _lint_all(config: FluffConfig, texts: list[str]) -> list[list[_Violation]]:
     """Return the violations of each text."""
-    linter = Linter(config=_config(root, assumed))
+    linter = Linter(config=config)
     return [
         [
             (violation.line_no, violation.rule_code(), violation.desc())
