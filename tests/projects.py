@@ -214,9 +214,11 @@ class Project:
         """Run `python -m pybase ARGUMENTS`; `variables` go into its environment."""
         return self.ended(self.start(*arguments, **variables))
 
-    def start(self, *arguments: str, module: str = "pybase", **variables: str) -> Command:
-        """Start `python -m MODULE ARGUMENTS`; `ended` waits for its end."""
-        return _WARM.start(module, arguments, self.root, self._environment(variables))
+    def start(
+        self, *arguments: str, module: str = "pybase", terminal: str = "", **variables: str
+    ) -> Command:
+        """Start `python -m MODULE ARGUMENTS`, at a terminal; `ended` waits for its end."""
+        return _WARM.start(module, arguments, self.root, self._environment(variables), terminal)
 
     def ended(self, command: Command) -> Result:
         """Wait for the end of a command."""
@@ -298,6 +300,7 @@ def _copy_written(source: Path, target: Path) -> None:
 def plain_environment() -> dict[str, str]:
     """Our environment without what would change a command's behaviour."""
     prefixes = ("PG", "DATABASE_URL", "PYBASE_", "NOX_", "PYTEST_", "COV_", "CI")
+    prefixes += ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
     return kept | {"PYTHONPATH": str(ROOT)}
 

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +40,10 @@ class Command:
     def is_running(self) -> bool:
         """Whether it has not ended yet."""
         return not self._code.done()
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call when it has ended, in another thread."""
+        self._code.add_done_callback(lambda _: call())
 
     @property
     def err(self) -> str:
@@ -62,15 +67,23 @@ class Warm:
         self._lock = threading.Lock()
 
     def start(
-        self, module: str, arguments: tuple[str, ...], cwd: Path, env: dict[str, str]
+        self,
+        module: str,
+        arguments: tuple[str, ...],
+        cwd: Path,
+        env: dict[str, str],
+        terminal: str = "",
     ) -> Command:
-        """Start `python -m MODULE ARGUMENTS`."""
+        """Start `python -m MODULE ARGUMENTS`; its streams are those of a terminal, if one is given.
+
+        `terminal` is the path of a terminal that controls no process yet.
+        """
         folder = TemporaryDirectory()
         for name in ("out", "err"):
             Path(folder.name, name).touch()
         with self._lock:
             self._started = Future()
-            command = [module, list(arguments), str(cwd), env, folder.name]
+            command = [module, list(arguments), str(cwd), env, folder.name, terminal]
             print(json.dumps(command), file=self._requests(), flush=True)
             pid = self._started.result(_TIMEOUT_S)
             return Command(pid, folder, self._codes[pid])
@@ -146,14 +159,21 @@ def _report_ended() -> None:
         print(pid, os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _become(module: str, arguments: list[str], cwd: str, env: dict[str, str], folder: str) -> None:
+def _become(
+    module: str, arguments: list[str], cwd: str, env: dict[str, str], folder: str, terminal: str
+) -> None:
     """Be the process of one command."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.stdin.close()
-    outputs = [os.open(f"{folder}/{name}", os.O_WRONLY) for name in ("out", "err")]
-    for number, descriptor in enumerate([os.open(os.devnull, os.O_RDONLY), *outputs]):
+    paths = (os.devnull, f"{folder}/out", f"{folder}/err")
+    if terminal:
+        os.setsid()  # the terminal that is opened next controls this process
+        paths = (terminal,) * 3
+        sys.stdout.reconfigure(line_buffering=True)
+    for number, path in enumerate(paths):
+        descriptor = os.open(path, os.O_RDWR)
         os.dup2(descriptor, number)
         os.close(descriptor)
     sys.stdin = sys.__stdin__ = os.fdopen(0, encoding="utf-8")

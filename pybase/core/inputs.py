@@ -7,6 +7,7 @@ are recorded; before the first record nothing is known to be unchanged.
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def inputs_digest(
     files = {*own, *recorded.modules, *_beside(recorded.modules)}
     files.update(file for folder in every for file in files_below(folder))
     files.difference_update(map(str, skipped))
-    tools = [sys.version, redacted(str(rehearsal_url())), *map(version, _LIBRARIES)]
+    tools = [sys.version, redacted(str(rehearsal_url())), *_library_versions()]
     tools += [package_digest(package) for package in packages]
     return digest("\0".join((digest_files(sorted(files)), *tools)).encode())
 
@@ -79,6 +80,12 @@ _OF_SHELL = ("_", "PWD", "OLDPWD", "SHLVL", "COLUMNS", "LINES")
 """Variables that a shell changes from command to command."""
 
 
+@cache
+def _library_versions() -> tuple[str, ...]:
+    return tuple(map(version, _LIBRARIES))
+
+
+@cache
 def package_digest(package: str) -> str:
     """Digest the sources of one of our packages, such as `migrate/rehearsal`."""
     folder = Path(pybase.__file__).parent / package

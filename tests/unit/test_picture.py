@@ -8,7 +8,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -33,6 +33,8 @@ TYPES = (
     "numeric(10,2)", "text[]", '"char"', 'public."Odd ""type"""', "character varying(20)",
     "double precision", "interval day to second(3)", 'app."größe"[]', "bit varying(5)", "tsvector",
 )  # fmt: skip
+steady = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+"""Whatever the machine is busy with."""
 names = st.sampled_from(HOSTILE) | st.text(st.characters(codec="utf-8"), min_size=1, max_size=63)
 
 
@@ -173,6 +175,7 @@ LINES = (
 GRAMMAR = re.compile(rf"erDiagram(\n({'|'.join(LINES)}))*")
 
 
+@steady
 @given(schemas())
 def test_diagram_follows_the_grammar_for_any_names(entities: list[Entity]) -> None:
     drawn = diagram(page(entities))
@@ -223,6 +226,7 @@ def cells(text: str) -> list[list[str]]:
     return rows
 
 
+@steady
 @given(names, names, names, st.sampled_from(TYPES))
 def test_table_shows_every_name_and_text_as_it_is(
     name: str, default: str, comment: str, type_: str
@@ -232,6 +236,7 @@ def test_table_shows_every_name_and_text_as_it_is(
     assert rows == [[one_line(name), type_, "yes", one_line(default), shown]]
 
 
+@steady
 @given(names, names)
 def test_heading_and_meaning_are_only_text(name: str, comment: str) -> None:
     text = page([Entity("x", "public", name, comment, (), (), (), ())])

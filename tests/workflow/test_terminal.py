@@ -4,16 +4,15 @@ import fcntl
 import os
 import pty
 import re
-import signal
 import struct
-import sys
 import termios
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 import pytest
-from projects import LINE, ONE, THREE, TWO, Project, Revision, plain_environment
+from projects import LINE, ONE, THREE, TWO, Project, Revision
 from waiting import wait_for_query
 
 WIDTHS = (80, 200)
@@ -24,7 +23,6 @@ HURTING = Revision(
     "op.add_column('cities', sa.Column('note', sa.Text()))",
     "Say [red]goodbye[/red] to the notes of all the cities that we have ever known by their name.",
 )
-_SETTINGS = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "CI")
 
 
 @dataclass(frozen=True)
@@ -60,16 +58,12 @@ class Screen:
         **variables: str,
     ) -> Shown:
         """Run a verb; `answer` is typed when `until` has been shown and `wait` has returned."""
-        kept = plain_environment().items()
-        plain = {name: value for name, value in kept if name not in _SETTINGS}
-        environment = plain | self.project.environment | {"TERM": "xterm"} | variables
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.chdir(self.project.root)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it
-            os.execve(sys.executable, [sys.executable, "-m", "pybase", *arguments], environment)
+        terminal, theirs = pty.openpty()
         size = struct.pack("HHHH", 40, self.width, 0, 0)
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
+        given = {"TERM": "xterm"} | variables
+        command = self.project.start(*arguments, terminal=os.ttyname(theirs), **given)
+        command.at_end(partial(os.close, theirs))
         written = b""
         while part := _read(terminal):
             written += part
@@ -78,7 +72,7 @@ class Screen:
                 os.write(terminal, answer.encode())
                 answer = ""
         os.close(terminal)
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        code, _, _ = command.wait()
         return Shown(code, written.decode().replace("\r\n", "\n"))
 
 
@@ -91,8 +85,7 @@ def _read(terminal: int) -> bytes:
 
 @pytest.fixture
 def three(project: Project) -> Project:
-    project.lay_out(*LINE).done("sql")
-    return project
+    return project.lay_out(*LINE).write_sql()
 
 
 @pytest.fixture(params=WIDTHS)

@@ -13,7 +13,8 @@ from pybase.migrate.rehearsal._observation import Rows
 from pybase.migrate.sql.lock_modes import MODES
 from pybase.postgres import connect_scratch
 
-_TIMEOUT_S = 5
+_TIMEOUT_S = 30
+"""A wait for other sessions begins in milliseconds; later only on a machine that does no work."""
 
 _AWAITED = f"""
 SELECT

@@ -4,6 +4,7 @@ It finds layout, case and grammar. Its settings are the project's own, and ours 
 A statement that it cannot read, and PostgreSQL's grammar can, is left out, and noted.
 """
 
+import functools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -25,7 +26,7 @@ from pybase.migrate.sqlfiles._lint_result import NOTE, LintFinding
 _Violation: TypeAlias = tuple[int, int, str, str]
 """Line and column, from 1, code, message."""
 
-_PARALLEL_FROM = 8
+_PARALLEL_FROM = 16
 """Files from which a second process is worth its start."""
 
 _OVERRIDES: dict[str, Any] = {
@@ -49,8 +50,12 @@ def assumed_settings(settings: Settings) -> dict[str, Any]:
     own = _config(settings.root, require_dialect=False)
     if own.get("dialect") is not None:
         return {}
-    defaults = FluffConfig(overrides=_OVERRIDES, require_dialect=False)
-    return {name: value for name, value in OURS.items() if own.get(name) == defaults.get(name)}
+    return {name: value for name, value in OURS.items() if own.get(name) == _defaults().get(name)}
+
+
+@functools.cache
+def _defaults() -> FluffConfig:
+    return FluffConfig(overrides=_OVERRIDES, require_dialect=False)
 
 
 _UNPARSABLE, _SPACING = "PRS", "LT01"
@@ -64,9 +69,9 @@ def lint_layout(settings: Settings, files: Mapping[str, SqlFile]) -> Iterator[Li
 
 def lint_draft(settings: Settings, files: Mapping[str, SqlFile]) -> Iterator[LintFinding]:
     """Yield the same of files that are not in place yet: the cache keeps what it has."""
-    return _findings(
-        settings, files, _run(settings.root, assumed_settings(settings), files.values())
-    )
+    assumed = assumed_settings(settings)
+    config = _config(settings.root, assumed)
+    return _findings(settings, files, _run(settings.root, assumed, config, files.values()))
 
 
 def _findings(
@@ -105,11 +110,12 @@ _OURS = ("DO $$ BEGIN RAISE '", "    present := ", "    IF NOT present", "      
 def _lint_cached(settings: Settings, files: Sequence[SqlFile]) -> list[list[_Violation]]:
     """Return the violations of each file."""
     assumed = assumed_settings(settings)
-    config_text = _config_text(_config(settings.root, assumed))
+    config = _config(settings.root, assumed)
+    config_text = _config_text(config)
     keys = [digest(f"{config_text}\0{file.statements}\0{file.text}".encode()) for file in files]
 
     def make(missing: list[int], _known: object) -> list[list[_Violation]]:
-        return _run(settings.root, assumed, [files[place] for place in missing])
+        return _run(settings.root, assumed, config, [files[place] for place in missing])
 
     return cache.cached(settings, "sqlfluff", keys, make, list[_Violation])
 
@@ -128,24 +134,28 @@ def _config_text(config: FluffConfig) -> str:
 
 
 def _run(
-    root: Path, assumed: Mapping[str, Any], files: Collection[SqlFile]
+    root: Path, assumed: Mapping[str, Any], config: FluffConfig, files: Collection[SqlFile]
 ) -> list[list[_Violation]]:
-    """Lint files, on both cores where there are many."""
+    """Lint files, on two cores where there are many; a pickled FluffConfig loses its templater."""
     if len(files) < _PARALLEL_FROM:
-        return _lint_all(root, assumed, files)
+        return _lint_all(config, files)
     results: list[list[_Violation]] = [[] for _ in files]
     with ProcessPoolExecutor(2) as pool:
-        runs = [pool.submit(_lint_all, root, assumed, [*files][start::2]) for start in (0, 1)]
+        runs = [pool.submit(_lint_apart, root, assumed, [*files][start::2]) for start in (0, 1)]
         for start, run in enumerate(runs):
             results[start::2] = run.result()
     return results
 
 
-def _lint_all(
-    root: Path, assumed: Mapping[str, Any], files: Iterable[SqlFile]
+def _lint_apart(
+    root: Path, assumed: Mapping[str, Any], files: list[SqlFile]
 ) -> list[list[_Violation]]:
+    return _lint_all(_config(root, assumed), files)
+
+
+def _lint_all(config: FluffConfig, files: Iterable[SqlFile]) -> list[list[_Violation]]:
     """Return the violations of each file."""
-    linter = Linter(config=_config(root, assumed))
+    linter = Linter(config=config)
     return [_lint_file(linter, file) for file in files]
 
 

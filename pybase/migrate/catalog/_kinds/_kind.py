@@ -54,6 +54,18 @@ class Kind(Struct, frozen=True):
     """The object type as an argument of `acldefault()`; null where nothing can be granted."""
     since: int = 140000
     """The first `server_version_num` that has the catalog."""
+    only_if: str = ""
+    """The rows without which there is no such object, where not all of the user's in `catalog`."""
+
+    @property
+    def own_catalog(self) -> str:
+        """The system catalog that contains the object."""
+        return self.catalog or self.source.split(maxsplit=1)[0]
+
+    @property
+    def is_possible(self) -> str:
+        """The condition for an object of this kind to exist: cheap, and true for most schemas."""
+        return f"EXISTS (SELECT FROM {self.only_if or f'{self.own_catalog} WHERE oid >= 16384'})"
 
 
 class Owned(TypedDict):

@@ -5,6 +5,7 @@ from pybase.migrate.catalog._kinds._kind import Kind, foreign_options, options, 
 SCHEMA = Kind(
     catalog="pg_namespace",
     source="schema AS o",
+    only_if="pg_namespace",  # initdb creates public
     kind="'schema'",
     path=("o.nspname",),
     definition="'CREATE SCHEMA ' || o.name",
@@ -195,6 +196,7 @@ INDEX = Kind(
 SEQUENCE = Kind(
     catalog="pg_class",
     # The current value of a sequence is data, and left out.
+    only_if="pg_sequence",
     source="""relation AS o
         JOIN pg_sequence AS s ON s.seqrelid = o.oid
         LEFT JOIN pg_depend AS d
@@ -222,6 +224,7 @@ SEQUENCE = Kind(
 VIEW = Kind(
     catalog="pg_class",
     source="relation AS o WHERE o.relkind IN ('v', 'm')",
+    only_if="pg_class WHERE relkind IN ('v', 'm') AND oid >= 16384",
     kind="CASE o.relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END",
     path=("o.schema", "o.relname"),
     table="o.oid",

@@ -5,6 +5,7 @@ from functools import partial
 from pybase.migrate.catalog._kinds._kind import Kind, function_name, owned
 
 _TYPE_SOURCE = "pg_type AS o JOIN schema AS s ON s.oid = o.typnamespace"
+_TYPES = "pg_type WHERE oid >= 16384"
 _type = partial(
     Kind,
     catalog="pg_type",
@@ -15,6 +16,7 @@ _type = partial(
 
 ENUM = _type(
     source=f"{_TYPE_SOURCE} WHERE o.typtype = 'e'",
+    only_if=f"{_TYPES} AND typtype = 'e'",
     definition="""(
         SELECT 'CREATE TYPE ' || format_type(o.oid, NULL) || ' AS ENUM ('
             || coalesce(string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder), '')
@@ -24,6 +26,7 @@ ENUM = _type(
 
 COMPOSITE = _type(
     source=f"{_TYPE_SOURCE} JOIN relation AS r ON r.oid = o.typrelid AND r.relkind = 'c'",
+    only_if="pg_class WHERE relkind = 'c' AND oid >= 16384",
     # The order of attributes counts here: row literals depend on it.
     definition="""(
         SELECT 'CREATE TYPE ' || r.name || ' AS (' || coalesce(string_agg(concat(
@@ -38,6 +41,7 @@ COMPOSITE = _type(
 RANGE = _type(
     source=f"{_TYPE_SOURCE} JOIN pg_range AS r ON r.rngtypid = o.oid"
     " JOIN pg_opclass AS c ON c.oid = r.rngsubopc",
+    only_if=f"{_TYPES} AND typtype = 'r'",
     definition=f"""concat('CREATE TYPE ', format_type(o.oid, NULL), ' AS RANGE (',
         concat_ws(', ', 'SUBTYPE = ' || format_type(r.rngsubtype, NULL),
             'SUBTYPE_OPCLASS = ' || CASE WHEN NOT c.opcdefault
@@ -50,6 +54,7 @@ RANGE = _type(
 
 DOMAIN = _type(
     source=f"{_TYPE_SOURCE} JOIN pg_type AS b ON b.oid = o.typbasetype WHERE o.typtype = 'd'",
+    only_if=f"{_TYPES} AND typtype = 'd'",
     kind="'domain'",
     definition="""concat('CREATE DOMAIN ', format_type(o.oid, NULL), ' AS ',
         format_type(o.typbasetype, o.typtypmod),
@@ -65,6 +70,7 @@ DOMAIN_CONSTRAINT = Kind(
         JOIN schema AS s ON s.oid = t.typnamespace
         WHERE NOT EXISTS (SELECT FROM member AS m
             WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid)""",
+    only_if=f"{_TYPES} AND typtype = 'd'",
     kind="'constraint'",
     path=("s.nspname", "t.typname", "o.conname"),
     subtype="o.contype",
@@ -76,6 +82,7 @@ DOMAIN_CONSTRAINT = Kind(
 BASE_TYPE = _type(
     source=f"""{_TYPE_SOURCE} WHERE (o.typtype = 'b' OR NOT o.typisdefined)
         AND NOT EXISTS (SELECT FROM pg_type AS e WHERE e.typarray = o.oid)""",
+    only_if=f"{_TYPES} AND (typtype = 'b' AND typarray <> 0 OR NOT typisdefined)",
     definition=f"""concat('CREATE TYPE ', format_type(o.oid, NULL), CASE WHEN o.typisdefined THEN
         ' (' || concat_ws(', ', 'INPUT = ' || {function_name("o.typinput")},
             'OUTPUT = ' || {function_name("o.typoutput")},
