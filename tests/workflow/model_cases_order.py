@@ -12,6 +12,13 @@ def listen(*statements: str) -> str:
     return "".join(lines)
 
 
+def partitioned(*content: str) -> str:
+    """A table `p` with two partitions, which the models declare."""
+    part = "CREATE TABLE p_{0} PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER {0})"
+    table = f"T('p', ID(), {', '.join(content)}, postgresql_partition_by='HASH (id)')\n"
+    return USERS + table + listen(*map(part.format, range(2)))
+
+
 CASES = [
     ModelCase("unique constraint becomes a unique index on an expression", t(NAME, BASE, "sa.UniqueConstraint('base_id', 'name')"), t(NAME, BASE, "sa.Index('ux', 'base_id', sa.text('lower(name)'), unique=True)"), steps=2, rows="INSERT INTO t (base_id, name) VALUES (1, 'Tasks'), (1, 'tasks')", fix="UPDATE t SET name = 'Others' WHERE name = 'tasks'", guarded="INSERT INTO t (base_id, name) VALUES (1, 'Tasks')"),
     ModelCase("unique constraint becomes an index of its name, next to one of the temporary name", t(NAME, "sa.UniqueConstraint('name', name='u')", "sa.Index('u_new', 'id')"), t(NAME, "sa.Index('u', sa.text('lower(name)'), unique=True)", "sa.Index('u_new', 'id')"), steps=2, rows="INSERT INTO t (name) VALUES ('a')", guarded="INSERT INTO t (name) VALUES ('a')"),
@@ -23,4 +30,8 @@ CASES = [
     ModelCase("type of a column below views, a policy, a generated column and a partial index", t("C('mood', sa.Enum('ok', 'bad', name='mood'))", "C('n', sa.Integer)", "C('twice', sa.Integer, sa.Computed('n * 2', persisted=True), index=True)", "sa.Index('i', 'id', postgresql_where=sa.text(\"mood = 'ok'\"))"), t("C('mood', sa.Text)", "C('n', sa.BigInteger)", "C('twice', sa.Integer, sa.Computed('n * 2', persisted=True), index=True)", "sa.Index('i', 'id', postgresql_where=sa.text(\"mood = 'ok'\"))"), history="CREATE VIEW v AS SELECT mood, n FROM t; COMMENT ON VIEW v IS 'a view'; CREATE VIEW a AS SELECT n FROM v; CREATE POLICY p ON t USING (n > 0)", rows="INSERT INTO t (mood, n) VALUES ('ok', 1), ('bad', 2)", kept="SELECT mood::text, n, twice FROM t ORDER BY id", hazards=("blocking-index-build", "blocking-index-drop", "drops-column", "drops-type", "rewrites-table")),
     ModelCase("type of a partition key: nothing of the change is written", "T('p', C('id', sa.Integer), C('at', sa.Date), sa.CheckConstraint('id > 0', name='c'), postgresql_partition_by='RANGE (id)')\n", "T('p', C('id', sa.Text), C('at', sa.Date), postgresql_partition_by='RANGE (id)')\n", result="refused", code="nothing-possible", message="Change the type of p.id"),
     ModelCase("value of an enum that an array holds", t("C('moods', pg.ARRAY(sa.Enum('ok', 'bad', name='mood')))"), t("C('moods', pg.ARRAY(sa.Enum('ok', name='mood')))"), steps=1, rows="INSERT INTO t (moods) VALUES ('{ok,bad}')", fix="UPDATE t SET moods = '{ok}'", hazards=("drops-enum-value", "rewrites-table")),
+    ModelCase("table whose partitions the models declare", partitioned("C('u', sa.ForeignKey('users.id', name='fk'))", "C('a', sa.Text)", "sa.CheckConstraint('id > -9', name='c')", "sa.Index('i', 'a')"), partitioned("C('u', sa.ForeignKey('users.id', name='fk', ondelete='CASCADE'))", "C('b', sa.Text, server_default='x', nullable=False)", "C('a', sa.Text)", "sa.CheckConstraint('id > -1', name='c')", "sa.Index('i', 'a', 'b')", "sa.Index('j', 'a')", "sa.UniqueConstraint('id', 'b', name='uq')"), steps=3, rows="INSERT INTO p (a) VALUES ('a'), (NULL)", kept="SELECT id, a FROM p ORDER BY 1", guarded="INSERT INTO p (id) VALUES (-9)", hazards=("blocking-index-build", "blocking-index-drop", "builds-key", "validates-constraint")),
+    ModelCase("partitioned table dropped, with the partitions that its downgrade restores", partitioned("C('a', sa.Text)"), USERS, steps=1, rows="INSERT INTO p (a) VALUES ('a')", hazards=("drops-table",)),
+    ModelCase("columns that lose, keep and get an enum of which a value is dropped", t("C('x', pg.ARRAY(sa.Enum('a', 'b', name='e')), server_default='{a}')", "C('y', sa.Enum('a', 'b', name='e'), server_default='a')", "C('z', sa.Enum('a', 'b', name='e'))"), t("C('x', pg.ARRAY(sa.Text))", "C('y', sa.Enum('a', name='e'))", "C('w', sa.Enum('a', name='e'), server_default='a')"), flags=("--no-rename",), steps=3, rows="INSERT INTO t (z) VALUES ('b')", kept="SELECT y::text FROM t", hazards=("drops-column", "drops-enum-value", "rewrites-table")),
+    ModelCase("single revision of which a part is impossible", partitioned("C('a', sa.Text)") + t(NAME), USERS + "T('p', ID(), C('a', sa.Text))\n" + t(NAME, BASE), flags=("--single",), steps=1, result="incomplete", message="how p is partitioned"),
 ]  # fmt: skip
