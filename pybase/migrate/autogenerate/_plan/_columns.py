@@ -25,7 +25,7 @@ def added(context: Context, column: Column) -> Iterator[Part]:
     elif context.checks.rewrites(source.column_sql(context.new, column)):
         yield from _filled_later(context, column)
     else:
-        yield _add(context, column)
+        yield _add(context, column, _CATALOG_ONLY)
 
 
 def _add(
@@ -55,7 +55,10 @@ def _rewrite(context: Context, column: Column) -> tuple[str, str]:
             "column and a sequence, filled in batches.",
             f"{name} numbers every row while the table is locked",
         )
-    return "", ""
+    return (_CATALOG_ONLY if not column.default else ""), ""
+
+
+_CATALOG_ONLY = "Changes the catalog alone: PostgreSQL reads and writes no row of the table for it."
 
 
 def add_statements(side: Side, column: Column) -> Iterator[str]:
