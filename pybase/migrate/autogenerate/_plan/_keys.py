@@ -158,8 +158,8 @@ def _not_valid(
 
 def _allowed(item: CatalogObject, replaced: Sequence[CatalogObject]) -> str:
     """Return the title where one list of values replaces another, else an empty text."""
-    lists = [source.listed_values(check) for check in (*replaced, item)]
-    if len(lists) != 2 or not (lists[0] and lists[1]) or lists[0][0] != lists[1][0]:
+    lists = [values for check in (*replaced, item) if (values := source.listed_values(check))]
+    if len(lists) != 2 or lists[0][0] != lists[1][0]:
         return ""
     (_, before), (column, after) = lists
     where = f"{plain(item.table or '')}.{column}"

@@ -181,7 +181,8 @@ def listed_values(item: CatalogObject) -> tuple[str, list[str]] | None:
     """Return the column and the values of a check that is a list of them, else None."""
     if constraint_kind(item) != "check":
         return None
-    node: Any = parse_statement(f"SELECT {check_expression(item.definition)}").targetList[0].val
+    select: Any = parse_statement(f"SELECT {check_expression(item.definition)}")
+    node = select.targetList[0].val
     column, values = getattr(node, "lexpr", None), getattr(node, "rexpr", None)
     if not (isinstance(column, ast.ColumnRef) and isinstance(values, tuple)):
         return None
