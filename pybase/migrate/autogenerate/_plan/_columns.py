@@ -136,16 +136,19 @@ def _filler(old: Side, column: Column) -> str:
     labels = old.labels.get(column.type)
     if labels:
         return f"{literal(labels[0])}::{column.type}"
-    return _FILLERS.get(column.base_type if column.type == column.base_type else "[]", "")
+    return "'{}'" if column.type.endswith("[]") else _FILLERS.get(column.base_type, "")
 
 
 _NUMBERS = ("integer", "bigint", "smallint", "numeric", "double precision", "real")
+_RANGES = ("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange")
 _FILLERS = dict.fromkeys(_NUMBERS, "0") | {
-    "text": "''", "character varying": "''", "boolean": "false", "[]": "'{}'",
+    "text": "''", "character varying": "''", "character": "''", "boolean": "false",
     "jsonb": "'{}'::jsonb", "json": "'{}'::json", "bytea": "'\\x'::bytea",
     "timestamp with time zone": "now()", "timestamp without time zone": "now()",
-    "date": "CURRENT_DATE", "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
-}  # fmt: skip
+    "date": "CURRENT_DATE", "time without time zone": "'00:00'", "interval": "'0'",
+    "time with time zone": "'00:00+00'", "inet": "'0.0.0.0'", "cidr": "'0.0.0.0/0'", "money": "0",
+    "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
+} | dict.fromkeys(_RANGES, "'empty'")  # fmt: skip
 
 
 def _dropped_along(context: Context, column: Column) -> Iterator[str]:

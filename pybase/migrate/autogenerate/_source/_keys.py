@@ -184,7 +184,7 @@ def listed_values(item: CatalogObject) -> tuple[str, list[str]] | None:
     select: Any = parse_statement(f"SELECT {check_expression(item.definition)}")
     node = select.targetList[0].val
     column, values = getattr(node, "lexpr", None), getattr(node, "rexpr", None)
-    if not (isinstance(column, ast.ColumnRef) and isinstance(values, tuple)):
+    if not (isinstance(column, ast.ColumnRef) and column.fields and isinstance(values, tuple)):
         return None
     texts = [value.val.sval for value in values if hasattr(getattr(value, "val", None), "sval")]
     is_list = node.name[0].sval == "=" and len(texts) == len(values)
