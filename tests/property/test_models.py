@@ -1,7 +1,7 @@
 """Any two small schemas with rows: makemigration and migrate lead from one to the other, and back.
 
 The catalog is that of the models, or the outcome names the gap; no row is lost; and what both
-schemas refuse is refused after each revision between them. Counter-examples become named cases in
+schemas refuse by the same kind of rule is refused after each revision between them. Counter-examples become named cases in
 `tests/workflow/model_cases.py`.
 """
 
@@ -115,22 +115,22 @@ class Walk:
 
     def step(self, targets: list[str], direction: Direction, tried: list[str]) -> None:
         """Run one revision after the other; rows are kept, and rules that both ends have hold."""
-        begin, rows, accepted = self.refused(tried), self.rows(), {}
+        begin, rows, accepted = self.refusals(tried), self.rows(), {}
         for target in targets:
             try:
                 self.migrate(target, direction)
             except PybaseError:  # rows are in the way
                 assert self.rows() == rows, f"{target} failed and lost rows"
                 self.execute(f"TRUNCATE {', '.join(rows)}")
-                begin &= self.refused(tried)
+                begin &= self.refusals(tried)
                 rows = self.rows()
                 self.migrate(target, direction)
             before, rows = rows, self.rows()
             lost = [name for name in before.keys() & rows if before[name] != rows[name]]
             assert not lost, f"{target} loses rows of {lost}"
             accepted[target] = {statement for statement in tried if not self.error(statement)}
-        end = self.refused(tried)
-        windows = {target: sorted(begin & end & between) for target, between in accepted.items()}
+        held = {statement for statement, *_ in begin & self.refusals(tried)}
+        windows = {target: sorted(held & between) for target, between in accepted.items()}
         assert not any(windows.values()), f"accepted for a while: {windows}"
 
     def rows(self) -> dict[str, list[object]]:
@@ -143,9 +143,14 @@ class Walk:
         names = [f'"{name}"' for (name,) in tables]
         return {name: self.execute(f"SELECT id FROM {name} ORDER BY id") for name in names}
 
-    def refused(self, statements: list[str]) -> set[str]:
-        """Those statements that a rule of the database refuses."""
-        return {s for s in statements if isinstance(self.error(s), psycopg.IntegrityError)}
+    def refusals(self, statements: list[str]) -> set[tuple[str | None, ...]]:
+        """The statements that a rule refuses, with its kind and the column that may not be null."""
+        errors = ((statement, self.error(statement)) for statement in statements)
+        return {
+            (statement, error.sqlstate, error.diag.column_name)
+            for statement, error in errors
+            if isinstance(error, psycopg.IntegrityError)
+        }
 
     def error(self, statement: str, *, keep: bool = False) -> psycopg.Error | None:
         """Why a row is refused, by a rule or by a type; one that is not is kept on request."""
