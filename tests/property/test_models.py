@@ -1,8 +1,8 @@
 """Any two small schemas with rows: makemigration and migrate lead from one to the other, and back.
 
 The catalog is that of the models, or the outcome names the gap; no row is lost; and what both
-schemas refuse by the same kind of rule is refused after each revision between them. Counter-examples become named cases in
-`tests/workflow/model_cases.py`.
+schemas refuse by the same kind of rule is refused after each revision between them.
+Counter-examples become named cases in `tests/workflow/model_cases_order.py`.
 """
 
 import importlib
