@@ -59,6 +59,7 @@ def makemigration(session: nox.Session) -> None:
     writes as many revisions as a deployment without long locks needs.
     Example: nox -s makemigration -- "add record colour"
     A rename must be declared: nox -s makemigration -- --rename records.title:name "rename title"
+    The models changed once more: nox -s makemigration -- --again
     Also: --single, --empty, --data, --sql-only FILE. If it fails, nothing was written.
     """
     run_verb(session)

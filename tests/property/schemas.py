@@ -154,7 +154,7 @@ def _may_have(rule: str, type_: str, *, is_partitioned: bool) -> bool:
 
 @st.composite
 def _tables(draw: st.DrawFn, name: str, others: tuple[str, ...]) -> Table:
-    is_usual = draw(st.sampled_from([True] * 9 + [False]))
+    is_usual = draw(st.sampled_from([True] * 19 + [False]))
     is_partitioned = (name == "two") == is_usual
     columns = []
     for column in sorted(draw(st.sets(st.sampled_from(_COLUMNS), max_size=3))):

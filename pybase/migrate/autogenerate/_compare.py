@@ -197,6 +197,8 @@ def _is_left_alone(old: Side, new: Side, key: str, scope: Scope) -> bool:
     item = new.objects.get(key) or old.objects[key]
     if scope.excludes(old, new, item):
         return True
+    if all(source.is_inherited(s, s.objects[key]) for s in (old, new) if key in s.objects):
+        return True
     if item.kind == "comment" and item.subtype == "n":
         return True  # of a NOT NULL constraint, whose name is not compared either
     if key in new.objects:

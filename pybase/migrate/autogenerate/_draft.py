@@ -135,10 +135,10 @@ _TODO = "TODO: the reason, and the invariant that holds after this revision."
 
 
 def _completed(text: str, step: Step, place: int, titles: Sequence[str]) -> str:
-    """Put the reasons into the docstring, and remove the template's reminders."""
+    """Put what changes and the reasons into the docstring, and remove the template's reminders."""
     reasons = list(dict.fromkeys(part.why for part in step.parts if part.why))
-    if step.parts and not reasons:
-        reasons.append(f"{described(step)}.")
+    if step.parts and (not reasons or described(step) != titles[place]):
+        reasons.insert(0, f"{described(step)}.")
     finds = list(dict.fromkeys(part.find for part in step.parts if part.find))
     if len(titles) > 1:
         first = titles[0].rstrip(".")

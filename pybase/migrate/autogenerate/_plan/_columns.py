@@ -25,7 +25,7 @@ def added(context: Context, column: Column) -> Iterator[Part]:
     elif context.checks.rewrites(source.column_sql(context.new, column)):
         yield from _filled_later(context, column)
     else:
-        yield _add(context, column)
+        yield _add(context, column, _CATALOG_ONLY)
 
 
 def _add(
@@ -55,7 +55,10 @@ def _rewrite(context: Context, column: Column) -> tuple[str, str]:
             "column and a sequence, filled in batches.",
             f"{name} numbers every row while the table is locked",
         )
-    return "", ""
+    return (_CATALOG_ONLY if not column.default else ""), ""
+
+
+_CATALOG_ONLY = "Changes the catalog alone: PostgreSQL reads and writes no row of the table for it."
 
 
 def add_statements(side: Side, column: Column) -> Iterator[str]:
@@ -133,16 +136,19 @@ def _filler(old: Side, column: Column) -> str:
     labels = old.labels.get(column.type)
     if labels:
         return f"{literal(labels[0])}::{column.type}"
-    return _FILLERS.get(column.base_type if column.type == column.base_type else "[]", "")
+    return "'{}'" if column.type.endswith("[]") else _FILLERS.get(column.base_type, "")
 
 
 _NUMBERS = ("integer", "bigint", "smallint", "numeric", "double precision", "real")
+_RANGES = ("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange")
 _FILLERS = dict.fromkeys(_NUMBERS, "0") | {
-    "text": "''", "character varying": "''", "boolean": "false", "[]": "'{}'",
+    "text": "''", "character varying": "''", "character": "''", "boolean": "false",
     "jsonb": "'{}'::jsonb", "json": "'{}'::json", "bytea": "'\\x'::bytea",
     "timestamp with time zone": "now()", "timestamp without time zone": "now()",
-    "date": "CURRENT_DATE", "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
-}  # fmt: skip
+    "date": "CURRENT_DATE", "time without time zone": "'00:00'", "interval": "'0'",
+    "time with time zone": "'00:00+00'", "inet": "'0.0.0.0'", "cidr": "'0.0.0.0/0'", "money": "0",
+    "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
+} | dict.fromkeys(_RANGES, "'empty'")  # fmt: skip
 
 
 def _dropped_along(context: Context, column: Column) -> Iterator[str]:

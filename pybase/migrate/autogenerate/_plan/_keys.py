@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._plan._context import Context, comments
@@ -141,16 +143,33 @@ def _not_valid(
     what = "check" if constraint_kind(item) == "check" else "foreign key"
     stays_so = item.definition.endswith(" NOT VALID")
     later = "." if stays_so else "; the next revision validates the rows that exist already."
-    yield instead(context, replaced, Part(
+    part = instead(context, replaced, Part(
         add, f"Add {name_of(item)}", (start, *comments(context.new, item.identity)), (drop,),
         _locked(context, item),
         why=f"NOT VALID: the {what} applies to every write from now on and reads no row{later}",
     ))  # fmt: skip
+    yield replace(part, title=_allowed(item, replaced) or part.title)
     if not stays_so:
         yield validate(
             item.table or "", constraint_name(item), (drop, start),
             find=source.violations(item), stage=validated,
         )  # fmt: skip
+
+
+def _allowed(item: CatalogObject, replaced: Sequence[CatalogObject]) -> str:
+    """Return the title where one list of values replaces another, else an empty text."""
+    lists = [values for check in (*replaced, item) if (values := source.listed_values(check))]
+    if len(lists) != 2 or lists[0][0] != lists[1][0]:
+        return ""
+    (_, before), (column, after) = lists
+    where = f"{plain(item.table or '')}.{column}"
+    added, gone = (
+        ", ".join(repr(value) for value in one if value not in other)
+        for one, other in ((after, before), (before, after))
+    )
+    if not added:
+        return f"Refuse {gone} in {where}" if gone else ""
+    return f"Allow {added}{f', no longer {gone},' if gone else ''} in {where}"
 
 
 def _by_index(

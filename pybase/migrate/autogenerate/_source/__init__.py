@@ -14,6 +14,7 @@ from pybase.migrate.autogenerate._source._keys import drop_index as drop_index
 from pybase.migrate.autogenerate._source._keys import index_sql as index_sql
 from pybase.migrate.autogenerate._source._keys import key_columns as key_columns
 from pybase.migrate.autogenerate._source._keys import key_index as key_index
+from pybase.migrate.autogenerate._source._keys import listed_values as listed_values
 from pybase.migrate.autogenerate._source._keys import violations as violations
 from pybase.migrate.autogenerate._source._printed import read_alike as read_alike
 from pybase.migrate.autogenerate._source._printed import readable as readable
@@ -21,6 +22,7 @@ from pybase.migrate.autogenerate._source._tables import TableParts as TableParts
 from pybase.migrate.autogenerate._source._tables import create_table as create_table
 from pybase.migrate.autogenerate._source._tables import drop_table as drop_table
 from pybase.migrate.autogenerate._source._tables import extras as extras
+from pybase.migrate.autogenerate._source._tables import is_inherited as is_inherited
 from pybase.migrate.autogenerate._source._tables import owned as owned
 from pybase.migrate.autogenerate._source._tables import parents as parents
 from pybase.migrate.autogenerate._source._tables import partitions as partitions

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
+from pglast import ast
 
 from pybase.migrate.autogenerate._schema_snapshot import constraint_kind, constraint_name
 from pybase.migrate.autogenerate._source._definitions import (
@@ -15,6 +16,7 @@ from pybase.migrate.autogenerate._source._definitions import (
     option_values,
     parse_constraint,
     parse_index,
+    parse_statement,
     table_name,
     unbracketed,
 )
@@ -173,6 +175,20 @@ def violations(item: CatalogObject) -> str:
     if kind in ("primary", "unique"):
         return _duplicates(table, [quote(column) for column in key_columns(item)])
     return _orphans(table, parse_constraint(item.definition)) if kind == "foreignkey" else ""
+
+
+def listed_values(item: CatalogObject) -> tuple[str, list[str]] | None:
+    """Return the column and the values of a check that is a list of them, else None."""
+    if constraint_kind(item) != "check":
+        return None
+    select: Any = parse_statement(f"SELECT {check_expression(item.definition)}")
+    node = select.targetList[0].val
+    column, values = getattr(node, "lexpr", None), getattr(node, "rexpr", None)
+    if not (isinstance(column, ast.ColumnRef) and column.fields and isinstance(values, tuple)):
+        return None
+    texts = [value.val.sval for value in values if hasattr(getattr(value, "val", None), "sval")]
+    is_list = node.name[0].sval == "=" and len(texts) == len(values)
+    return (column.fields[-1].sval, texts) if is_list else None
 
 
 def _duplicates(table: str, columns: Iterable[str], where: str = "") -> str:

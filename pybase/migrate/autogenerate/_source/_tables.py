@@ -228,3 +228,17 @@ def parents(side: Side, table: str) -> set[str]:
     attached = [sql for sql in item.extra or () if " ATTACH PARTITION " in sql]
     nodes = [parse_statement(sql).relation for sql in attached]
     return {table_name(node) for node in [*nodes, *(inherited.inhRelations if inherited else ())]}
+
+
+def is_inherited(side: Side, item: CatalogObject) -> bool:
+    """Whether a part of a partition is what its parent makes it: it changes with the parent."""
+    if item.table not in side.partitions:
+        return False
+    if any(" ATTACH PARTITION " in sql for sql in item.extra or ()):
+        return item.kind in ("index", "constraint")
+    name = item.name.removeprefix(f"{item.table}.")
+    owned_by = (f"{item.kind} {parent}.{name}" for parent in parents(side, item.table))
+    same = (side.objects.get(identity) for identity in owned_by)
+    return item.kind in ("column", "constraint") and any(
+        other is not None and other.definition == item.definition for other in same
+    )
