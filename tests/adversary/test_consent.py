@@ -79,7 +79,7 @@ PART = "CREATE TABLE part PARTITION OF t FOR VALUES IN (1)"
 CHILD = "CREATE TABLE child (more text) INHERITS (t)"
 FOREIGN = (
     "CREATE FOREIGN DATA WRAPPER w;; CREATE SERVER s FOREIGN DATA WRAPPER w;;"
-    " CREATE FOREIGN TABLE f (n text) SERVER s"
+    " CREATE FOREIGN TABLE f PARTITION OF t FOR VALUES IN (1) SERVER s"
 )
 
 
@@ -123,9 +123,9 @@ TABLE = (
            f"{T};; CREATE MATERIALIZED VIEW m AS SELECT 1 AS one WITH NO DATA",
            "DROP MATERIALIZED VIEW m", "REFRESH MATERIALIZED VIEW m", "SELECT count(*) FROM m",
            "m  1 row", has_empty_state=False),
-    Attack("drops a foreign table", FOREIGN, "DROP FOREIGN TABLE f", "SELECT 1",
-           "SELECT count(*) FROM pg_foreign_table", "f  unknown: it is a foreign table",
-           has_empty_state=False),
+    Attack("drops a table with a foreign partition", f"{PARTS};; {FOREIGN}", "DROP TABLE t",
+           "SELECT 1", "SELECT count(*) FROM pg_foreign_table",
+           "t  unknown: it is a foreign table", has_empty_state=False),
     *map(named, ("a, b", "a.b", "a  b", "a-b", 'a"b', "a'b", "A", "100%s", "ä")),
     # --- whose table
     Attack("search path of the database", T, "DROP TABLE t", ROW.replace("t (", "app.t ("),

@@ -125,7 +125,9 @@ _TABLE = (
         "blocking-index-build", ERROR,
         "SHARE lock on {relation}: writers wait until the index is built.",
         f"op.create_index(..., postgresql_concurrently=True) {_ALONE}; drop a leftover first: "
-        "op.drop_index(..., postgresql_concurrently=True, if_exists=True).",
+        "op.drop_index(..., postgresql_concurrently=True, if_exists=True). Partitioned: CREATE "
+        "INDEX ... ON ONLY the parent, CONCURRENTLY on each partition, ALTER INDEX ... ATTACH "
+        "PARTITION.",
     ),
     Hazard(
         "blocking-index-rebuild", ERROR,
@@ -173,7 +175,8 @@ _TABLE = (
         "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait while every row is read.",
         "Add CHECK (column IS NOT NULL) with postgresql_not_valid=True; VALIDATE it in the next "
         "revision; in a third, op.alter_column(nullable=False), which then reads nothing, and "
-        "drop the check.",
+        "drop the check. Since PostgreSQL 18 shorter: ADD CONSTRAINT ... NOT NULL column NOT "
+        "VALID, and VALIDATE it in the next revision.",
     ),
     Hazard(
         "builds-key", ERROR,
@@ -181,7 +184,8 @@ _TABLE = (
         "proved.",
         f"Create the unique index concurrently {_ALONE} (for a primary key, make its columns NOT "
         "NULL first); in the next revision, op.execute('ALTER TABLE ... ADD CONSTRAINT ... UNIQUE "
-        "USING INDEX ...').",
+        "USING INDEX ...'). Partitioned, where PostgreSQL refuses USING INDEX: do both for each "
+        "partition, then ADD CONSTRAINT ... UNIQUE (...) on the parent, which takes theirs.",
     ),
     Hazard(
         "adds-exclusion", ERROR,
@@ -195,7 +199,8 @@ _TABLE = (
         "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait while the table is "
         "rewritten.",
         "Add a new nullable column (its default, if any, in a second statement), fill it in "
-        "batches, and switch over; a type change is made in the same way.",
+        "batches, and switch over; a type change is made in the same way. A generated column "
+        "cannot be filled: make it VIRTUAL (PostgreSQL 18), or a plain one that a trigger keeps.",
     ),
     Hazard(
         "rewrites-by-maintenance", ERROR,
@@ -212,13 +217,16 @@ _TABLE = (
     Hazard(
         "attaches-partition", ERROR,
         "rows are read to prove the bounds of a partition of {relation} while it is locked.",
-        "Add a CHECK with the same bounds NOT VALID to the table that is attached, and its "
-        "opposite to the default partition; VALIDATE both in the next revision; attach after that.",
+        "Add CHECK (key IS NOT NULL AND its bounds) NOT VALID to the table that is attached, and "
+        "CHECK (NOT (key IS NOT NULL AND its bounds)) to the default partition; VALIDATE each in a "
+        "next revision; after that attach, and drop the checks.",
     ),
     Hazard(
         "detaches-partition", ERROR,
         "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait for it.",
-        f"ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY {_ALONE}.",
+        f"ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY {_ALONE}; it leaves a CHECK of the "
+        "bounds, to be dropped. Next to a default partition PostgreSQL refuses that: accept it, "
+        "since nothing is read under the lock.",
     ),
     Hazard(
         "scans-under-lock", ERROR,

@@ -117,13 +117,18 @@ class Samples:
         return True
 
     def _tables(self, state: State) -> dict[int, Relation]:
-        """Return the tables that may contain sample rows; a partition gets those of its parent."""
+        """Return the tables that may contain sample rows; a partition gets those of its parent.
+
+        Not those with a foreign partition: rows are stored on a server that no scratch one reaches.
+        """
+        parents = {table.parent for table in state.relations.values() if table.kind == "f"}
         return {
             oid: table
             for oid, table in state.relations.items()
             if table.kind in "rp"
             and table.parent not in state.relations
             and table.quoted not in self._ignored
+            and not (oid in parents and table.kind == "p")
         }
 
     def _empty(self, tables: Mapping[int, Relation]) -> list[int]:
