@@ -31,13 +31,16 @@ def announced_fleet(args: argparse.Namespace, settings: Settings) -> Fleet:
         fleet = read_fleet(args.fleet, args.canary)
     else:
         fleet = read_schemas(find_database(settings), args.schemas, args.canary)
-    kind = "schema" if fleet.has_schemas else "database"
-    count = counted(len(fleet.members), kind)
-    line = f"Using a fleet of {count}; the canary is {fleet.canary.name}."
+    line = f"Using a fleet of {size_of(fleet)}; the canary is {fleet.canary.name}."
     terminal.note(style(line, "dim"))
     for name in fleet.left_out:
         terminal.note(f"warning: {name} matches, but is a template or allows no connection.")
     return fleet
+
+
+def size_of(fleet: Fleet) -> str:
+    """Return how many databases, or schemas, a fleet has."""
+    return counted(len(fleet.members), "schema" if fleet.has_schemas else "database")
 
 
 def limits_of(args: argparse.Namespace) -> Limits:
