@@ -111,6 +111,17 @@ def stamp(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", tags=["db"], default=False)
+def distribute(session: nox.Session) -> None:
+    """Spread the tables over a Citus cluster, as the models declare.
+
+    Needs Citus in the database of DATABASE_URL. First look: nox -s distribute -- --plan
+    All in one transaction, which blocks writes while rows are copied. If it fails or is
+    interrupted, nothing is changed: run the same command again. See docs/scale-out.md.
+    """
+    run_verb(session)
+
+
+@nox.session(venv_backend="none", tags=["db"], default=False)
 def current(session: nox.Session) -> None:
     """Show the revision of the database.
 

@@ -350,7 +350,7 @@ def _scratch_server_of(folder: Path) -> Iterator[None]:
     """Keep the scratch server for a project; its commands share it, and it is gone afterwards."""
     options = _settings(folder)
     with scratch.started(options):
-        cluster = held(options.root, options.options.postgres)
+        cluster = held(options.root, options.versions[0])
         yield
     cluster.destroy()
 

@@ -22,6 +22,11 @@ def _makemigration_arguments(parser: argparse.ArgumentParser) -> None:
         "--single", action="store_true", help="one revision in Alembic's own form, which locks"
     )
     parser.add_argument(
+        "--again",
+        action="store_true",
+        help="replace the revisions that only this branch has, by what the models need now",
+    )
+    parser.add_argument(
         "--rename",
         metavar="OLD:NEW",
         action="append",
@@ -46,6 +51,7 @@ def _makemigration(args: argparse.Namespace, settings: Settings) -> int:
         renames=tuple(args.rename),
         no_rename=args.no_rename,
         head=args.head,
+        again=args.again,
         ask=terminal.ask if terminal.can_ask() else None,
     )
     outcome = generate(settings, request)

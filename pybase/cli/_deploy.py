@@ -1,4 +1,4 @@
-"""Verbs that change a database: migrate, downgrade, backfill, stamp."""
+"""Verbs that change a database: migrate, downgrade, backfill, stamp, distribute."""
 
 import argparse
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from pybase.cli._verbs import Command, Commands
 from pybase.core import humanize
 from pybase.core.reporter import Reporter
 from pybase.core.settings import MigrateOptions, Settings
-from pybase.core.style import style
+from pybase.core.style import style, table
 from pybase.migrate import deploy
 from pybase.migrate.record import Direction
 
@@ -232,9 +232,29 @@ def _stamp(args: argparse.Namespace, settings: Settings) -> None:
         terminal.result(f"{style('stamped', 'green')}  {style(head, 'magenta')}")
 
 
+def _distribute_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--plan", action="store_true", help="show what it would do, change nothing")
+    parser.add_argument("--verbose", action="store_true", help="show each statement as it runs")
+    _data_argument(parser)
+
+
+def _distribute(args: argparse.Namespace, settings: Settings) -> None:
+    database = announced_database(settings)
+    if args.plan:
+        lines = [*deploy.planned_lines(deploy.plan_distribution(settings, database))]
+        terminal.result("\n".join([*table(lines), style(f"{len(lines)} to do.", "bold")]))
+        return
+    reporter = TerminalReporter(args.verbose, args.show_data)
+    with deploy.locked(settings, database, reporter) as session:
+        count = deploy.distribute(session, reporter)
+    nothing = f"{NOTHING_TO_DO} the tables are spread as declared."
+    terminal.result(style(f"{count} spread.", "bold") if count else nothing)
+
+
 COMMANDS: Commands = {
     "migrate": Command(_migrate_arguments, _migrate),
     "downgrade": Command(_downgrade_arguments, _downgrade),
     "backfill": Command(_backfill_arguments, _backfill),
     "stamp": Command(_stamp_arguments, _stamp),
+    "distribute": Command(_distribute_arguments, _distribute),
 }

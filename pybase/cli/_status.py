@@ -168,6 +168,8 @@ def show_plan(
     with server_errors(database), connect(database, autocommit=True) as connection:
         plan = deploy.preview(connection, settings, database, destination)
         steps = deploy.estimate(connection, plan.steps)
+        results = [*deploy.not_rehearsed(connection.info.server_version, plan.steps)]
+    deploy.require_clear(results, terminal.note)
     if output_format == "json":
         terminal.data(f"{plan_json(steps)}\n")
     else:

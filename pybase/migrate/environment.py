@@ -5,7 +5,7 @@ For plain `alembic` as for our own verbs. It knows metadata only as its argument
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -61,7 +61,9 @@ def run_offline(metadata: sa.MetaData) -> None:
     configured = context.get_context()
     impl: Any = configured.impl
     write_with_literals(
-        configured, lambda text: impl.static_output(text.strip() + impl.command_terminator)
+        configured,
+        lambda text: impl.static_output(text.strip() + impl.command_terminator),
+        _settings().versions[0],
     )
     _migrate()
 
@@ -84,7 +86,7 @@ def run_online(metadata: sa.MetaData) -> None:
                 holding = migration_lock(database, _note, project.options.migrate)
                 lock = around.enter_context(holding)
             connection = around.enter_context(engine(database).connect())
-            _configure(metadata, connection=connection)
+            _configure(metadata, connection=connection, include_object=_is_compared(connection))
             if lock is not None:
                 _verify_at_each_step(lock)
             _migrate()
@@ -104,6 +106,31 @@ def _verify_at_each_step(lock: MigrationLock) -> None:
 def _is_plain() -> bool:
     """Whether plain `alembic` was called, and not a verb of ours."""
     return hasattr(context.config.cmd_opts, "cmd")
+
+
+def _is_compared(connection: sa.Connection) -> Callable[..., bool]:
+    """Return the filter of plain `revision --autogenerate`: no views, no undeclared partitions.
+
+    To Alembic a view of SQLAlchemy 2.1 is a missing table, and a partition one to drop.
+    """
+
+    @cache
+    def partitions() -> set[tuple[str, str]]:
+        rows = connection.exec_driver_sql(
+            "SELECT n.nspname, c.relname FROM pg_class AS c"
+            " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relispartition"
+        )
+        return {(schema, name) for schema, name in rows}
+
+    def include(item: Any, _name: str, kind: str, reflected: bool, other: object) -> bool:
+        if kind != "table":
+            return True
+        if not reflected:
+            return not item.is_view
+        schema = item.schema or connection.dialect.default_schema_name
+        return other is not None or (schema, item.name) not in partitions()
+
+    return include
 
 
 def _changes_the_database() -> bool:

@@ -1,6 +1,8 @@
-"""Any two small schemas: after makemigration and migrate they are equal, or the gap was named.
+"""Any two small schemas with rows: makemigration and migrate lead from one to the other, and back.
 
-Counter-examples become named cases in `tests/workflow/model_cases.py`.
+The catalog is that of the models, or the outcome names the gap; no row is lost; and what both
+schemas refuse is refused after each revision between them. Counter-examples become named cases in
+`tests/workflow/model_cases.py`.
 """
 
 import importlib
@@ -8,96 +10,34 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from projects import MODELS, OWN_TABLES, Project, run_target
+from projects import OWN_TABLES, Project, run_target
 
 from pybase.core import settings as configuration
+from pybase.core.errors import PybaseError
 from pybase.migrate import autogenerate, catalog
 from pybase.migrate.database import Database, engine
 from pybase.migrate.record import Direction
-from pybase.migrate.revisions import read
+from pybase.migrate.revisions import History, read
 from pybase.postgres import scratch_database
 
-EXAMPLES = int(os.environ.get("PYBASE_EXAMPLES", "6"))
+from .schemas import Schema, inserts, probes, schemas
+
+EXAMPLES = int(os.environ.get("PYBASE_EXAMPLES", "4"))
 """More of them, and new ones each time, where the variable is set."""
-
-_TYPES = {
-    "sa.Text()": "'x'",
-    "sa.String(20)": "'x'",
-    "sa.Integer()": "'7'",
-    "sa.BigInteger()": "'7'",
-    "sa.Numeric(10, 2)": "'7'",
-    "sa.Boolean()": "'true'",
-    "sa.DateTime(timezone=True)": "sa.func.now()",
-    "sa.Uuid()": "sa.func.gen_random_uuid()",
-    "pg.JSONB()": "sa.text(\"'{}'::jsonb\")",
-    "sa.Enum('a', 'b', name='e')": "'a'",
-}
+ROWS = 4
+"""Rows that are tried for each table before the change, and as many between two revisions."""
 
 
-@dataclass(frozen=True)
-class Table:
-    name: str
-    columns: tuple[tuple[str, str], ...]
-    extras: tuple[str, ...]
-
-    @property
-    def source(self) -> str:
-        parts = [f"sa.Column({name!r}, {rest})" for name, rest in self.columns]
-        identity = "sa.Column('id', sa.BigInteger(), sa.Identity(), primary_key=True)"
-        listed = ", ".join([identity, *parts, *self.extras])
-        return f"sa.Table({self.name!r}, metadata, {listed})\n"
-
-
-@st.composite
-def tables(draw: st.DrawFn, name: str, others: tuple[str, ...]) -> Table:
-    columns, extras = [], []
-    for column in sorted(draw(st.sets(st.sampled_from(["a", "b", "select", "Odd 1"]), max_size=3))):
-        type_ = draw(st.sampled_from(sorted(_TYPES)))
-        options = [type_]
-        if draw(st.booleans()):
-            options.append(f"server_default={_TYPES[type_]}")
-        options.append(f"nullable={draw(st.booleans())}")
-        columns.append((column, ", ".join(options)))
-        kind = draw(st.sampled_from(["", "", "index", "unique", "partial", "check"]))
-        extras += _extra(name, column, type_, kind)
-    if others and draw(st.booleans()):
-        other = draw(st.sampled_from(others))
-        columns.append((f"{other}_id", f"sa.ForeignKey('{other}.id', name='fk_{name}_{other}')"))
-    return Table(name, tuple(columns), tuple(extras))
-
-
-def _extra(table: str, column: str, type_: str, kind: str) -> Iterator[str]:
-    quoted = f'"{column}"'
-    if kind == "index":
-        yield f"sa.Index('ix_{table}_{column}', {column!r})"
-    elif kind == "unique" and "JSONB" not in type_:
-        yield f"sa.UniqueConstraint({column!r}, name='uq_{table}_{column}')"
-    elif kind == "partial":
-        where = f"sa.text({f'{quoted} IS NOT NULL'!r})"
-        yield f"sa.Index('ix_{table}_{column}', {column!r}, postgresql_where={where})"
-    elif kind == "check":
-        yield f"sa.CheckConstraint({f'{quoted} IS NULL OR id > 0'!r}, name='ck_{table}_{column}')"
-
-
-@st.composite
-def schemas(draw: st.DrawFn) -> str:
-    names: tuple[str, ...] = ()
-    source = MODELS + "from sqlalchemy.dialects import postgresql as pg\n"
-    for name in ("one", "two", "Three"):
-        if draw(st.booleans()):
-            source += draw(tables(name, names)).source
-            names += (name,)
-    return source
-
-
-@given(before=schemas(), after=schemas(), single=st.booleans())
+@given(before=schemas(), after=schemas(), single=st.booleans(), seed=st.integers(0, 999))
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -105,45 +45,144 @@ def schemas(draw: st.DrawFn) -> str:
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-def test_database_equals_the_models_but_for_the_named_gap(
-    before: str, after: str, single: bool, server18_url: str, monkeypatch: pytest.MonkeyPatch
+def test_models_are_followed_there_and_back(
+    before: Schema,
+    after: Schema,
+    single: bool,
+    seed: int,
+    server18_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    with monkeypatch.context() as patch, _begun(server18_url, patch) as walk:
+        random = Random(seed)
+        assert walk.follow(before, "create the first schema") == ""
+        walk.migrate("head")
+        for table in before.tables:
+            for statement in inserts(table, random, ROWS):
+                walk.refuses(statement, keep=True)
+        start, count = walk.snapshot(), len(walk.history.revisions)
+        walk.follow(after, "follow the second", single=single)
+        new = [script.revision for script in walk.history.revisions[count:]]
+        first = walk.history.revisions[count - 1].revision if count else "base"
+        tried = probes(before, after, random, ROWS * 2)
+        walk.step(new, Direction.UPGRADE, tried)
+        walk.step([*reversed(new[:-1]), first] if new else [], Direction.DOWNGRADE, tried)
+        assert catalog.describe(catalog.difference(start, walk.snapshot())) == ""
+        if new:
+            walk.migrate(new[-1])
+
+
+@dataclass
+class Walk:
+    """A project, and a database that follows its models."""
+
+    project: Project
+    url: str
+    server: str
+
+    @property
+    def history(self) -> History:
+        return read(configuration.load(self.project.root / "alembic.ini"))
+
+    def follow(self, schema: Schema, message: str, *, single: bool = False) -> str:
+        """Generate revisions; at their end the catalog is the models', but for the gap returned."""
+        self.project.write("models.py", schema.source)
+        sys.modules.pop("models", None)
+        importlib.invalidate_caches()
+        for cached in self.project.root.glob("__pycache__/*"):
+            cached.unlink()
+        request = autogenerate.Request(message, no_rename=True, single=single)
+        try:
+            outcome = autogenerate.generate(self.history.settings, request)
+        except PybaseError as error:
+            assert error.code in ("nothing-possible", "single-fails"), str(error)
+            return str(error)
+        if outcome is None:
+            outcome = autogenerate.Outcome()
+        with scratch_database(self.server, prefix="test") as url:
+            if self.history.revisions:
+                run_target(self.history, url, "head", Direction.UPGRADE)
+            missing = catalog.difference(_created(schema, self.server), _snapshot(url))
+        said = (outcome.gap, *outcome.left_alone)
+        unnamed = [c for c in missing if not any(c.identity in text for text in said)]
+        assert not unnamed, f"{catalog.describe(unnamed)}\nGAP {outcome.gap!r}"
+        return outcome.gap
+
+    def migrate(self, target: str, direction: Direction = Direction.UPGRADE) -> None:
+        if self.history.revisions:
+            run_target(self.history, self.url, target, direction)
+
+    def step(self, targets: list[str], direction: Direction, tried: list[str]) -> None:
+        """Run one revision after the other; rows are kept, and rules that both ends have hold."""
+        begin, rows, states = self.refused(tried), self.rows(), {}
+        for target in targets:
+            try:
+                self.migrate(target, direction)
+            except PybaseError:  # rows are in the way
+                assert self.rows() == rows, f"{target} failed and lost rows"
+                self.execute(f"TRUNCATE {', '.join(rows)}")
+                begin &= self.refused(tried)
+                rows = self.rows()
+                self.migrate(target, direction)
+            before, rows = rows, self.rows()
+            lost = [name for name in before.keys() & rows if before[name] != rows[name]]
+            assert not lost, f"{target} loses rows of {lost}"
+            states[target] = self.refused(tried)
+        end = states[targets[-1]] if targets else begin
+        windows = {target: sorted(begin & end - state) for target, state in states.items()}
+        assert not any(windows.values()), f"accepted for a while: {windows}"
+
+    def rows(self) -> dict[str, list[object]]:
+        """The keys of the rows of each table."""
+        tables = self.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace = 'public'::regnamespace"
+            " AND relname NOT IN ('alembic_version', 'migration_ledger')"
+        )
+        names = [f'"{name}"' for (name,) in tables]
+        return {name: self.execute(f"SELECT id FROM {name} ORDER BY id") for name in names}
+
+    def refused(self, statements: list[str]) -> set[str]:
+        """Those statements that the database refuses."""
+        return {statement for statement in statements if self.refuses(statement)}
+
+    def refuses(self, statement: str, *, keep: bool = False) -> bool:
+        """Whether the database refuses a row; it is kept on request."""
+        with psycopg.connect(self.url) as connection:
+            try:
+                connection.execute(statement.encode())
+                connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            except (psycopg.IntegrityError, psycopg.DataError):
+                connection.rollback()
+                return True
+            if not keep:
+                connection.rollback()
+        return False
+
+    def execute(self, sql: str) -> list[object]:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def snapshot(self) -> dict[str, str]:
+        return _snapshot(self.url)
+
+
+@contextmanager
+def _begun(server: str, patch: pytest.MonkeyPatch) -> Iterator[Walk]:
     with (
         tempfile.TemporaryDirectory() as folder,
-        scratch_database(server18_url, prefix="test") as url,
-        monkeypatch.context() as patch,
+        scratch_database(server, prefix="test") as url,
     ):
         Path(folder).chmod(0o755)
-        project = Project(Path(folder))
-        patch.setenv("PYBASE_REHEARSAL_URL", server18_url)
+        patch.setenv("PYBASE_REHEARSAL_URL", server)
         patch.setattr(sys, "path", [folder, *sys.path])
-        project.lay_out(models=before)
-        for models, message in ((before, "create the first schema"), (after, "follow the second")):
-            gap = _follow(project, url, models, message, single=single and models == after)
-            missing = catalog.difference(_created(models, server18_url), _snapshot(url))
-            unnamed = [change for change in missing if change.identity not in gap]
-            assert not unnamed, f"{catalog.describe(unnamed)}\nGAP {gap!r}"
+        yield Walk(Project(Path(folder)).lay_out().on(18), url, server)
 
 
-def _follow(project: Project, url: str, models: str, message: str, *, single: bool) -> str:
-    """Generate and migrate; return the gap that the outcome names, empty where it is complete."""
-    project.write("models.py", models)
-    sys.modules.pop("models", None)
-    importlib.invalidate_caches()
-    for cached in project.root.glob("__pycache__/*"):
-        cached.unlink()
-    config = configuration.load(project.root / "alembic.ini")
-    request = autogenerate.Request(message, no_rename=True, single=single)
-    outcome = autogenerate.generate(config, request)
-    revisions = read(config)
-    if revisions.revisions:
-        run_target(revisions, url, "head", Direction.UPGRADE)
-    return outcome.gap if outcome is not None else ""
-
-
-def _created(models: str, server: str) -> dict[str, str]:
+def _created(schema: Schema, server: str) -> dict[str, str]:
     namespace: dict[str, object] = {}
-    exec(models, namespace)
+    exec(schema.source, namespace)
     with scratch_database(server, prefix="test") as url:
         with engine(Database(url, is_embedded=True)).begin() as connection:
             namespace["metadata"].create_all(connection)  # type: ignore[attr-defined]

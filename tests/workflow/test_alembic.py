@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from projects import ROOT, Project
+from projects import ONE, ROOT, TWO, Project, Revision
 from tcp_servers import ENCODED, PASSWORD
 
 HEAD, BEFORE, FIRST = "8ff06cbec855", "0845be6841a8", "995c641166b7"
@@ -113,6 +113,38 @@ def test_autogenerate_writes_what_is_missing(pybase: Project, tcp_url: str) -> N
     run(pybase, "revision", "--autogenerate", "-m", "Description of changes")
     (path,) = set(pybase.files()) - set(before)
     assert '"deleted_at", sa.DateTime(timezone=True)' in pybase.files()[path]
+
+
+VIEWS = """\
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+visits = sa.Table(
+    "visits", metadata, sa.Column("day", sa.Date, primary_key=True),
+    postgresql_partition_by="RANGE (day)",
+)
+sa.CreateView(sa.select(visits), "last_visits", metadata=metadata)
+sa.CreateView(sa.select(visits), "visits_by_day", metadata=metadata, materialized=True)
+"""
+CREATED = """\
+op.execute("CREATE TABLE visits (day date PRIMARY KEY) PARTITION BY RANGE (day)")
+op.execute("CREATE TABLE visits_rest PARTITION OF visits DEFAULT")
+"""
+
+
+def test_autogenerate_takes_no_view_or_partition_for_a_table(project: Project) -> None:
+    """Alembic alone creates a table for each view, and drops each partition."""
+    views = (
+        'op.execute("CREATE VIEW last_visits AS SELECT day FROM visits")\n'
+        'op.execute("CREATE MATERIALIZED VIEW visits_by_day AS SELECT day FROM visits")\n'
+    )
+    down = "raise NotImplementedError('It is the first.')"
+    project.lay_out(Revision(ONE.id, None, CREATED, down), models=VIEWS)
+    run(project, "upgrade", "head")
+    run(project, "check")
+    project.add(Revision(TWO.id, ONE.id, views, down))
+    run(project, "upgrade", "head")
+    run(project, "check")
 
 
 def test_empty_revision_is_written_and_runs(pybase: Project, tcp_url: str) -> None:

@@ -1,5 +1,6 @@
 """The text of makemigration: messages, flags, files, and what an interruption leaves."""
 
+import json
 import os
 import re
 import signal
@@ -72,6 +73,16 @@ def test_sql_of_a_file_becomes_a_revision(cities: Project) -> None:
         assert connection.execute("SELECT name FROM cities").fetchall() == [("100% a:b",)]
 
 
+def test_layout_of_given_sql_is_reported_as_sql_lint_does(cities: Project) -> None:
+    cities.write("found.sql", "ALTER TABLE cities ALTER name SET STATISTICS -1;\nselect 1,2")
+    out = cities.done("makemigration", "--sql-only", "found.sql", "set what is sampled")
+    found = json.loads(cities.run("sql-lint", "--format", "json").out)
+    layout = [each for each in found if not each["revision"]]
+    lines = [f"  {e['file']}:{e['line']}: {e['level']}: {e['code']}:" for e in layout]
+    assert {each["level"] for each in layout} == {"note", "error"}
+    assert [line for line in lines if line not in out] == []
+
+
 def test_sql_that_fails_writes_nothing(cities: Project) -> None:
     cities.write("found.sql", "INSERT INTO towns (name) VALUES ('Troy')")
     before = cities.files()
@@ -126,8 +137,9 @@ def test_backfill_skeleton_has_sql_and_a_marked_place(any_env: Project) -> None:
     assert ("op.backfill(" in text) == has_operation(any_env)
     assert ("autocommit_block" in text) == ("COMMIT;" in text) == (not has_operation(any_env))
     assert "TODO" in text
-    any_env.done("sql-lint")
-    any_env.done("migrate")
+    linted = any_env.run("sql-lint")
+    assert (linted.code, "unfilled-rule" in linted.text) == (1, True), linted.text
+    any_env.done("migrate", "--force", "hazards")
 
 
 def test_edited_backfill_skeleton_fills_rows(any_env: Project) -> None:

@@ -1,5 +1,6 @@
 """Snapshots: which objects they contain, which not, and that reading leaves no trace."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -10,8 +11,22 @@ import pytest
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from pybase.migrate.catalog import Change, describe, difference, snapshot
+from pybase.migrate.catalog import (
+    Change,
+    describe,
+    difference,
+    read_objects,
+    render_schema,
+    snapshot,
+)
+from pybase.migrate.catalog._kinds import KINDS, LEFT_OUT, OBJECTS, PARTS
 from pybase.postgres import scratch_database
+
+WRITTEN_IN_C = (
+    *("access method", "language", "transform", "conversion", "operator class"),
+    *("class without items of its own", "text search parser", "text search template"),
+)
+"""Cases of kinds whose definitions PostgreSQL has no function for."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +52,7 @@ UNIQUE = "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a)"
 REFERENCE = """
     CREATE TABLE n (a integer CONSTRAINT u UNIQUE);
     ALTER TABLE t ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES n (a)"""
+FAMILY = "CREATE OPERATOR FAMILY n USING hash;"
 TRIGGER = "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();"
 
 # fmt: off
@@ -234,7 +250,39 @@ CASES = (
          " RIGHTARG = integer)", ("operator public.=== (integer, integer)",)),
     Case("operator class", "",
          "CREATE OPERATOR CLASS o FOR TYPE integer USING hash AS OPERATOR 1 =",
-         ("operator class public.o USING hash",)),
+         ("operator class public.o USING hash", "operator family public.o USING hash")),
+    Case("family of an operator class",
+         FAMILY + "CREATE OPERATOR CLASS o FOR TYPE integer USING hash AS OPERATOR 1 =",
+         FAMILY + "CREATE OPERATOR CLASS o FOR TYPE integer USING hash FAMILY n AS OPERATOR 1 =",
+         ("operator class public.o USING hash", "operator family public.o USING hash")),
+    Case("class without items of its own", FAMILY,
+         "CREATE OPERATOR CLASS n FOR TYPE point USING gist AS OPERATOR 11 |>> (point, point)",
+         ("operator class public.n USING gist", "operator family public.n USING gist",
+          "operator family public.n USING hash")),
+    Case("member of an operator family", FAMILY,
+         FAMILY + "ALTER OPERATOR FAMILY n USING hash ADD OPERATOR 1 = (integer, bigint),"
+         " FUNCTION 1 (integer, integer) hashint4(integer)",
+         ("operator family public.n USING hash",)),
+    Case("comment on a family", FAMILY,
+         FAMILY + "COMMENT ON OPERATOR FAMILY n USING hash IS 'x'",
+         ("comment on operator family public.n USING hash",)),
+    Case("owner of a kind that C code serves", ROLE + FAMILY,
+         ROLE + FAMILY + "ALTER OPERATOR FAMILY n USING hash OWNER TO cat_writer",
+         ("owner of operator family public.n USING hash",)),
+    Case("access method", "CREATE ACCESS METHOD n TYPE INDEX HANDLER bthandler",
+         "CREATE ACCESS METHOD n TYPE TABLE HANDLER heap_tableam_handler", ("access method n",)),
+    Case("language", "CREATE LANGUAGE n HANDLER plpgsql_call_handler",
+         "CREATE TRUSTED LANGUAGE n HANDLER plpgsql_call_handler INLINE plpgsql_inline_handler",
+         ("language n",)),
+    Case("grant on language", ROLE + "CREATE TRUSTED LANGUAGE n HANDLER plpgsql_call_handler",
+         ROLE + "CREATE TRUSTED LANGUAGE n HANDLER plpgsql_call_handler;"
+         "REVOKE USAGE ON LANGUAGE n FROM PUBLIC", ("grants on language n",)),
+    Case("transform", "", "CREATE TRANSFORM FOR integer LANGUAGE plpgsql"
+         " (FROM SQL WITH FUNCTION varchar_support(internal))",
+         ("transform FOR integer LANGUAGE plpgsql",)),
+    Case("conversion", "CREATE CONVERSION n FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8",
+         "CREATE DEFAULT CONVERSION n FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8",
+         ("conversion public.n",)),
     Case("cast", ENUM, ENUM + "CREATE CAST (text AS mood) WITH INOUT",
          ("cast (text AS public.mood)",)),
     Case("collation object", "", "CREATE COLLATION n (LOCALE = 'C')", ("collation public.n",)),
@@ -245,6 +293,12 @@ CASES = (
     Case("text search dictionary", "",
          "CREATE TEXT SEARCH DICTIONARY n (TEMPLATE = simple, ACCEPT = false)",
          ("text search dictionary public.n",)),
+    Case("text search parser", "", "CREATE TEXT SEARCH PARSER n (START = prsd_start,"
+         " GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype)",
+         ("text search parser public.n",)),
+    Case("text search template", "CREATE TEXT SEARCH TEMPLATE n (LEXIZE = dsimple_lexize)",
+         "CREATE TEXT SEARCH TEMPLATE n (INIT = dsimple_init, LEXIZE = dsimple_lexize)",
+         ("text search template public.n",)),
     Case("publication", "", "CREATE PUBLICATION n FOR TABLE t",
          ("publication n", "publication table n.public.t"), since=15),
     Case("foreign table", "",
@@ -346,6 +400,51 @@ def test_difference_names_what_changed(connection: psycopg.Connection[Any], case
         _snapshot_after(connection, case.one), _snapshot_after(connection, case.other)
     )
     assert tuple(change.identity for change in changes) == case.changed, describe(changes)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if "family" in case.name or case.name in WRITTEN_IN_C],
+    ids=lambda case: case.name,
+)
+def test_definitions_create_the_same_objects(
+    connection: psycopg.Connection[Any], case: Case
+) -> None:
+    with connection.transaction(force_rollback=True):
+        connection.execute((ROLE + case.other).encode())
+        expected, files = snapshot(connection), render_schema(read_objects(connection))
+    with connection.transaction(force_rollback=True):
+        connection.execute(ROLE)
+        for text in files.values():
+            connection.execute(text.encode())
+        assert describe(difference(expected, snapshot(connection))) == ""
+
+
+def test_each_catalog_is_compared_or_left_out_with_a_reason(
+    connection: psycopg.Connection[Any],
+) -> None:
+    """A version of PostgreSQL with a catalog of its own fails here."""
+    rows = connection.execute(
+        "SELECT relname FROM pg_class"
+        " WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r'"
+    )
+    tables = [*OBJECTS, *PARTS, *LEFT_OUT]
+    assert sorted(tables) == sorted(name for (name,) in rows)
+
+
+def test_catalogs_that_are_compared_are_read() -> None:
+    texts = " ".join(f"{k.catalog} {k.source} {k.definition} {k.extra}" for k in KINDS)
+    unread = {*OBJECTS, *PARTS} - {*re.findall(r"pg_\w+", texts), "pg_description"}
+    assert unread == set()
+
+
+def test_kinds_are_those_of_their_catalogs() -> None:
+    kinds = {
+        (kind.catalog or kind.source.split(maxsplit=1)[0], name)
+        for kind in KINDS
+        for name in re.findall(r"'([a-z ]{2,})'", kind.kind)
+    }
+    assert kinds == {(catalog, name) for catalog, names in OBJECTS.items() for name in names}
 
 
 def test_definitions_contain_no_oid(connection: psycopg.Connection[Any]) -> None:

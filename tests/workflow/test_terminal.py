@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import sys
 import termios
@@ -65,6 +66,7 @@ class Screen:
         pid, terminal = pty.fork()
         if pid == 0:
             os.chdir(self.project.root)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it
             os.execve(sys.executable, [sys.executable, "-m", "pybase", *arguments], environment)
         size = struct.pack("HHHH", 40, self.width, 0, 0)
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)

@@ -122,8 +122,10 @@ _UNDECLARED = frozenset(
         "view", "materialized view", "function", "procedure", "aggregate", "trigger",
         "event trigger", "rule", "policy", "extension", "statistics", "grants", "owner",
         "default privileges", "publication", "publication table", "publication schema",
-        "foreign data wrapper", "server", "operator", "operator class", "cast", "collation",
-        "text search configuration", "text search dictionary", "foreign table", "schema",
+        "foreign data wrapper", "server", "operator", "operator class", "operator family", "cast",
+        "transform", "language", "access method", "conversion", "collation", "foreign table",
+        "text search configuration", "text search dictionary", "text search parser",
+        "text search template", "schema",
     }
 )  # fmt: skip
 """Kinds that models rarely declare: where only the revisions have one, it stays."""
@@ -159,8 +161,11 @@ def in_scope(old: Side, new: Side, scope: Scope) -> Side:
         for key, item in new.objects.items()
         if item.kind == "index" and key not in old.objects and scope.excludes(old, new, item)
     }
-    kept = {key: item for key, item in new.objects.items() if key not in excluded}
-    return replace(new, objects=kept) if excluded else new
+    if not excluded:
+        return new
+    objects = {key: item for key, item in new.objects.items() if key not in excluded}
+    uses = {key: used for key, used in new.uses.items() if key not in excluded}
+    return replace(new, objects=objects, uses=uses)
 
 
 def _is_alike(change: Change) -> bool:

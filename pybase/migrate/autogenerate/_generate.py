@@ -1,13 +1,17 @@
 """Makemigration: compare, resolve renames, plan, write, validate, and put in place."""
 
 import ast
+from collections.abc import Mapping
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pybase.core.checkout import draft_folder, writing
 from pybase.core.errors import CheckFailedError, UsageError
 from pybase.core.settings import Settings
 from pybase.migrate.autogenerate import _compare as compare
 from pybase.migrate.autogenerate import _source as source
+from pybase.migrate.autogenerate._again import remember, replaceable
 from pybase.migrate.autogenerate._draft import draft
 from pybase.migrate.autogenerate._operations import Part, Stage, Step
 from pybase.migrate.autogenerate._plan import Context, plan_changes, skeleton
@@ -17,32 +21,51 @@ from pybase.migrate.autogenerate._scope import read_scope
 from pybase.migrate.autogenerate._server_checks import server_checks
 from pybase.migrate.autogenerate._terminable import terminable
 from pybase.migrate.autogenerate._titles import checked_title
-from pybase.migrate.autogenerate._validate import finish, first_failure, write_validated
+from pybase.migrate.autogenerate._validate import finish, first_failure, without, write_validated
 from pybase.migrate.rehearsal import render, scratch
-from pybase.migrate.revisions import History, read
+from pybase.migrate.revisions import History, read, title
 from pybase.migrate.sql.grammar import split
-from pybase.migrate.sqlfiles import build
+from pybase.migrate.sqlfiles import SqlFile, build, lint_draft, scripts
 
 
 def generate(settings: Settings, request: Request) -> Outcome | None:
     """Write the revisions that lead from the history to the models, and their SQL.
 
     None when there is nothing to write. Raises UsageError for a message that does not state what
-    changes, CheckFailedError with two heads, where only the user knows a rename from a drop, or
-    where the models or an earlier revision fail on a server; nothing is written then.
+    changes, CheckFailedError with two heads, where only the user knows a rename from a drop, where
+    `--again` must not replace what there is, or where the models or an earlier revision fail on a
+    server; nothing is written then.
     """
+    is_by_hand = request.empty or request.data or request.sql_only is not None
+    if is_by_hand and request.again:
+        raise UsageError(
+            "--again writes again what was generated from models.",
+            "Leave --empty, --data or --sql-only out, or --again.",
+            code="again-by-hand",
+        )
     with terminable(), writing(settings) as writer:
         history = read(settings)
-        title = checked_title(history, request.message)
         if len(history.heads) > 1:
             _require_branch(history, request.head)
-        is_by_hand = request.empty or request.data or request.sql_only is not None
-        outcome = (_by_hand if is_by_hand else _from_models)(history, request, title)
-        writer.write(outcome.contents if outcome else {})
-    return outcome
+        message, gone = request.message, dict[Path, None]()
+        if request.again:
+            scripts = replaceable(history, request)
+            message = message or title(scripts[0].doc)
+            gone = {Path(script.path): None for script in scripts}
+            writer.write(gone)
+            history = read(settings)
+        name = checked_title(history, message)
+        outcome = (_by_hand if is_by_hand else _from_models)(history, request, name)
+        if outcome is None and gone:
+            outcome = without(history)
+        if outcome is None:
+            return None
+        writer.write(outcome.contents)
+        remember(settings, (outcome.contents[path] or "" for path in outcome.revisions))
+    return replace(outcome, contents={**gone, **outcome.contents})
 
 
-def _from_models(history: History, request: Request, title: str) -> Outcome | None:
+def _from_models(history: History, request: Request, name: str) -> Outcome | None:
     rendered = render(history)
     scope = read_scope(history)
     if rendered.problems:
@@ -59,7 +82,7 @@ def _from_models(history: History, request: Request, title: str) -> Outcome | No
                 has_backfill = _has_backfill(history)
                 context = Context(resolved.old, models, checks, request.single, has_backfill)
                 plan = plan_changes(context, resolved.changes, resolved.parts)
-    return write_validated(history, scope, models, plan, title, request)
+    return write_validated(history, scope, models, plan, name, request)
 
 
 def _require_branch(history: History, head: str) -> None:
@@ -87,7 +110,7 @@ def _has_backfill(history: History) -> bool:
 # --- by hand ----------------------------------------------------------------------------------
 
 
-def _by_hand(history: History, request: Request, title: str) -> Outcome:
+def _by_hand(history: History, request: Request, name: str) -> Outcome:
     """Write one revision that the developer fills in, or that runs given SQL."""
     step = Step(())
     if request.sql_only is not None:
@@ -96,13 +119,25 @@ def _by_hand(history: History, request: Request, title: str) -> Outcome:
         table = render(history).own_tables[0]
         step = Step((skeleton(table, has_backfill=_has_backfill(history)),))
     with draft_folder(history.settings) as folder:
-        written = draft(history, folder, title, [step], request.head)
+        written = draft(history, folder, name, [step], request.head)
         built = build(written.history)
         failure = first_failure(written, built)
         if failure is not None and request.sql_only is not None:
             problem = f"The SQL fails: {failure[1]}"
             raise CheckFailedError(problem, "Nothing was written.", code="sql-fails")
-        return finish(written, built, [step] if step.parts else [], "", ())
+        outcome = finish(written, built, [step] if step.parts else [], "", ())
+        if request.sql_only is None:
+            return outcome
+        return replace(
+            outcome, layout=_layout(history.settings, scripts(built.records, written.ids))
+        )
+
+
+def _layout(settings: Settings, files: Mapping[str, SqlFile]) -> tuple[str, ...]:
+    return tuple(
+        f"{line.file}:{line.line}: {line.level}: {line.code}: {line.message}"
+        for line in lint_draft(settings, files)
+    )
 
 
 def _sql_step(sql: str) -> Step:

@@ -1,6 +1,7 @@
 """Text of an outcome: files, what they do, decisions, the next command."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from pybase.core.humanize import counted
 from pybase.core.settings import Settings
@@ -25,10 +26,14 @@ def _lines(outcome: Outcome, settings: Settings) -> Iterator[str]:
     yield from _section("Observed on a scratch database", effects)
     yield from _section("DATA LOST", outcome.losses)
     yield from _section("Hazards", outcome.hazards)
+    yield from _section("Layout, as sql-lint reports it", outcome.layout)
     yield from _section("In the downgrade, which can wait for a quiet hour", outcome.downgrade_only)
     yield from _section("To decide before it is merged", dict.fromkeys(outcome.decisions))
     yield from _section("Left alone, because no model declares it", outcome.left_alone)
     yield ""
+    if not outcome.revisions:
+        yield "The models need no revision of this branch any more."
+        return
     if outcome.is_complete:
         yield "Read it, then apply it: nox -s migrate"
         return
@@ -38,9 +43,8 @@ def _lines(outcome: Outcome, settings: Settings) -> Iterator[str]:
 
 
 def _files(outcome: Outcome, settings: Settings) -> Iterator[str]:
-    for path in outcome.revisions:
-        is_inside = path.is_relative_to(settings.root)
-        yield f"wrote  {path.relative_to(settings.root) if is_inside else path}"
+    yield from (f"removed  {_inside(path, settings)}" for path in outcome.removed)
+    yield from (f"wrote  {_inside(path, settings)}" for path in outcome.revisions)
     is_long = len(outcome.sql) > _MOST_FILES
     inside = [name for name in outcome.sql if is_long and not name.startswith("../")]
     for name in outcome.sql:
@@ -48,6 +52,10 @@ def _files(outcome: Outcome, settings: Settings) -> Iterator[str]:
             yield f"wrote  {settings.written_name(name)}"
     if inside:
         yield f"wrote  {settings.options.sql}/  ({counted(len(inside), 'file')})"
+
+
+def _inside(path: Path, settings: Settings) -> Path:
+    return path.relative_to(settings.root) if path.is_relative_to(settings.root) else path
 
 
 def _steps(outcome: Outcome) -> Iterator[str]:

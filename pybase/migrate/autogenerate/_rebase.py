@@ -6,20 +6,18 @@ a server.
 
 import ast
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from alembic.script import Script
 from msgspec import Struct
 
-from pybase.core import git
 from pybase.core.checkout import Writer, writing
-from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
+from pybase.core.errors import CheckFailedError, UsageError
 from pybase.core.settings import Settings
 from pybase.migrate import sqlfiles
+from pybase.migrate.autogenerate._own import own_revisions, require_not_applied
 from pybase.migrate.autogenerate._terminable import terminable
-from pybase.migrate.database import find_database, is_at_hand
-from pybase.migrate.deploy import read_status, status_source
 from pybase.migrate.revisions import History, parents, read
 from pybase.migrate.sqlfiles import Built
 
@@ -51,25 +49,16 @@ def rebase(settings: Settings) -> Rebased | None:
         if len(history.heads) < 2 or history.branches:
             return None
         moves = _moves(history, _ours(history))
-        _require_not_applied(history, moves)
+        scripts = [move.script for move in moves]
+        require_not_applied(history, scripts, "before what is to come first")
         return _move(writer, history, moves)
 
 
 def _ours(history: History) -> dict[str, Script]:
     """Return the revisions that the main branch does not have."""
-    settings = history.settings
-    folders = {Path(script.path).resolve().parent for script in history.revisions}
-    try:
-        merged = git.merged(settings, folders)
-    except UsageError as error:
-        raise UsageError(
-            f"It is unknown which revisions go first. {error.problem}",
-            f"{error.hint} Or put one after the other by its down_revision, and run `nox -s sql`.",
-            code=error.code,
-        ) from error
-    known = {path.resolve() for path in merged}
-    revisions = history.revisions
-    ours = {s.revision: s for s in revisions if Path(s.path).resolve() not in known}
+    ours = own_revisions(
+        history, "Or put one after the other by its down_revision, and run `nox -s sql`."
+    )
     if not ours:
         raise CheckFailedError(
             "All revisions are on the main branch already, and those are not moved.",
@@ -127,54 +116,6 @@ def _last(script: Script, ours: Mapping[str, Script]) -> str:
             )
         script = ours[following[0]]
     return script.revision
-
-
-def _require_not_applied(history: History, moves: Iterable[Move]) -> None:
-    """Refuse to move what the configured database has applied in another order."""
-    settings = history.settings
-    if not is_at_hand(settings):
-        return
-    try:
-        current, _ = read_status(status_source(settings, find_database(settings)))
-    except DatabaseError:
-        return
-    known = {script.revision for script in history.revisions}
-    applied = {
-        script.revision
-        for revision in current
-        if revision in known
-        for script in history.scripts.iterate_revisions(revision, "base")
-    }
-    for script in (move.script for move in moves):
-        if script.revision in applied:
-            first = "nox -s sql && " if _is_stale(settings) else ""
-            raise CheckFailedError(
-                f"{Path(script.path).name} is applied to your database, before what is to come "
-                "first.",
-                f"Undo it there: {first}nox -s downgrade -- {_below(history, script, current)}. "
-                "Then run the same command again.",
-                code="already-applied",
-            )
-
-
-def _below(history: History, script: Script, current: Sequence[str]) -> str:
-    """Return the target of the downgrade that undoes a revision, and nothing of other branches."""
-    if len(current) == 1:
-        return next(iter(parents(script)), "base")
-    for head in current:
-        lineage = [s.revision for s in history.scripts.iterate_revisions(head, "base")]
-        if script.revision in lineage:
-            return f"{head}@-{lineage.index(script.revision) + 1}"
-    return script.revision
-
-
-def _is_stale(settings: Settings) -> bool:
-    """Whether a server other than the embedded one would refuse `sql/` as it is."""
-    try:
-        sqlfiles.load(settings)
-    except sqlfiles.StaleError:
-        return True
-    return False
 
 
 def _move(writer: Writer, history: History, moves: list[Move]) -> Rebased:

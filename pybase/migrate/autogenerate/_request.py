@@ -12,7 +12,8 @@ class Request(Struct, frozen=True):
     """The arguments of makemigration.
 
     `ask` puts a yes-or-no question to the user; None where there is no terminal. `sql_only` is the
-    SQL of a file whose statements the revision runs. `head` is what it follows.
+    SQL of a file whose statements the revision runs. `head` is what it follows. `again` replaces
+    the revisions that only this branch has; the message may be empty then.
     """
 
     message: str
@@ -23,6 +24,7 @@ class Request(Struct, frozen=True):
     renames: tuple[str, ...] = ()
     no_rename: bool = False
     head: str = "head"
+    again: bool = False
     ask: Callable[[str], bool] | None = None
 
 
@@ -30,7 +32,8 @@ class Outcome(Struct, frozen=True):
     """What was written: `contents` by path.
 
     `gap` is what still differs from the models, with both definitions. `downgrade_only` are
-    the hazards of the downgrades that are warnings there.
+    the hazards of the downgrades that are warnings there. `layout` is what sql-lint will report of
+    SQL that was given.
     """
 
     revisions: tuple[Path, ...] = ()
@@ -42,11 +45,17 @@ class Outcome(Struct, frozen=True):
     left_alone: tuple[str, ...] = ()
     gap: str = ""
     downgrade_only: tuple[str, ...] = ()
+    layout: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
         """Whether a database at the revisions equals the models."""
         return not self.gap
+
+    @property
+    def removed(self) -> list[Path]:
+        """The revisions that new ones have replaced."""
+        return [p for p, text in self.contents.items() if text is None and p.suffix == ".py"]
 
     @property
     def losses(self) -> list[str]:

@@ -26,7 +26,15 @@ from pybase.migrate.catalog import Change
 from pybase.migrate.record import WARNING, Direction, Record
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.revisions import History
-from pybase.migrate.sqlfiles import Built, build, effect_words, files, hazard_findings, replaced
+from pybase.migrate.sqlfiles import (
+    Built,
+    Replaced,
+    build,
+    effect_words,
+    files,
+    hazard_findings,
+    replaced,
+)
 
 _MOST = 30
 """Attempts, each without one more step that a server refused."""
@@ -46,18 +54,30 @@ def write_validated(
 ) -> Outcome:
     """Write, rehearse, and remove what a server refuses, until it accepts the rest.
 
-    Raises CheckFailedError where nothing is left: then nothing is written.
+    A single revision that fails is divided until it is known what fails. Raises CheckFailedError
+    where nothing is left, or only the parts of a single revision succeed: nothing is written then.
     """
     unsolved = list(plan.unsolved)
     with draft_folder(history.settings) as folder:
+        single, refusal = request.single, ""
         for _ in range(_MOST):
-            steps = divide(plan, single=request.single) or [Step(())]
+            steps = divide(plan, single=single) or [Step(())]
             written = draft(history, folder, title, steps, request.head)
             built = build(written.history)
             failure = first_failure(written, built)
-            if failure is None:
+            if failure is not None:
+                place, message = failure
+                if not single:
+                    _remove(plan, steps[place], message, unsolved)
+                elif refusal:
+                    raise CheckFailedError(message, _DIVIDED, code="single-fails")
+                single, refusal = False, message
+            elif single == request.single:
                 break
-            _remove(plan, steps[failure[0]], failure[1], unsolved)
+            else:
+                single = True
+        else:
+            raise CheckFailedError(refusal, _BY_HAND, code="plan-fails")
         with scratch.at_head(history.settings, built.rendered) as url:
             end = compare.read_url(url, built.rendered, scope)
         rest = compare.gap(end, models, scope)
@@ -68,6 +88,9 @@ def write_validated(
         return finish(written, built, steps, _gap_text(rest, unsolved), alone)
 
 
+_DIVIDED = (
+    "Nothing was written. Each change succeeds by itself: run the same command without --single."
+)
 _BY_HAND = (
     "Nothing was written. Write this change yourself: "
     'nox -s makemigration -- "what changes" --empty'
@@ -152,6 +175,17 @@ def _in_place(written: Draft, built: Built) -> Built:
     return replace(built, records=tuple(records))
 
 
+def without(history: History) -> Outcome:
+    """Return the outcome where revisions are gone and the models need no other: their SQL goes."""
+    settings = history.settings
+    sql = replaced(settings, files(settings, build(history)))
+    return Outcome(sql=_written(sql), contents=sql.contents)
+
+
+def _written(sql: Replaced) -> tuple[str, ...]:
+    return tuple(change.path for change in sql.changes if change.reason != "orphaned")
+
+
 def finish(
     written: Draft, built: Built, steps: Sequence[Step], gap: str, alone: Iterable[str]
 ) -> Outcome:
@@ -179,7 +213,7 @@ def finish(
     sql = replaced(settings, files(settings, _in_place(written, built)))
     return Outcome(
         revisions=tuple(revisions),
-        sql=tuple(change.path for change in sql.changes),
+        sql=_written(sql),
         contents={**revisions, **sql.contents},
         steps=tuple(steps),
         effects=tuple(dict.fromkeys(effects)),

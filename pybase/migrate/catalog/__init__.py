@@ -9,9 +9,8 @@ writes to a database.
 
 Left out, because no comparison of schemas should depend on it: the order of columns, the names of
 NOT NULL constraints (PostgreSQL 16 has none), the version of an extension, the current value of a
-sequence, and whatever belongs to an extension, to the system, to the cluster (roles, tablespaces,
-databases and their settings) or to one session. User mappings, subscriptions and security labels
-too.
+sequence, and whatever belongs to an extension, to the system or to one session. `_kinds._coverage`
+lists all catalogs of PostgreSQL, with what is compared of each, or why nothing is.
 """
 
 from pybase.migrate.catalog._definitions import CatalogObject as CatalogObject

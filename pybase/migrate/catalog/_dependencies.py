@@ -7,24 +7,10 @@ from typing import Any
 import psycopg
 
 from pybase.migrate.catalog._definitions import CatalogObject
+from pybase.migrate.catalog._kinds import OBJECTS
 from pybase.migrate.catalog._session import cursor
 
-_CATALOGS = {
-    "pg_class": ("table", "foreign table", "view", "materialized view", "index", "sequence"),
-    "pg_constraint": ("constraint",),
-    "pg_type": ("type", "domain"),
-    "pg_proc": ("function", "procedure", "aggregate"),
-    "pg_namespace": ("schema",),
-    "pg_extension": ("extension",),
-    "pg_trigger": ("trigger",),
-    "pg_policy": ("policy",),
-    "pg_rewrite": ("rule",),
-    "pg_collation": ("collation",),
-    "pg_operator": ("operator",),
-    "pg_opclass": ("operator class",),
-    "pg_statistic_ext": ("statistics",),
-}
-_CATALOG_OF = {kind: name for name, kinds in _CATALOGS.items() for kind in kinds}
+_CATALOG_OF = {kind: name for name, kinds in OBJECTS.items() for kind in kinds}
 
 
 def read_dependencies(

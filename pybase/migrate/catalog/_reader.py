@@ -76,22 +76,27 @@ def _state(connection: psycopg.Connection[Any], kept: dict[int, Relation], query
     relations, schemas, types, functions, grants, replication_role = row
     kept.update((oid, _relation(*values)) for oid, *values in relations or ())
     return State(
-        relations=kept,
-        schemas={int(oid): name for oid, name in (schemas or {}).items()},
-        types={int(oid): _type(*values) for oid, values in (types or {}).items()},
-        functions={int(oid): Function(*values) for oid, values in (functions or {}).items()},
-        grants={int(oid): frozenset(granted) for oid, granted in (grants or {}).items()},
+        relations=dict(sorted(kept.items())),
+        schemas=dict(_by_oid(schemas)),
+        types={oid: _type(*values) for oid, values in _by_oid(types)},
+        functions={oid: Function(*values) for oid, values in _by_oid(functions)},
+        grants={oid: frozenset(granted) for oid, granted in _by_oid(grants)},
         replication_role=replication_role,
     )
+
+
+def _by_oid(values: dict[str, Any] | None) -> list[tuple[int, Any]]:
+    """Return what a query found in the order of creation: its own differs from run to run."""
+    return sorted((int(oid), value) for oid, value in (values or {}).items())
 
 
 def _relation(*values: Any) -> Relation:
     *fields, index, columns, constraints, triggers = values
     fields += (
         Index(index[0], tuple(index[1]), *index[2:]) if index else None,
-        {number: Column(*row) for number, *row in columns or ()},
-        {oid: _constraint(*row) for oid, *row in constraints or ()},
-        dict(triggers or ()),
+        {number: Column(*row) for number, *row in sorted(columns or ())},
+        {oid: _constraint(*row) for oid, *row in sorted(constraints or ())},
+        dict(sorted(triggers or ())),
     )
     return Relation(*fields)
 
@@ -103,7 +108,7 @@ def _constraint(*values: Any) -> Constraint:
 
 
 def _type(schema: str, name: str, kind: str, labels: Any, constraints: Any) -> Type:
-    return Type(schema, name, kind, dict(labels or ()), dict(constraints or ()))
+    return Type(schema, name, kind, dict(labels or ()), dict(sorted(constraints or ())))
 
 
 _IS_MEMBER = """EXISTS (

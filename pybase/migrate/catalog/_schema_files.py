@@ -15,7 +15,16 @@ _ORDER = {
     kind: rank
     for rank, kinds in enumerate(
         (
-            ("schema", "extension", "collation", "domain", "type", "function", "procedure"),
+            (
+                "schema",
+                "extension",
+                "collation",
+                "operator family",
+                "domain",
+                "type",
+                "function",
+                "procedure",
+            ),
             ("sequence",),
             ("table", "foreign table", "view", "materialized view"),
             ("column",),

@@ -8,6 +8,7 @@ from pybase.migrate.database._connect import embedded as embedded
 from pybase.migrate.database._connect import engine as engine
 from pybase.migrate.database._connect import find_database as find_database
 from pybase.migrate.database._connect import is_at_hand as is_at_hand
+from pybase.migrate.database._connect import is_there as is_there
 from pybase.migrate.database._connect import read_url as read_url
 from pybase.migrate.database._connect import require_known as require_known
 from pybase.migrate.database._connect import scratch_at as scratch_at

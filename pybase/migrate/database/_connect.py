@@ -16,7 +16,7 @@ from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.core.settings import Settings, database_url
 from pybase.core.urls import DATABASE_URL
 from pybase.migrate.database._limited import HAS_ANSWERED, KEEPALIVES, LimitedConnection
-from pybase.postgres import Cluster, connect_scratch, locate
+from pybase.postgres import Cluster, connect_scratch, kept_cluster, locate
 from pybase.postgres import connect as connect_ours
 
 CONNECT_TIMEOUT_S = 10
@@ -96,6 +96,13 @@ def is_at_hand(settings: Settings) -> bool:
     return True
 
 
+def is_there(settings: Settings) -> bool:
+    """Whether the user's database answers, or the embedded one can be started with its data."""
+    if database_url(settings) is None:
+        return embedded(settings).data.exists()
+    return is_at_hand(settings)
+
+
 def require_known(current: Iterable[str], known: Collection[str]) -> None:
     """Refuse a database that is ahead of the checkout with the revisions `known`.
 
@@ -116,7 +123,7 @@ def embedded(settings: Settings) -> Cluster:
     with suppress(OSError):  # nothing can be written: it may run nevertheless
         settings.prepare_state()
     directory = locate(settings.root)
-    return Cluster(directory, settings.options.postgres, checkout=settings.root)
+    return kept_cluster(settings.root, directory, settings.versions[-1])
 
 
 def scratch_at(url: str) -> Database:

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._backfill_runner import run_backfill as run_backfill
     from pybase.migrate.deploy._check import CheckResult as CheckResult
     from pybase.migrate.deploy._check import Severity as Severity
+    from pybase.migrate.deploy._check import not_rehearsed as not_rehearsed
     from pybase.migrate.deploy._check import require_clear as require_clear
+    from pybase.migrate.deploy._distribution import distribute as distribute
+    from pybase.migrate.deploy._distribution import plan_distribution as plan_distribution
+    from pybase.migrate.deploy._distribution import planned_lines as planned_lines
+    from pybase.migrate.deploy._distribution import require_possible as require_possible
     from pybase.migrate.deploy._drift import stamp as stamp
     from pybase.migrate.deploy._env import delegates as delegates
     from pybase.migrate.deploy._estimate import ASSUMPTION as ASSUMPTION
@@ -57,7 +62,8 @@ else:
         {
             "_apply": "apply check confirm",
             "_backfill_runner": "declared_backfills find_backfill run_backfill",
-            "_check": "CheckResult Severity require_clear",
+            "_check": "CheckResult Severity not_rehearsed require_clear",
+            "_distribution": "distribute plan_distribution planned_lines require_possible",
             "_drift": "stamp",
             "_env": "delegates",
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",

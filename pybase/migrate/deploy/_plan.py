@@ -126,7 +126,8 @@ class Source(Struct, frozen=True, dict=True):
     def setup(self) -> tuple[str, ...]:
         """The statements that create the version table and the ledger."""
         if self.env is not None:
-            return self.env.create_table, Ledger(self.version_table).create_sql
+            table = self.version_table
+            return (*table.schema_sql, self.env.create_table, Ledger(table).create_sql)
         roots = [revision for revision, parents in self.graph.items() if not parents]
         scripts = (self.record(root, Direction.UPGRADE).scripts.upgrade for root in roots[:1])
         return tuple(

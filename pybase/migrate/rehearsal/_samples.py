@@ -48,6 +48,7 @@ class Samples:
         waiting = self._empty(changed)
         self.unfilled |= set(waiting)
         while waiting:
+            waiting = _referenced_first(waiting, tables)
             filled = {oid for oid in waiting if fill_table(self.connection, state, tables[oid])}
             self.unfilled -= filled
             waiting = [
@@ -136,6 +137,17 @@ class Samples:
         rows = self.connection.execute(sql.SQL(" UNION ALL ").join(queries)).fetchall()
         empty = {oid for (oid,) in rows}
         return [oid for oid in tables if oid in empty]
+
+
+def _referenced_first(waiting: Iterable[int], tables: Mapping[int, Relation]) -> list[int]:
+    """Order tables so that each follows those that it references, as far as there is no circle."""
+    references = {oid: referenced_tables(tables[oid]) - {oid} for oid in waiting}
+    ordered = []
+    while references:
+        free = (oid for oid, others in references.items() if not others & references.keys())
+        ordered.append(next(free, next(iter(references))))
+        del references[ordered[-1]]
+    return ordered
 
 
 def _has_rows(connection: psycopg.Connection[Any], table: Relation) -> bool:

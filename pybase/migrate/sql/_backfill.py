@@ -249,7 +249,7 @@ def is_unfilled(statement: str) -> bool:
 
 STATEMENT = re.compile(
     r"(?P<statement>^DO \$backfill\$.*?CREATE TABLE IF NOT EXISTS (?P<cursor>[^\n]+) AS\n"
-    r".*?UPDATE (?P<table>[^\n]+)\n.*?^\$backfill\$);",
+    r".*?UPDATE (?P<table>[^\n]+)\n.*?^ *\$backfill\$);",
     re.MULTILINE | re.DOTALL,
 )
 """The loop, found again in a SQL file: the table that it fills, and that of its cursor."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pybase.migrate.sqlfiles._build import review as review
     from pybase.migrate.sqlfiles._build import stale_revisions as stale_revisions
     from pybase.migrate.sqlfiles._build import write as write
+    from pybase.migrate.sqlfiles._files import SqlFile as SqlFile
+    from pybase.migrate.sqlfiles._files import scripts as scripts
     from pybase.migrate.sqlfiles._files import sql_file as sql_file
     from pybase.migrate.sqlfiles._files import stems as stems
     from pybase.migrate.sqlfiles._folder import Replaced as Replaced
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from pybase.migrate.sqlfiles._header import effect_words as effect_words
     from pybase.migrate.sqlfiles._header import hazard_words as hazard_words
     from pybase.migrate.sqlfiles._header import header as header
-    from pybase.migrate.sqlfiles._header import what_is_done as what_is_done
+    from pybase.migrate.sqlfiles._layout import committed_layout as committed_layout
     from pybase.migrate.sqlfiles._lint import hazard_findings as hazard_findings
     from pybase.migrate.sqlfiles._lint import lint as lint
     from pybase.migrate.sqlfiles._lint_result import LintFinding as LintFinding
@@ -41,18 +43,21 @@ if TYPE_CHECKING:
     from pybase.migrate.sqlfiles._manifest import MANIFEST as MANIFEST
     from pybase.migrate.sqlfiles._manifest import has_manifest as has_manifest
     from pybase.migrate.sqlfiles._records import own_digests as own_digests
+    from pybase.migrate.sqlfiles._sqlfluff import lint_draft as lint_draft
 else:
     __getattr__ = lazy(
         __name__,
         {
             "_build": "Built PACKAGES Reviewed build check files review stale_revisions write",
-            "_files": "sql_file stems",
+            "_files": "SqlFile scripts sql_file stems",
             "_folder": "Replaced Stale compare replaced",
-            "_header": "NOT_REHEARSED effect_words hazard_words header what_is_done",
+            "_header": "NOT_REHEARSED effect_words hazard_words header",
+            "_layout": "committed_layout",
             "_lint": "hazard_findings lint",
             "_lint_result": "LintFinding LintResult",
             "_load": "Committed StaleError env_file load read_history revision_files",
             "_manifest": "MANIFEST has_manifest",
             "_records": "own_digests",
+            "_sqlfluff": "lint_draft",
         },
     )

@@ -7,6 +7,7 @@
     sql/records/<stem>.json  the record of a revision, for programs
     sql/schema/<name>.sql    the schema at head
     sql/schema.json          the tables at head, for drawings
+    sql/citus.sql            the layout on a cluster, and citus.json for programs, where declared
     sql/manifest.txt         see `_manifest`
     ../docs/schema.md        the schema as a drawing, where the settings name a file
 
@@ -14,7 +15,7 @@ The same revisions give the same bytes on every machine: no times, versions, hos
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 
 from msgspec import Struct
@@ -43,6 +44,8 @@ fails when a file is stale, missing or not clean.
   transactions, effects and hazards. `migrate`, `pending`, `downgrade`, `backfill` and `review` load
   it; no program reads a comment.
 - `schema.json`: the tables at head, for drawings.
+- `citus.sql`: where the models declare how tables are spread over a Citus cluster, what does that;
+  `citus.json`: the same, for programs.
 - `manifest.txt`: the order of the revisions, and digests that tie each revision file to its
   record and its two SQL files. `nox -s sql` deletes only what is named there.
 
@@ -68,14 +71,19 @@ class SqlFile(Struct, frozen=True):
 
 
 def compose(
-    records: Sequence[tuple[Record, bytes]], schema: Mapping[str, str], tables: str
+    records: Sequence[tuple[Record, bytes]],
+    schema: Mapping[str, str],
+    tables: str,
+    layout: Mapping[str, str],
 ) -> dict[str, str]:
     """Return every file of `sql/`, by its path in that folder.
 
-    Each record is paired with the content of its revision's file; `tables` is schema.json.
+    Each record is paired with the content of its revision's file; `tables` is schema.json, and
+    `layout` the files of the layout.
     """
     others = {".gitattributes": _GIT_ATTRIBUTES, "README.md": _README, "schema.json": tables}
     others |= {f"schema/{name}.sql": text for name, text in schema.items()}
+    others |= layout
     files: dict[str, str] = {}
     names = stems([record.revision for record, _ in records])
     lines = []
@@ -98,6 +106,17 @@ def stems(revisions: Sequence[Revision]) -> dict[str, str]:
         if counts[revision.stem.casefold()] == 1
         else f"{revision.stem}_{digest(revision.id.encode())[:8]}"
         for revision in revisions
+    }
+
+
+def scripts(records: Sequence[Record], of: Collection[str] | None = None) -> dict[str, SqlFile]:
+    """Return the SQL files of a history, by path below `sql/`; with `of`, of these revisions."""
+    names = stems([record.revision for record in records])
+    return {
+        f"{direction.value}/{names[record.revision.id]}.sql": sql_file(record, direction)
+        for record in records
+        if of is None or record.revision.id in of
+        for direction in Direction
     }
 
 

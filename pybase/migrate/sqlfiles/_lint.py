@@ -10,6 +10,7 @@ from pybase.core import cache
 from pybase.core.files import digest, digest_files
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
+from pybase.migrate.layout import SCRIPT
 from pybase.migrate.record import (
     Direction,
     Directions,
@@ -20,7 +21,7 @@ from pybase.migrate.record import (
 )
 from pybase.migrate.sql import HIDDEN_HINT, hidden_character
 from pybase.migrate.sqlfiles import _build
-from pybase.migrate.sqlfiles._files import SqlFile, sql_file, stems
+from pybase.migrate.sqlfiles._files import SqlFile, scripts, sql_file, stems
 from pybase.migrate.sqlfiles._folder import Stale, compare, hint, read
 from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
 from pybase.migrate.sqlfiles._load import read_history
@@ -59,7 +60,8 @@ def _lint(history: "History") -> LintResult:
         for finding in hazard_findings(settings, record, names[record.revision.id])
     )
     stale = [*_stale_findings(settings, compare(settings.sql, files))]
-    findings = (*stale, *_hidden(settings), *layout.lint_layout(settings, files), *hazards)
+    of_layout = layout.lint_layout(settings, scripts(built.records))
+    findings = (*stale, *_hidden(settings), *of_layout, *hazards)
     assumed = layout.assumed_settings(settings)
     result = LintResult(findings, len(files), len(built.records), assumed)
     key = _key(settings)
@@ -107,10 +109,10 @@ def _stale_findings(settings: Settings, stale: Iterable[Stale]) -> Iterator[Lint
 
 
 def _hidden(settings: Settings) -> Iterator[LintFinding]:
-    """Yield each SQL file of a revision that has a character which a reviewer cannot see."""
+    """Yield each SQL file that is run and has a character which a reviewer cannot see."""
     for path, text in sorted(read(settings.sql).items()):
         hidden = hidden_character(text.replace("\r\n", "\n"))
-        if hidden is not None and path.startswith(("upgrade/", "downgrade/")):
+        if hidden is not None and path.startswith(("upgrade/", "downgrade/", SCRIPT)):
             yield LintFinding(
                 file=settings.written_name(path),
                 line=hidden[0],

@@ -7,6 +7,9 @@ from msgspec import Struct
 
 from pybase.migrate.record import ERROR, WARNING
 
+NOTE = "note"
+"""The level of what is no fault."""
+
 
 class LintFinding(Struct, frozen=True):
     """One finding at one place. `file` is relative to the project's root.

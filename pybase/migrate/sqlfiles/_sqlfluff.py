@@ -1,25 +1,29 @@
 """sqlfluff over `sql/`: in process, only files that changed, and no file left unread.
 
 It finds layout, case and grammar. Its settings are the project's own, and ours where it has none.
+A statement that it cannot read, and PostgreSQL's grammar can, is left out, and noted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+import pglast
 import sqlfluff
 from sqlfluff.core import FluffConfig, Linter
 
 from pybase.core import cache
 from pybase.core.files import digest
 from pybase.core.settings import Settings
-from pybase.migrate.record import ERROR, WARNING
-from pybase.migrate.sqlfiles._lint_result import LintFinding
+from pybase.migrate.record import ERROR
+from pybase.migrate.sql.grammar import is_inside_token, parsed
+from pybase.migrate.sqlfiles._files import SqlFile
+from pybase.migrate.sqlfiles._lint_result import NOTE, LintFinding
 
-_Violation: TypeAlias = tuple[int, str, str]
-"""Line, code, message."""
+_Violation: TypeAlias = tuple[int, int, str, str]
+"""Line and column, from 1, code, message."""
 
 _PARALLEL_FROM = 8
 """Files from which a second process is worth its start."""
@@ -49,32 +53,44 @@ def assumed_settings(settings: Settings) -> dict[str, Any]:
     return {name: value for name, value in OURS.items() if own.get(name) == defaults.get(name)}
 
 
-_UNPARSABLE = "PRS"
-"""No error: PostgreSQL has run each statement in a rehearsal, and sqlfluff's grammar lacks some."""
+_UNPARSABLE, _SPACING = "PRS", "LT01"
+_UNREAD = "unread-by-sqlfluff"
 
 
-def lint_layout(settings: Settings, files: Mapping[str, str]) -> Iterator[LintFinding]:
-    """Yield what sqlfluff reports of `files`, by path below `sql/`."""
-    texts = {path: text for path, text in files.items() if _is_written(path)}
-    for path, violations in zip(texts, _lint_texts(settings, [*texts.values()]), strict=True):
-        lines = texts[path].split("\n")
-        for line, code, message in violations:
+def lint_layout(settings: Settings, files: Mapping[str, SqlFile]) -> Iterator[LintFinding]:
+    """Yield what sqlfluff reports of the SQL files of revisions, by path below `sql/`."""
+    return _findings(settings, files, _lint_cached(settings, [*files.values()]))
+
+
+def lint_draft(settings: Settings, files: Mapping[str, SqlFile]) -> Iterator[LintFinding]:
+    """Yield the same of files that are not in place yet: the cache keeps what it has."""
+    return _findings(
+        settings, files, _run(settings.root, assumed_settings(settings), files.values())
+    )
+
+
+def _findings(
+    settings: Settings, files: Mapping[str, SqlFile], results: Iterable[list[_Violation]]
+) -> Iterator[LintFinding]:
+    for (path, file), violations in zip(files.items(), results, strict=True):
+        lines = file.text.split("\n")
+        for line, _, code, message in violations:
             if code == "LT05" and _is_ours(lines[line - 1]):
                 continue
-            is_read = code != _UNPARSABLE
+            is_note = code == _UNREAD
             yield LintFinding(
                 file=f"{settings.options.sql}/{path}",
                 line=line,
                 code=code,
-                level=ERROR if is_read else WARNING,
+                level=NOTE if is_note else ERROR,
                 message=message,
-                fix="Write that statement differently in its revision, then run `nox -s sql`.",
+                fix=_NOTHING if is_note else _DIFFERENTLY,
+                statement=lines[line - 1] if is_note else "",
             )
 
 
-def _is_written(path: str) -> bool:
-    """Whether revisions determine the file; each line of `schema/` is PostgreSQL's."""
-    return path.endswith(".sql") and not path.startswith(("schema/", "../"))
+_DIFFERENTLY = "Write that statement differently in its revision, then run `nox -s sql`."
+_NOTHING = "Nothing has to be changed."
 
 
 def _is_ours(line: str) -> bool:
@@ -86,14 +102,14 @@ _OURS = ("DO $$ BEGIN RAISE '", "    present := ", "    IF NOT present", "      
 """The beginnings of lines of a refusal, and of the check of a version."""
 
 
-def _lint_texts(settings: Settings, texts: Sequence[str]) -> list[list[_Violation]]:
-    """Return the violations of each text."""
+def _lint_cached(settings: Settings, files: Sequence[SqlFile]) -> list[list[_Violation]]:
+    """Return the violations of each file."""
     assumed = assumed_settings(settings)
     config_text = _config_text(_config(settings.root, assumed))
-    keys = [digest(f"{config_text}\0{text}".encode()) for text in texts]
+    keys = [digest(f"{config_text}\0{file.statements}\0{file.text}".encode()) for file in files]
 
     def make(missing: list[int], _known: object) -> list[list[_Violation]]:
-        return _run(settings.root, assumed, [texts[place] for place in missing])
+        return _run(settings.root, assumed, [files[place] for place in missing])
 
     return cache.cached(settings, "sqlfluff", keys, make, list[_Violation])
 
@@ -106,32 +122,62 @@ def _config(
 
 
 def _config_text(config: FluffConfig) -> str:
-    """All settings and the version of sqlfluff as text."""
-    tool = f"{sqlfluff.__version__} {digest(Path(__file__).read_bytes())}"
+    """All settings, and the versions of both grammars, as text."""
+    tool = f"{sqlfluff.__version__} {pglast.__version__} {digest(Path(__file__).read_bytes())}"
     return f"{tool} {sorted(map(str, config.iter_vals()))}"
 
 
-def _run(root: Path, assumed: Mapping[str, Any], texts: list[str]) -> list[list[_Violation]]:
-    """Lint texts, on both cores where there are many."""
-    if len(texts) < _PARALLEL_FROM:
-        return _lint_all(root, assumed, texts)
-    results: list[list[_Violation]] = [[] for _ in texts]
+def _run(
+    root: Path, assumed: Mapping[str, Any], files: Collection[SqlFile]
+) -> list[list[_Violation]]:
+    """Lint files, on both cores where there are many."""
+    if len(files) < _PARALLEL_FROM:
+        return _lint_all(root, assumed, files)
+    results: list[list[_Violation]] = [[] for _ in files]
     with ProcessPoolExecutor(2) as pool:
-        runs = [pool.submit(_lint_all, root, assumed, texts[start::2]) for start in (0, 1)]
+        runs = [pool.submit(_lint_all, root, assumed, [*files][start::2]) for start in (0, 1)]
         for start, run in enumerate(runs):
             results[start::2] = run.result()
     return results
 
 
-def _lint_all(root: Path, assumed: Mapping[str, Any], texts: list[str]) -> list[list[_Violation]]:
-    """Return the violations of each text."""
+def _lint_all(
+    root: Path, assumed: Mapping[str, Any], files: Iterable[SqlFile]
+) -> list[list[_Violation]]:
+    """Return the violations of each file."""
     linter = Linter(config=_config(root, assumed))
-    return [
-        [
-            (violation.line_no, violation.rule_code(), violation.desc())
-            for violation in linter.lint_string(text).get_violations(
-                filter_ignore=False, filter_warning=False
-            )
-        ]
-        for text in texts
-    ]
+    return [_lint_file(linter, file) for file in files]
+
+
+def _lint_file(linter: Linter, file: SqlFile) -> list[_Violation]:
+    """Lint a file; where a statement is misread, which hides what follows it, without that one."""
+    violations = _violations(linter, file.text)
+    if not _is_misread(file.text, violations):
+        return violations
+    lines = file.text.split("\n")
+    notes = []
+    for first, last in file.statements:
+        statement = "\n".join(lines[first - 1 : last])
+        if parsed(statement) and _is_misread(statement, _violations(linter, statement)):
+            lines[first - 1 : last] = ["--"] * (last - first + 1)
+            notes.append((first, 1, _UNREAD, _NOTE))
+    return sorted((*notes, *_violations(linter, "\n".join(lines)))) if notes else violations
+
+
+_NOTE = (
+    f"sqlfluff {sqlfluff.__version__} cannot read this statement, which PostgreSQL's grammar can: "
+    "its layout was not checked."
+)
+
+
+def _is_misread(sql: str, violations: Iterable[_Violation]) -> bool:
+    """Whether sqlfluff lacks the grammar of `sql`, or asks for a blank inside of an operator."""
+    return any(
+        code == _UNPARSABLE or (code == _SPACING and is_inside_token(sql, line, column))
+        for line, column, code, _ in violations
+    )
+
+
+def _violations(linter: Linter, text: str) -> list[_Violation]:
+    found = linter.lint_string(text).get_violations(filter_ignore=False, filter_warning=False)
+    return [(each.line_no, each.line_pos, each.rule_code(), each.desc()) for each in found]

@@ -9,11 +9,12 @@ from msgspec.structs import asdict
 from pybase.core.files import digest
 from pybase.core.humanize import counted
 from pybase.core.style import Style, style
-from pybase.migrate.record import ERROR, HAZARDS
+from pybase.migrate.record import ERROR, HAZARDS, WARNING
 from pybase.migrate.sql import one_line
-from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
+from pybase.migrate.sqlfiles._lint_result import NOTE, LintFinding, LintResult
 
 _COLOURS: Mapping[str, Style] = {"error": "bold red", "warning": "bold yellow"}
+_UNREAD = "Linted without sqlfluff's layout rules, since only PostgreSQL's grammar can read it:"
 
 
 def text(result: LintResult) -> str:
@@ -23,13 +24,15 @@ def text(result: LintResult) -> str:
         f"{line.code}{_on(line)}\n"
         f"  {one_line(line.message)}\n  {style('hint:', 'bold')} {line.fix}"
         for line in result.findings
-        if line.accepted is None
+        if line.accepted is None and line.level != NOTE
     ]
+    notes = [*_notes(result)]
     accepted = sum(1 for line in result.findings if line.accepted is not None)
     more = f"; {counted(accepted, 'hazard')} accepted" if accepted else ""
     if not blocks:
         clean = style("sql/ is fresh and clean", "green")
-        return f"{clean}: {counted(result.files, 'file')}{more}.{_assumed(result)}"
+        summary = f"{clean}: {counted(result.files, 'file')}{more}.{_assumed(result)}"
+        return "\n\n".join([*notes, summary])
     errors, warnings = counted(result.errors, "error"), counted(result.warnings, "warning")
     counts = ", ".join(
         (
@@ -37,7 +40,20 @@ def text(result: LintResult) -> str:
             style(warnings, "bold yellow") if result.warnings else warnings,
         )
     )
-    return "\n\n".join([*blocks, *_acceptances(result), f"{counts}{more}.{_assumed(result)}"])
+    return "\n\n".join(
+        [*blocks, *notes, *_acceptances(result), f"{counts}{more}.{_assumed(result)}"]
+    )
+
+
+def _notes(result: LintResult) -> Iterator[str]:
+    """Yield what sqlfluff could not read: a line a statement."""
+    lines = [
+        f"  {line.file}:{line.line}: {one_line(line.statement)}"
+        for line in result.findings
+        if line.level == NOTE
+    ]
+    if lines:
+        yield "\n".join((_UNREAD, *lines))
 
 
 def _acceptances(result: LintResult) -> Iterator[str]:
@@ -94,7 +110,7 @@ def github(result: LintResult) -> str:
 
 def _annotations(result: LintResult) -> Iterator[str]:
     for line in result.findings:
-        level = "notice" if line.accepted is not None else line.level
+        level = "notice" if line.accepted is not None or line.level == NOTE else line.level
         why = f"accepted: {line.accepted}" if line.accepted is not None else line.fix
         properties = {"file": line.file, "line": str(line.line), "title": line.code + _on(line)}
         listed = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in properties.items())
@@ -152,13 +168,16 @@ def _fingerprint(line: LintFinding) -> str:
     return digest("\0".join(identity).encode())
 
 
+_SEVERITIES: Mapping[str, str] = {ERROR: "major", WARNING: "minor", NOTE: "info"}
+
+
 def gitlab(result: LintResult) -> str:
     """Code Quality, as GitLab shows it in a merge request; an accepted hazard is information."""
     return json.dumps([_quality(line) for line in result.findings], indent=2, ensure_ascii=False)
 
 
 def _quality(line: LintFinding) -> dict[str, Any]:
-    severity = "major" if line.level == ERROR else "minor"
+    severity = _SEVERITIES[line.level]
     return {
         "description": f"{line.code}{_on(line)}: {line.message}",
         "check_name": line.code,

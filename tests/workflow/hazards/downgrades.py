@@ -2,6 +2,17 @@
 
 from .case import ORDERS, Case, execute
 
+UNNOTICED = {
+    "conversion": "CREATE CONVERSION c FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8",
+    "language": "CREATE LANGUAGE plsample HANDLER plpgsql_call_handler",
+    "access_method": "CREATE ACCESS METHOD tree TYPE INDEX HANDLER bthandler",
+    "operator_family": "CREATE OPERATOR FAMILY f USING btree",
+    "parser": "CREATE TEXT SEARCH PARSER p (START = prsd_start, GETTOKEN = prsd_nexttoken,"
+    " END = prsd_end, LEXTYPES = prsd_lextype)",
+    "template": "CREATE TEXT SEARCH TEMPLATE t (LEXIZE = dsimple_lexize)",
+}
+"""Statements after which only a comparison of every catalog finds a difference."""
+
 DOWNGRADES = [
     Case(
         "downgrade_function_missing",
@@ -52,6 +63,31 @@ DOWNGRADES = [
         "pass",
         (),
         {("downgrade-empty", "")},
+    ),
+    *(
+        Case(
+            f"downgrade_pass_after_{name}",
+            ORDERS,
+            f'op.execute("{statement}")',
+            "pass",
+            (),
+            {("downgrade-empty", "")},
+        )
+        for name, statement in UNNOTICED.items()
+    ),
+    Case(
+        "downgrade_leaves_the_family_of_an_operator_class",
+        ORDERS,
+        'op.execute("CREATE OPERATOR CLASS c FOR TYPE integer USING hash AS OPERATOR 1 =")',
+        'op.execute("DROP OPERATOR CLASS c USING hash")',
+        (),
+        {("downgrade-wrong", "")},
+    ),
+    Case(
+        "downgrade_drops_the_family_of_an_operator_class",
+        ORDERS,
+        'op.execute("CREATE OPERATOR CLASS c FOR TYPE integer USING hash AS OPERATOR 1 =")',
+        'op.execute("DROP OPERATOR FAMILY c USING hash")',
     ),
     Case(
         "downgrade_fails",

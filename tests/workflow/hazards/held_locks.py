@@ -56,7 +56,28 @@ READS = [
     ),
 ]  # fmt: skip
 
+_REFERENCE = "ADD CONSTRAINT fk_visits_guest_id_guests FOREIGN KEY (guest_id) REFERENCES guests"
+_VISITS = f"""
+CREATE TABLE visits (id bigint PRIMARY KEY, guest_id bigint);
+CREATE TABLE guests (id bigint PRIMARY KEY);
+ALTER TABLE visits {_REFERENCE};
+"""
+
+
+def _validated(name: str, setup: str) -> Case:
+    """Return a case that locks and reads two tables for a foreign key, and then one of them."""
+    key = f"""
+        ALTER TABLE visits DROP CONSTRAINT fk_visits_guest_id_guests;
+        ALTER TABLE visits {_REFERENCE};
+        ALTER TABLE visits ADD CONSTRAINT ck_visits_id CHECK (id > 0);
+    """
+    undo = 'op.drop_constraint("ck_visits_id", "visits")'
+    return Case(name, setup, execute(key), undo, {("validates-constraint", "visits")})
+
+
 NO_READS = [
+    _validated("validated_foreign_key_to_a_later_table", _VISITS),
+    _validated("validated_foreign_key_of_no_rows", f"{_VISITS}INSERT INTO visits VALUES (1);"),
     _case("held_for_one_row", ORDERS, "SELECT number FROM orders WHERE id = 1"),
     _case("held_for_the_last_key", ORDERS, "SELECT setval('orders_id_seq', max(id)) FROM orders"),
     _case("held_for_a_value", ORDERS, "SELECT set_config('search_path', 'public', true)"),

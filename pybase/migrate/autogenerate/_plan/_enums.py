@@ -1,7 +1,7 @@
 """Enum types whose values change: new values are added, any other change needs a new type."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
@@ -27,7 +27,8 @@ def changed(old: Side, new: Side, name: str, *, single: bool) -> Part:
     added = [label for label in after if label not in before]
     return Part(
         Stage.ENUM, f"Add {', '.join(added)} to {plain(name)}",
-        tuple(_added(name, before, after)), tuple(_swapped(old, name, before, new, old)),
+        tuple(_added(name, before, after)),
+        tuple(_swapped(old, name, before, new, old, _users(old, old, name))),
         autocommit=not single, alone=not single,
         why="A new value cannot be used in the transaction that adds it, so it is added alone. "
         "PostgreSQL cannot drop a value: the downgrade creates the type again, and fails without "
@@ -50,7 +51,7 @@ def _added(name: str, before: tuple[str, ...], after: tuple[str, ...]) -> Iterat
 def _replaced(old: Side, new: Side, name: str) -> Part:
     before, after = old.labels[name], new.labels[name]
     gone = [label for label in before if label not in after]
-    users = sorted(old.users_of_type(name), key=lambda user: (user.table, user.name))
+    users = _users(old, new, name)
     listed = ", ".join(map(literal, gone))
     find = " UNION ALL ".join(
         f"SELECT {literal(plain(column.table))}, ctid, {column.name}::text "
@@ -61,13 +62,21 @@ def _replaced(old: Side, new: Side, name: str) -> Part:
     title = f"Remove {', '.join(gone)} from" if gone else "Reorder the values of"
     return Part(
         Stage.ENUM, f"{title} {plain(name)}",
-        tuple(_swapped(old, name, after, new, new)), tuple(_swapped(old, name, before, new, old)),
+        tuple(_swapped(old, name, after, new, new, users)),
+        tuple(_swapped(old, name, before, new, old, users)),
         frozenset(column.table for column in users), alone=True, find=find if gone else "",
         why="PostgreSQL can neither drop nor move a value, so the type is created again, and every "
         "column of it is rewritten under ACCESS EXCLUSIVE. A row that still holds a dropped value "
         "stops it, and nothing is changed. Safer: leave the value, and refuse it by a check.",
         owes=f"{plain(name)} is created again" + (f", and {tables} rewritten" if tables else ""),
     )  # fmt: skip
+
+
+def _users(state: Side, other: Side, name: str) -> list[Column]:
+    """Return the columns of a type that keep it: others lose it before, or get it afterwards."""
+    columns = sorted(state.users_of_type(name), key=lambda user: (user.table, user.name))
+    pairs = ((column, other.columns.get((column.table, column.name))) for column in columns)
+    return [column for column, same in pairs if same and same.base_type == name]
 
 
 def _holds(column: Column, labels: str) -> str:
@@ -78,12 +87,13 @@ def _holds(column: Column, labels: str) -> str:
 
 
 def _swapped(
-    state: Side, name: str, labels: tuple[str, ...], other: Side, target: Side
-) -> Iterator[str]:
+    state: Side, name: str, labels: tuple[str, ...], other: Side, target: Side,
+    users: Iterable[Column],
+) -> Iterator[str]:  # fmt: skip
     """Yield the statements that create an enum type again with other values.
 
-    `state` has the columns of the type. A default is kept where the new type has its value, else
-    it becomes that of `target`.
+    `state` has `users`, the columns of the type. A default is kept where the new type has its
+    value, else it becomes that of `target`.
     """
     temporary = derived(raw(name), "old")
     dependent = [state.objects[key] for key in _dependent(state, other, name)]
@@ -93,7 +103,7 @@ def _swapped(
     yield source.execute(f"ALTER TYPE {shown(name)} RENAME TO {quote(temporary)}")
     values = ", ".join(map(literal, labels))
     yield source.execute(f"CREATE TYPE {shown(name)} AS ENUM ({values})")
-    for column in sorted(state.users_of_type(name), key=lambda user: (user.table, user.name)):
+    for column in users:
         later = target.columns.get((column.table, column.name))
         yield source.execute(_retyped(column, later, labels))
     old_name = ".".join(map(quote, [*parts(name)[:-1], temporary]))
@@ -110,7 +120,7 @@ def _retyped(column: Column, target: Column | None, labels: tuple[str, ...]) -> 
     ]
     is_kept = target is not None and target.type == column.type
     default = target.default if target is not None and is_kept else column.default
-    if column.default:
+    if column.default or default:
         actions.insert(0, f"{alter} DROP DEFAULT")
     if default and _is_known(default, labels):
         actions.append(f"{alter} SET DEFAULT {default}")

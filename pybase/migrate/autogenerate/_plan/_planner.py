@@ -96,7 +96,7 @@ def _create_tables(context: Context, tables: set[str]) -> Iterator[Unit]:
             if constraint_kind(key) == "foreignkey" and key.identity in context.new.uses
             for owner, _ in context.new.uses[key.identity].columns
         }
-        yield table_unit(context.new, table, Part(
+        yield table_unit(context.new, [table], Part(
             Stage.TABLE, f"Create {plain(table)}",
             tuple(source.create_table(context.new, table, later)), (source.drop_table(table),),
             frozenset(referenced - tables),
@@ -114,10 +114,11 @@ def _drop_tables(context: Context, tables: set[str]) -> Iterator[Unit]:
         part = Part(Stage.DROP, f"Drop {plain(key.name)}", (drop,), (add,))
         yield Unit((part,), drops=frozenset({key.identity}), concerns=frozenset({"dropped tables"}))
     for table in reversed(order):
-        name = plain(table)
-        yield table_unit(context.old, table, Part(
+        name, family = plain(table), [table, *source.partitions(context.old, table)]
+        yield table_unit(context.old, family, Part(
             Stage.DROP, f"Drop {name}", (source.drop_table(table),),
-            tuple(source.create_table(context.old, table, later)), frozenset({table}),
+            tuple(s for one in family for s in source.create_table(context.old, one, later)),
+            frozenset({table}),
             loses=f"{name} and all of its rows",
             owes=f"drops-table on {name}: accept it with the reason why it is unused",
             why=f"The rows of {name} are lost, and code that still uses it fails: first release a "

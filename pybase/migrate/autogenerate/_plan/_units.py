@@ -70,11 +70,11 @@ def _name(item: CatalogObject) -> frozenset[str]:
 
 
 def table_unit(
-    side: Side, table: str, part: Part, apart: Collection[str], *, is_new: bool
-) -> Unit:  # fmt: skip
-    """Return the unit that creates or drops a table with what belongs to it, but for `apart`."""
-    items = [side.objects[key] for key in (f"table {table}",) if key in side.objects]
-    items += side.by_table.get(table, [])
+    side: Side, tables: Collection[str], part: Part, apart: Collection[str], *, is_new: bool
+) -> Unit:
+    """Return the unit that creates or drops tables with what belongs to them, but for `apart`."""
+    items = [item for key, item in side.objects.items() if key in {f"table {t}" for t in tables}]
+    items += [item for table in tables for item in side.by_table.get(table, [])]
     items = [item for item in items if item.identity not in apart]
     keys = frozenset(key for item in items for key in (item.identity, *_name(item)))
     if is_new:

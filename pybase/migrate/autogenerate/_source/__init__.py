@@ -23,6 +23,7 @@ from pybase.migrate.autogenerate._source._tables import drop_table as drop_table
 from pybase.migrate.autogenerate._source._tables import extras as extras
 from pybase.migrate.autogenerate._source._tables import owned as owned
 from pybase.migrate.autogenerate._source._tables import parents as parents
+from pybase.migrate.autogenerate._source._tables import partitions as partitions
 from pybase.migrate.autogenerate._source._tables import sort_tables as sort_tables
 from pybase.migrate.autogenerate._source._tables import table_parts as table_parts
 from pybase.migrate.autogenerate._source._text import OURS as OURS

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.migrate.autogenerate._schema_snapshot import (
     Column,
@@ -66,6 +67,8 @@ def create_table(side: Side, table: str, later: Collection[str] = ()) -> list[st
     is_attached = table in side.partitions  # and has to have the columns before that
     columns = [column for column in side.columns_of(table) if column.is_local or is_attached]
     item = side.objects.get(f"table {table}")
+    if is_attached:  # which makes its columns identities, and refuses those that are already
+        columns = [replace(column, identity="") for column in columns]
     if item is None:
         item = side.objects[f"foreign table {table}"]
         return [execute(_create_sql(side, item, columns, side.of(table, "constraint")))]
@@ -190,6 +193,8 @@ def sort_tables(side: Side, tables: Collection[str]) -> tuple[list[str], set[str
         for table in tables
     }
     needs = {table: parents(side, table).union(*keys[table].values()) for table in tables}
+    for table in needs.keys() - side.partitions:  # no partition is dropped below a foreign key
+        needs[table] |= {part for owner in needs[table] for part in partitions(side, owner)}
     order: list[str] = []
     later: set[str] = set()
     waiting = sorted(tables)
@@ -202,6 +207,14 @@ def sort_tables(side: Side, tables: Collection[str]) -> tuple[list[str], set[str
         order += ready
         waiting = [table for table in waiting if table not in ready]
     return order, later
+
+
+def partitions(side: Side, table: str) -> Iterator[str]:
+    """Yield the partitions of a table, each before its own."""
+    for name in sorted(side.partitions):
+        if table in parents(side, name):
+            yield name
+            yield from partitions(side, name)
 
 
 def parents(side: Side, table: str) -> set[str]:

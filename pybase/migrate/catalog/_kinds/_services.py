@@ -41,6 +41,27 @@ TEXT_SEARCH_DICTIONARY = Kind(
     owner="o.dictowner",
 )
 
+TEXT_SEARCH_PARSER = Kind(
+    source="pg_ts_parser AS o JOIN schema AS s ON s.oid = o.prsnamespace",
+    kind="'text search parser'",
+    path=("s.nspname", "o.prsname"),
+    definition=f"""concat('CREATE TEXT SEARCH PARSER ', s.name, '.', quote_ident(o.prsname), ' (',
+        concat_ws(', ', 'START = ' || {function_name("o.prsstart")},
+            'GETTOKEN = ' || {function_name("o.prstoken")},
+            'END = ' || {function_name("o.prsend")},
+            'HEADLINE = ' || {function_name("o.prsheadline")},
+            'LEXTYPES = ' || {function_name("o.prslextype")}), ')')""",
+)
+
+TEXT_SEARCH_TEMPLATE = Kind(
+    source="pg_ts_template AS o JOIN schema AS s ON s.oid = o.tmplnamespace",
+    kind="'text search template'",
+    path=("s.nspname", "o.tmplname"),
+    definition=f"""concat('CREATE TEXT SEARCH TEMPLATE ', s.name, '.',
+        quote_ident(o.tmplname), ' (', concat_ws(', ', 'INIT = ' || {function_name("o.tmplinit")},
+            'LEXIZE = ' || {function_name("o.tmpllexize")}), ')')""",
+)
+
 PUBLICATION = Kind(
     source="pg_publication AS o",
     kind="'publication'",
@@ -105,5 +126,6 @@ SERVER = Kind(
 
 KINDS = (
     *(EXTENSION, TEXT_SEARCH_CONFIGURATION, TEXT_SEARCH_DICTIONARY),
+    *(TEXT_SEARCH_PARSER, TEXT_SEARCH_TEMPLATE),
     *(PUBLICATION, PUBLICATION_TABLE, PUBLICATION_SCHEMA, FOREIGN_DATA_WRAPPER, SERVER),
 )

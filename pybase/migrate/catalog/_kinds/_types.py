@@ -1,4 +1,4 @@
-"""Types, functions, operators, casts and collations as kinds of objects."""
+"""Types, functions and collations as kinds of objects."""
 
 from functools import partial
 
@@ -121,62 +121,6 @@ FUNCTION = Kind(
     **owned("o.pro", "f"),
 )
 
-OPERATOR = Kind(
-    source="pg_operator AS o JOIN schema AS s ON s.oid = o.oprnamespace",
-    kind="'operator'",
-    path=("s.nspname", "o.oprname"),
-    label="concat(s.name, '.', o.oprname)",
-    suffix="""concat(' (',
-        CASE o.oprleft WHEN 0 THEN 'NONE' ELSE format_type(o.oprleft, NULL) END, ', ',
-        format_type(o.oprright, NULL), ')')""",
-    definition=f"""concat('CREATE OPERATOR ', s.name, '.', o.oprname, ' (', concat_ws(', ',
-        'FUNCTION = ' || {function_name("o.oprcode")},
-        'LEFTARG = ' || format_type(nullif(o.oprleft, 0), NULL),
-        'RIGHTARG = ' || format_type(nullif(o.oprright, 0), NULL),
-        (SELECT 'COMMUTATOR = OPERATOR(' || c.oprnamespace::regnamespace || '.' || c.oprname || ')'
-            FROM pg_operator AS c WHERE c.oid = o.oprcom),
-        (SELECT 'NEGATOR = OPERATOR(' || c.oprnamespace::regnamespace || '.' || c.oprname || ')'
-            FROM pg_operator AS c WHERE c.oid = o.oprnegate),
-        'RESTRICT = ' || {function_name("o.oprrest")}, 'JOIN = ' || {function_name("o.oprjoin")},
-        CASE WHEN o.oprcanhash THEN 'HASHES' END, CASE WHEN o.oprcanmerge THEN 'MERGES' END), ')')
-    """,
-    owner="o.oprowner",
-)
-
-OPERATOR_CLASS = Kind(
-    source="pg_opclass AS o JOIN schema AS s ON s.oid = o.opcnamespace"
-    " JOIN pg_am AS a ON a.oid = o.opcmethod",
-    kind="'operator class'",
-    path=("s.nspname", "o.opcname"),
-    suffix="' USING ' || quote_ident(a.amname)",
-    definition="""concat('CREATE OPERATOR CLASS ', s.name, '.', quote_ident(o.opcname),
-        CASE WHEN o.opcdefault THEN ' DEFAULT' END, ' FOR TYPE ', format_type(o.opcintype, NULL),
-        ' USING ', quote_ident(a.amname), ' AS ',
-        (SELECT string_agg(member, ', ' ORDER BY member COLLATE "C") FROM (
-            SELECT concat('OPERATOR ', p.amopstrategy, ' ', p.amopopr::regoperator)
-            FROM pg_amop AS p WHERE p.amopfamily = o.opcfamily
-            UNION ALL
-            SELECT concat('FUNCTION ', p.amprocnum, ' ', p.amproc::regprocedure)
-            FROM pg_amproc AS p WHERE p.amprocfamily = o.opcfamily
-        ) AS part (member)),
-        ', STORAGE ' || format_type(nullif(o.opckeytype, 0), NULL))""",
-    owner="o.opcowner",
-)
-
-CAST = Kind(
-    # Casts have no schema: those above the oids of initdb are users'.
-    source="pg_cast AS o WHERE o.oid >= 16384",
-    kind="'cast'",
-    path=(),
-    suffix="concat('(', format_type(o.castsource, NULL), ' AS ',"
-    " format_type(o.casttarget, NULL), ')')",
-    definition="""concat('CREATE CAST (', format_type(o.castsource, NULL), ' AS ',
-        format_type(o.casttarget, NULL), ')', CASE o.castmethod
-            WHEN 'f' THEN ' WITH FUNCTION ' || o.castfunc::regprocedure
-            WHEN 'i' THEN ' WITH INOUT' ELSE ' WITHOUT FUNCTION' END,
-        CASE o.castcontext WHEN 'a' THEN ' AS ASSIGNMENT' WHEN 'i' THEN ' AS IMPLICIT' END)""",
-)
-
 COLLATION = Kind(
     source="pg_collation AS o JOIN schema AS s ON s.oid = o.collnamespace",
     kind="'collation'",
@@ -195,5 +139,5 @@ COLLATION = Kind(
 
 KINDS = (
     *(ENUM, COMPOSITE, RANGE, DOMAIN, DOMAIN_CONSTRAINT, BASE_TYPE),
-    *(FUNCTION, OPERATOR, OPERATOR_CLASS, CAST, COLLATION),
+    *(FUNCTION, COLLATION),
 )

@@ -63,6 +63,16 @@ def words(sql: str) -> list[str]:
     return [sql[token.start : token.end + 1] for token in tokens]
 
 
+def is_inside_token(sql: str, line: int, column: int) -> bool:
+    """Whether a cut before this character, both counted from 1, divides a token."""
+    place = sum(len(text) + 1 for text in sql.split("\n")[: line - 1]) + column - 1
+    try:
+        tokens = [token for token in parser.scan(sql) if token.name not in _COMMENTS]
+    except parser.ParseError:
+        return False
+    return any(token.start < place <= token.end for token in tokens)
+
+
 def tidy(sql: str) -> str:
     """Indent by blanks and from the margin, end no line with one, and break what is too long.
 
