@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from pybase.cli import _terminal as terminal
-from pybase.cli._entry.process import explained
+from pybase.cli._entry.process import explained, show_traceback
 from pybase.core.errors import DatabaseError, PybaseError
 from pybase.core.humanize import counted
 from pybase.core.settings import Settings
@@ -50,6 +50,8 @@ def limits_of(args: argparse.Namespace) -> Limits:
 
 def failure(args: argparse.Namespace, fleet: Fleet, member: Member, error: Any) -> Failure:
     """Return an error of one database, whose hint is about the fleet."""
+    if args.traceback:
+        show_traceback(error)
     problem = explained(error)
     option = f"--fleet {shlex.quote(args.fleet)}" if args.fleet else f"--schemas '{args.schemas}'"
     command = f"nox -s {args.verb} --"
