@@ -83,7 +83,7 @@ def downgrade(session: nox.Session) -> None:
     The target is required: nox -s downgrade -- -1, -- REVISION or -- base
     Lists the data that would be destroyed, and requires --allow-data-loss for that; base on a
     server of your own also requires --database NAME.
-    Prints the SQL instead with --sql.
+    Prints the SQL instead with --sql. Also: -- REVISION --fleet fleet.toml
     """
     run_verb(session)
 
@@ -94,7 +94,7 @@ def backfill(session: nox.Session) -> None:
 
     Example: nox -s backfill -- workspaces, or -- REVISION. Run it before `migrate`, which then
     takes less time, or after it. It changes the remaining rows in batches that commit each. If
-    it is interrupted, run the same command again to resume.
+    it is interrupted, run the same command again to resume. Also: -- NAME --fleet fleet.toml
     """
     run_verb(session)
 
@@ -127,6 +127,7 @@ def current(session: nox.Session) -> None:
     """Show the revision of the database.
 
     Uses the database of DATABASE_URL, or the embedded PostgreSQL. Also: -- --format json
+    Of many databases: -- --fleet fleet.toml
     """
     run_verb(session)
 
@@ -148,6 +149,7 @@ def pending(session: nox.Session) -> None:
     Shows what each pending revision locks, rewrites, scans and destroys, with the sizes of the
     tables and an estimate of the time. Changes nothing. Also: nox -s pending -- --format json
     For a deploy gate or a readiness probe, with exit code 1 when any is pending: -- --check
+    Of many databases: -- --fleet fleet.toml
     """
     run_verb(session)
 

@@ -165,6 +165,9 @@ def test_each_failure_is_its_own_and_is_reported(customers: Customers, free_port
         customers.project.secrets += ("not/the@secret", "not%2Fthe%40secret")
         code, shown = customers.json("migrate", "--deadline-s", "1")
         text = customers.run("migrate", "--deadline-s", "1")
+        current_code, current = customers.json("current")
+    assert (current_code, current["customer_1"]["current"]) == (1, [HEAD])
+    assert current["customer_3"]["error"]["code"] == "database-ahead"
     done = {"customer_1", "customer_5", "customer_6"}
     expected = {
         "customer_2": "lock-timeout",

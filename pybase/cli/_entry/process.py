@@ -43,10 +43,15 @@ def _reported(run: Callable[[], int], with_traceback: bool) -> int:
         return int(ended.code or 0)
     except BaseException as error:
         if with_traceback:
-            terminal.note("".join(traceback.format_exception(error)).rstrip())
+            show_traceback(error)
         problem = explained(error)
         terminal.error(problem)
         return problem.exit_code
+
+
+def show_traceback(error: BaseException) -> None:
+    """Write where an error was raised to standard error."""
+    terminal.note("".join(traceback.format_exception(error)).rstrip())
 
 
 def explained(error: BaseException) -> PybaseError:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from pybase.cli import _terminal as terminal
-from pybase.cli._entry.process import explained
+from pybase.cli._entry.process import explained, show_traceback
 from pybase.core.errors import DatabaseError, PybaseError
 from pybase.core.humanize import counted
 from pybase.core.settings import Settings
@@ -31,13 +31,16 @@ def announced_fleet(args: argparse.Namespace, settings: Settings) -> Fleet:
         fleet = read_fleet(args.fleet, args.canary)
     else:
         fleet = read_schemas(find_database(settings), args.schemas, args.canary)
-    kind = "schema" if fleet.has_schemas else "database"
-    count = counted(len(fleet.members), kind)
-    line = f"Using a fleet of {count}; the canary is {fleet.canary.name}."
+    line = f"Using a fleet of {size_of(fleet)}; the canary is {fleet.canary.name}."
     terminal.note(style(line, "dim"))
     for name in fleet.left_out:
         terminal.note(f"warning: {name} matches, but is a template or allows no connection.")
     return fleet
+
+
+def size_of(fleet: Fleet) -> str:
+    """Return how many databases, or schemas, a fleet has."""
+    return counted(len(fleet.members), "schema" if fleet.has_schemas else "database")
 
 
 def limits_of(args: argparse.Namespace) -> Limits:
@@ -47,6 +50,8 @@ def limits_of(args: argparse.Namespace) -> Limits:
 
 def failure(args: argparse.Namespace, fleet: Fleet, member: Member, error: Any) -> Failure:
     """Return an error of one database, whose hint is about the fleet."""
+    if args.traceback:
+        show_traceback(error)
     problem = explained(error)
     option = f"--fleet {shlex.quote(args.fleet)}" if args.fleet else f"--schemas '{args.schemas}'"
     command = f"nox -s {args.verb} --"

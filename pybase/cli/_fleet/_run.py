@@ -16,11 +16,11 @@ from pybase.cli._fleet._common import (
     failure,
     limits_of,
     list_failures,
+    size_of,
 )
 from pybase.cli._fleet._display import Display
 from pybase.cli._reporter import TerminalReporter
 from pybase.core.errors import UsageError
-from pybase.core.humanize import counted
 from pybase.core.settings import Settings
 from pybase.migrate import deploy
 from pybase.migrate.fleet import (
@@ -66,7 +66,7 @@ def run_on_fleet(args: argparse.Namespace, settings: Settings, task: Task) -> in
         for outcome in outcomes
         if outcome.error is not None
     ]
-    _report(args, outcomes, failures)
+    _report(args, fleet, outcomes, failures)
     return exit_code(failures)
 
 
@@ -136,7 +136,10 @@ def _settled(fleet: Fleet, statuses: dict[str, Status]) -> dict[str, Outcome]:
 
 
 def _report(
-    args: argparse.Namespace, outcomes: Sequence[Outcome], failures: Sequence[Failure]
+    args: argparse.Namespace,
+    fleet: Fleet,
+    outcomes: Sequence[Outcome],
+    failures: Sequence[Failure],
 ) -> None:
     """List the failures, and what there was of each state."""
     list_failures(failures)
@@ -162,4 +165,4 @@ def _report(
         return
     counts = {state: sum(outcome.state is state for outcome in outcomes) for state in State}
     listed = ", ".join(f"{n} {state.value.replace('-', ' ')}" for state, n in counts.items() if n)
-    terminal.result(f"{counted(len(outcomes), 'database')}: {listed}.")
+    terminal.result(f"{size_of(fleet)}: {listed}.")
