@@ -138,7 +138,9 @@ _STARTED: dict[str, dict[str, str]] = {}
 
 def _begin(project: Project, case: ModelCase, url: str) -> dict[str, str]:
     """Create what exists before a case, in an empty database; returns the project's files."""
-    project.lay_out(models=case.models(case.before)).on(18)
+    with psycopg.connect(url) as connection:
+        version = connection.info.server_version // 10_000
+    project.lay_out(models=case.models(case.before)).on(version)
     write_models(project, case.models(case.before))
     autogenerate.generate(loaded(project), request("create all there is", ()))
     if case.history:
