@@ -46,6 +46,7 @@ def migrate(session: nox.Session) -> None:
     Also: nox -s migrate -- +1, -- REVISION, -- --plan, -- --sql, -- --sql A:B
     If a revision fails, those before it stay applied: fix it and run the same command again.
     One that destroys data needs an accepted hazard, or --allow-data-loss.
+    On many databases, each as one: -- --fleet fleet.toml, or -- --schemas 'tenant_%'
     """
     run_verb(session)
 
@@ -105,6 +106,17 @@ def stamp(session: nox.Session) -> None:
     differs, and writes a line into the ledger. Example: nox -s stamp -- head
     Also: -- REVISION, heads or base; --without-check leaves the comparison out, and requires
     --database NAME on a server of your own.
+    """
+    run_verb(session)
+
+
+@nox.session(venv_backend="none", tags=["db"], default=False)
+def distribute(session: nox.Session) -> None:
+    """Spread the tables over a Citus cluster, as the models declare.
+
+    Needs Citus in the database of DATABASE_URL. First look: nox -s distribute -- --plan
+    All in one transaction, which blocks writes while rows are copied. If it fails or is
+    interrupted, nothing is changed: run the same command again. See docs/scale-out.md.
     """
     run_verb(session)
 

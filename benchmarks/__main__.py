@@ -27,6 +27,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.fleet import measure as measure_fleets
 from benchmarks.generate import add_revision, write_history
 from benchmarks.machine import first_migration_s
 from benchmarks.row import Row
@@ -231,6 +232,13 @@ def _copied() -> Iterator[Path]:
             yield folder
 
 
+def measure_fleet(runs: int) -> Iterator[Row]:
+    """Time many databases, and many schemas, against one and against a loop of plain Alembic."""
+    with _copied() as folder:
+        _run((*_PYBASE, "current"), folder, {"DATABASE_URL": scratch.server(_settings(folder))})
+        yield from measure_fleets(folder, scratch.server(_settings(folder)), runs)
+
+
 def measure_first(_runs: int) -> Iterator[Row]:
     """From an empty machine to a migrated database: once, it downloads everything."""
     seconds = first_migration_s(ROOT)
@@ -247,6 +255,7 @@ MEASURES: dict[str, Callable[[int], Iterator[Row]]] = {
     "make": measure_make,
     "review": measure_review,
     "stalls": measure_stalls,
+    "fleet": measure_fleet,
     "first": measure_first,
 }
 
@@ -341,7 +350,7 @@ def _scratch_server_of(folder: Path) -> Iterator[None]:
     """Keep the scratch server for a project; its commands share it, and it is gone afterwards."""
     options = _settings(folder)
     with scratch.started(options):
-        cluster = held(options.root, options.options.postgres)
+        cluster = held(options.root, options.versions[0])
         yield
     cluster.destroy()
 

@@ -176,6 +176,12 @@ class Project:
             self.add(revision)
         return self
 
+    def on(self, version: int) -> "Project":
+        """Leave one version of PostgreSQL in the settings: that of the server that it is given."""
+        path = self.root / "pyproject.toml"
+        self.write(path.name, f"{path.read_text('utf-8')}[tool.pybase]\npostgres = {version}\n")
+        return self
+
     def add(self, revision: Revision) -> Path:
         return self.write(f"migrations/versions/{revision.name}.py", revision.text)
 

@@ -15,8 +15,9 @@ from pybase.cli import VERBS, _parser
 
 ROOT = Path(__file__).parents[1]
 IN_ORDER = [
-    "migrate", "makemigration", "rebase", "downgrade", "backfill", "stamp", "current", "history",
-    "pending", "review", "sql", "sql-lint", "check", "db", "tests", "lint", "typing",
+    "migrate", "makemigration", "rebase", "downgrade", "backfill", "stamp", "distribute",
+    "current", "history", "pending", "review", "sql", "sql-lint", "check",
+    "db", "tests", "lint", "typing",
 ]  # fmt: skip
 BARE = {"sql-lint", "check", "tests", "lint", "typing"}
 DESTROYERS = {"downgrade", "db"}
@@ -117,6 +118,7 @@ def test_usage_of_a_session_is_more_than_its_line(name: str) -> None:
                 "downgrade",
                 "backfill",
                 "stamp",
+                "distribute",
                 "current",
                 "history",
                 "pending",

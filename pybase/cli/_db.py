@@ -47,7 +47,7 @@ def _db(args: argparse.Namespace, settings: Settings) -> int | None:
         case "url":
             terminal.data(f"{cluster.ensure_database(EMBEDDED_DATABASE)}\n")
         case "psql":
-            psql = find_bin(settings.options.postgres) / "psql"
+            psql = find_bin(cluster.major) / "psql"
             url = cluster.ensure_database(EMBEDDED_DATABASE)
             return subprocess.call([str(psql), url, *args.rest], env=plain_environment())
         case "stop":

@@ -10,7 +10,7 @@ from pybase.core.style import Style, style, table
 from pybase.migrate.deploy import ASSUMPTION, RATES_MB_S, Estimate, PlannedStep
 from pybase.migrate.sql import LOCKS
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, SHARE
-from pybase.migrate.sqlfiles import NOT_REHEARSED, hazard_words, what_is_done
+from pybase.migrate.sqlfiles import NOT_REHEARSED, hazard_words
 
 
 def plan_text(steps: Sequence[PlannedStep]) -> str:
@@ -64,7 +64,7 @@ def _estimate_text(estimate: Estimate) -> str:
     if effect.rank >= SHARE:
         colour = "red" if effect.rank >= ACCESS_EXCLUSIVE else "yellow"
     lock = style(f"{effect.lock}: {effect.blocks}", colour)
-    return "; ".join((lock, *what_is_done(effect), *(estimate.words or ["not there yet"])))
+    return "; ".join((lock, *effect.done, *(estimate.words or ["not there yet"])))
 
 
 def plan_json(steps: Sequence[PlannedStep]) -> str:

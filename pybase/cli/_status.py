@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pybase.cli import _fleet as fleet
 from pybase.cli import _terminal as terminal
 from pybase.cli._common import NOTHING_TO_DO, announced_database, format_argument, show_json
 from pybase.cli._plan import plan_json, plan_text
@@ -34,9 +35,12 @@ _Shown: TypeAlias = dict[str, Any]
 
 def _current_arguments(parser: argparse.ArgumentParser) -> None:
     format_argument(parser, "the revisions")
+    fleet.fleet_arguments(parser)
 
 
-def _current(args: argparse.Namespace, settings: Settings) -> None:
+def _current(args: argparse.Namespace, settings: Settings) -> int | None:
+    if fleet.is_fleet(args):
+        return fleet.show_current(args, settings)
     source = deploy.status_source(settings, announced_database(settings))
     heads, _ = deploy.read_status(source)
     require_known(heads, source.graph)
@@ -47,6 +51,7 @@ def _current(args: argparse.Namespace, settings: Settings) -> None:
         terminal.result("base (nothing is applied)")
     else:
         terminal.result("\n".join(table(map(_row, revisions))))
+    return None
 
 
 def _current_revision(source: deploy.Source, revision: str) -> _Shown:
@@ -135,9 +140,12 @@ def _pending_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", action="store_true", help="list the revisions only, and fail if there are any"
     )
+    fleet.fleet_arguments(parser)
 
 
 def _pending(args: argparse.Namespace, settings: Settings) -> int:
+    if fleet.is_fleet(args):
+        return fleet.show_pending(args, settings, "heads", fails=args.check)
     database = announced_database(settings)
     if not args.check:
         show_plan(settings, database, args.format, "heads")
@@ -160,6 +168,8 @@ def show_plan(
     with server_errors(database), connect(database, autocommit=True) as connection:
         plan = deploy.preview(connection, settings, database, destination)
         steps = deploy.estimate(connection, plan.steps)
+        results = [*deploy.not_rehearsed(connection.info.server_version, plan.steps)]
+    deploy.require_clear(results, terminal.note)
     if output_format == "json":
         terminal.data(f"{plan_json(steps)}\n")
     else:

@@ -44,6 +44,8 @@ VERBS = {
                      "nox -s backfill -- workspaces"),
     "stamp": Verb("deploy", "Set the revision of a database that has its schema already.",
                   "nox -s stamp -- head"),
+    "distribute": Verb("deploy", "Spread the tables over a Citus cluster, as the models declare.",
+                       "nox -s distribute -- --plan"),
     "current": Verb("status", "Show the revision of the database.", "nox -s current"),
     "history": Verb("status", "Show all revisions, newest first.",
                     "nox -s history -- -r current:head"),

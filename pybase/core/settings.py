@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -29,7 +29,13 @@ _Picture = Annotated[
     ),
 ]
 _Branch = Annotated[str, Meta(pattern=r"^[^\s-]\S*$", description="a branch, as 'main'")]
-_Version = Annotated[Literal[18, 16], Meta(description="18 or 16")]
+_Major = Literal[16, 18]
+EMBEDDED: tuple[_Major, ...] = get_args(_Major)
+"""The major versions of PostgreSQL that the wheel has."""
+_Versions = Annotated[
+    _Major | Annotated[tuple[_Major, ...], Meta(min_length=1)],
+    Meta(description="16, 18, or [16, 18]"),
+]
 _IdleSeconds = Annotated[int, Meta(ge=1, le=604_800, description="seconds, from 1 to 604,800")]
 _Names = Annotated[list[str], Meta(description="a list of names, as ['plans']")]
 _Role = Annotated[str, Meta(pattern=r"^(?!pg_|public$|none$|\d+$)\S[^\x00-\x1f\x7f]{0,62}$")]
@@ -85,8 +91,8 @@ class Options(Struct, frozen=True):
     """Folder of the generated SQL, relative to alembic.ini."""
     picture: _Picture = ""
     """Markdown file of the schema diagram, relative to alembic.ini; empty for none."""
-    postgres: _Version = 18
-    """Major version of the embedded PostgreSQL: 18 or 16."""
+    postgres: _Versions = EMBEDDED
+    """Major versions of PostgreSQL that production may have: each revision is rehearsed on all."""
     main_branch: _Branch = "main"
     """The git branch whose revisions are merged, and so never edited."""
     scratch_idle_s: _IdleSeconds = 900
@@ -119,6 +125,18 @@ class Settings(Struct, frozen=True):
         """What distinguishes the project from others on this machine."""
         own = "" if self.section == SECTION else f":{self.section}"
         return f"{self.config_path}{own}"
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The versions to rehearse on, the oldest first: all SQL is rendered for that one."""
+        given = self.options.postgres
+        return tuple(sorted({given} if isinstance(given, int) else set(given)))
+
+    def on(self, version: int) -> "Settings":
+        """Return the settings for work on one of `versions`; as they are for another version."""
+        if version not in self.versions:
+            return self
+        return replace(self, options=replace(self.options, postgres=version))
 
     @property
     def root(self) -> Path:

@@ -61,7 +61,9 @@ def run_offline(metadata: sa.MetaData) -> None:
     configured = context.get_context()
     impl: Any = configured.impl
     write_with_literals(
-        configured, lambda text: impl.static_output(text.strip() + impl.command_terminator)
+        configured,
+        lambda text: impl.static_output(text.strip() + impl.command_terminator),
+        _settings().versions[0],
     )
     _migrate()
 

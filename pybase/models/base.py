@@ -6,6 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from pybase.models._layout import distributed
 from pybase.models._model import CreatedAt, Model, Position, UpdatedAt, UuidPk
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ class Base(Model):
     """
 
     __tablename__ = "bases"
-    __table_args__ = (sa.CheckConstraint(r"name ~ '\S'", name="name_not_blank"),)
+    __table_args__ = (
+        sa.CheckConstraint(r"name ~ '\S'", name="name_not_blank"),
+        {"info": distributed("id")},
+    )
 
     id: Mapped[UuidPk]
     workspace_id: Mapped[UUID] = mapped_column(

@@ -6,6 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from pybase.models._layout import distributed
 from pybase.models._model import (
     CreatedAt,
     FalseByDefault,
@@ -74,6 +75,7 @@ class Field(Model):
             postgresql_where=sa.text("is_primary"),
         ),
         check_one_of("type", get_args(FieldType)),
+        {"info": distributed("base_id", colocated_with="bases")},
     )
 
     base_id: Mapped[UUID] = mapped_column(primary_key=True, doc="The base of its table.")

@@ -7,6 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from pybase.models._layout import distributed
 from pybase.models._model import CreatedAt, JsonObject, Model, UpdatedAt, UuidPk
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Record(Model):
             "deleted_at",
             postgresql_where=sa.text("deleted_at IS NOT NULL"),
         ),
+        {"info": distributed("base_id", colocated_with="bases")},
     )
 
     base_id: Mapped[UUID] = mapped_column(primary_key=True, doc="The base of its table.")

@@ -6,6 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 
+from pybase.models._layout import distributed
 from pybase.models._model import CreatedAt, Model, Position, UpdatedAt, UuidPk
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ class Table(Model):
     """
 
     __tablename__ = "tables"
-    __table_args__ = (sa.UniqueConstraint("base_id", "name"),)
+    __table_args__ = (
+        sa.UniqueConstraint("base_id", "name"),
+        {"info": distributed("base_id", colocated_with="bases")},
+    )
 
     base_id: Mapped[UUID] = mapped_column(
         sa.ForeignKey("bases.id", ondelete="CASCADE"),

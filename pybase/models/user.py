@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from pybase.models._layout import reference
 from pybase.models._model import CreatedAt, Model, TrueByDefault, UpdatedAt, UuidPk
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ class User(Model):
     """
 
     __tablename__ = "users"
-    __table_args__ = (sa.Index("uq_users_lower_email", sa.text("lower(email)"), unique=True),)
+    __table_args__ = (
+        sa.Index("uq_users_lower_email", sa.text("lower(email)"), unique=True),
+        {"info": reference()},
+    )
 
     id: Mapped[UuidPk]
 

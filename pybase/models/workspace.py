@@ -6,6 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from pybase.models._layout import reference
 from pybase.models._model import CreatedAt, Model, UpdatedAt, UuidPk
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Workspace(Model):
     __table_args__ = (
         sa.UniqueConstraint("slug"),
         sa.CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug_format"),
+        {"info": reference()},
     )
 
     id: Mapped[UuidPk]

@@ -6,6 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from pybase.models._layout import reference
 from pybase.models._model import CreatedAt, Model, UpdatedAt, check_one_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class WorkspaceMember(Model):
     """
 
     __tablename__ = "workspace_members"
-    __table_args__ = (check_one_of("role", get_args(Role)),)
+    __table_args__ = (check_one_of("role", get_args(Role)), {"info": reference()})
 
     workspace_id: Mapped[UUID] = mapped_column(
         sa.ForeignKey("workspaces.id", ondelete="CASCADE"),

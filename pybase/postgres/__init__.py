@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pybase.postgres._checkouts import sweep as sweep
     from pybase.postgres._cluster import Cluster as Cluster
     from pybase.postgres._cluster import Status as Status
+    from pybase.postgres._cluster import kept_cluster as kept_cluster
     from pybase.postgres._cluster import scratch_cluster as scratch_cluster
     from pybase.postgres._connect import connect as connect
     from pybase.postgres._connect import connect_scratch as connect_scratch
@@ -43,7 +44,7 @@ else:
         {
             "_binaries": "find_bin",
             "_checkouts": "sweep",
-            "_cluster": "Cluster Status scratch_cluster",
+            "_cluster": "Cluster Status kept_cluster scratch_cluster",
             "_connect": "connect connect_scratch plain_environment without_variables",
             "_lease": "prune scratch_clusters unused",
             "_paths": "locate",

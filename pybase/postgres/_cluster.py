@@ -22,6 +22,7 @@ from pybase.core.files import file_lock
 from pybase.postgres import _checkouts as checkouts
 from pybase.postgres import _launch as launch
 from pybase.postgres import _postmaster as postmaster
+from pybase.postgres._binaries import INSTALLATIONS
 from pybase.postgres._connect import connect, register
 from pybase.postgres._os_user import OsUser, server_user
 from pybase.postgres._paths import lock_file, report_os_errors, socket_folder
@@ -247,6 +248,18 @@ class Cluster(Struct, frozen=True):
 def scratch_cluster(directory: Path, major: int = 18) -> Cluster:
     """Return the cluster in `directory`, fast and not durable; it is not started."""
     return Cluster(directory, major, durable=False)
+
+
+def kept_cluster(checkout: Path, directory: Path, major: int) -> Cluster:
+    """Return the durable cluster of a checkout: of the version of its data; of `major` without any.
+
+    A developer's database outlives a change of the settings. It is not started.
+    """
+    created_by = None
+    with suppress(OSError):
+        created_by = launch.data_version(directory / "data")
+    known = {str(number): number for number in INSTALLATIONS}
+    return Cluster(directory, known.get(created_by or "", major), checkout=checkout)
 
 
 def _size_bytes(directory: Path) -> int:

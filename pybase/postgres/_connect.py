@@ -45,7 +45,6 @@ _SESSION = {
     "default_transaction_deferrable": "off",
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
-    "escape_string_warning": "on",
     "quote_all_identifiers": "off",
     "row_security": "on",
     "transform_null_equals": "off",

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 from postgres.helpers import clusters_folder
 from projects import ROOT, Project, Revision
 from psycopg.pq import Conninfo
@@ -84,7 +85,7 @@ def checkout(place: Path) -> Project:
 
 def laid_out(folder: Path, *revisions: Revision) -> Project:
     """Return a project whose env.py imports nothing that a test run may have imported."""
-    project = Project(folder).lay_out(*revisions)
+    project = Project(folder).lay_out(*revisions).on(18)
     project.write("migrations/env.py", _ENV)
     return project
 
@@ -129,6 +130,14 @@ def run(options: Settings, target: str, direction: Direction) -> str:
 def value(connection: psycopg.Connection[Any], query: str) -> str:
     row = connection.execute(query.encode()).fetchone()
     return "" if row is None else str(row[0])
+
+
+def test_database_outlives_a_change_of_the_configured_version(options: Settings) -> None:
+    data = run(options, "head", Direction.UPGRADE)
+    other = replace(options, options=replace(options.options, postgres=16))
+    with connect(find_database(other), autocommit=True) as connection:
+        assert value(connection, "SHOW data_directory") == data
+        assert connection.info.server_version // 10_000 == 18
 
 
 # --- libpq's variables --------------------------------------------------------------------------

@@ -177,7 +177,7 @@ def _begun(server: str, patch: pytest.MonkeyPatch) -> Iterator[Walk]:
         Path(folder).chmod(0o755)
         patch.setenv("PYBASE_REHEARSAL_URL", server)
         patch.setattr(sys, "path", [folder, *sys.path])
-        yield Walk(Project(Path(folder)).lay_out(), url, server)
+        yield Walk(Project(Path(folder)).lay_out().on(18), url, server)
 
 
 def _created(schema: Schema, server: str) -> dict[str, str]:

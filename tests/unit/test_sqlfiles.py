@@ -45,7 +45,7 @@ def composed(project: Project) -> dict[str, str]:
         (Record(sql.revision, rendered.version_table, sql.scripts, report), sql.path.read_bytes())
         for sql in rendered.revisions
     ]
-    return compose(records, {}, "[]\n")
+    return compose(records, {}, "[]\n", {})
 
 
 # --- one file -----------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ _STARTED: dict[str, dict[str, str]] = {}
 
 def _begin(project: Project, case: ModelCase, url: str) -> dict[str, str]:
     """Create what exists before a case, in an empty database; returns the project's files."""
-    project.lay_out(models=case.models(case.before))
+    project.lay_out(models=case.models(case.before)).on(18)
     write_models(project, case.models(case.before))
     autogenerate.generate(loaded(project), request("create all there is", ()))
     if case.history:

@@ -45,7 +45,7 @@ RUNS = [
     pytest.param(case, major, id=f"{case.name}-pg{major}")
     for case in sorted(CASES, key=lambda case: case.setup)  # cases of one template together
     for major in SERVERS
-    if major >= (case.min_version or 0)
+    if (case.min_version or 0) <= major <= (case.max_version or major)
 ]
 
 
@@ -59,7 +59,7 @@ class Table:
 
 @pytest.fixture(scope="session")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
-    project = Project(tmp_path_factory.mktemp("hazards")).lay_out(_PARENT)
+    project = Project(tmp_path_factory.mktemp("hazards")).lay_out(_PARENT).on(18)
     for case in CASES:
         source = revision_source(case, _id(case), _PARENT.id)
         project.write(f"migrations/versions/{case.name}.py", source)
@@ -192,6 +192,9 @@ def test_revision_has_its_hazards_and_no_others(
     )
     assert _pairs(*upgrade, *faults) == set(case.expect), listing
     assert _pairs(*downgrade) == set(case.expect_downgrade), listing
+    if case.locks is not None:
+        tables = report.effects.upgrade.tables
+        assert {table.table.label: table.lock for table in tables} == case.locks
 
 
 def _pairs(*findings: Finding) -> set[tuple[str, str]]:

@@ -44,7 +44,9 @@ def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]
 def lay_out(project: Project, case: ScopeCase) -> None:
     statements = [f"op.execute({sql!r})" for sql in case.sql.split(";") if sql.strip()]
     sql = Revision(ONE.id, None, "\n".join(statements), "raise NotImplementedError('No.')")
-    project.lay_out(sql, models=f"import sqlalchemy as sa\n\nm = sa.MetaData()\n{case.models}")
+    project.lay_out(sql, models=f"import sqlalchemy as sa\n\nm = sa.MetaData()\n{case.models}").on(
+        18
+    )
     target = ", ".join(f"models.{name}" for name in case.target.strip("[]").split(", "))
     options = f", {case.options}" if case.options else ""
     env = ENV.format(env=case.env, target=f"[{target}]", options=options)

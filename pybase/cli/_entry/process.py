@@ -27,7 +27,7 @@ def exit_code(run: Callable[[], int], *, with_traceback: bool) -> int:
     lost = terminal.close_streams()
     if lost is None or code:
         return code
-    problem = _explained(lost)
+    problem = explained(lost)
     terminal.error(problem)
     return problem.exit_code
 
@@ -44,12 +44,13 @@ def _reported(run: Callable[[], int], with_traceback: bool) -> int:
     except BaseException as error:
         if with_traceback:
             terminal.note("".join(traceback.format_exception(error)).rstrip())
-        problem = _explained(error)
+        problem = explained(error)
         terminal.error(problem)
         return problem.exit_code
 
 
-def _explained(error: BaseException) -> PybaseError:
+def explained(error: BaseException) -> PybaseError:
+    """Return an error as the one that is reported: one of ours, or a bug."""
     if isinstance(error, PybaseError):
         return error
     if isinstance(error, OSError) and error.strerror:

@@ -83,6 +83,10 @@ class Relation(QualifiedName, frozen=True):
         """Whether rows are stored in it, or in its partitions."""
         return self.kind in "rpmf"
 
+    def stores(self, number: int) -> bool:
+        """Whether the values of a column are stored: not those of foreign or virtual ones."""
+        return self.kind != "f" and self.columns[number].generated != "v"
+
     @property
     def table(self) -> int:
         """The table that an index is on, else 0."""

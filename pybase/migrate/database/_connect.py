@@ -9,14 +9,14 @@ from typing import Any
 
 import psycopg
 from psycopg import pq
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pybase import postgres
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.core.settings import Settings, database_url
 from pybase.core.urls import DATABASE_URL
 from pybase.migrate.database._limited import HAS_ANSWERED, KEEPALIVES, LimitedConnection
-from pybase.postgres import Cluster, connect_scratch, locate
+from pybase.postgres import Cluster, connect_scratch, kept_cluster, locate
 from pybase.postgres import connect as connect_ours
 
 CONNECT_TIMEOUT_S = 10
@@ -32,6 +32,8 @@ class Database:
     url: str = field(repr=False)
     is_embedded: bool
     is_scratch: bool = False
+    schema: str | None = None
+    """The schema that is migrated, of one that has several with a history each."""
     _address: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Where the first connection was made: all others are made there, and not to another host."""
 
@@ -42,7 +44,19 @@ class Database:
         host = parts.get("host") or parts.get("hostaddr") or "local socket"
         port = f":{parts['port']}" if parts.get("port") else ""
         user = f"{parts['user']}@" if parts.get("user") else ""
-        return f"{user}{host}{port}/{parts.get('dbname') or parts.get('user') or ''}"
+        place = f"{user}{host}{port}/{parts.get('dbname') or parts.get('user') or ''}"
+        return place if self.schema is None else f"{place}, schema {self.schema}"
+
+    def in_schema(self, schema: str) -> "Database":
+        """Return one of its schemas as a database: all its sessions search that schema only.
+
+        By a startup option, which RESET ALL keeps.
+        """
+        quoted = '"' + schema.replace('"', '""') + '"'
+        path = re.sub(r"([\\\s])", r"\\\1", quoted)  # a blank would end the option
+        given = read_url(self.url).get("options", "")
+        url = make_conninfo(self.url, options=f"{given} -c search_path={path}".lstrip())
+        return Database(url, is_embedded=self.is_embedded, schema=schema)
 
 
 def find_database(settings: Settings) -> Database:
@@ -109,7 +123,7 @@ def embedded(settings: Settings) -> Cluster:
     with suppress(OSError):  # nothing can be written: it may run nevertheless
         settings.prepare_state()
     directory = locate(settings.root)
-    return Cluster(directory, settings.options.postgres, checkout=settings.root)
+    return kept_cluster(settings.root, directory, settings.versions[-1])
 
 
 def scratch_at(url: str) -> Database:

@@ -15,6 +15,7 @@ import psycopg
 from msgspec import Struct
 
 from pybase.core.errors import DatabaseError
+from pybase.core.files import digest
 from pybase.core.settings import MigrateOptions
 from pybase.core.style import style
 from pybase.migrate.database._connect import Database, connect
@@ -22,6 +23,12 @@ from pybase.migrate.database._own_session import no_timeouts, own_session, trans
 
 KEY = 4_851_520_931
 """The advisory lock's key; an arbitrary number, the same for every version of this project."""
+
+
+def _key(database: Database) -> int:
+    """Return the key of a database's lock; a schema that has a history of its own has its own."""
+    return KEY if database.schema is None else int(digest(database.schema.encode())[:15], 16)
+
 
 _POLL_S = (0.01, 0.2)
 """Seconds between tries: first the shorter, since a killed holder is gone at once."""
@@ -74,7 +81,7 @@ def migration_lock(
         is_reported, pause = False, _POLL_S[0]
         own_key = secrets.randbits(62)
         for _ in _failed_tries(connection, database, own_key):
-            holder = _holder(connection)
+            holder = _holder(connection, _key(database))
             if time.monotonic() > deadline:
                 raise DatabaseError(
                     f"Another migration has run for {options.deadline_s} s: {holder} "
@@ -96,7 +103,7 @@ def _failed_tries(
 ) -> Iterator[None]:
     """Take both locks; yield after each try that fails. Raises DatabaseError for a pooler."""
     pid = connection.info.backend_pid
-    while not (is_taken := _try(connection, own_key, pid)):
+    while not (is_taken := _try(connection, database, own_key, pid)):
         if is_taken is not None:
             yield
         elif pid == connection.info.backend_pid:  # it is a pooler's: nothing is left there yet
@@ -105,14 +112,17 @@ def _failed_tries(
             raise transaction_pooler(database)
 
 
-def _try(connection: psycopg.Connection[Any], own_key: int, pid: int) -> bool | None:
+def _try(
+    connection: psycopg.Connection[Any], database: Database, own_key: int, pid: int
+) -> bool | None:
     """Return whether the session `pid` has got both locks; None, and none is taken, in another.
 
     One message, with an end to the timeouts of the session.
     """
     query = (
         f"SELECT CASE WHEN pg_backend_pid() <> {pid} THEN NULL"
-        f" WHEN pg_try_advisory_lock({KEY}) THEN pg_try_advisory_lock({own_key}) ELSE false END"
+        f" WHEN pg_try_advisory_lock({_key(database)}) THEN pg_try_advisory_lock({own_key})"
+        " ELSE false END"
     )
     cursor = connection.execute(f"{no_timeouts(connection, pid)};\n{query}".encode())
     cursor.nextset()
@@ -120,9 +130,9 @@ def _try(connection: psycopg.Connection[Any], own_key: int, pid: int) -> bool | 
     return None if row is None else row[0]
 
 
-def _holder(connection: psycopg.Connection[Any]) -> str:
+def _holder(connection: psycopg.Connection[Any], key: int) -> str:
     """Return the holder of the lock: process, user, host, and since when."""
-    row = connection.execute(_HOLDER, {"high": KEY >> 32, "low": KEY & 0xFFFFFFFF}).fetchone()
+    row = connection.execute(_HOLDER, {"high": key >> 32, "low": key & 0xFFFFFFFF}).fetchone()
     if row is None:
         return "it has just ended"
     pid, user, host, since = row

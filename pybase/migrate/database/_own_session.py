@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from msgspec import Struct
 
-from pybase.core.errors import DatabaseError
+from pybase.core.errors import CheckFailedError, DatabaseError
 from pybase.migrate.database._connect import Database, connect, has_answered
 from pybase.migrate.database._limited import LimitedConnection
 
@@ -88,6 +88,24 @@ def put_aside(connection: psycopg.Connection[Any], *settings: str) -> list[str]:
         connection.execute(_CLIENT_CHECK.encode())
         sent.append(_CLIENT_CHECK)
     return sent
+
+
+def require_schema(connection: psycopg.Connection[Any], database: Database) -> None:
+    """Refuse a session that does not search the schema of a database only, where it has one.
+
+    Raises CheckFailedError.
+    """
+    if database.schema is None:
+        return
+    row = connection.execute("SELECT current_schemas(false)::text[]", prepare=False).fetchone()
+    path: list[str] = row[0] if row else []
+    if path != [database.schema]:
+        raise CheckFailedError(
+            f"The session searches {', '.join(path) or 'no schema'}, and not only the schema "
+            f"{database.schema}.",
+            "Let env.py set no search_path, and GRANT USAGE ON SCHEMA to the role.",
+            code="other-schema",
+        )
 
 
 _CLIENT_CHECK = "SET client_connection_check_interval = '2s'"

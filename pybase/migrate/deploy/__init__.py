@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._backfill_runner import run_backfill as run_backfill
     from pybase.migrate.deploy._check import CheckResult as CheckResult
     from pybase.migrate.deploy._check import Severity as Severity
+    from pybase.migrate.deploy._check import not_rehearsed as not_rehearsed
     from pybase.migrate.deploy._check import require_clear as require_clear
+    from pybase.migrate.deploy._distribution import distribute as distribute
+    from pybase.migrate.deploy._distribution import plan_distribution as plan_distribution
+    from pybase.migrate.deploy._distribution import planned_lines as planned_lines
+    from pybase.migrate.deploy._distribution import require_possible as require_possible
     from pybase.migrate.deploy._drift import stamp as stamp
     from pybase.migrate.deploy._env import delegates as delegates
     from pybase.migrate.deploy._estimate import ASSUMPTION as ASSUMPTION
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._estimate import PlannedStep as PlannedStep
     from pybase.migrate.deploy._estimate import estimate as estimate
     from pybase.migrate.deploy._followed import as_env_leaves_it as as_env_leaves_it
+    from pybase.migrate.deploy._followed import is_quiet as is_quiet
     from pybase.migrate.deploy._followed import preview as preview
     from pybase.migrate.deploy._followed import runnable as runnable
     from pybase.migrate.deploy._locked import CHECKS as CHECKS
@@ -46,6 +52,8 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._plan import Plan as Plan
     from pybase.migrate.deploy._plan import Source as Source
     from pybase.migrate.deploy._plan import Step as Step
+    from pybase.migrate.deploy._plan import committed_source as committed_source
+    from pybase.migrate.deploy._plan import python_source as python_source
     from pybase.migrate.deploy._plan import record_source as record_source
     from pybase.migrate.deploy._plan import status_source as status_source
 else:
@@ -54,14 +62,15 @@ else:
         {
             "_apply": "apply check confirm",
             "_backfill_runner": "declared_backfills find_backfill run_backfill",
-            "_check": "CheckResult Severity require_clear",
+            "_check": "CheckResult Severity not_rehearsed require_clear",
+            "_distribution": "distribute plan_distribution planned_lines require_possible",
             "_drift": "stamp",
             "_env": "delegates",
             "_estimate": "ASSUMPTION Estimate PlannedStep RATES_MB_S estimate",
-            "_followed": "as_env_leaves_it preview runnable",
+            "_followed": "as_env_leaves_it is_quiet preview runnable",
             "_locked": "CHECKS DRIFT Locked changed_entries locked note_changed_entries"
             " pending_revisions read_status unrecorded",
             "_losses": "Confirmation Consent",
-            "_plan": "Plan Source Step record_source status_source",
+            "_plan": "Plan Source Step committed_source python_source record_source status_source",
         },
     )

@@ -19,6 +19,7 @@ from pybase.migrate.database import (
 from pybase.migrate.deploy import _blocking_sessions, _privileges
 from pybase.migrate.deploy import _check as checks
 from pybase.migrate.deploy._check import Check, Checked, CheckResult
+from pybase.migrate.deploy._distribution import distribute_new
 from pybase.migrate.deploy._lock_waits import LockRetry, OutOfTimeError
 from pybase.migrate.deploy._locked import CHECKS, DRIFT, Locked, connected
 from pybase.migrate.deploy._losses import (
@@ -121,6 +122,7 @@ def _again(plan: Plan) -> str:
 def _apply(locked: Locked, plan: Plan, reporter: Reporter, guard: Guard, done: int) -> int:
     """Run the steps after the first `done` over one connection; the rest over another."""
     pid, lock = locked.backend.pid, locked.lock
+    left = ""
     retry = LockRetry(lock.connection, pid, locked.source.settings.options.migrate, reporter)
     progress = ProgressThread(locked.source.database, pid, reporter)
     session = Session(locked.connection, plan, guard, lock, retry, progress, reporter)
@@ -141,9 +143,25 @@ def _apply(locked: Locked, plan: Plan, reporter: Reporter, guard: Guard, done: i
             reporter.result(_done(step, time.monotonic() - started, tries))
             if locked.connection.closed:
                 break
+            if session.is_on_citus and plan.direction.is_upgrade:
+                left = _distribute(locked, plan, retry, done, reporter)
     if done == len(plan.steps):
+        if left:
+            reporter.note(f"{left}: nox -s distribute -- --plan")
         return done
     return _go_on(locked, replace(plan, heads=tuple(session.heads)), reporter, guard, done)
+
+
+def _distribute(locked: Locked, plan: Plan, retry: LockRetry, done: int, reporter: Reporter) -> str:
+    """Distribute what a step has created; returns why some of it is not distributed, or ''."""
+    try:
+        return distribute_new(locked, retry, reporter)
+    except psycopg.Error as error:
+        state = f"{_state(plan, done)} It is applied: distribute them with `nox -s distribute`."
+        place = f" while the tables of {plan.steps[done - 1].revision.id} were distributed"
+        raise server_error(plan.source.database, error, place=place, state=state) from None
+    except OutOfTimeError as error:
+        raise _out_of_time(locked, plan, error, done - 1) from None
 
 
 def _require_applied(

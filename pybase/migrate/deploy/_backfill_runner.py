@@ -23,6 +23,7 @@ from pybase.migrate.database import (
     own_session,
     put_aside,
     refusal,
+    require_schema,
     rows_hint,
 )
 from pybase.migrate.deploy._progress import ProgressThread
@@ -88,6 +89,7 @@ def run_backfill(
         try:
             pid = own_session(connection, database).pid
             put_aside(connection, *_SETTINGS, *session)
+            require_schema(connection, database)
             with ProgressThread(database, pid, reporter) as progress:
                 with progress.of(backfill.statement):
                     connection.execute(backfill.statement.encode())

@@ -13,8 +13,9 @@ import psycopg
 from msgspec import Struct
 
 from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
+from pybase.core.settings import EMBEDDED
 from pybase.migrate.database import limits
-from pybase.migrate.deploy._plan import Plan
+from pybase.migrate.deploy._plan import Plan, Step
 from pybase.migrate.record import ERROR, TableEffect
 from pybase.migrate.sql import QualifiedName
 
@@ -123,8 +124,10 @@ def writable(checked: Checked) -> Iterator[CheckResult]:
 
 
 def version(checked: Checked) -> Iterator[CheckResult]:
-    """Check that the server's version is supported."""
-    yield from version_results(checked.connection.info.server_version)
+    """Check that the server's version is supported, and that the revisions were tried on it."""
+    number = checked.connection.info.server_version
+    yield from version_results(number)
+    yield from not_rehearsed(number, checked.plan.steps)
 
 
 def version_results(number: int) -> Iterator[CheckResult]:
@@ -139,6 +142,25 @@ def version_results(number: int) -> Iterator[CheckResult]:
         yield CheckResult(
             "version", Severity.WARNING, f"The server is PostgreSQL {major}, which is not tested.",
             f"Versions {FULLY_FROM} to {TESTED_TO} are.",
+        )  # fmt: skip
+
+
+def not_rehearsed(number: int, steps: Sequence[Step]) -> Iterator[CheckResult]:
+    """Check that the revisions of steps were rehearsed on a version, as libpq reports it."""
+    major = number // 10_000
+    known = {step.revision.id: step.record.report.versions for step in steps}
+    missing = {id_: versions for id_, versions in known.items() if major not in versions}
+    versions = sorted({version for versions in missing.values() for version in versions})
+    if versions:  # none in a plan without records
+        word = "revision" if len(missing) == 1 else "revisions"
+        yield CheckResult(
+            "version", Severity.WARNING,
+            f"The server is PostgreSQL {major}, and {word} {_some([*missing])} "
+            f"{'was' if len(missing) == 1 else 'were'} rehearsed on "
+            f"{' and '.join(map(str, versions))} only.",
+            f"Add {major} to `postgres` in [tool.pybase], and run `nox -s sql`."
+            if major in EMBEDDED else
+            "Name a server of that version in PYBASE_REHEARSAL_URL, and run `nox -s sql`.",
         )  # fmt: skip
 
 

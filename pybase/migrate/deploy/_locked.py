@@ -65,11 +65,16 @@ class Locked(Struct, frozen=True):
 
 @contextmanager
 def locked(
-    settings: Settings, database: Database, reporter: Reporter, *, runs_python: bool = False
+    settings: Settings,
+    database: Database,
+    reporter: Reporter,
+    *,
+    runs_python: bool = False,
+    source: Source | None = None,
 ) -> Iterator[Locked]:
     """Take the migration lock of a database, and yield what is needed to plan and apply.
 
-    What runs is `sql/`, or with `runs_python` the revisions' Python.
+    What runs is `sql/`, or with `runs_python` the revisions' Python; or a `source` that is loaded.
     Raises StaleError and what cannot be loaded before anything is connected to; DatabaseError for
     a server that refuses, and a lock that is held for too long.
     """
@@ -80,7 +85,7 @@ def locked(
 
     try:
         find_source = python_source if runs_python else committed_source
-        source = find_source(settings, database, reporter)
+        source = source or find_source(settings, database, reporter)
     except StaleError as error:
         source = renewed(error)
     try:

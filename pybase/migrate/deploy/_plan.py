@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.core.errors import CheckFailedError
 from pybase.core.humanize import counted
 from pybase.core.reporter import Reporter
 from pybase.core.settings import Settings
 from pybase.migrate import sqlfiles
-from pybase.migrate.database import Database, Ledger, read_heads, require_known
+from pybase.migrate.database import (
+    Database,
+    Ledger,
+    read_heads,
+    require_known,
+    require_schema,
+)
 from pybase.migrate.deploy import _env
 from pybase.migrate.record import (
     Direction,
@@ -86,10 +93,18 @@ class Source(Struct, frozen=True, dict=True):
             return () if env is None else env.heads
         return read_heads(connection, self.version_table, self.graph)
 
+    def of(self, database: Database) -> "Source":
+        """Return the same records for another database."""
+        return replace(self, database=database, env=None)
+
     def prepare(self, connection: psycopg.Connection[Any]) -> None:
-        """Give a session the settings and the role that env.py gives its own."""
+        """Give a session the settings and the role that env.py gives its own.
+
+        Raises CheckFailedError where it is not in the schema of the database any more.
+        """
         if self.session:
             connection.execute("; ".join(self.session).encode())
+        require_schema(connection, self.database)
 
     @cached_property
     def latest(self) -> str:

@@ -19,10 +19,12 @@ from psycopg.pq.abc import PGresult
 from pybase.core.errors import CheckFailedError
 from pybase.core.reporter import Reporter
 from pybase.migrate.database import Ledger, MigrationLock, lock_lost, put_aside
+from pybase.migrate.deploy import _recovery
 from pybase.migrate.deploy._lock_waits import LockRetry
 from pybase.migrate.deploy._losses import Guard, data_loss
 from pybase.migrate.deploy._plan import Plan, Step
 from pybase.migrate.deploy._progress import ProgressThread
+from pybase.migrate.layout import SETTINGS, lock_timeout_everywhere
 from pybase.migrate.record import (
     Block,
     Statement,
@@ -32,6 +34,7 @@ from pybase.migrate.record import (
     version_moves,
 )
 from pybase.migrate.sql.lock_modes import SHARE
+from pybase.migrate.sqlfiles import committed_layout
 
 IDLE_S = 60
 """The server ends our transaction, and releases its locks, after so long without a statement."""
@@ -58,12 +61,25 @@ class Session:
         self._source, self._retry = source, retry
         self._progress, self._reporter = progress, reporter
         self._ledger = Ledger(source.version_table)
-        exists = "SELECT to_regclass(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL"
+        exists = f"SELECT to_regclass(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL, {_HAS_CITUS}"
         names = [source.version_table.quoted, self._ledger.quoted]
-        row = connection.execute(exists, names).fetchone() or (False, False)
-        self._has_version_table, self._has_ledger = map(bool, row)
+        row = connection.execute(exists, names).fetchone() or (False, False, False)
+        self._has_version_table, self._has_ledger, self.is_on_citus = map(bool, row)
         self._lock_check = f"SELECT 1 / ({lock.held_sql})::int"
-        self._settings = put_aside(connection, *_SETTINGS, *source.session)
+        self._settings = put_aside(connection, *_SETTINGS, *self._of_cluster(), *source.session)
+
+    def _of_cluster(self) -> Sequence[str]:
+        """Return the settings that a session on a cluster needs in addition."""
+        if not self.is_on_citus:
+            return ()
+        has_layout = bool(committed_layout(self._source.settings))
+        return [f"SET {setting}" for setting in (SETTINGS if has_layout else SETTINGS[:-1])]
+
+    def _limit(self, lock_timeout_ms: int) -> str:
+        """Return the statement that limits waits for locks in a transaction."""
+        if self.is_on_citus:
+            return lock_timeout_everywhere(f"{lock_timeout_ms}ms")
+        return f"SET LOCAL lock_timeout = {lock_timeout_ms}"
 
     def run(self, step: Step) -> int:
         """Run a step, with its version and its line in the ledger. Returns the most tries.
@@ -73,6 +89,8 @@ class Session:
         """
         started, tries = time.monotonic(), 1
         for block in step.script.blocks:
+            if block is not step.script.blocks[-1] and self._is_committed(block):
+                continue
             if block.transactional:
                 attempt = partial(self._transaction, step, block, started)
                 tries = max(tries, self._retry.run(attempt, is_blocking=is_blocking(step)))
@@ -81,6 +99,14 @@ class Session:
                     tries = max(tries, self._alone(step, block, index))
         self.moved_by(step)
         return tries
+
+    def _is_committed(self, block: Block) -> bool:
+        """Whether an interrupted run has committed a transaction that does not move the version."""
+        if not block.transactional or block.is_bookkeeping:
+            return False
+        own = [s.sql for s in block.parts if s.kind is StatementKind.OWN]
+        with self._retry.reading(reports=True):
+            return _recovery.is_committed(self.connection, own, self._reporter.note)
 
     def moved_by(self, step: Step) -> None:
         """Follow the version table, which a step has moved."""
@@ -102,7 +128,7 @@ class Session:
         # a lock that is lost stops it at once; one that is lost while it waits, before it commits.
         # the first check has a transaction of its own: none can change its isolation level later
         begin = ("BEGIN", self._lock_check, "COMMIT AND CHAIN")
-        head: tuple[str, ...] = (*begin, f"SET LOCAL lock_timeout = {lock_timeout_ms}")
+        head: tuple[str, ...] = (*begin, self._limit(lock_timeout_ms))
         tail = (self._lock_check, "COMMIT", *(self._resets if closing else ()))
         try:
             if self._guard.watches(step) and not block.is_bookkeeping:
@@ -171,8 +197,18 @@ class Session:
     def _send(self, *texts: str, shown: str = "") -> PGresult:
         """Send statements as one message, and return the answer to the last.
 
-        The server stops at the first that fails; the number of answers before shows which it is.
+        On a cluster each is a message of its own: Citus runs the text of the whole message that DDL
+        is in on its workers, and their COMMIT with it.
         Raises psycopg.Error, and DatabaseError where the migration lock is lost.
+        """
+        if not self.is_on_citus:
+            return self._send_message(*texts, shown=shown)
+        return [self._send_message(text) for text in texts][-1]
+
+    def _send_message(self, *texts: str, shown: str = "") -> PGresult:
+        """Send one message, and return the answer to its last statement.
+
+        The server stops at the first that fails; the number of answers before shows which it is.
         """
         self.statement = shown or texts[-1]
         pgconn = self.connection.pgconn
@@ -191,18 +227,15 @@ class Session:
 
     def _alone(self, step: Step, block: Block, index: int) -> int:
         """Run a statement outside a transaction; returns how many tries it took."""
-        # pglast, and most histories have no such statement
-        from pybase.migrate.deploy._recovery import resume
-
         statement = self.statement = block.statements[index]
         self._reporter.echo(f"{statement};")
         with self._retry.reading(reports=True):
-            rest = resume.remaining(self.connection, statement, self._reporter.note)
+            rest = _recovery.remaining(self.connection, statement, self._reporter.note)
         if rest is None:
             return 1
 
         statement = rest
-        is_rolled_back = resume.is_rolled_back(statement)
+        is_rolled_back = _recovery.is_rolled_back(statement)
         is_first = index == 0 and block == step.script.own_blocks[0]
 
         def attempt(lock_timeout_ms: int) -> None:
@@ -219,7 +252,7 @@ class Session:
             with self._retry.reading(reports=True):
                 attempt(0)
         except (errors.DuplicateObject, errors.UndefinedObject) as error:
-            if not resume.is_done_already(statement, error):
+            if not _recovery.is_done_already(statement, error):
                 raise
             message = error.diag.message_primary
             self._reporter.note(f"{message}: an interrupted run has done that")
@@ -231,7 +264,7 @@ class Session:
         Returns False for one that refuses to be in a transaction.
         """
         try:
-            self._send("BEGIN", f"SET LOCAL lock_timeout = {lock_timeout_ms}", self._lock_check)
+            self._send("BEGIN", self._limit(lock_timeout_ms), self._lock_check)
             self._require_consent(step, lock=True, is_first=is_first)
             self._send(statement, self._lock_check, "COMMIT", shown=statement)
         except errors.ActiveSqlTransaction:
@@ -282,6 +315,8 @@ def _moved_by_another(step: Step) -> CheckFailedError:
 
 
 _BOOKKEEPING = (StatementKind.VERSION, StatementKind.HOOK, StatementKind.LEDGER)
+
+_HAS_CITUS = "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')"
 
 _SETTINGS = (
     f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'",

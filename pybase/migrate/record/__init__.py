@@ -20,8 +20,11 @@ from pybase.migrate.record._effects import Rename as Rename
 from pybase.migrate.record._effects import RevisionReport as RevisionReport
 from pybase.migrate.record._effects import TableColumn as TableColumn
 from pybase.migrate.record._effects import TableEffect as TableEffect
+from pybase.migrate.record._effects import VersionEffects as VersionEffects
 from pybase.migrate.record._hazards import ERROR as ERROR
+from pybase.migrate.record._hazards import HALF_DONE as HALF_DONE
 from pybase.migrate.record._hazards import HAZARDS as HAZARDS
+from pybase.migrate.record._hazards import RESUMED as RESUMED
 from pybase.migrate.record._hazards import WARNING as WARNING
 from pybase.migrate.record._hazards import Finding as Finding
 from pybase.migrate.record._hazards import Hazard as Hazard
@@ -41,3 +44,5 @@ from pybase.migrate.record._version_table import VersionTable as VersionTable
 from pybase.migrate.record._version_table import ancestors as ancestors
 from pybase.migrate.record._version_table import moved as moved
 from pybase.migrate.record._version_table import version_moves as version_moves
+from pybase.migrate.record._versions import combined as combined
+from pybase.migrate.record._versions import differences as differences

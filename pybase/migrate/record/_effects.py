@@ -7,6 +7,7 @@ from msgspec import Struct
 from pybase.migrate.record._hazards import Finding
 from pybase.migrate.record._script import Directions
 from pybase.migrate.sql import LOCKS, RANKS, QualifiedName
+from pybase.migrate.sql.lock_modes import SHARE
 
 
 class TableEffect(Struct, frozen=True):
@@ -32,6 +33,31 @@ class TableEffect(Struct, frozen=True):
     def blocks(self) -> str:
         """Which sessions wait for the lock."""
         return LOCKS[self.rank][1]
+
+    @property
+    def done(self) -> tuple[str, ...]:
+        """What is done to the rows, in a few words each; nothing for a weak lock."""
+        words = (
+            ("rewritten", self.is_rewritten),
+            ("scanned", self.is_scanned and not self.is_rewritten),
+            ("rows changed", self.is_changed),
+        )
+        done = [word for word, holds in words if holds]
+        if self.held_for:
+            tables = ", ".join(table.label for table in self.held_for)
+            done.append(f"held while reading {tables}")
+        return ("no rewrite, no scan",) if not done and self.rank >= SHARE else tuple(done)
+
+    def merged(self, other: "TableEffect") -> "TableEffect":
+        """Return what both did to the table: the stronger lock, and all that was done."""
+        return TableEffect(
+            self.table,
+            max(self.lock, other.lock, key=RANKS.__getitem__),
+            self.is_rewritten or other.is_rewritten,
+            self.is_scanned or other.is_scanned,
+            self.is_changed or other.is_changed,
+            tuple(sorted({*self.held_for, *other.held_for})),
+        )
 
 
 class TableColumn(Struct, frozen=True, order=True):
@@ -153,13 +179,23 @@ class FileChange(Struct, frozen=True):
     diff: str
 
 
+class VersionEffects(Struct, frozen=True):
+    """Both directions of a revision on one major version of PostgreSQL."""
+
+    version: int
+    effects: Directions[Effects]
+
+
 class RevisionReport(Struct, frozen=True):
     """Both directions of a revision.
 
     `leads_on` is false where it, or one before it, failed; `schema` is what its upgrade changes
-    in the files of the schema.
+    in the files of the schema. `versions` are the major versions of PostgreSQL on which it was
+    rehearsed, `effects` the worst of them; `by_version` has those of each, where they differ.
     """
 
     effects: Directions[Effects] = Directions(Effects(), Effects())
     leads_on: bool = True
     schema: tuple[FileChange, ...] = ()
+    versions: tuple[int, ...] = ()
+    by_version: tuple[VersionEffects, ...] = ()

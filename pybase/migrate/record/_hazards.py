@@ -29,13 +29,15 @@ class Finding(Struct, frozen=True):
 
     `statement` counts the statements of the script from 0, or is -1 for the revision itself.
     `relation` is the relation, type, function or schema that it is about, `detail` a column or
-    what else the consequence names.
+    what else the consequence names. `versions` are those of PostgreSQL on which it was found, where
+    it was not found on all that were rehearsed.
     """
 
     statement: int
     code: str
     relation: QualifiedName | None = None
     detail: str = ""
+    versions: tuple[int, ...] = ()
 
     @property
     def hazard(self) -> "Hazard":
@@ -45,7 +47,7 @@ class Finding(Struct, frozen=True):
     def level(self, direction: Direction) -> str:
         """Return how serious it is: the hour, and the release, of a downgrade are chosen."""
         is_milder = self.code in _WARNINGS_DOWN and not direction.is_upgrade
-        return WARNING if is_milder else self.hazard.level
+        return WARNING if is_milder or self.detail == RESUMED else self.hazard.level
 
     @property
     def label(self) -> str:
@@ -70,7 +72,13 @@ class Finding(Struct, frozen=True):
     @property
     def message(self) -> str:
         """The consequence, as a sentence about this relation."""
-        return self.hazard.consequence.format(relation=self.label, detail=self.detail)
+        where = f"on PostgreSQL {self.on}: " if self.versions else ""
+        return where + self.hazard.consequence.format(relation=self.label, detail=self.detail)
+
+    @property
+    def on(self) -> str:
+        """The versions where it was found, if not on all: `16 and 17`."""
+        return " and ".join(map(str, self.versions))
 
     @property
     def sort_key(self) -> tuple[int, str, str, str]:
@@ -80,10 +88,15 @@ class Finding(Struct, frozen=True):
 
 ERROR, WARNING = "error", "warning"
 
+RESUMED = "migrate goes on behind what is done, psql does not"
+HALF_DONE = "a failure leaves it half done"
+"""What an interruption of a revision with several transactions means."""
+
 _OF_PARTS = frozenset(
     {
         *("blocking-index-build", "blocking-index-drop", "validates-constraint", "builds-key"),
         *("adds-exclusion", "sets-not-null", "adds-required-column"),
+        *("blocking-index-rebuild", "type-change-scans"),
         *("drops-default", "generates-always"),
     }
 )
@@ -93,7 +106,8 @@ _WARNINGS_DOWN = frozenset(
     {
         *("rewrites-table", "sets-not-null", "validates-constraint", "builds-key"),
         *("adds-exclusion", "blocking-index-build", "blocking-index-drop", "many-blocking-locks"),
-        *("adds-required-column", "scans-under-lock"),
+        *("adds-required-column", "blocking-index-rebuild", "validates-domain"),
+        *("scans-under-lock", "type-change-scans"),
     }
 )
 """Hazards that lose nothing: they make other sessions wait, or need the release that they restore.
@@ -114,6 +128,13 @@ _TABLE = (
         "op.drop_index(..., postgresql_concurrently=True, if_exists=True).",
     ),
     Hazard(
+        "blocking-index-rebuild", ERROR,
+        "ACCESS EXCLUSIVE lock on an index of {relation}: readers and writers wait until it is "
+        "built or moved.",
+        f"op.execute('REINDEX INDEX CONCURRENTLY ...') {_ALONE}; with REINDEX (TABLESPACE ...) it "
+        "also moves the index.",
+    ),
+    Hazard(
         "blocking-index-drop", ERROR,
         "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait, behind whatever the drop "
         "itself waits for.",
@@ -130,6 +151,22 @@ _TABLE = (
         "validates-with-not-valid", ERROR,
         "the lock of ADD ... NOT VALID on {relation} is held until the validation ends.",
         "Move VALIDATE CONSTRAINT into a revision of its own, which has its own transaction.",
+    ),
+    Hazard(
+        "validates-domain", ERROR,
+        "SHARE lock on each table with a column of {relation}: writers wait while every row is "
+        "checked.",
+        "ALTER DOMAIN ... ADD CONSTRAINT ... NOT VALID, and VALIDATE CONSTRAINT in the next "
+        "revision, which takes the same lock up to PostgreSQL 18: there, add the check to the "
+        "tables, NOT VALID first, or accept it for a quiet hour.",
+    ),
+    Hazard(
+        "type-change-scans", ERROR,
+        "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait while {detail} is built or "
+        "checked again for the new type.",
+        "Drop it first: an index concurrently, a constraint in the revision of the type change; "
+        "create it after that, the index concurrently, the constraint NOT VALID, and VALIDATE it "
+        "in the next revision. Or add a new column and switch over, as for rewrites-table.",
     ),
     Hazard(
         "sets-not-null", ERROR,
@@ -185,8 +222,10 @@ _TABLE = (
     ),
     Hazard(
         "scans-under-lock", ERROR,
-        "{relation} stays locked by an earlier statement while {detail} is read from end to end.",
-        "Two revisions: a transaction of its own for what locks, and one for what reads.",
+        "{relation} stays locked while {detail} is read from end to end.",
+        "Two revisions: a transaction of its own for what locks, and one for what reads. Before "
+        "the type of a foreign key's column changes, drop the key, and add it after that with "
+        "postgresql_not_valid=True.",
     ),
     Hazard(
         "locks-table", ERROR,
@@ -321,9 +360,10 @@ _TABLE = (
     ),
     Hazard(
         "autocommit-not-alone", ERROR,
-        "what precedes an autocommit block is committed without the version; a failure in the "
-        "block leaves it half done.",
-        "One autocommit block, and nothing else, in a revision.",
+        "what precedes or is in an autocommit block is committed without the version: {detail}.",
+        "One autocommit block, and nothing else, in a revision. It is a warning where migrate "
+        "resumes: only indexes, NOT VALID constraints, validations and what has IF [NOT] EXISTS "
+        "precede the last transaction.",
     ),
     Hazard(
         "concurrently-in-transaction", ERROR, "PostgreSQL refuses this in a transaction.",
@@ -348,7 +388,8 @@ _TABLE = (
     ),
     Hazard(
         "rehearsal-failed", ERROR, "it fails on a database at the revision before: {detail}.",
-        "Correct the statement.",
+        "Correct the statement; or leave a version that production does not have out of `postgres` "
+        "in [tool.pybase].",
     ),
     # --- the downgrade
     Hazard(

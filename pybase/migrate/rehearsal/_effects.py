@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from pybase.migrate.record import TableEffect
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules import Case, held_locks
-from pybase.migrate.sql import LOCKS, RANKS, QualifiedName
+from pybase.migrate.sql import LOCKS, QualifiedName
 from pybase.migrate.sql.lock_modes import ROW_EXCLUSIVE
 
 
@@ -17,7 +17,7 @@ def table_effects(case: Case) -> tuple[TableEffect, ...]:
             if case.is_known(oid) and case.known.relations[oid].is_table:
                 name = case.named(oid, observation)
                 effect = _table_effect(observation, oid, name, rank)
-                effects[name] = _merged(effects.get(name, effect), effect)
+                effects[name] = effect.merged(effects.get(name, effect))
     for held in held_locks(case):
         name = case.named(held.locked, held.observation)
         tables = {*effects[name].held_for, *held.scanned} - {name}
@@ -37,14 +37,4 @@ def _table_effect(
         observation.is_rewritten(oid),
         observation.is_scanned(oid),
         observation.gained.get(oid) == ROW_EXCLUSIVE or oid in observation.rows,
-    )
-
-
-def _merged(one: TableEffect, other: TableEffect) -> TableEffect:
-    return TableEffect(
-        one.table,
-        max(one.lock, other.lock, key=RANKS.__getitem__),
-        one.is_rewritten or other.is_rewritten,
-        one.is_scanned or other.is_scanned,
-        one.is_changed or other.is_changed,
     )

@@ -7,6 +7,7 @@ import psycopg
 from msgspec import Struct
 
 from pybase.migrate.catalog import Relation, State
+from pybase.migrate.rehearsal._plans import Change
 
 
 class Rows(Struct, frozen=True):
@@ -21,7 +22,8 @@ class Observation(Struct, frozen=True, dict=True):
     """What one statement did. Relations are named by oid.
 
     `locks` is the strongest rank in MODES that its transaction holds on each relation afterwards,
-    `gained` what this statement itself added to that.
+    `gained` what this statement itself added to that. `changes` is what its plan writes to; of
+    code that has no plan, `rows` show it.
     """
 
     index: int
@@ -35,6 +37,7 @@ class Observation(Struct, frozen=True, dict=True):
     rows: Mapping[int, Rows] = {}
     notices: tuple[str, ...] = ()
     error: psycopg.Error | None = None
+    changes: tuple[Change, ...] = ()
 
     # Every rule needs these, of every statement: with hundreds of tables, compute them once.
 

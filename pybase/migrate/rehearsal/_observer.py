@@ -14,15 +14,17 @@ from pglast import ast
 
 from pybase.migrate.catalog import (
     FIRST_USER_OID,
+    State,
     prepare_reread,
     read_state,
     reread_state,
 )
 from pybase.migrate.record import Script
 from pybase.migrate.rehearsal._observation import Observation, Rows, Run
+from pybase.migrate.rehearsal._plans import changes
 from pybase.migrate.rehearsal._writer_session import locks_of, row_counters, rows_since
 from pybase.migrate.sql.grammar import is_kind
-from pybase.migrate.sql.lock_modes import MODES, ROW_EXCLUSIVE, SHARE
+from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, MODES, ROW_EXCLUSIVE, SHARE
 from pybase.postgres import connect_scratch
 
 STATEMENT_TIMEOUT = "60s"
@@ -45,6 +47,8 @@ class Observer:
         prepare_reread(self.connection)
         self._counters: dict[int, tuple[int, ...]] = {}
         self._held: dict[int, int] = {}
+        self._bookkeeping: frozenset[str] = frozenset()
+        self._start = self.state
 
     def close(self) -> None:
         """Close the connection; the database can be cloned only after that."""
@@ -65,7 +69,8 @@ class Observer:
         that is a single transaction is rolled back after that.
         """
         self._reset()
-        start = self.state
+        self._bookkeeping = script.bookkeeping
+        start = self._start = self.state
         observations: list[Observation] = []
         for block in script.blocks:
             is_last = block is script.blocks[-1]
@@ -144,6 +149,7 @@ class Observer:
 
     def _statement(self, index: int, text: str) -> Observation:
         before = self.state
+        planned = () if text in self._bookkeeping else changes(self.connection, text, before)
         self._notices.clear()
         try:
             self.connection.execute(text.encode())
@@ -161,7 +167,8 @@ class Observer:
         self.state = reread_state(self.connection, before, touched)
         notices = tuple(self._notices)
         return Observation(
-            index, text, True, before, self.state, locks, gained, scans, rows, notices
+            *(index, text, True, before, self.state, locks, gained, scans, rows, notices),
+            changes=planned,
         )
 
     def _other_encoding(self) -> psycopg.Error | None:
@@ -191,7 +198,13 @@ class Observer:
                 scans[oid] = scanned
             if any(written):
                 rows[oid] = Rows(*written)
-        return locks, scans, rows
+        return self._with_tables(locks), scans, rows
+
+    def _with_tables(self, locks: dict[int, int]) -> dict[int, int]:
+        """Add the tables whose index is locked: every query on them waits for it."""
+        locked = (oid for oid, rank in locks.items() if rank == ACCESS_EXCLUSIVE)
+        tables = {self._start.table_of(oid) for oid in locked if oid in self._start.relations}
+        return locks | dict.fromkeys(tables, ACCESS_EXCLUSIVE)
 
     def _outside(self, index: int, text: str) -> Observation:
         """Run a statement that refuses a transaction, blocked until its locks are read.
@@ -218,12 +231,28 @@ class Observer:
         if is_block:
             locks = {oid: rank for oid, rank in locks.items() if rank >= SHARE}
             locks = dict.fromkeys(rows, ROW_EXCLUSIVE) | locks
+        locks = self._with_tables(
+            locks | dict.fromkeys(_locked_later(before, self.state), ACCESS_EXCLUSIVE)
+        )
         return Observation(
             index, text, False, before, self.state, locks, locks, {}, rows, (*self._notices,), error
         )
 
     def _note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
         self._notices.append(f"{diagnostic.sqlstate} {diagnostic.message_primary}")
+
+
+def _locked_later(before: State, after: State) -> Iterator[int]:
+    """Yield what was locked against readers after the statement had waited for writers.
+
+    An index that was built in place, and a partition that was detached.
+    """
+    for oid, old in before.relations.items():
+        new = after.relations.get(oid)
+        is_built = new is not None and new.index is not None and new.file != old.file
+        is_detached = new is not None and old.is_partition and not new.is_partition
+        if is_built or is_detached:
+            yield oid
 
 
 _DEALLOCATES = re.compile(r"\b(deallocate|discard)\b", re.IGNORECASE)

@@ -90,7 +90,9 @@ class Rehearsal:
         """Run one revision up and down, and leave the database as the upgrade does."""
         before = self._objects
         report = self._rehearsed(revision)
-        return replace(report, schema=file_changes(before, self._objects))
+        version = self._observer.connection.info.server_version // 10_000
+        schema = file_changes(before, self._objects)
+        return replace(report, schema=schema, versions=(version,))
 
     def _rehearsed(self, revision: RevisionSql) -> RevisionReport:
         run = self._upgraded(revision)

@@ -5,10 +5,13 @@ packages that rehearse.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from threading import Event
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.core import cache
 from pybase.core.files import digest
@@ -16,11 +19,11 @@ from pybase.core.inputs import package_digest
 from pybase.core.settings import Settings, rehearsal_url
 from pybase.core.urls import redacted
 from pybase.migrate.catalog import Entity
-from pybase.migrate.record import RevisionReport
+from pybase.migrate.record import RevisionReport, combined
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._baseline import Baseline
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
-from pybase.migrate.revisions import History, RenderedHistory
+from pybase.migrate.revisions import History, RenderedHistory, RevisionSql
 
 _PACKAGES = ("migrate/rehearsal", "migrate/catalog", "migrate/sql", "postgres")
 
@@ -43,25 +46,51 @@ class _Head(Struct, frozen=True):
 def rehearse(history: History, rendered: RenderedHistory) -> Rehearsed:
     """Rehearse every revision that was not rehearsed after exactly the same SQL.
 
-    Raises DatabaseError when there is no scratch server.
+    On each version of the settings at once; on the server of PYBASE_REHEARSAL_URL alone, where that
+    is given. The schema is that of the oldest. Raises DatabaseError without a scratch server.
     """
+    settings = history.settings
+    versions = settings.versions if rehearsal_url() is None else settings.versions[:1]
+    each = [replace(history, settings=settings.on(version)) for version in versions]
+    every = _rehearse_on_each(each, rendered)
+    reports = zip(*(rehearsed.revisions for rehearsed in every), strict=True)
+    return Rehearsed(tuple(map(combined, reports)), every[0].schema, every[0].entities)
+
+
+def _rehearse_on_each(each: Sequence[History], rendered: RenderedHistory) -> list[Rehearsed]:
+    is_over = Event()
+    # a revision's Python changes what belongs to the process, so two never run at the same time
+    if len(each) == 1 or not all(sql.scripts.upgrade.has_sql for sql in rendered.revisions):
+        return [_rehearse_on_one(one, rendered, is_over) for one in each]
+    with ThreadPoolExecutor(len(each)) as threads:
+        running = [threads.submit(_rehearse_on_one, one, rendered, is_over) for one in each]
+        try:
+            return [one.result() for one in running]
+        finally:  # after Ctrl-C, or an error of one, the others end with their revision
+            is_over.set()
+
+
+def _rehearse_on_one(history: History, rendered: RenderedHistory, is_over: Event) -> Rehearsed:
+    """Rehearse on the one version, or server, of the settings."""
     settings = history.settings
     keys = list(_keys(settings, rendered))
     heads: list[_Head] = []
 
     def make(missing: list[int], known: dict[int, RevisionReport]) -> list[RevisionReport]:
         # the keys are a chain: what follows a missing one is missing too
-        reports, head = _rehearse(history, rendered, keys, [known[i] for i in range(missing[0])])
+        rehearsed = [known[i] for i in range(missing[0])]
+        reports, head = _rehearse(history, rendered, keys, rehearsed, is_over)
         heads.append(head)
         return [reports[place] for place in missing]
 
-    reports = cache.cached(settings, "rehearsed", keys, make, RevisionReport)
-    last = keys[-1] if keys else "base"
-    head = heads[0] if heads else cache.recall(settings, "head", last, _Head)
+    version = settings.versions[0]
+    reports = cache.cached(settings, f"rehearsed-{version}", keys, make, RevisionReport)
+    kind, last = f"head-{version}", keys[-1] if keys else "base"
+    head = heads[0] if heads else cache.recall(settings, kind, last, _Head)
     if head is None:
-        _, head = _rehearse(history, rendered, keys, reports)
-    if cache.recall(settings, "head", last, _Head) is None:
-        cache.remember(settings, "head", last, head)
+        _, head = _rehearse(history, rendered, keys, reports, is_over)
+    if cache.recall(settings, kind, last, _Head) is None:
+        cache.remember(settings, kind, last, head)
     return Rehearsed(tuple(reports), head.schema, head.entities)
 
 
@@ -70,6 +99,7 @@ def _rehearse(
     rendered: RenderedHistory,
     keys: Sequence[str],
     known: Sequence[RevisionReport],
+    is_over: Event,
 ) -> tuple[list[RevisionReport], _Head]:
     """Rehearse the revisions after those that are known, and read the schema at their end.
 
@@ -79,7 +109,7 @@ def _rehearse(
     """
     settings = history.settings
     with scratch.started(settings), scratch.watched(settings, rendered):
-        return _rehearse_on_server(history, rendered, keys, known)
+        return _rehearse_on_server(history, rendered, keys, known, is_over)
 
 
 def _rehearse_on_server(
@@ -87,6 +117,7 @@ def _rehearse_on_server(
     rendered: RenderedHistory,
     keys: Sequence[str],
     known: Sequence[RevisionReport],
+    is_over: Event,
 ) -> tuple[list[RevisionReport], _Head]:
     settings = history.settings
     templates = [f"rehearsed_{key}" for key in keys]
@@ -105,7 +136,8 @@ def _rehearse_on_server(
                     failed=_failed(rendered, reports) if start else None,
                     baseline=baseline,
                 )
-                reports += map(rehearsal.rehearse, rendered.revisions[start:end])
+                revisions = _until(is_over, rendered.revisions[start:end])
+                reports += map(rehearsal.rehearse, revisions)
                 if end == len(keys):
                     head = _Head(rehearsal.schema(), rehearsal.entities())
                 rehearsal.close()
@@ -113,6 +145,13 @@ def _rehearse_on_server(
                     scratch.keep(settings, database, templates[end - 1])
             start = end
     return reports, head
+
+
+def _until(is_over: Event, revisions: Sequence[RevisionSql]) -> Iterator[RevisionSql]:
+    for revision in revisions:
+        if is_over.is_set():
+            raise CancelledError
+        yield revision
 
 
 def _failed(rendered: RenderedHistory, reports: Sequence[RevisionReport]) -> list[str]:

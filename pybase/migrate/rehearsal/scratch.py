@@ -51,10 +51,13 @@ ONLINE_LIMIT_S = 60
 
 
 def server(settings: Settings) -> str:
-    """Return the scratch server's URL: PYBASE_REHEARSAL_URL, or the embedded one of `started`."""
+    """Return the scratch server's URL: PYBASE_REHEARSAL_URL, or the embedded one of `started`.
+
+    That has the oldest version of the settings: what runs on it has to run on all of them.
+    """
     given = rehearsal_url()
     if given is None:
-        return held(settings.root, settings.options.postgres).url()
+        return held(settings.root, settings.versions[0]).url()
     read_url(given, REHEARSAL_URL)
     return given
 
@@ -69,7 +72,7 @@ def started(settings: Settings) -> Iterator[str]:
     with ExitStack() as around:
         if rehearsal_url() is None:
             idle_s, roles = options.scratch_idle_s, options.roles
-            around.enter_context(pristine(settings.root, options.postgres, idle_s, roles))
+            around.enter_context(pristine(settings.root, settings.versions[0], idle_s, roles))
         url = server(settings)
         _ensure_roles(url, options.roles)
         yield url
@@ -261,9 +264,13 @@ def _apply(settings: Settings, database: str, revisions: Sequence[RevisionSql]) 
                 else:
                     execute(connection, sql.scripts.upgrade)
             except (Exception, SystemExit, TimeLimitError) as error:
+                version = connection.info.server_version // 10_000
                 raise CheckFailedError(
-                    f"Revision {sql.revision.id} ({sql.revision.title}) fails: {first_line(error)}",
-                    role_hint(error) or "Correct its upgrade(); nothing was changed.",
+                    f"Revision {sql.revision.id} ({sql.revision.title}) fails on PostgreSQL "
+                    f"{version}: {first_line(error)}",
+                    role_hint(error)
+                    or f"Correct its upgrade(), or leave {version} out of "
+                    "`postgres` in [tool.pybase] if production has none; nothing was changed.",
                     code="rehearsal-failed",
                 ) from error
 

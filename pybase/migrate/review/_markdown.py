@@ -16,7 +16,7 @@ from pybase.migrate.review._live_state import NO_DATABASE
 from pybase.migrate.review._review import Review
 from pybase.migrate.review._revision_summary import RevisionSummary
 from pybase.migrate.review._severity import direction_line, names, severity, unknown, worst
-from pybase.migrate.sqlfiles import LintFinding, what_is_done
+from pybase.migrate.sqlfiles import LintFinding
 from pybase.migrate.sqlfiles.markdown import code, plain
 
 MOST_CHARACTERS = 60_000
@@ -137,7 +137,7 @@ def _effects(review: Review, summary: RevisionSummary) -> str:
             code(effect.table.label),
             severity(effect).words,
             effect.lock,
-            ", ".join(what_is_done(effect)),
+            ", ".join(effect.done),
             *([sizes.get(effect.table, "")] if with_sizes else ()),
         )
         for effect in effects.tables

@@ -22,7 +22,6 @@ from pybase.migrate.review._diagram import draw_diagram
 from pybase.migrate.review._graph import draw_graph
 from pybase.migrate.review._review import Review
 from pybase.migrate.review._severity import severity, unknown, worst
-from pybase.migrate.sqlfiles import what_is_done
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -85,6 +84,6 @@ def digest(text: str) -> str:
 
 
 _FUNCTIONS = (
-    counted, digest, duration, highlighted, severity, size, unknown, what_is_done, worst
+    counted, digest, duration, highlighted, severity, size, unknown, worst
 )  # fmt: skip
 """What the template calls."""

@@ -7,14 +7,16 @@ value, as it does before it sends it. The connection that SQLAlchemy uses for th
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
 import sqlalchemy as sa
 from psycopg.adapt import AdaptersMap, Dumper, PyFormat, Transformer
+from sqlalchemy.dialects.postgresql.base import PGDDLCompiler
 from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
 from sqlalchemy.engine import make_url
+from sqlalchemy.sql.compiler import DDLCompiler
 
 _PLACEHOLDER = re.compile(r"%(?:%|\((?P<name>[^)]*)\)s)(?P<cast>::[A-Z][A-Z ]*[A-Z](?:\[\])*)?")
 _CONVERTED = ("timestamptz", "timetz")
@@ -88,13 +90,14 @@ for _kind in (bytes, bytearray, memoryview, psycopg.Binary):
 _ADAPTERS.register_dumper(UUID, _Uuid)
 
 
-def recording_connection(record: Callable[[str], None]) -> sa.Connection:
+def recording_connection(record: Callable[[str], None], version: int) -> sa.Connection:
     """Return a connection that hands each statement to `record` instead of executing it.
 
-    It ends there: nothing is returned for a statement, not even an empty result.
+    It ends there: nothing is returned for a statement, not even an empty result. What is recorded
+    is what SQLAlchemy sends to PostgreSQL of the major `version`.
     """
     options: Any = {"dbapi": psycopg, "use_native_hstore": False}  # an extension: its oid varies
-    dialect = LiteralDialect(**options)  # type: ignore[no-untyped-call]
+    dialect = of_version(LiteralDialect(**options), version)  # type: ignore[no-untyped-call]
     creator: Any = _Nowhere
     pool = sa.StaticPool(creator, dialect=dialect)
     engine = sa.Engine(pool, dialect, make_url("postgresql+psycopg://"))
@@ -106,6 +109,19 @@ def recording_connection(record: Callable[[str], None]) -> sa.Connection:
 
     sa.event.listen(engine, "before_cursor_execute", before)
     return engine.connect()
+
+
+_Dialect = TypeVar("_Dialect", bound=sa.Dialect)
+
+
+def of_version(dialect: _Dialect, version: int) -> _Dialect:
+    """Let a dialect that never connects write what it would write for a major version."""
+    # what it derives from server_version_info; that itself is a question to a database
+    dialect.supports_virtual_generated_columns = version >= _VIRTUAL_FROM  # type: ignore[attr-defined]
+    return dialect
+
+
+_VIRTUAL_FROM = 18
 
 
 class RecordedError(Exception):
@@ -123,10 +139,20 @@ class _Compiler(PGCompiler_psycopg):
         return text
 
 
+class _DdlCompiler(PGDDLCompiler):
+    """Writes VIRTUAL where that is asked for: the rehearsal shows which version refuses it."""
+
+    def visit_computed_column(self, generated: sa.Computed, **options: Any) -> str:
+        text: str = DDLCompiler.visit_computed_column(self, generated, **options)  # type: ignore[no-untyped-call]
+        is_stored = not self.dialect.supports_virtual_generated_columns  # type: ignore[attr-defined]
+        return f"{text} STORED" if is_stored and generated.persisted is None else text
+
+
 class LiteralDialect(PGDialect_psycopg):
     """SQLAlchemy's dialect of psycopg, without casts that a column makes redundant."""
 
     statement_compiler = _Compiler
+    ddl_compiler = _DdlCompiler
     supports_statement_cache = True
 
 

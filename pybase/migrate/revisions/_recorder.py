@@ -14,7 +14,7 @@ from sqlalchemy.engine.mock import MockConnection
 
 from pybase.migrate.record import Statement
 from pybase.migrate.revisions import _alembic
-from pybase.migrate.revisions._literals import RecordedError, recording_connection
+from pybase.migrate.revisions._literals import RecordedError, of_version, recording_connection
 from pybase.migrate.sql import HIDDEN_HINT, hidden_character
 from pybase.migrate.sql.grammar import client_fault, split, tidy
 
@@ -64,12 +64,17 @@ class Recorder:
         return taken
 
 
-def recording_context(configured: MigrationContext, recorder: Recorder) -> MigrationContext:
-    """Return a context with env.py's options, whose statements go to `recorder`."""
-    dialect = offline_dialect()
+def recording_context(
+    configured: MigrationContext, recorder: Recorder, version: int
+) -> MigrationContext:
+    """Return a context with env.py's options, whose statements go to `recorder`.
+
+    They are those for PostgreSQL of the major `version`.
+    """
+    dialect = of_version(offline_dialect(), version)
     options = {"literal_binds": True, "transaction_per_migration": True}
     context = _alembic.offline_context(configured, dialect, options)
-    execute = write_with_literals(context, recorder.add)
+    execute = write_with_literals(context, recorder.add, version)
     impl: Any = context.impl
     impl.emit_begin, impl.emit_commit = recorder.begin, recorder.commit
     impl.static_output = recorder.add
@@ -79,12 +84,14 @@ def recording_context(configured: MigrationContext, recorder: Recorder) -> Migra
     return context
 
 
-def write_with_literals(context: MigrationContext, record: Callable[[str], None]) -> Any:
-    """Let a context hand each statement to `record`, as the server would be sent it online.
+def write_with_literals(
+    context: MigrationContext, record: Callable[[str], None], version: int
+) -> Any:
+    """Let a context hand each statement to `record`, as a server would be sent it online.
 
-    Returns what executes a construct so.
+    The server is of the major `version`. Returns what executes a construct so.
     """
-    connection = recording_connection(record)
+    connection = recording_connection(record, version)
 
     def execute(
         construct: Any, execution_options: Any = None, multiparams: Any = None, params: Any = None

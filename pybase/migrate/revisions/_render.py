@@ -236,7 +236,7 @@ class Renderer:
         self._history = history
         self._configured = configured
         self._recorder = Recorder()
-        self._context = recording_context(configured, self._recorder)
+        self._context = recording_context(configured, self._recorder, history.settings.versions[0])
         self.table = version_table_of(configured)
         self._ledger = Ledger(self.table)
         self._graph = {s.revision: _alembic.parents(s) for s in history.revisions}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pybase.migrate.sqlfiles._header import effect_words as effect_words
     from pybase.migrate.sqlfiles._header import hazard_words as hazard_words
     from pybase.migrate.sqlfiles._header import header as header
-    from pybase.migrate.sqlfiles._header import what_is_done as what_is_done
+    from pybase.migrate.sqlfiles._layout import committed_layout as committed_layout
     from pybase.migrate.sqlfiles._lint import hazard_findings as hazard_findings
     from pybase.migrate.sqlfiles._lint import lint as lint
     from pybase.migrate.sqlfiles._lint_result import LintFinding as LintFinding
@@ -51,7 +51,8 @@ else:
             "_build": "Built PACKAGES Reviewed build check files review stale_revisions write",
             "_files": "SqlFile scripts sql_file stems",
             "_folder": "Replaced Stale compare replaced",
-            "_header": "NOT_REHEARSED effect_words hazard_words header what_is_done",
+            "_header": "NOT_REHEARSED effect_words hazard_words header",
+            "_layout": "committed_layout",
             "_lint": "hazard_findings lint",
             "_lint_result": "LintFinding LintResult",
             "_load": "Committed StaleError env_file load read_history revision_files",

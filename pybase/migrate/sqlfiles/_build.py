@@ -14,6 +14,7 @@ from pybase.core.checkout import writing
 from pybase.core.errors import CheckFailedError
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
+from pybase.migrate import layout
 from pybase.migrate.record import Direction, Record
 from pybase.migrate.sqlfiles import _files, _load, _manifest
 from pybase.migrate.sqlfiles._folder import (
@@ -71,7 +72,8 @@ def files(settings: Settings, built: Built) -> dict[str, str]:
     """Return every generated file, by its path below `sql/`; the drawing is outside."""
     sources = [sql.path.read_bytes() for sql in built.rendered.revisions]
     pairs = list(zip(built.records, sources, strict=True))
-    composed = _files.compose(pairs, built.schema, to_json(built.entities))
+    spread = layout.files(layout.declared(built.rendered.metadata))
+    composed = _files.compose(pairs, built.schema, to_json(built.entities), spread)
     if settings.picture is not None:
         from pybase.migrate.sqlfiles._schema_page import page  # what is fresh draws nothing
 

@@ -7,6 +7,7 @@
     sql/records/<stem>.json  the record of a revision, for programs
     sql/schema/<name>.sql    the schema at head
     sql/schema.json          the tables at head, for drawings
+    sql/citus.sql            the layout on a cluster, and citus.json for programs, where declared
     sql/manifest.txt         see `_manifest`
     ../docs/schema.md        the schema as a drawing, where the settings name a file
 
@@ -43,6 +44,8 @@ fails when a file is stale, missing or not clean.
   transactions, effects and hazards. `migrate`, `pending`, `downgrade`, `backfill` and `review` load
   it; no program reads a comment.
 - `schema.json`: the tables at head, for drawings.
+- `citus.sql`: where the models declare how tables are spread over a Citus cluster, what does that;
+  `citus.json`: the same, for programs.
 - `manifest.txt`: the order of the revisions, and digests that tie each revision file to its
   record and its two SQL files. `nox -s sql` deletes only what is named there.
 
@@ -68,14 +71,19 @@ class SqlFile(Struct, frozen=True):
 
 
 def compose(
-    records: Sequence[tuple[Record, bytes]], schema: Mapping[str, str], tables: str
+    records: Sequence[tuple[Record, bytes]],
+    schema: Mapping[str, str],
+    tables: str,
+    layout: Mapping[str, str],
 ) -> dict[str, str]:
     """Return every file of `sql/`, by its path in that folder.
 
-    Each record is paired with the content of its revision's file; `tables` is schema.json.
+    Each record is paired with the content of its revision's file; `tables` is schema.json, and
+    `layout` the files of the layout.
     """
     others = {".gitattributes": _GIT_ATTRIBUTES, "README.md": _README, "schema.json": tables}
     others |= {f"schema/{name}.sql": text for name, text in schema.items()}
+    others |= layout
     files: dict[str, str] = {}
     names = stems([record.revision for record, _ in records])
     lines = []

@@ -13,9 +13,9 @@ from pybase.migrate.record import (
     Revision,
     Script,
     TableEffect,
+    differences,
 )
 from pybase.migrate.sql import one_line
-from pybase.migrate.sql.lock_modes import SHARE
 
 WIDTH = 97
 """Longest comment after its `-- `, in characters."""
@@ -68,6 +68,8 @@ def _rows(record: Record, direction: Direction) -> list[tuple[str, str]]:
     if effects.unfilled:
         unfilled = ", ".join(name.label for name in effects.unfilled)
         rows += _wrapped("unseen", f"no sample rows could be made for {unfilled}")
+    for version, text in differences(record.report, direction):
+        rows += _wrapped(f"on {version}", text)
     for finding in effects.findings:
         rows += _wrapped("hazards", hazard_words(record, finding, direction))
     return _named_once(rows)
@@ -75,28 +77,15 @@ def _rows(record: Record, direction: Direction) -> list[tuple[str, str]]:
 
 def effect_words(effect: TableEffect) -> list[str]:
     """Return the lock and what it blocks, then what is done to the rows."""
-    return [f"{effect.lock}: {effect.blocks}", *what_is_done(effect)]
-
-
-def what_is_done(effect: TableEffect) -> list[str]:
-    """Return what is done to a table's rows, in a few words each; nothing for a weak lock."""
-    words = (
-        ("rewritten", effect.is_rewritten),
-        ("scanned", effect.is_scanned and not effect.is_rewritten),
-        ("rows changed", effect.is_changed),
-    )
-    done = [word for word, holds in words if holds]
-    if effect.held_for:
-        tables = ", ".join(table.label for table in effect.held_for)
-        done.append(f"held while reading {tables}")
-    return ["no rewrite, no scan"] if not done and effect.rank >= SHARE else done
+    return [f"{effect.lock}: {effect.blocks}", *effect.done]
 
 
 def hazard_words(record: Record, finding: Finding, direction: Direction) -> str:
     """Return a hazard in one line: its code, where, and the reason for which it is accepted."""
     reason = record.reason_for(finding, direction)
     accepted = "" if reason is None else f" (accepted: {one_line(reason)})"
-    return f"{finding.title}{accepted}"
+    where = f" (on {finding.on})" if finding.versions else ""
+    return f"{finding.title}{where}{accepted}"
 
 
 def _wrapped(name: str, text: str) -> list[tuple[str, str]]:

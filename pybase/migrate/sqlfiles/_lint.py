@@ -10,6 +10,7 @@ from pybase.core import cache
 from pybase.core.files import digest, digest_files
 from pybase.core.inputs import inputs_digest
 from pybase.core.settings import Settings
+from pybase.migrate.layout import SCRIPT
 from pybase.migrate.record import (
     Direction,
     Directions,
@@ -108,10 +109,10 @@ def _stale_findings(settings: Settings, stale: Iterable[Stale]) -> Iterator[Lint
 
 
 def _hidden(settings: Settings) -> Iterator[LintFinding]:
-    """Yield each SQL file of a revision that has a character which a reviewer cannot see."""
+    """Yield each SQL file that is run and has a character which a reviewer cannot see."""
     for path, text in sorted(read(settings.sql).items()):
         hidden = hidden_character(text.replace("\r\n", "\n"))
-        if hidden is not None and path.startswith(("upgrade/", "downgrade/")):
+        if hidden is not None and path.startswith(("upgrade/", "downgrade/", SCRIPT)):
             yield LintFinding(
                 file=settings.written_name(path),
                 line=hidden[0],

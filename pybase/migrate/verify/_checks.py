@@ -20,6 +20,7 @@ from pybase.migrate.deploy import as_env_leaves_it, changed_entries, record_sour
 from pybase.migrate.record import Direction, Record
 from pybase.migrate.rehearsal import render
 from pybase.migrate.revisions import AlembicScript, History, RenderedHistory, read
+from pybase.migrate.verify._layout import require_layout_of, require_possible_layout
 from pybase.migrate.verify._proof import committed_equals_online, equal_on_sample_rows
 from pybase.migrate.verify._session import UnprovenError
 
@@ -59,10 +60,13 @@ def check(settings: Settings, compare: Compare) -> list[Finding]:
             _downgrades_restore(built.records),
             _rules_are_written(built.records),
         ]
+        if text := require_possible_layout(history, built.rendered):
+            findings.append(Finding(text))
         key = inputs_digest(settings, sqlfiles.PACKAGES, folders=[settings.sql])
         if key is not None:
             cache.remember(settings, _KIND, key, findings)
     findings = [*findings, _merged_is_untouched(settings), _applied_is_unchanged(settings)]
+    findings += _layout_is_as_declared(settings)
     if is_ci():
         _require_looked_at(findings)
     return findings
@@ -222,6 +226,21 @@ def _applied_is_unchanged(settings: Settings) -> Finding:
         text = f"{text} (the ledger does not know the SQL of {count}, the first is {unknown[0]})"
         return Finding(text, is_proven=False)
     return Finding("what is applied to the database at hand has not changed since")
+
+
+def _layout_is_as_declared(settings: Settings) -> list[Finding]:
+    """Compare the database at hand with the declared layout, where it is one of Citus."""
+    if database_url(settings) is None:  # the embedded server has no Citus
+        return []
+    database = find_database(settings)
+    try:
+        text = require_layout_of(settings, database)
+    except DatabaseError as error:
+        return [_not_looked_at("the tables at hand are spread as declared", error)]
+    except psycopg.Error as error:
+        reason = server_error(database, error)
+        return [_not_looked_at("the tables at hand are spread as declared", reason)]
+    return [Finding(text)] if text else []
 
 
 def _models_equal_revisions(

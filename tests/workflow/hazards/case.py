@@ -36,8 +36,9 @@ Findings = frozenset[tuple[str, str]]
 class Case:
     """One revision, the database it meets, and the findings for both of its directions.
 
-    A `downgrade` of None leaves the function out of the module. `min_version` is the oldest
-    PostgreSQL major on which the case means what it says.
+    A `downgrade` of None leaves the function out of the module. `min_version` and
+    `max_version` are the PostgreSQL majors on which the case means what it says. `locks` are the
+    strongest locks that the header of the upgrade shows, by table.
     """
 
     name: str
@@ -48,6 +49,8 @@ class Case:
     expect_downgrade: set[tuple[str, str]] | Findings = frozenset()
     accepted: dict[str, str] | None = None
     min_version: int | None = None
+    max_version: int | None = None
+    locks: dict[str, str] | None = None
     note: str = ""
 
 

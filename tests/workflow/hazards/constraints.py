@@ -189,7 +189,7 @@ VALIDATIONS = [
         f"{ROUTINES}ALTER TABLE orders ADD COLUMN label short_text;",
         execute("ALTER DOMAIN short_text ADD CONSTRAINT ck_trimmed CHECK (VALUE = trim(VALUE))"),
         execute("ALTER DOMAIN short_text DROP CONSTRAINT ck_trimmed"),
-        {("validates-constraint", "short_text")},
+        {("validates-domain", "short_text")},
         note="reads every table with a column of the domain under SHARE",
     ),
     # safe

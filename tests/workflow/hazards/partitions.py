@@ -168,6 +168,7 @@ PARTITIONS = [
         PARTITIONED,
         alone('op.execute("ALTER TABLE events DETACH PARTITION events_2025 CONCURRENTLY")'),
         'raise NotImplementedError("Attach it again by hand, after a check on its range.")',
+        locks={"events_2025": "ACCESS EXCLUSIVE"},
     ),
     Case(
         "partitions_of_new_table",

@@ -52,7 +52,9 @@ def differences_from(
     applied = ancestors(graph, heads)
     revisions = tuple(sql for sql in rendered.revisions if sql.revision.id in applied)
     own = rendered.own_tables
-    with scratch_at_head(history.settings, replace(rendered, revisions=revisions)) as url:
+    # the same version, where it can be: the text of a definition may differ between versions
+    settings = history.settings.on(connection.info.server_version // 10_000)
+    with scratch_at_head(settings, replace(rendered, revisions=revisions)) as url:
         with connect_scratch(url, autocommit=True) as scratch:
             expected = catalog.snapshot(scratch, ignore_tables=own)
     present = catalog.snapshot(connection, ignore_tables=own)

@@ -28,7 +28,7 @@ def as_env_leaves_it(source: Source) -> Source:
 
     It is run, unless it is known to do nothing there. Raises as `read_online`.
     """
-    if not source.runs_python and _is_quiet(source):
+    if is_quiet(source):
         return source
     history = source.history
     env = _env.read_env(history, source.database, _rendered(source))
@@ -46,7 +46,10 @@ def _rendered(source: Source) -> tuple[VersionTable, tuple[str, ...]] | None:
     return None
 
 
-def _is_quiet(source: Source) -> bool:
+def is_quiet(source: Source) -> bool:
+    """Whether env.py is known to do nothing on its connection."""
+    if source.runs_python:
+        return False
     file = sqlfiles.env_file(source.settings)
     if file is None or source.settings.x:
         return False

@@ -29,6 +29,8 @@ class Blocker(Struct, frozen=True):
     query: str
     is_autovacuum: bool = False
     prevents_wraparound: bool = False
+    node: str = ""
+    """The node of a cluster that it is connected to, with its port; empty for this server."""
 
     def __str__(self) -> str:
         """One line; a query that may hold a password is not shown."""
@@ -48,7 +50,8 @@ class Blocker(Struct, frozen=True):
             urgent = ", to prevent wraparound: PostgreSQL does not cancel it"
             return f"pid {self.pid} (autovacuum{urgent if self.prevents_wraparound else ''})"
         name = self.application or "no application name"
-        return f"pid {self.pid} (user {self.user}, {name}, {self.state})"
+        place = f" on the node {self.node}" if self.node else ""
+        return f"pid {self.pid}{place} (user {self.user}, {name}, {self.state})"
 
     @property
     def _lock(self) -> str:
@@ -70,6 +73,21 @@ def read_blockers(
 ) -> list[Blocker]:
     """Return what the session `pid` waits for; none where it does not wait."""
     rows = observer.execute(_BLOCKERS, {"pid": pid, "shows_data": shows_data}).fetchall()
+    return [Blocker(*row) for row in rows]
+
+
+def has_workers(observer: psycopg.Connection[Any]) -> bool:
+    """Return whether the database is that of a Citus cluster, whose nodes know their locks."""
+    query = "SELECT to_regclass('pg_catalog.citus_lock_waits') IS NOT NULL"
+    (answer,) = observer.execute(query).fetchone() or (False,)
+    return bool(answer)
+
+
+def read_worker_blockers(
+    observer: psycopg.Connection[Any], pid: int, *, shows_data: bool
+) -> list[Blocker]:
+    """Return what the session `pid` waits for on the nodes of a cluster."""
+    rows = observer.execute(_WORKER_BLOCKERS, {"pid": pid, "shows_data": shows_data}).fetchall()
     return [Blocker(*row) for row in rows]
 
 
@@ -134,6 +152,44 @@ ORDER BY a.xact_start
 pg_blocking_pids stops the lock manager for a moment: so it is asked only about a waiting one.
 Without pg_read_all_stats, of an autovacuum only that it has no user is known.
 """
+
+_WORKER_BLOCKERS = """
+WITH waits AS MATERIALIZED (
+    SELECT blocking_gpid, blocking_nodeid FROM citus_lock_waits
+    WHERE citus_pid_for_gpid(waiting_gpid) = %(pid)s
+    AND waiting_nodeid = citus_nodeid_for_gpid(citus_backend_gpid())
+),
+locks AS MATERIALIZED (SELECT * FROM citus_locks WHERE locktype = 'relation'),
+wanted AS (
+    SELECT DISTINCT nodeid, relation_name FROM locks
+    WHERE NOT granted AND citus_pid_for_gpid(global_pid) = %(pid)s
+)
+SELECT citus_pid_for_gpid(waits.blocking_gpid), coalesce(a.usename, 'none'),
+coalesce(a.application_name, ''), coalesce(a.state, 'unknown state'),
+coalesce(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.backend_start)),
+    0)::float8,
+coalesce(held.mode, 'ExclusiveLock'), coalesce(held.target, 'virtualxid'),
+CASE WHEN %(shows_data)s THEN coalesce(a.query, '') ELSE '' END,
+false, false,
+CASE WHEN waits.blocking_nodeid = citus_nodeid_for_gpid(citus_backend_gpid()) THEN ''
+    ELSE format('%%s:%%s', n.nodename, n.nodeport) END
+FROM waits
+JOIN pg_dist_node AS n ON n.nodeid = waits.blocking_nodeid
+LEFT JOIN LATERAL (
+    SELECT * FROM citus_stat_activity AS s
+    WHERE s.global_pid = waits.blocking_gpid AND NOT s.is_worker_query LIMIT 1
+) AS a ON true
+LEFT JOIN LATERAL (
+    SELECT l.mode, format('%%s of %%s:%%s', l.relation_name, o.nodename, o.nodeport) AS target
+    FROM locks AS l
+    JOIN wanted ON wanted.nodeid = l.nodeid AND wanted.relation_name = l.relation_name
+    JOIN pg_dist_node AS o ON o.nodeid = l.nodeid
+    WHERE l.granted AND l.global_pid = waits.blocking_gpid
+    LIMIT 1
+) AS held ON true
+"""
+"""A shard is locked on the node that has it, by a session that is connected to any node. One
+that has no lock on what is waited for has an older transaction, which CONCURRENTLY waits for."""
 
 _CANCEL = """
 SELECT pg_cancel_backend(pid) FROM pg_stat_activity

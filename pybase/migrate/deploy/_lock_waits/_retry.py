@@ -22,7 +22,9 @@ from pybase.migrate.deploy._lock_waits._blockers import (
     Blocker,
     cancel,
     deadlock_timeout_ms,
+    has_workers,
     read_blockers,
+    read_worker_blockers,
 )
 
 RETRIED = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
@@ -71,6 +73,7 @@ class LockRetry(BackgroundThread):
         self._options, self._reporter = options, reporter
         self._blockers: list[Blocker] = []
         self._waiting: _Wait | None = None
+        self._has_workers: bool | None = None  # read at the first wait
         super().__init__()
 
     def run(self, attempt: Callable[[int], None], *, is_blocking: bool) -> int:
@@ -141,11 +144,22 @@ class LockRetry(BackgroundThread):
                 continue
             read = wait
             with suppress(psycopg.Error):  # the next step verifies the session itself
-                shows_data = self._reporter.shows_data
-                blockers = read_blockers(self._observer, self._pid, shows_data=shows_data)
-                if blockers and self._waiting is wait:
+                blockers = self._read(shows_data=self._reporter.shows_data)
+                # to ask the workers takes longer than a short wait
+                if blockers and (self._waiting is wait or self._has_workers):
                     self._blockers = blockers
                     self._report(wait)
+
+    def _read(self, *, shows_data: bool) -> list[Blocker]:
+        """Return what blocks us on this server, else on the nodes of a cluster."""
+        blockers = read_blockers(self._observer, self._pid, shows_data=shows_data)
+        if blockers:
+            return blockers
+        if self._has_workers is None:
+            self._has_workers = has_workers(self._observer)
+        if not self._has_workers:
+            return []
+        return read_worker_blockers(self._observer, self._pid, shows_data=shows_data)
 
     def _report(self, wait: "_Wait") -> None:
         """Report each blocker of a wait that is reported, once."""

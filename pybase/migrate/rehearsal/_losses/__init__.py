@@ -12,7 +12,7 @@ from pglast import ast
 from pybase.migrate.record import Loss, LossKind, TableColumn
 from pybase.migrate.rehearsal._losses._cascade import cascade
 from pybase.migrate.rehearsal._losses._emptied import emptied
-from pybase.migrate.rehearsal._losses._names import created, dropped, renames
+from pybase.migrate.rehearsal._losses._names import created, dropped, lost, renames
 from pybase.migrate.rehearsal._losses._rows import changed_rows
 from pybase.migrate.rehearsal._losses._types import converted
 from pybase.migrate.rehearsal._observation import Observation
@@ -27,7 +27,7 @@ def find_losses(case: Case) -> tuple[Loss, ...]:
     """Return the data that a direction may destroy, by the names at its start."""
     start, end = case.run.start, case.run.end
     gone = [*dropped(start, end)]
-    losses = {Loss(place.table, place.column) for place in gone}
+    losses = {Loss(place.table, place.column) for place in lost(start, end)}
     for observation in case.observations:
         found = {*_chosen(case, observation)}
         if observation.error is None:

@@ -7,7 +7,17 @@ from pybase.migrate.record import Rename, TableColumn
 from pybase.migrate.rehearsal._rules import Case
 
 _WITH_ROWS = "rpfm"
-"""The kinds of relations that hold rows; those of a foreign table cannot be counted."""
+"""The kinds of relations that show rows; those of a foreign table are stored elsewhere."""
+
+
+def lost(start: State, end: State) -> Iterator[TableColumn]:
+    """Yield the tables and columns that are dropped with what they store."""
+    relations = {table.qualified_name: table for table in start.relations.values()}
+    for place in dropped(start, end):
+        table = relations[place.table]
+        numbers = [n for n, column in table.columns.items() if column.name == place.column]
+        if table.kind != "f" and all(map(table.stores, numbers)):
+            yield place
 
 
 def dropped(start: State, end: State) -> Iterator[TableColumn]:

@@ -103,7 +103,10 @@ def column_types(case: Case) -> Iterator[Finding]:
         table = case.run.end.relations[new.oid]
         if table.parent in case.run.end.relations or not table.is_table or table.kind == "m":
             continue
-        codes = [code for code, pattern in _TYPES if pattern.match(new.column.type)]
+        start = case.run.start.relations.get(new.oid)
+        old = start.columns.get(new.number) if start else None
+        before = old.type if old else ""
+        codes = [c for c, kind in _TYPES if kind.match(new.column.type) and not kind.match(before)]
         if _is_small_key(table, new):
             codes.append("small-key")
         for code in codes:

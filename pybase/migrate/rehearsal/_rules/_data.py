@@ -1,16 +1,18 @@
 """Rules about rows of existing tables: changed all at once, or while other sessions are blocked."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pglast import ast
 
+from pybase.migrate.catalog import State
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
-from pybase.migrate.rehearsal._row_sources import restricts_key, source_tables, target_table
+from pybase.migrate.rehearsal._plans import Change
+from pybase.migrate.rehearsal._row_sources import target_table
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.rehearsal._rules._objects import drops_data
 from pybase.migrate.sql import QualifiedName, is_unfilled, parse_backfill
-from pybase.migrate.sql.grammar import is_kind, is_opaque, is_write, parsed
+from pybase.migrate.sql.grammar import is_kind, is_opaque, is_write
 from pybase.migrate.sql.lock_modes import ROW_EXCLUSIVE, SHARE
 from pybase.migrate.sql.names import parts
 
@@ -48,33 +50,50 @@ def unfilled_rules(case: Case, observation: Observation) -> Iterator[Finding]:
 def _processed(case: Case, observation: Observation) -> set[int]:
     """Return the known tables that a statement may read or write from end to end."""
     tables: set[int] = set()
-    if is_write(observation.sql):
-        tables = _by_text(case, observation)
+    if is_unfilled(observation.sql):
+        tables = {target_table(observation.sql, observation.before) or 0}
+    elif any(change.operation != "Select" for change in observation.changes):
+        tables = {oid for change in observation.changes for oid in _planned(observation, change)}
+        tables |= _written_by_triggers(observation)
     elif is_opaque(observation.sql) and not _commits(observation):
         written = _written(case, observation)
         tables = {oid for oid in written if _is_more_than_values(case, observation, oid)}
     return {oid for oid in tables if case.is_known_table(oid)}
 
 
-def _by_text(case: Case, observation: Observation) -> set[int]:
-    target = target_table(observation.sql, observation.before)
-    tree = parsed(observation.sql)
-    if isinstance(tree, ast.InsertStmt):
-        return _read_by_insert(case, observation, tree) - {target}
-    if tree.withClause is not None:
-        return _written(case, observation)
-    is_restricted = restricts_key(observation.sql, observation.before)
-    return set() if target is None or is_restricted else {target}
-
-
-def _read_by_insert(case: Case, observation: Observation, tree: ast.InsertStmt) -> set[int]:
-    """Find the tables whose rows it copies; not those that foreign keys only look up."""
-    sources = set(source_tables(observation.sql, observation.before))
+def _planned(observation: Observation, change: Change) -> set[int]:
+    """Return the tables of which a statement changes all rows, or copies them."""
     relations = observation.before.relations
-    tables = {oid for oid in sources if oid is not None and relations[oid].is_table}
-    if len(tables) < len(sources):  # a view or a function reads other tables
-        tables |= {oid for oid, rank in observation.gained.items() if rank == 0}
-    return tables | (_written(case, observation) if tree.withClause is not None else set())
+    if change.operation == "Insert":
+        # of a function that gives rows, the locks show what it reads; those of keys are stronger
+        called = {oid for oid, rank in observation.gained.items() if rank == 0 and change.calls}
+        return {*change.read, *called}
+    if change.operation == "Select" or change.is_limited or not (change.read or change.calls):
+        return set()
+    is_view = change.target in relations and not relations[change.target].is_table
+    return set(observation.rows) | set(change.read) if is_view else {change.target}
+
+
+def _written_by_triggers(observation: Observation) -> set[int]:
+    """Return the tables of which other rows are changed than the statement's own plan shows.
+
+    A foreign key may do that too: it changes the rows of those that are changed.
+    """
+    targets = {change.target for change in observation.changes}
+    family = {part for oid in targets for part in observation.before.family(oid)}
+    return {
+        oid
+        for oid, rows in observation.rows.items()
+        if oid not in family
+        and rows.updated + rows.deleted > 1
+        and oid in observation.before.relations
+        and not _references(observation.before, oid, targets | observation.rows.keys())
+    }
+
+
+def _references(state: State, oid: int, targets: Collection[int]) -> bool:
+    constraints = state.relations[oid].constraints.values()
+    return any(constraint.references in targets for constraint in constraints)
 
 
 def _written(case: Case, observation: Observation) -> set[int]:

@@ -7,9 +7,9 @@ from pglast import ast
 
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
-from pybase.migrate.rehearsal._row_sources import find_relation, source_tables
+from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case
-from pybase.migrate.rehearsal._rules._locks import constraints
+from pybase.migrate.rehearsal._rules._locks import constraints, retyped
 from pybase.migrate.sql import QualifiedName
 from pybase.migrate.sql.grammar import is_kind, is_write, names, parsed
 from pybase.migrate.sql.lock_modes import SHARE
@@ -30,11 +30,12 @@ def held_locks(case: Case) -> Iterator[HeldLock]:
     """Yield each lock of SHARE or stronger that an earlier statement took, and what it is held for.
 
     Not of a table that was read under its lock before, or that the statement locks itself: these
-    have codes of their own.
+    have codes of their own; but what a foreign key locks while the type of its column changes.
     """
     earlier: Observation | None = None
     long: set[int] = set()
     for observation in case.observations:
+        yield from _locked_by_keys(case, observation)
         held = _held(case, earlier, observation) - long - _locked_by(observation)
         earlier = observation
         long |= {oid for oid in _locked(observation) if _is_read(observation, oid)}
@@ -43,6 +44,19 @@ def held_locks(case: Case) -> Iterator[HeldLock]:
         relations = tuple(sorted({case.named(table, observation) for table in scanned}))
         if relations:
             yield from (HeldLock(observation, oid, relations) for oid in held)
+
+
+def _locked_by_keys(case: Case, observation: Observation) -> Iterator[HeldLock]:
+    """Yield the tables at the other end of keys whose column gets another type."""
+    known = filter(case.is_known_table, retyped(observation))
+    changed = {oid for oid in known if _is_read(observation, oid)}
+    family = {part for oid in changed for part in observation.before.family(oid)}
+    checked = {finding.label for finding in constraints(case, observation)}
+    relations = tuple(sorted({case.named(oid, observation) for oid in changed}))
+    for oid, rank in observation.gained.items() if changed else ():
+        is_other = rank >= SHARE and case.is_known_table(oid) and oid not in family
+        if is_other and case.named(oid, observation).label not in checked:
+            yield HeldLock(observation, oid, relations)
 
 
 def _held(case: Case, earlier: Observation | None, observation: Observation) -> set[int]:
@@ -83,10 +97,8 @@ def _read(case: Case, observation: Observation) -> Iterator[int]:
         return
     tables = {oid for oid in observation.before.relations if observation.is_scanned(oid)}
     if is_kind(observation.sql, ast.SelectStmt):
-        sources = set(source_tables(observation.sql, observation.before))
-        known = {oid for oid in sources if oid is not None and case.is_known_table(oid)}
-        if known == sources:  # else a view or a function reads others
-            tables &= known
+        if not any(change.calls for change in observation.changes):  # a function reads others
+            tables &= {oid for change in observation.changes for oid in change.read}
     elif is_kind(observation.sql, ast.VacuumStmt):
         tables |= set(_analyzed(observation))
     for oid in tables:

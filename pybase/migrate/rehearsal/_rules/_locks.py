@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from pglast import ast
+from pglast.enums import AlterTableType
 
 from pybase.migrate.catalog import State
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
+from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case, created, dropped
-from pybase.migrate.sql.grammar import is_kind, is_opaque
+from pybase.migrate.sql.grammar import code_words, is_kind, is_opaque, parsed
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, SHARE
 
 MANY_TABLES = 3
@@ -16,23 +18,57 @@ MANY_TABLES = 3
 
 
 def index_builds(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find CREATE INDEX and REINDEX that block writers; not the index of a new constraint."""
+    """Find CREATE INDEX that blocks writers; not the index of a new constraint."""
     new = dict(created(observation, "iI"))
     keys = _constraint_indexes(observation.after) if new else set()
-    built = [index for oid, index in new.items() if oid not in keys]
-    indexes = [index for index in built if observation.is_scanned(index.table)]
-    indexes += [
-        index
-        for oid, _, index in observation.changed
-        if index.table
-        and observation.is_rewritten(oid)
-        and not observation.is_rewritten(index.table)
-    ]
-    for index in indexes:
+    old = {(item.table, item.name) for item in observation.before.relations.values()}
+    for index in (index for oid, index in new.items() if oid not in keys):
         table = index.table
-        if case.is_known(table) and observation.locks.get(table, 0) >= SHARE:
+        is_locked = case.is_known(table) and observation.locks.get(table, 0) >= SHARE
+        if is_locked and observation.is_scanned(table) and not observation.is_rewritten(table):
+            is_again = (table, index.name) in old and bool(retyped(observation))
+            code = "type-change-scans" if is_again else "blocking-index-build"
+            yield case.finding(observation, code, table, _part(case, table, index.name))
+
+
+def retyped(observation: Observation) -> set[int]:
+    """Return the tables of which a column got another type or collation."""
+    return {
+        oid
+        for oid, before, after in observation.changed
+        if before.is_table
+        for number, old in before.columns.items()
+        if number in after.columns
+        and not after.columns[number].is_dropped
+        and (old.type, old.collation)
+        != (after.columns[number].type, after.columns[number].collation)
+    }
+
+
+def index_rebuilds(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find REINDEX, and indexes that are moved: readers wait, too, since a query locks them all."""
+    for oid, _, index in observation.changed:
+        table = index.table
+        is_built = observation.is_rewritten(oid) and not observation.is_rewritten(table)
+        if table and is_built and case.is_known(table):
             part = _part(case, table, index.name)
-            yield case.finding(observation, "blocking-index-build", table, part)
+            yield case.finding(observation, "blocking-index-rebuild", table, part)
+    moved = _moved(observation)
+    if moved is not None and case.is_known(observation.before.table_of(moved)):
+        relation, table = observation.before.relations[moved], observation.before.table_of(moved)
+        if relation.kind == "i":
+            part = _part(case, table, relation.name)
+            yield case.finding(observation, "blocking-index-rebuild", table, part)
+        elif relation.kind in "rm":
+            yield case.finding(observation, "rewrites-table", table)
+
+
+def _moved(observation: Observation) -> int | None:
+    """Return what SET TABLESPACE names: where a rehearsal runs, it may be in that one already."""
+    tree = parsed(observation.sql)
+    commands = (tree.cmds or ()) if isinstance(tree, ast.AlterTableStmt) else ()
+    is_moved = any(command.subtype == AlterTableType.AT_SetTableSpace for command in commands)
+    return find_relation(observation.before, tree.relation) if is_moved else None
 
 
 def _part(case: Case, table: int, name: str) -> str:
@@ -94,6 +130,8 @@ def constraints(case: Case, observation: Observation) -> Iterator[Finding]:
                 # An attached partition gets the constraints of its parent.
                 is_own = after.parent == before.parent
                 code = _CODES.get(constraint.kind)
+                if code and constraint.name in names and retyped(observation):
+                    code = "type-change-scans"
                 if code and is_own and observation.is_scanned(oid):
                     yield case.finding(observation, code, oid, _part(case, oid, constraint.name))
             elif not old.is_valid and observation.transactional:
@@ -110,13 +148,24 @@ def _validated(case: Case, observation: Observation, oid: int, key: int) -> Iter
 
 
 def domain_constraints(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find checks added to a domain: they read every table that has a column of it."""
-    for oid, after in observation.after.types.items():
-        before = observation.before.types.get(oid)
-        if before is None or oid not in case.known.types or not observation.scans:
-            continue
-        if any(valid and key not in before.constraints for key, valid in after.constraints.items()):
-            yield Finding(observation.index, "validates-constraint", after.qualified_name)
+    """Find checks of a domain that are validated: they read every table with a column of it."""
+    locked = (oid for oid, rank in observation.gained.items() if rank >= SHARE)
+    if not observation.scans or not any(map(case.is_known_table, locked)):
+        return
+    for oid in observation.after.types.keys() & observation.before.types.keys():
+        before, after = observation.before.types[oid], observation.after.types[oid]
+        valid = {key for key, is_valid in after.constraints.items() if is_valid}
+        is_new = any(not before.constraints.get(key, False) for key in valid)
+        if oid in case.known.types and (is_new or _requires(observation, after.name)):
+            yield Finding(observation.index, "validates-domain", after.qualified_name)
+
+
+def _requires(observation: Observation, domain: str) -> bool:
+    """Whether it is SET NOT NULL of a domain, which has no constraint up to PostgreSQL 16."""
+    tree = parsed(observation.sql)
+    if not isinstance(tree, ast.AlterDomainStmt) or tree.subtype != "O":
+        return False
+    return bool((tree.typeName or ())[-1].sval == domain)
 
 
 def not_null(case: Case, observation: Observation) -> Iterator[Finding]:
@@ -186,10 +235,13 @@ def detached_partitions(case: Case, observation: Observation) -> Iterator[Findin
 
 
 def lock_table(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find LOCK TABLE, also in a DO block that does nothing else."""
+    """Find LOCK TABLE, also in a DO block, or in a function that does nothing else."""
     is_lock = is_kind(observation.sql, ast.LockStmt)
     is_effective = observation.scans or observation.rows or _is_changed(observation)
-    if is_lock or (is_opaque(observation.sql) and not is_effective):
+    is_hidden = is_opaque(observation.sql) and not is_effective
+    if is_hidden and is_kind(observation.sql, ast.DoStmt):  # else DDL that had nothing to do
+        is_hidden = "lock" in code_words(observation.sql)
+    if is_lock or is_hidden:
         for oid, rank in observation.gained.items():
             if rank >= SHARE and case.is_known_table(oid):
                 yield case.finding(observation, "locks-table", oid)
@@ -228,6 +280,14 @@ def many_locks(case: Case, observation: Observation) -> Iterator[Finding]:
 
 
 RULES = (
-    *(index_builds, index_drops, constraints, domain_constraints, not_null, rewrites),
+    *(
+        index_builds,
+        index_rebuilds,
+        index_drops,
+        constraints,
+        domain_constraints,
+        not_null,
+        rewrites,
+    ),
     *(attached_partitions, detached_partitions, lock_table, triggers, many_locks),
 )

@@ -19,7 +19,7 @@ from pybase.migrate.sql.grammar import is_kind
 def dropped_tables(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find dropped tables, without the partitions that are dropped with them."""
     parents = dict(observation.dropped)
-    for oid, relation in dropped(observation, "rpf"):
+    for oid, relation in dropped(observation, "rp"):
         if case.is_known(oid) and relation.parent not in parents:
             yield _loss(case, observation, "drops-table", relation.qualified_name, "")
 
@@ -39,14 +39,19 @@ def dropped_columns(case: Case, observation: Observation) -> Iterator[Finding]:
         for number, column in after.columns.items():
             old = before.columns.get(number)
             if column.is_dropped and old and not old.is_dropped:
+                if not case.is_upgrade and not before.stores(number):
+                    continue
                 if number in case.known.relations[oid].columns:
                     table = case.named(oid, observation)
                     yield _loss(case, observation, "drops-column", table, old.name)
 
 
 def dropped_views(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find dropped views, unless the end has one of that name with every old column."""
-    for oid, view in dropped(observation, "vm"):
+    """Find dropped views and foreign tables, which store nothing.
+
+    Not where the end has one of that name with every old column.
+    """
+    for oid, view in dropped(observation, "vmf"):
         if case.is_upgrade and case.is_known(oid):
             successor = _by_name(case.run.end, view)
             if successor is None or not _column_names(view) <= _column_names(successor):

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 
 import psycopg
 from pglast import ast
+from pglast.enums import TransactionStmtKind
 
 from pybase.migrate.database import role_hint
-from pybase.migrate.record import Finding, ScriptStatus
+from pybase.migrate.record import HALF_DONE, RESUMED, Finding, ScriptStatus, StatementKind
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import is_kind, names
+from pybase.migrate.sql.grammar import is_resumable, names, parsed
 
 _NAME_TOO_LONG = "42622"
 
@@ -82,8 +83,15 @@ def _table_of(case: Case, sql: str) -> QualifiedName | None:
 
 
 def is_transaction_control(sql: str) -> bool:
-    """Whether a statement is BEGIN, COMMIT or one of their like."""
-    return is_kind(sql, ast.TransactionStmt)
+    """Whether a statement is BEGIN, COMMIT or the like; a savepoint alone undoes nothing."""
+    tree = parsed(sql)
+    return isinstance(tree, ast.TransactionStmt) and tree.kind not in _SAVEPOINTS
+
+
+_SAVEPOINTS = (
+    TransactionStmtKind.TRANS_STMT_SAVEPOINT,
+    TransactionStmtKind.TRANS_STMT_RELEASE,
+)
 
 
 def transaction_control(case: Case) -> Iterator[Finding]:
@@ -98,7 +106,10 @@ def autocommit(case: Case) -> Iterator[Finding]:
     """Find an autocommit block in a revision that does something else, too."""
     own = case.script.own_blocks
     if len(own) > 1 and any(not block.transactional for block in own):
-        yield Finding(-1, "autocommit-not-alone")
+        committed = (part for block in case.script.blocks[:-1] for part in block.parts)
+        own_parts = (part.sql for part in committed if part.kind is StatementKind.OWN)
+        detail = RESUMED if all(map(is_resumable, own_parts)) else HALF_DONE
+        yield Finding(-1, "autocommit-not-alone", detail=detail)
 
 
 def missing_sql(case: Case) -> Iterator[Finding]:

@@ -161,6 +161,7 @@ def captured(url: str) -> Iterator[tuple[sa.Connection, Capture]]:
             hide_parameters=True,
         )
         engine.dialect.statement_compiler = LiteralDialect.statement_compiler
+        engine.dialect.ddl_compiler = LiteralDialect.ddl_compiler
         with engine.connect() as connection:
             connection.rollback()
             raw.cursor_factory = type("_Cursor", (_Cursor,), {"capture": capture})

@@ -12,6 +12,7 @@ from pybase.migrate.sql.grammar._parse import (
     nodes,
     parsed,
 )
+from pybase.migrate.sql.grammar._resumable import is_findable, is_resumable
 from pybase.migrate.sql.grammar._split import is_inside_token, split, tidy, words
 
 __all__ = [
@@ -22,9 +23,11 @@ __all__ = [
     "client_fault",
     "code_words",
     "copy_fault",
+    "is_findable",
     "is_inside_token",
     "is_kind",
     "is_opaque",
+    "is_resumable",
     "is_write",
     "lay_out",
     "names",

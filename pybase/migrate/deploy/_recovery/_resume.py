@@ -1,6 +1,6 @@
 """Resumption: what a statement outside a transaction leaves behind when it is interrupted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -9,7 +9,7 @@ from pglast.enums import ReindexObjectType
 from pglast.stream import RawStream
 from psycopg import sql
 
-from pybase.migrate.sql.grammar import parsed
+from pybase.migrate.sql.grammar import is_findable, nodes, parsed
 
 _PARTLY = (ast.CallStmt, ast.DoStmt, ast.ReindexStmt, ast.VacuumStmt, ast.ClusterStmt)
 """These may commit in between."""
@@ -33,6 +33,8 @@ def remaining(
     one, without it the name would be taken, and REINDEX would pass it by.
     """
     tree = parsed(statement)
+    if is_findable(statement) and _is_there(connection, statement, note):
+        return None
     if isinstance(tree, ast.IndexStmt) and tree.concurrent:
         return None if _is_built(connection, statement, tree, note) else statement
     if isinstance(tree, ast.ReindexStmt) and _is_concurrent(tree):
@@ -44,6 +46,47 @@ def remaining(
     return statement
 
 
+def is_committed(
+    connection: psycopg.Connection[Any], statements: Sequence[str], note: Callable[[str], None]
+) -> bool:
+    """Whether an interrupted run has committed a transaction: all that it creates is there."""
+    created = [statement for statement in statements if is_findable(statement)]
+    return bool(created) and all(_is_there(connection, text, note) for text in created)
+
+
+def _is_there(
+    connection: psycopg.Connection[Any], statement: str, note: Callable[[str], None]
+) -> bool:
+    """Whether the index or the constraints of a statement are there, as it creates them."""
+    tree = parsed(statement)
+    if isinstance(tree, ast.IndexStmt):
+        return not tree.concurrent and _is_built(connection, statement, tree, note)
+    table = _identifier(tree.relation)
+    for constraint in (command.def_ for command in tree.cmds):
+        keys = constraint.fk_attrs or [ref.fields[-1] for ref in nodes(constraint, ast.ColumnRef)]
+        values = {
+            "table": table,
+            "name": constraint.conname,
+            "target": _identifier(constraint.pktable) if constraint.pktable else None,
+            "columns": sorted({key.sval for key in keys}),
+        }
+        if connection.execute(_CONSTRAINT, values).fetchone() != (True,):
+            return False
+        note(f"{constraint.conname} of {table} is there: an interrupted run has added it")
+    return True
+
+
+_CONSTRAINT = """
+SELECT coalesce(confrelid = to_regclass(%(target)s), confrelid = 0) AND %(columns)s::name[] = ARRAY(
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = conrelid AND attnum = ANY(conkey) ORDER BY attname
+)
+FROM pg_constraint
+WHERE conrelid = to_regclass(%(table)s) AND conname = %(name)s AND contype IN ('c', 'f')
+"""
+"""Whether a table has a constraint of this name over these columns, to this table if to any."""
+
+
 def _is_built(
     connection: psycopg.Connection[Any],
     statement: str,
@@ -52,11 +95,12 @@ def _is_built(
 ) -> bool:
     """Whether an index is there; without a name, an equal one that the server has named."""
     names = {"table": _identifier(tree.relation), "name": tree.idxname}
+    is_shell = tree.relation is not None and not tree.relation.inh
     for schema, name, is_valid, definition in connection.execute(_INDEXES, names).fetchall():
         is_equal = _plain(statement) == _plain(definition, is_named=bool(tree.idxname))
-        if not is_valid and (is_equal or tree.idxname):
+        if tree.concurrent and not is_valid and (is_equal or tree.idxname):
             _drop(connection, schema, name, note)
-        elif is_valid and is_equal:
+        elif (is_valid or is_shell) and is_equal:
             note(f"{name} is there, and valid: an interrupted run has built it")
             return True
     return False
