@@ -24,6 +24,8 @@ CREATE TABLE people (name text);
 CREATE TABLE staff (wage integer) INHERITS (people);
 CREATE TABLE feed (id bigint CONSTRAINT pk_feed PRIMARY KEY, code text NOT NULL, note text);
 CREATE UNIQUE INDEX uq_feed_code ON feed (code);
+CREATE UNIQUE INDEX uq_feed_code_note ON feed (code, note);
+ALTER TABLE feed ADD CONSTRAINT uq_feed_note_code UNIQUE (note, code);
 CREATE PUBLICATION changes FOR TABLE feed;
 CREATE TABLE unpublished (id bigint CONSTRAINT pk_unpublished PRIMARY KEY, note text);
 CREATE EXTENSION vector;
@@ -65,7 +67,7 @@ ATTRIBUTES = [
         execute("ALTER TYPE address DROP ATTRIBUTE zip"),
         'raise NotImplementedError("The values are out of reach.")',
         {("drops-attribute", "address")},
-        accepted={"drops-attribute on address.zip": "no reader since May"},
+        accepted={"drops-attribute on address": "no reader since May"},
     ),
     Case(
         "attribute_dropped_by_the_downgrade",
@@ -143,20 +145,10 @@ KEYS = [
         alone("op.execute('DROP INDEX CONCURRENTLY uq_accounts_email_lower')"),
         'raise NotImplementedError("There may be two by now.")',
         {("drops-key", "accounts")},
-        accepted={"drops-key on accounts.uq_accounts_email_lower": "no ON CONFLICT since May"},
+        accepted={"drops-key on accounts": "no ON CONFLICT since May"},
     ),
-    _case(
-        "key_kept_as_an_index",
-        """
-        CREATE UNIQUE INDEX uq_new ON accounts (email, tenant);
-        ALTER TABLE accounts DROP CONSTRAINT uq_accounts_tenant_email
-        """,
-        """
-        ALTER TABLE accounts
-            ADD CONSTRAINT uq_accounts_tenant_email UNIQUE (tenant, email) INCLUDE (handle);
-        DROP INDEX uq_new
-        """,
-        ("blocking-index-build", "accounts"),
+    _final(
+        "key_kept_as_an_index", "ALTER TABLE feed DROP CONSTRAINT uq_feed_note_code",
         note="ON CONFLICT finds the columns in any order",
     ),
     _case(
@@ -214,7 +206,7 @@ PUBLISHED = [
         ),
         'raise NotImplementedError("There may be two of an id by now.")',
         {("drops-key", "feed")},
-        accepted={"drops-key on feed.pk_feed": "no ON CONFLICT since May"},
+        accepted={"drops-key on feed": "no ON CONFLICT since May"},
     ),
     _case(
         "published_new_table_without_a_key",
@@ -328,7 +320,7 @@ VIEWS = [
         CREATE MATERIALIZED VIEW tenants AS
             SELECT tenant, count(*) AS n FROM accounts GROUP BY tenant WITH NO DATA
         """,
-        ("empties-view", "tenants"), ("drops-key", "tenants"),
+        ("empties-view", "tenants"),
     ),
     _case(
         "materialized_view_without_data",
@@ -374,7 +366,8 @@ POLICIES = [
         "DROP POLICY old ON notes", ("narrows-access", "notes"),
     ),
     _case("restrictive_policy_dropped", "DROP POLICY short ON notes", _SHORT),
-    _case("policy_added", "CREATE POLICY more ON notes USING (id = 1)", "DROP POLICY more ON notes"),
+    _case("policy_added",
+        "CREATE POLICY more ON notes USING (id = 1)", "DROP POLICY more ON notes"),
     _case(
         "policy_of_a_table_without_row_security", "CREATE POLICY any_shop ON shops USING (id = 1)",
         "DROP POLICY any_shop ON shops",
@@ -446,7 +439,7 @@ OTHERS = [
         execute("ALTER TABLE staff NO INHERIT people"),
         execute("ALTER TABLE staff INHERIT people"),
         {("detaches-child", "people")},
-        accepted={"detaches-child on people.staff": "nothing reads both since May"},
+        accepted={"detaches-child on people": "nothing reads both since May"},
     ),
     Case(
         "child_attached",

@@ -44,7 +44,7 @@ def _is_moot(index: Index, columns: Mapping[int, Column]) -> bool:
 def replica_identities(case: Case) -> Iterator[Finding]:
     """Find tables that were written to, and that no UPDATE or DELETE can change at the end."""
     for oid in case.run.end.without_identity - case.known.without_identity:
-        if case.is_known_table(oid):
+        if case.is_known_table(oid) and case.observations:
             name = case.known.relations[oid].qualified_name
             yield Finding(_loses_identity(case, oid), "loses-replica-identity", name)
 

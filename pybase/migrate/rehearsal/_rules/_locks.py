@@ -43,6 +43,8 @@ def _part(case: Case, table: int, name: str) -> str:
 
 def index_drops(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find DROP INDEX; not an index dropped with its column, its constraint or its table."""
+    if is_kind(observation.sql, ast.AlterTableStmt):
+        return  # it drops none by itself
     indexes = dict(dropped(observation, "iI"))
     keys = _constraint_indexes(observation.before) if indexes else set()
     # A type change creates the indexes again: that has a code of its own.
