@@ -63,6 +63,8 @@ class Index(NamedTuple):
     """Whether it guarantees that all rows of the table differ: valid, without a predicate."""
     is_key: bool
     """Whether it guarantees that of those rows that fit its predicate, if it has one."""
+    is_immediate: bool
+    """Whether it is checked row by row: ON CONFLICT cannot use a deferrable one."""
     expressions: str | None
     predicate: str | None
 

@@ -127,7 +127,7 @@ SELECT
             CASE WHEN i.indexrelid IS NOT NULL THEN json_build_array(
                 i.indrelid::bigint, i.indkey::smallint[], i.indnkeyatts, i.indisprimary,
                 i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL,
-                (i.indisunique OR i.indisexclusion) AND i.indisvalid,
+                (i.indisunique OR i.indisexclusion) AND i.indisvalid, i.indimmediate,
                 pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid)) END,
             (SELECT json_agg(json_build_array(
                 a.attnum, a.attname, a.attisdropped, format_type(a.atttypid, a.atttypmod),

@@ -119,6 +119,10 @@ KEYS = [
         ("drops-column", "accounts"), ("drops-view", "low_accounts"),
     ),
     _final(
+        "referenced_column_dropped", "ALTER TABLE customers DROP COLUMN id CASCADE",
+        ("drops-column", "customers"), ("drops-key", "customers"),
+    ),
+    _final(
         "column_of_a_primary_key_dropped", "ALTER TABLE unpublished DROP COLUMN id",
         ("drops-column", "unpublished"), ("drops-key", "unpublished"),
     ),
@@ -150,6 +154,14 @@ KEYS = [
     _final(
         "key_kept_as_an_index", "ALTER TABLE feed DROP CONSTRAINT uq_feed_note_code",
         note="ON CONFLICT finds the columns in any order",
+    ),
+    _final(
+        "key_made_deferrable",
+        """
+        ALTER TABLE unpublished DROP CONSTRAINT pk_unpublished,
+            ADD CONSTRAINT pk_unpublished PRIMARY KEY (id) DEFERRABLE
+        """,
+        ("builds-key", "unpublished"), ("drops-key", "unpublished"),
     ),
     _case(
         "key_renamed", "ALTER INDEX uq_accounts_high_live RENAME TO uq_high",

@@ -18,19 +18,21 @@ def dropped_keys(case: Case, observation: Observation) -> Iterator[Finding]:
         table = case.run.end.relations.get(index.table)
         if table is None or any(parent in gone for parent in relation.parents):
             continue
-        if not _is_moot(index, table.columns) and _guarantee(index) not in _kept(case, index.table):
+        kept = (case.run.end.relations[key].index for key in case.run.end.indexes_of(index.table))
+        is_kept = any(_replaces(other, index) for other in kept if other is not None)
+        if not is_kept and not _is_moot(index, table.columns):
             yield case.finding(observation, "drops-key", index.table, relation.name)
 
 
+def _replaces(index: Index, other: Index) -> bool:
+    """Whether ON CONFLICT takes an index for another one."""
+    is_immediate = index.is_immediate or not other.is_immediate
+    return index.is_key and is_immediate and _guarantee(index) == _guarantee(other)
+
+
 def _guarantee(index: Index) -> tuple[object, ...]:
-    """Return what ON CONFLICT looks for: the columns in any order, and the rows that count."""
+    """Return what is unique: the columns in any order, and the rows that count."""
     return frozenset(index.columns[: index.key_length]), index.expressions, index.predicate
-
-
-def _kept(case: Case, table: int) -> set[tuple[object, ...]]:
-    end = case.run.end
-    indexes = (end.relations[oid].index for oid in end.indexes_of(table))
-    return {_guarantee(index) for index in indexes if index is not None and index.is_key}
 
 
 def _is_moot(index: Index, columns: Mapping[int, Column]) -> bool:

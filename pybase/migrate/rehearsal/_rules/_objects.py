@@ -47,7 +47,7 @@ def dropped_columns(case: Case, observation: Observation) -> Iterator[Finding]:
 
 
 def _taken(observation: Observation, oid: int, number: int) -> set[str]:
-    """Return the constraints and indexes that are dropped with a column.
+    """Return the constraints and indexes that are dropped with a column, foreign keys to it too.
 
     An index whose predicate or expression needs it does not have it among its columns.
     """
@@ -57,6 +57,13 @@ def _taken(observation: Observation, oid: int, number: int) -> set[str]:
         for key, constraint in before.constraints.items()
         if key not in after.constraints and number in constraint.columns and constraint.kind != "n"
     }
+    for _, other, now in observation.changed:
+        names |= {
+            f"{other.label}.{constraint.name}"
+            for key, constraint in other.constraints.items()
+            if key not in now.constraints
+            and (constraint.references, number in constraint.referenced_columns) == (oid, True)
+        }
     gone = {n for n, column in after.columns.items() if column.is_dropped}
     for _, index in dropped(observation, "iI"):
         columns = index.index.columns if index.index and index.table == oid else ()
