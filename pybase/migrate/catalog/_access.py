@@ -67,17 +67,23 @@ def read_access(connection: psycopg.Connection[Any]) -> Access:
         prepare(connection, _PREPARED, f" AS {_QUERY}")
         row = cursor(connection).execute(f"EXECUTE {_PREPARED}", prepare=False).fetchone()
     assert row is not None
-    objects, policies, groups = row
+    objects, policies, defaults, groups = row
+    implied = {(kind, owner): items for kind, owner, items in defaults or ()}
     return Access(
-        {(kind, oid): _protected(*values) for kind, oid, *values in objects or ()},
+        {
+            (kind, oid): _protected(implied.get((kind, values[3])), *values)
+            for kind, oid, *values in objects or ()
+        },
         {oid: _policy(*values) for oid, *values in policies or ()},
         {role: frozenset(of) for role, of in (groups or {}).items()},
     )
 
 
-def _protected(*values: Any) -> Protected:
-    *fields, privileges = values
-    fields.append(frozenset(Privilege(*item) for item in privileges or ()))
+def _protected(implied: Any, *values: Any) -> Protected:
+    """Return an object; `implied` are the privileges of one that nothing was granted on."""
+    *fields, items, of_columns = values
+    granted = (*((implied or ()) if items is None else items), *(of_columns or ()))
+    fields.append(frozenset(Privilege(*item) for item in granted))
     return Protected(*fields)
 
 
@@ -90,6 +96,13 @@ def _policy(*values: Any) -> Policy:
 def _role(oid: str) -> str:
     """Return the expression for the name of a role; 0 is everyone."""
     return f"CASE {oid} WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid({oid})::text END"
+
+
+def _items(acl: str) -> str:
+    """Return the expression for the role and name of each privilege, null for none."""
+    return f"""(
+        SELECT json_agg(json_build_array({_role("e.grantee")}, e.privilege_type))
+        FROM aclexplode({acl}) AS e)"""
 
 
 _QUERY = f"""
@@ -110,8 +123,8 @@ WITH object (kind, oid, schema, name, suffix, owner, as_owner, secured, forced, 
     SELECT 'T', t.oid, n.nspname, t.typname, '', t.typowner, false, false, false, t.typacl
     FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
     WHERE t.oid >= {FIRST_USER_OID} AND (t.typtype IN ('e', 'd', 'r')
-        OR t.typtype = 'c' AND EXISTS (
-            SELECT FROM pg_class AS c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
+        OR t.typtype = 'c' AND t.typrelid IN (
+            SELECT c.oid FROM pg_class AS c WHERE c.relkind = 'c'))
     UNION ALL
     SELECT 'n', n.oid, '', n.nspname, '', n.nspowner, false, false, false, n.nspacl
     FROM pg_namespace AS n WHERE n.nspname <> 'information_schema'
@@ -122,22 +135,21 @@ WITH object (kind, oid, schema, name, suffix, owner, as_owner, secured, forced, 
     SELECT 'S', s.oid, '', s.srvname, '', s.srvowner, false, false, false, s.srvacl
     FROM pg_foreign_server AS s
 )
+, column_grant (oid, items) AS (
+    SELECT c.attrelid, json_agg(json_build_array({_role("e.grantee")}, e.privilege_type, c.attnum))
+    FROM pg_attribute AS c, aclexplode(c.attacl) AS e
+    WHERE c.attacl IS NOT NULL AND c.attrelid >= {FIRST_USER_OID}
+    GROUP BY c.attrelid
+)
 SELECT
     (
         SELECT json_agg(json_build_array(
             o.kind, o.oid::bigint, o.schema, o.name, o.suffix, pg_get_userbyid(o.owner),
-            o.as_owner, o.secured, o.forced, (
-                SELECT json_agg(json_build_array({_role("a.grantee")}, a.privilege, a.number))
-                FROM (
-                    SELECT e.grantee, e.privilege_type, 0
-                    FROM aclexplode(coalesce(o.acl, acldefault(o.kind::"char", o.owner))) AS e
-                    UNION
-                    SELECT e.grantee, e.privilege_type, c.attnum
-                    FROM pg_attribute AS c, aclexplode(c.attacl) AS e
-                    WHERE o.kind = 'r' AND c.attrelid = o.oid AND NOT c.attisdropped
-                ) AS a (grantee, privilege, number)
-            )))
+            o.as_owner, o.secured, o.forced, CASE WHEN o.acl IS NOT NULL
+                THEN coalesce({_items("o.acl")}, '[]') END,
+            g.items))
         FROM object AS o
+        LEFT JOIN column_grant AS g ON o.kind = 'r' AND g.oid = o.oid
         WHERE (CASE o.kind WHEN 'n' THEN o.name ELSE o.schema END) !~ '^pg_'
         AND (o.kind = 'n' AND o.name = 'public' OR o.oid >= {FIRST_USER_OID})
         AND o.oid NOT IN (SELECT d.objid FROM pg_depend AS d WHERE d.deptype = 'e')
@@ -150,6 +162,11 @@ SELECT
             coalesce(pg_get_expr(p.polwithcheck, p.polrelid),
                 pg_get_expr(p.polqual, p.polrelid), '')))
         FROM pg_policy AS p
+    ),
+    (
+        SELECT json_agg(json_build_array(
+            d.kind, pg_get_userbyid(d.owner), {_items('acldefault(d.kind::"char", d.owner)')}))
+        FROM (SELECT DISTINCT o.kind, o.owner FROM object AS o WHERE o.acl IS NULL) AS d
     ),
     (
         SELECT json_object_agg(m.rolname, ARRAY(
