@@ -368,3 +368,50 @@ def test_table_of_another_schema_is_named_with_it(project: Project, database_url
     assert "\n  app.t  1 row\n" in project.refused(
         "downgrade", "base", "--database", str(name), code=1
     )
+
+
+ATTRIBUTE_ROWS = {
+    "a.home  1 row": ("a", "NULL", "ROW('Elm', '10')"),
+    "b.past  1 row": ("b", "NULL", "ARRAY[ROW('Elm', NULL)::address]"),
+    "c.spot  1 row": ("c", "NULL", "ROW('Rome', ROW('Elm', NULL))"),
+}
+"""What is lost, by the table, a value that holds nothing of the attribute, and one that may."""
+
+
+def test_attribute_of_a_type_is_lost_in_every_column_of_that_type(
+    project: Project, database_url: str
+) -> None:
+    create = Revision(
+        ONE.id, None,
+        "op.execute('CREATE TYPE address AS (street text)')\n"
+        "op.execute('CREATE TYPE place AS (name text, address address)')\n"
+        "op.execute('CREATE TABLE a (home address)')\n"
+        "op.execute('CREATE TABLE b (past address[])')\n"
+        "op.execute('CREATE TABLE c (spot place)')",
+        None,
+    )  # fmt: skip
+    add = Revision(
+        TWO.id, ONE.id, "op.execute('ALTER TYPE address ADD ATTRIBUTE zip text')",
+        "op.execute('ALTER TYPE address DROP ATTRIBUTE zip')",
+    )  # fmt: skip
+    drop = Revision(
+        THREE.id, TWO.id, "op.execute('ALTER TYPE address DROP ATTRIBUTE zip')",
+        "op.execute('ALTER TYPE address ADD ATTRIBUTE zip text')",
+    )  # fmt: skip
+    project.lay_out(create, add, drop).write_sql()
+    project.done("migrate", TWO.id)
+    sql(project, "INSERT INTO a VALUES (ROW('Elm', NULL))")
+    assert project.done("downgrade", "-1").endswith("1 undone.\n")
+    project.done("migrate", TWO.id)
+    for table_name, *values in ATTRIBUTE_ROWS.values():
+        sql(project, f"INSERT INTO {table_name} VALUES ({'), ('.join(values)})")
+    down = project.refused("downgrade", "-1", code=1)
+    up = project.refused("migrate", "--force", "hazards", code=1)
+    for line in ATTRIBUTE_ROWS:
+        assert line in down
+        assert line in up
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT (home).zip FROM a WHERE (home).zip <> ''").fetchall()
+    drop = replace(drop, accepted={"drops-attribute on address": "no reader since May"})
+    project.lay_out(create, add, drop).write_sql()
+    assert project.done("migrate").endswith("1 applied.\n")

@@ -197,6 +197,26 @@ def test_revision_has_its_hazards_and_no_others(
         assert {table.table.label: table.lock for table in tables} == case.locks
 
 
+TAKEN = {
+    "column_of_a_key_dropped": ("uq_accounts_tenant_email",),
+    "included_column_dropped": ("uq_accounts_tenant_email",),
+    "column_of_a_predicate_dropped": ("uq_accounts_high_live",),
+    "column_of_a_check_dropped": ("ck_accounts_range", "ix_accounts_low"),
+    "referenced_column_dropped": ("orders.fk_orders_customer_id_customers", "pk_customers"),
+    "drop_column": (),
+}
+"""By case, what a dropped column takes with it."""
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_what_goes_with_a_column_is_named(name: str, benches: Benches, server18_url: str) -> None:
+    case = next(case for case in CASES if case.name == name)
+    findings = benches.rehearse(server18_url, case).effects.upgrade.findings
+    dropped = next(finding for finding in findings if finding.code == "drops-column")
+    assert dropped.taken == TAKEN[name]
+    assert all(item in dropped.message for item in TAKEN[name])
+
+
 def _pairs(*findings: Finding) -> set[tuple[str, str]]:
     return {(finding.code, finding.label) for finding in findings}
 

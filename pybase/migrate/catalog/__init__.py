@@ -13,6 +13,12 @@ sequence, and whatever belongs to an extension, to the system or to one session.
 lists all catalogs of PostgreSQL, with what is compared of each, or why nothing is.
 """
 
+from pybase.migrate.catalog._access import Access as Access
+from pybase.migrate.catalog._access import ObjectKey as ObjectKey
+from pybase.migrate.catalog._access import Policy as Policy
+from pybase.migrate.catalog._access import Privilege as Privilege
+from pybase.migrate.catalog._access import Protected as Protected
+from pybase.migrate.catalog._access import read_access as read_access
 from pybase.migrate.catalog._definitions import CatalogObject as CatalogObject
 from pybase.migrate.catalog._definitions import read_objects as read_objects
 from pybase.migrate.catalog._dependencies import read_dependencies as read_dependencies
@@ -29,6 +35,8 @@ from pybase.migrate.catalog._entities import read_entities as read_entities
 from pybase.migrate.catalog._model import FIRST_USER_OID as FIRST_USER_OID
 from pybase.migrate.catalog._model import Column as Column
 from pybase.migrate.catalog._model import Constraint as Constraint
+from pybase.migrate.catalog._model import Function as Function
+from pybase.migrate.catalog._model import Index as Index
 from pybase.migrate.catalog._model import Relation as Relation
 from pybase.migrate.catalog._model import State as State
 from pybase.migrate.catalog._reader import prepare_reread as prepare_reread

@@ -61,22 +61,35 @@ class Index(NamedTuple):
     is_primary: bool
     is_unique: bool
     """Whether it guarantees that all rows of the table differ: valid, without a predicate."""
+    is_key: bool
+    """Whether it guarantees that of those rows that fit its predicate, if it has one."""
+    is_immediate: bool
+    """Whether it is checked row by row: ON CONFLICT cannot use a deferrable one."""
+    expressions: str | None
+    predicate: str | None
 
 
 class Relation(QualifiedName, frozen=True):
-    """A table, view, index or sequence."""
+    """A table, view, index, sequence or composite type."""
 
     schema_oid: int
     kind: str
     file: int | None
-    parent: int
+    parents: tuple[int, ...]
     is_partition: bool
     is_extension_member: bool
-    has_row_security: bool
+    is_populated: bool
+    """False for a materialized view that the server refuses to read."""
+    row_type: int
     index: Index | None
     columns: Mapping[int, Column]
     constraints: Mapping[int, Constraint]
     triggers: Mapping[int, str]
+
+    @property
+    def parent(self) -> int:
+        """The first table that it inherits from, or is a partition of, else 0."""
+        return self.parents[0] if self.parents else 0
 
     @property
     def is_table(self) -> bool:
@@ -106,6 +119,9 @@ class Function(QualifiedName, frozen=True):
 
     arguments: str
     is_trigger: bool
+    result: str | None
+    required_arguments: int
+    """How many have no default."""
 
 
 class State(Struct, frozen=True):
@@ -115,8 +131,9 @@ class State(Struct, frozen=True):
     schemas: Mapping[int, str]
     types: Mapping[int, Type]
     functions: Mapping[int, Function]
-    grants: Mapping[int, frozenset[str]]
-    """By relation: the privileges of other roles than the owner, as `grantee:PRIVILEGE`."""
+    extensions: Mapping[int, str]
+    without_identity: frozenset[int]
+    """Published tables without a replica identity: UPDATE and DELETE of them fail."""
     replication_role: str
 
     def table_of(self, oid: int) -> int:

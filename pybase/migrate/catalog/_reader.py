@@ -73,14 +73,15 @@ def read_column_uses(
 def _state(connection: psycopg.Connection[Any], kept: dict[int, Relation], query: str) -> State:
     row = cursor(connection).execute(query.encode(), prepare=False).fetchone()
     assert row is not None
-    relations, schemas, types, functions, grants, replication_role = row
+    relations, schemas, types, functions, extensions, published, replication_role = row
     kept.update((oid, _relation(*values)) for oid, *values in relations or ())
     return State(
         relations=dict(sorted(kept.items())),
         schemas=dict(_by_oid(schemas)),
         types={oid: _type(*values) for oid, values in _by_oid(types)},
         functions={oid: Function(*values) for oid, values in _by_oid(functions)},
-        grants={oid: frozenset(granted) for oid, granted in _by_oid(grants)},
+        extensions=dict(_by_oid(extensions)),
+        without_identity=frozenset(published or ()),
         replication_role=replication_role,
     )
 
@@ -92,6 +93,7 @@ def _by_oid(values: dict[str, Any] | None) -> list[tuple[int, Any]]:
 
 def _relation(*values: Any) -> Relation:
     *fields, index, columns, constraints, triggers = values
+    fields[5] = tuple(fields[5])  # the parents
     fields += (
         Index(index[0], tuple(index[1]), *index[2:]) if index else None,
         {number: Column(*row) for number, *row in sorted(columns or ())},
@@ -117,23 +119,21 @@ _IS_MEMBER = """EXISTS (
     )"""
 
 _QUERY = f"""
-WITH special AS MATERIALIZED (  -- one scan of pg_class for composite types and grants
-    SELECT c.oid, c.relkind, c.relowner, c.relacl FROM pg_class AS c
-    WHERE c.oid >= {FIRST_USER_OID} AND (c.relkind = 'c' OR c.relacl IS NOT NULL)
-)
 SELECT
     (
         SELECT json_agg(json_build_array(
             c.oid::bigint, n.nspname, c.relname, c.relnamespace::bigint, c.relkind,
             pg_relation_filenode(c.oid)::bigint,
-            coalesce((SELECT min(h.inhparent::bigint) FROM pg_inherits AS h
-                      WHERE h.inhrelid = c.oid), 0),
+            ARRAY(SELECT h.inhparent::bigint FROM pg_inherits AS h
+                  WHERE h.inhrelid = c.oid ORDER BY 1),
             c.relispartition,
             {_IS_MEMBER.format(catalog="pg_class", oid="c.oid")},
-            c.relrowsecurity,
+            c.relispopulated, c.reltype::bigint,
             CASE WHEN i.indexrelid IS NOT NULL THEN json_build_array(
                 i.indrelid::bigint, i.indkey::smallint[], i.indnkeyatts, i.indisprimary,
-                i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL) END,
+                i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL,
+                (i.indisunique OR i.indisexclusion) AND i.indisvalid, i.indimmediate,
+                pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid)) END,
             (SELECT json_agg(json_build_array(
                 a.attnum, a.attname, a.attisdropped, format_type(a.atttypid, a.atttypmod),
                 a.atttypid::bigint, CASE WHEN t.typelem <> 0 OR a.atttypmod >= 0 THEN
@@ -159,7 +159,7 @@ SELECT
         FROM pg_class AS c
         JOIN pg_namespace AS n ON n.oid = c.relnamespace
         LEFT JOIN pg_index AS i ON i.indexrelid = c.oid
-        WHERE c.oid >= {FIRST_USER_OID} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'i', 'I', 'S')
+        WHERE c.oid >= {FIRST_USER_OID} AND c.relkind <> 't'
         AND n.nspname !~ '^pg_(toast|temp)' {{where}}
     ),
     (
@@ -178,13 +178,18 @@ SELECT
         JOIN pg_namespace AS n ON n.oid = t.typnamespace
         WHERE t.oid >= {FIRST_USER_OID} AND n.nspname !~ '^pg_'
         AND (t.typtype IN ('e', 'd', 'r') OR (t.typtype = 'c' AND t.typrelid IN (
-            SELECT c.oid FROM special AS c WHERE c.relkind = 'c')))
+            SELECT c.oid FROM pg_class AS c WHERE c.relkind = 'c')))
         AND NOT {_IS_MEMBER.format(catalog="pg_type", oid="t.oid")}
     ),
     (
         SELECT json_object_agg(p.oid::bigint, json_build_array(
             n.nspname, p.proname, pg_get_function_identity_arguments(p.oid),
-            p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype)
+            p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype),
+            -- the first is enough for most, and far quicker
+            CASE WHEN p.proallargtypes IS NULL THEN
+                concat(CASE WHEN p.proretset THEN 'SETOF ' END, format_type(p.prorettype, NULL))
+                ELSE pg_get_function_result(p.oid) END,
+            p.pronargs - p.pronargdefaults
         ))
         FROM pg_proc AS p
         JOIN pg_namespace AS n ON n.oid = p.pronamespace
@@ -192,12 +197,24 @@ SELECT
         AND NOT {_IS_MEMBER.format(catalog="pg_proc", oid="p.oid")}
     ),
     (
-        SELECT json_object_agg(c.oid::bigint, (
-            SELECT json_agg(a.grantee || ':' || a.privilege_type) FROM aclexplode(c.relacl) AS a
-            WHERE a.grantee <> c.relowner))
-        FROM special AS c
-        WHERE c.relacl IS NOT NULL AND EXISTS (
-            SELECT FROM aclexplode(c.relacl) AS a WHERE a.grantee <> c.relowner)
+        SELECT json_object_agg(e.oid::bigint, e.extname) FROM pg_extension AS e
+        WHERE e.oid >= {FIRST_USER_OID}
+    ),
+    (
+        SELECT json_agg(c.oid::bigint) FROM pg_class AS c
+        JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE EXISTS (SELECT FROM pg_publication)  -- nearly always the end of it
+        AND c.relkind IN ('r', 'p') AND c.oid >= {FIRST_USER_OID} AND c.relreplident <> 'f'
+        AND NOT EXISTS (
+            SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisvalid
+            AND CASE c.relreplident WHEN 'd' THEN i.indisprimary
+                WHEN 'i' THEN i.indisreplident ELSE false END
+        )
+        AND (n.nspname, c.relname) IN (
+            SELECT t.schemaname, t.tablename FROM pg_publication_tables AS t
+            JOIN pg_publication AS p ON p.pubname = t.pubname
+            WHERE p.pubupdate OR p.pubdelete
+        )
     ),
     current_setting('session_replication_role')
 """

@@ -87,6 +87,8 @@ class LossKind(StrEnum):
     """Values of a column, by UPDATE, MERGE or ON CONFLICT."""
     CONVERTED = "converted"
     """Values of a column, by a type that cannot hold all of them."""
+    ATTRIBUTE = "attribute"
+    """Values of an attribute, in a column of a composite type that lacks it."""
     UNKNOWN = "unknown"
     """Whatever a statement finds on the database where it runs."""
 

@@ -7,21 +7,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from pybase.migrate.record._hazard import ERROR, LATER, WARNING, Hazard
+from pybase.migrate.record._hazards_of_use import OF_USE
 from pybase.migrate.record._script import Direction
 from pybase.migrate.sql import QualifiedName
-
-
-class Hazard(Struct, frozen=True):
-    """One way to hurt a live server or those who use it.
-
-    `consequence` is a sentence with `{relation}` and `{detail}`; `recipe` describes how to do it
-    safely, in Alembic's terms.
-    """
-
-    code: str
-    level: str
-    consequence: str
-    recipe: str
 
 
 class Finding(Struct, frozen=True):
@@ -29,14 +18,15 @@ class Finding(Struct, frozen=True):
 
     `statement` counts the statements of the script from 0, or is -1 for the revision itself.
     `relation` is the relation, type, function or schema that it is about, `detail` a column or
-    what else the consequence names. `versions` are those of PostgreSQL on which it was found, where
-    it was not found on all that were rehearsed.
+    what else the consequence names, `taken` what is dropped with it. `versions` are those of
+    PostgreSQL on which it was found, where it was not found on all that were rehearsed.
     """
 
     statement: int
     code: str
     relation: QualifiedName | None = None
     detail: str = ""
+    taken: tuple[str, ...] = ()
     versions: tuple[int, ...] = ()
 
     @property
@@ -73,7 +63,8 @@ class Finding(Struct, frozen=True):
     def message(self) -> str:
         """The consequence, as a sentence about this relation."""
         where = f"on PostgreSQL {self.on}: " if self.versions else ""
-        return where + self.hazard.consequence.format(relation=self.label, detail=self.detail)
+        text = where + self.hazard.consequence.format(relation=self.label, detail=self.detail)
+        return f"{text[:-1]}; with it go {', '.join(self.taken)}." if self.taken else text
 
     @property
     def on(self) -> str:
@@ -86,8 +77,6 @@ class Finding(Struct, frozen=True):
         return self.statement, self.code, self.label, self.detail
 
 
-ERROR, WARNING = "error", "warning"
-
 RESUMED = "migrate goes on behind what is done, psql does not"
 HALF_DONE = "a failure leaves it half done"
 """What an interruption of a revision with several transactions means."""
@@ -97,7 +86,7 @@ _OF_PARTS = frozenset(
         *("blocking-index-build", "blocking-index-drop", "validates-constraint", "builds-key"),
         *("adds-exclusion", "sets-not-null", "adds-required-column"),
         *("blocking-index-rebuild", "type-change-scans"),
-        *("drops-default", "generates-always"),
+        *("drops-default", "generates-always", "drops-key", "detaches-child"),
     }
 )
 """Hazards whose detail is a part of the relation, though their consequence is about all of it."""
@@ -114,10 +103,6 @@ _WARNINGS_DOWN = frozenset(
 """
 
 _ALONE = "in `with op.get_context().autocommit_block():`, alone in its revision"
-_LATER = (
-    "First release a version that does not use it, then do this one release later; accept it with "
-    "the reason."
-)
 
 _TABLE = (
     # --- locks that are held as long as a scan takes
@@ -283,22 +268,22 @@ _TABLE = (
     # --- what an older release of the application still uses
     Hazard(
         "drops-table", ERROR,
-        "the rows of {relation} are deleted, and code that still uses it fails.", _LATER,
+        "the rows of {relation} are deleted, and code that still uses it fails.", LATER,
     ),
     Hazard(
         "drops-column", ERROR,
         "the data of {relation}.{detail} are deleted, and code that still selects it fails.",
-        _LATER,
+        LATER,
     ),
     Hazard(
-        "drops-schema", ERROR, "code that still names an object in {relation} fails.", _LATER,
+        "drops-schema", ERROR, "code that still names an object in {relation} fails.", LATER,
     ),
-    Hazard("drops-view", ERROR, "code that still selects from {relation} fails.", _LATER),
-    Hazard("drops-function", ERROR, "code that still calls {relation} fails.", _LATER),
-    Hazard("drops-sequence", ERROR, "code that still calls nextval on {relation} fails.", _LATER),
-    Hazard("drops-type", ERROR, "code that still casts to {relation} fails.", _LATER),
+    Hazard("drops-view", ERROR, "code that still selects from {relation} fails.", LATER),
+    Hazard("drops-function", ERROR, "code that still calls {relation} fails.", LATER),
+    Hazard("drops-sequence", ERROR, "code that still calls nextval on {relation} fails.", LATER),
+    Hazard("drops-type", ERROR, "code that still casts to {relation} fails.", LATER),
     Hazard(
-        "drops-enum-value", ERROR, "code that still writes {detail} to {relation} fails.", _LATER,
+        "drops-enum-value", ERROR, "code that still writes {detail} to {relation} fails.", LATER,
     ),
     Hazard(
         "renames-table", ERROR, "code that still uses the name {relation} fails.",
@@ -357,9 +342,10 @@ _TABLE = (
     ),
     Hazard(
         "narrows-access", ERROR,
-        "a role that could use {relation} may be refused, or see no rows.",
+        "a role that could use {relation} may be refused, or see no rows: {detail}.",
         "Grant, and create the policies, before what they replace is removed.",
     ),
+    *OF_USE,
     # --- the shape of the revision
     Hazard(
         "uses-new-enum-value", ERROR,

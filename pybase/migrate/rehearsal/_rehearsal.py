@@ -68,6 +68,7 @@ class Rehearsal:
         self._samples: Samples
         self._objects: tuple[catalog.CatalogObject, ...]
         self._catalog: catalog.Snapshot
+        self._access: catalog.Access
         self._open()
         if failed is None:
             self._fill()
@@ -100,9 +101,10 @@ class Rehearsal:
         if run.error is not None or not revision.scripts.upgrade.has_sql:
             report = self._led_over(revision, case)
         else:
-            before = self._catalog
+            before, access = self._catalog, self._access
             if self._is_changed:
                 self._look()
+            case = replace(case, access=(access, self._access))
             leftovers = describe_leftovers(before, self._catalog)
             upgrade = self._report(case)
             downgrade = self._downgraded(revision, case, before, leftovers)
@@ -268,6 +270,7 @@ class Rehearsal:
         """Read the catalog, to compare what follows with it."""
         self._objects = self._read()
         self._catalog = catalog.snapshot_of(self._objects)
+        self._access = catalog.read_access(self._observer.connection)
 
     def _snapshot(self) -> catalog.Snapshot:
         return catalog.snapshot_of(self._read())

@@ -38,7 +38,8 @@ fails when a file is stale, missing or not clean.
   run, and what was observed on a scratch database: for each table that existed before, the
   strongest lock and what that blocks; what it `loses`; what is `unseen`, because no sample rows
   could be created or the revision could not be run; what differs `on 16` or another version of
-  PostgreSQL; its `hazards`, each explained above its statement. No such line: nothing was locked against writers, rewritten or lost.
+  PostgreSQL; its `hazards`, each explained above its statement. No such line: nothing was locked
+  against writers, rewritten or lost.
 - `schema/`: the schema at head, one file per table or other object.
 - `records/`: one record per revision, from which the headers are rendered: its statements' places,
   transactions, effects and hazards. `migrate`, `pending`, `downgrade`, `backfill` and `review` load

@@ -557,7 +557,7 @@ KEYS = [
         op.drop_constraint("uq_customers_email", "customers", type_="unique")
         op.create_unique_constraint("uq_customers_email", "customers", ["email"])
         """,
-        {("builds-key", "customers")},
+        {("builds-key", "customers"), ("drops-key", "customers")},
         {("builds-key", "customers")},
     ),
     Case(
@@ -602,7 +602,7 @@ KEYS = [
                 ADD CONSTRAINT pk_order_items PRIMARY KEY (id)
             """
         ),
-        {("builds-key", "order_items")},
+        {("builds-key", "order_items"), ("drops-key", "order_items")},
         {("builds-key", "order_items")},
     ),
     # safe
@@ -655,7 +655,7 @@ KEYS = [
         ORDERS,
         'op.drop_constraint("uq_customers_email", "customers", type_="unique")',
         'op.create_unique_constraint("uq_customers_email", "customers", ["email"])',
-        (),
+        {("drops-key", "customers")},
         {("builds-key", "customers")},
         note="a constraint cannot be dropped concurrently, and the lock is short",
     ),

@@ -246,6 +246,7 @@ BUILDS = [
             """
         ),
         'op.execute("DROP MATERIALIZED VIEW busy_customers")',
+        {("view-without-data", "busy_customers")},
     ),
     Case(
         "index_on_only_parent",

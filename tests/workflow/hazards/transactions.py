@@ -70,7 +70,7 @@ AUTOCOMMIT = [
         with op.get_context().autocommit_block():
             op.execute("CREATE UNIQUE INDEX CONCURRENTLY uq_orders_number ON orders (number)")
         """,
-        (),
+        {("drops-key", "orders")},
         {("autocommit-not-alone", "")},
     ),
     Case(

@@ -172,7 +172,9 @@ class Guard(Struct, dict=True):
             self.connection.execute(lock)
 
 
-_MODES = {LossKind.DELETED: "SHARE ROW EXCLUSIVE", LossKind.OVERWRITTEN: "SHARE ROW EXCLUSIVE"}
+_MODES = dict.fromkeys(
+    (LossKind.DELETED, LossKind.OVERWRITTEN, LossKind.ATTRIBUTE), "SHARE ROW EXCLUSIVE"
+)
 """The lock that the statements take, or what keeps writers out until they do."""
 
 _EXISTING = """

@@ -12,13 +12,14 @@ from pybase.migrate.deploy._losses._content import Reader, content
 from pybase.migrate.deploy._losses._names import Names
 from pybase.migrate.deploy._losses._targets import Target, find_references, find_targets
 from pybase.migrate.deploy._plan import Step
-from pybase.migrate.record import Loss, LossKind, Record, TableColumn
+from pybase.migrate.record import Finding, Loss, LossKind, Record, TableColumn
 
 _ACCEPTED_BY: Mapping[LossKind, frozenset[str]] = {
     LossKind.DROPPED: frozenset({"drops-table", "drops-column", "drops-view"}),
     LossKind.EMPTIED: frozenset({"truncates"}),
     LossKind.EMPTIED_CASCADE: frozenset({"truncates"}),
     LossKind.CONVERTED: frozenset(),
+    LossKind.ATTRIBUTE: frozenset({"drops-attribute"}),
     LossKind.UNKNOWN: frozenset(),
 }
 """The hazards whose acceptance, with a reason, is the consent of an upgrade's reviewers.
@@ -57,14 +58,21 @@ def open_losses(step: Step) -> tuple[Loss, ...]:
 
 
 def _is_accepted(step: Step, loss: Loss) -> bool:
+    """Whether the findings about it are accepted; one of an attribute is about its type."""
     record: Record = step.record
-    return any(
-        finding.code in _ACCEPTED_BY[loss.kind]
-        and finding.relation == loss.table
-        and finding.detail == loss.column
-        and record.reason_for(finding, step.direction) is not None
+    findings = [
+        finding
         for finding in step.effects.findings
+        if finding.code in _ACCEPTED_BY[loss.kind]
+        and (loss.kind is LossKind.ATTRIBUTE or _place(finding) == loss.place)
+    ]
+    return bool(findings) and all(
+        record.reason_for(finding, step.direction) is not None for finding in findings
     )
+
+
+def _place(finding: Finding) -> TableColumn | None:
+    return TableColumn(finding.relation, finding.detail) if finding.relation else None
 
 
 def find_suspects(

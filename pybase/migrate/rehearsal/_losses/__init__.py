@@ -5,11 +5,12 @@ their text, because the sample rows may not match.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pglast import ast
 
 from pybase.migrate.record import Loss, LossKind, TableColumn
+from pybase.migrate.rehearsal._losses._attributes import lost_attributes
 from pybase.migrate.rehearsal._losses._cascade import cascade
 from pybase.migrate.rehearsal._losses._emptied import emptied
 from pybase.migrate.rehearsal._losses._names import created, dropped, lost, renames
@@ -28,14 +29,20 @@ def find_losses(case: Case) -> tuple[Loss, ...]:
     start, end = case.run.start, case.run.end
     gone = [*dropped(start, end)]
     losses = {Loss(place.table, place.column) for place in lost(start, end)}
+    losses |= {loss for loss in lost_attributes(start, end) if not _is_gone(loss, gone)}
     for observation in case.observations:
         found = {*_chosen(case, observation)}
         if observation.error is None:
             is_first = observation is case.observations[0]
             found |= {*emptied(start, observation), *converted(start, observation)}
             found |= {*changed_rows(start, observation, is_first)}
-        losses |= {loss for loss in found if not {loss.place, TableColumn(loss.table)} & {*gone}}
+        losses |= {loss for loss in found if not _is_gone(loss, gone)}
     return tuple(sorted(losses))
+
+
+def _is_gone(loss: Loss, gone: Collection[TableColumn]) -> bool:
+    """Whether it is lost with its table or column anyway."""
+    return bool({loss.place, TableColumn(loss.table)} & {*gone})
 
 
 def _calls_own(observation: Observation) -> bool:

@@ -54,7 +54,7 @@ def _dropped_objects(start: State, end: State) -> Iterator[DroppedObject]:
             yield DroppedObject(ObjectKind.FUNCTION, function.qualified_name, function.arguments)
     for oid, relation in start.relations.items():
         after = end.relations.get(oid)
-        if after is not relation and relation.kind not in "iI":
+        if after is not relation and relation.kind not in "iIc":
             yield from _dropped_parts(relation, after, lost_columns(start, end, oid))
 
 

@@ -1,19 +1,23 @@
 """Rules that find hazards in the observations of a rehearsal.
 
-`_locks`, `_held_locks`, `_data`, `_objects` and `_columns` evaluate what statements did, `_shape`
-how the revision is written and whether its downgrade restores the schema, `_hidden_effects` what a
+`_locks`, `_held_locks`, `_data`, `_objects` and `_columns` evaluate what statements did,
+`_guarantees`, `_replaced` and `_access` what others relied on and is no longer there, `_shape` how
+the revision is written and whether its downgrade restores the schema, `_hidden_effects` what a
 rehearsal cannot show. SQL text is read only there, and where the effect on few rows does not show
 the intention.
 """
 
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._rules import (
+    _access,
     _columns,
     _data,
+    _guarantees,
     _held_locks,
     _hidden_effects,
     _locks,
     _objects,
+    _replaced,
     _shape,
 )
 from pybase.migrate.rehearsal._rules._case import Case
@@ -25,12 +29,17 @@ __all__ = ["Case", "find_hazards", "held_locks", "is_transaction_control"]
 _RULES = (
     *(*_locks.RULES, *_data.RULES, *_objects.RULES, *_shape.RULES),
     *_columns.RULES,
+    *_guarantees.RULES,
+    *_access.RULES,
     *_hidden_effects.RULES,
 )
 """Functions of a case and one observation."""
 
 _RUN_RULES = (
     *_objects.RUN_RULES,
+    *_replaced.RUN_RULES,
+    *_guarantees.RUN_RULES,
+    *_access.RUN_RULES,
     *_columns.RUN_RULES,
     *_data.RUN_RULES,
     *_held_locks.RUN_RULES,

@@ -79,6 +79,8 @@ def _part(case: Case, table: int, name: str) -> str:
 
 def index_drops(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find DROP INDEX; not an index dropped with its column, its constraint or its table."""
+    if is_kind(observation.sql, ast.AlterTableStmt):
+        return  # it drops none by itself
     indexes = dict(dropped(observation, "iI"))
     keys = _constraint_indexes(observation.before) if indexes else set()
     # A type change creates the indexes again: that has a code of its own.
@@ -169,7 +171,10 @@ def _requires(observation: Observation, domain: str) -> bool:
 
 
 def not_null(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find SET NOT NULL that no validated check proves; not of a new primary key."""
+    """Find SET NOT NULL that no validated check proves; not of a new primary key.
+
+    A new virtual column that is NOT NULL is computed for every row, and not written.
+    """
     for oid, before, after in observation.changed:
         keys = {key for key, constraint in after.constraints.items() if constraint.kind == "p"}
         is_new_key = bool(keys - set(before.constraints))
@@ -179,8 +184,11 @@ def not_null(case: Case, observation: Observation) -> Iterator[Finding]:
             column.name
             for number, column in after.columns.items()
             if column.is_required
-            and number in before.columns
-            and not before.columns[number].is_required
+            and (
+                column.generated == "v"
+                if number not in before.columns
+                else not before.columns[number].is_required
+            )
         ]
         for column in required if observation.is_scanned(oid) else ():
             yield case.finding(observation, "sets-not-null", oid, column)

@@ -32,18 +32,46 @@ def emptied_tables(case: Case, observation: Observation) -> Iterator[Finding]:
 
 
 def dropped_columns(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find dropped columns of tables that are not dropped."""
+    """Find dropped columns of tables, and attributes of types, that are not dropped."""
     for oid, before, after in observation.changed:
-        if not before.is_table or not case.is_known(oid):
+        if not (before.is_table or before.kind == "c") or not case.is_known(oid):
             continue
+        code = "drops-attribute" if before.kind == "c" else "drops-column"
         for number, column in after.columns.items():
             old = before.columns.get(number)
             if column.is_dropped and old and not old.is_dropped:
                 if not case.is_upgrade and not before.stores(number):
                     continue
                 if number in case.known.relations[oid].columns:
-                    table = case.named(oid, observation)
-                    yield _loss(case, observation, "drops-column", table, old.name)
+                    taken = tuple(sorted(_taken(observation, oid, number)))
+                    relation = case.named(oid, observation)
+                    yield _loss(case, observation, code, relation, old.name, taken)
+
+
+def _taken(observation: Observation, oid: int, number: int) -> set[str]:
+    """Return the constraints and indexes that are dropped with a column, foreign keys to it too.
+
+    An index whose predicate or expression needs it does not have it among its columns.
+    """
+    before, after = (state.relations[oid] for state in (observation.before, observation.after))
+    names = {
+        constraint.name
+        for key, constraint in before.constraints.items()
+        if key not in after.constraints and number in constraint.columns and constraint.kind != "n"
+    }
+    for _, other, now in observation.changed:
+        names |= {
+            f"{other.label}.{constraint.name}"
+            for key, constraint in other.constraints.items()
+            if key not in now.constraints
+            and (constraint.references, number in constraint.referenced_columns) == (oid, True)
+        }
+    gone = {n for n, column in after.columns.items() if column.is_dropped}
+    for _, index in dropped(observation, "iI"):
+        columns = index.index.columns if index.index and index.table == oid else ()
+        if number in columns or (columns and not gone & {*columns}):
+            names.add(index.name)
+    return names
 
 
 def dropped_views(case: Case, observation: Observation) -> Iterator[Finding]:
@@ -53,16 +81,21 @@ def dropped_views(case: Case, observation: Observation) -> Iterator[Finding]:
     """
     for oid, view in dropped(observation, "vmf"):
         if case.is_upgrade and case.is_known(oid):
-            successor = _by_name(case.run.end, view)
+            successor = by_name(case.run.end, view)
             if successor is None or not _column_names(view) <= _column_names(successor):
                 yield Finding(observation.index, "drops-view", view.qualified_name)
 
 
 def _loss(
-    case: Case, observation: Observation, code: str, relation: QualifiedName, detail: str
+    case: Case,
+    observation: Observation,
+    code: str,
+    relation: QualifiedName,
+    detail: str,
+    taken: tuple[str, ...] = (),
 ) -> Finding:
     if case.is_upgrade:
-        return Finding(observation.index, code, relation, detail)
+        return Finding(observation.index, code, relation, detail, taken)
     lost = f"{relation.label}.{detail}" if detail else relation.label
     return Finding(observation.index, "downgrade-loses-data", relation, lost)
 
@@ -73,7 +106,7 @@ def drops_data(case: Case, observation: Observation) -> bool:
     return bool(losses)
 
 
-def _by_name(state: State, relation: Relation) -> Relation | None:
+def by_name(state: State, relation: Relation) -> Relation | None:
     """Return the relation that has the name of an earlier one."""
     return next((item for item in state.relations.values() if _has_name(item, relation)), None)
 
@@ -89,24 +122,27 @@ def _column_names(relation: Relation) -> set[str]:
 def renamed_relations(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find renamed tables and views, unless a view of the old name replaces them."""
     for _, before, after in _changed(case, observation):
-        if not _has_name(before, after) and _by_name(case.run.end, before) is None:
+        if not _has_name(before, after) and by_name(case.run.end, before) is None:
             yield Finding(observation.index, "renames-table", before.qualified_name)
 
 
 def renamed_columns(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find renamed columns of tables and views."""
-    for oid, before, after in _changed(case, observation):
+    """Find renamed columns of tables and views, and attributes of types."""
+    for oid, before, after in _changed(case, observation, "rpfvmc"):
+        code = "renames-attribute" if before.kind == "c" else "renames-column"
         known = case.known.relations[oid].columns
         for number, column in after.columns.items():
             old = before.columns.get(number)
             if old and number in known and not column.is_dropped and column.name != old.name:
-                yield case.finding(observation, "renames-column", oid, old.name)
+                yield case.finding(observation, code, oid, old.name)
 
 
-def _changed(case: Case, observation: Observation) -> Iterator[tuple[int, Relation, Relation]]:
-    """Return the known tables and views that a statement of an upgrade changed."""
+def _changed(
+    case: Case, observation: Observation, kinds: str = "rpfvm"
+) -> Iterator[tuple[int, Relation, Relation]]:
+    """Return the known relations of some kinds that a statement of an upgrade changed."""
     for oid, before, after in observation.changed:
-        if before.kind in "rpfvm" and case.is_known(oid) and case.is_upgrade:
+        if before.kind in kinds and case.is_known(oid) and case.is_upgrade:
             yield oid, before, after
 
 
@@ -116,7 +152,7 @@ def sequences(case: Case, observation: Observation) -> Iterator[Finding]:
         return
     is_part = not is_kind(observation.sql, ast.DropStmt, ast.DoStmt)  # of a table or identity
     for oid, sequence in () if is_part else dropped(observation, "S"):
-        is_kept = _by_name(case.run.end, sequence) or drops_data(case, observation)
+        is_kept = by_name(case.run.end, sequence) or drops_data(case, observation)
         if case.is_known(oid) and not is_kept:
             yield Finding(observation.index, "drops-sequence", sequence.qualified_name)
     renamed = [(oid, before) for oid, before in case.known.relations.items() if _moved(case, oid)]
@@ -155,7 +191,7 @@ def types(case: Case) -> Iterator[Finding]:
         if after is None:
             if oid not in case.run.end.types:
                 yield Finding(_last_change(case, oid), "drops-type", before.qualified_name)
-            elif before.schema not in _renamed_schemas(case):
+            elif before.schema not in renamed_schemas(case):
                 yield Finding(_last_change(case, oid), "renames-type", before.qualified_name)
         elif end_oid == oid:
             for key, label in before.labels.items():
@@ -168,7 +204,8 @@ def types(case: Case) -> Iterator[Finding]:
             yield Finding(index, "drops-enum-value", name, detail)
 
 
-def _renamed_schemas(case: Case) -> set[str]:
+def renamed_schemas(case: Case) -> set[str]:
+    """Return the old names of the schemas that have another one at the end."""
     end = case.run.end.schemas
     return {name for oid, name in case.known.schemas.items() if end.get(oid, name) != name}
 
@@ -181,50 +218,15 @@ def _last_change(case: Case, oid: int) -> int:
     return -1
 
 
-def functions(case: Case) -> Iterator[Finding]:
-    """Find dropped and renamed functions; an application does not call those of triggers."""
-    if not case.is_upgrade:
-        return
-    end = set(case.run.end.functions.values())
-    for oid, function in case.known.functions.items():
-        if function.is_trigger or function in end or function.schema in _renamed_schemas(case):
-            continue
-        code = "renames-function" if oid in case.run.end.functions else "drops-function"
-        for observation in case.observations:
-            if observation.before.functions.get(oid) == function:
-                if observation.after.functions.get(oid) != function:
-                    yield Finding(observation.index, code, function.qualified_name)
-
-
-def access(case: Case) -> Iterator[Finding]:
-    """Find privileges revoked, and row security enabled, for existing tables."""
-    if not case.is_upgrade:
-        return
-    for oid, before in case.known.relations.items():
-        after = case.run.end.relations.get(oid)
-        if after is None or not before.is_table:
-            continue
-        granted = case.run.end.grants.get(oid, frozenset())
-        revoked = case.known.grants.get(oid, frozenset()) - granted
-        if revoked or (after.has_row_security and not before.has_row_security):
-            yield Finding(_access_change(case, oid), "narrows-access", before.qualified_name)
-
-
-def _access_change(case: Case, oid: int) -> int:
-    for observation in case.observations:
-        before, after = observation.before, observation.after
-        is_enabled = _has_row_security(after, oid) and not _has_row_security(before, oid)
-        if is_enabled or before.grants.get(oid) != after.grants.get(oid):
-            return observation.index
-    return -1
-
-
-def _has_row_security(state: State, oid: int) -> bool:
-    return oid in state.relations and state.relations[oid].has_row_security
+def extensions(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find dropped extensions."""
+    for oid, name in observation.before.extensions.items() if case.is_upgrade else ():
+        if oid in case.known.extensions and oid not in observation.after.extensions:
+            yield Finding(observation.index, "drops-extension", QualifiedName("", name))
 
 
 RULES = (
     *(dropped_tables, emptied_tables, dropped_columns, dropped_views),
-    *(renamed_relations, renamed_columns, sequences, schemas),
+    *(renamed_relations, renamed_columns, sequences, schemas, extensions),
 )
-RUN_RULES = (types, functions, access)
+RUN_RULES = (types,)

@@ -1,0 +1,130 @@
+"""Rules about access that an upgrade takes from a role: privileges, ownership, row security."""
+
+from collections.abc import Iterator
+
+from pglast import ast
+
+from pybase.migrate.catalog import Access, ObjectKey, Policy, Privilege, Protected
+from pybase.migrate.record import Finding
+from pybase.migrate.rehearsal._observation import Observation
+from pybase.migrate.rehearsal._rules._case import Case
+from pybase.migrate.sql import QualifiedName
+from pybase.migrate.sql.grammar import code_words, parsed
+
+_EVERYONE = "PUBLIC"
+
+
+def narrowed(case: Case) -> Iterator[Finding]:
+    """Find objects that a role can use at the start of an upgrade, and perhaps not at its end."""
+    if case.access is None or not case.is_upgrade:
+        return
+    before, after = case.access
+    named = {(key[0], _name(item)): key for key, item in after.objects.items()}
+    for key, item in before.objects.items():
+        new_key = key if key in after.objects else named.get((key[0], _name(item)))
+        if new_key is None:  # it is dropped, which has a code of its own
+            continue
+        changes = [
+            *_revoked(case, key, item, after.objects[new_key]),
+            *_owned(item, after, after.objects[new_key]),
+            *_secured(case, key[1], item, after.objects[new_key]),
+        ]
+        if changes:
+            name, detail = item.qualified_name, ", ".join(changes)
+            yield Finding(_mention(case, item.name), "narrows-access", name, detail)
+
+
+def _name(item: Protected) -> tuple[str, ...]:
+    return item.schema, item.name, item.suffix
+
+
+def _mention(case: Case, name: str) -> int:
+    """Return the last statement that names an object; -1 for one like REASSIGN OWNED."""
+    spellings = {name.lower(), f'"{name.lower()}"'}
+    indexes = [item.index for item in case.observations if spellings & {*code_words(item.sql)}]
+    return indexes[-1] if indexes else -1
+
+
+def _revoked(case: Case, key: ObjectKey, before: Protected, after: Protected) -> Iterator[str]:
+    """Yield the privileges that a role has lost, unless it has them as a member of another."""
+    assert case.access is not None
+    groups = case.access[1].groups
+    for item in sorted(before.privileges - after.privileges):
+        is_owner = item.role == before.owner
+        roles = {item.role, _EVERYONE, *groups.get(item.role, ())}
+        kept = (Privilege(role, item.name, part) for role in roles for part in (0, item.column))
+        if after.privileges.isdisjoint(kept) and not (is_owner and before.owner != after.owner):
+            column = _column(case, key[1], item.column) if item.column else ""
+            if column is not None:
+                yield f"REVOKE {item.name}{column} FROM {'its owner' if is_owner else item.role}"
+
+
+def _column(case: Case, oid: int, number: int) -> str | None:
+    """Return a column in brackets; None where it is dropped."""
+    after = case.run.end.relations.get(oid)
+    column = after.columns.get(number) if after else None
+    return None if column is None or column.is_dropped else f" ({column.name})"
+
+
+def _owned(before: Protected, access: Access, after: Protected) -> Iterator[str]:
+    if before.owner != after.owner and after.owner not in access.groups.get(before.owner, ()):
+        yield "its owner is another role"
+    if before.runs_as_owner and not after.runs_as_owner:
+        yield "it has only the privileges of its caller"
+
+
+def _secured(case: Case, oid: int, before: Protected, after: Protected) -> Iterator[str]:
+    assert case.access is not None
+    if not after.has_row_security:
+        return
+    if not before.has_row_security:
+        yield "row level security is enabled"
+        return
+    if after.is_forced and not before.is_forced:
+        yield "row level security is for its owner, too"
+    old, new = (
+        [item for item in access.policies.values() if item.table == oid] for access in case.access
+    )
+    for policy in old:
+        if policy.is_permissive and not any(_admits(item, policy) for item in new):
+            yield f"policy {policy.name} does not admit all that it did"
+    for policy in new:
+        if not policy.is_permissive and not any(_restricts(item, policy) for item in old):
+            yield f"policy {policy.name} restricts it"
+
+
+def _admits(policy: Policy, other: Policy) -> bool:
+    """Whether a permissive policy is for all the roles, commands and rows of another one."""
+    is_for_all = _EVERYONE in policy.roles or policy.roles >= other.roles
+    return policy.is_permissive and is_for_all and _covers(policy, other)
+
+
+def _restricts(policy: Policy, other: Policy) -> bool:
+    """Whether a restrictive policy forbids already what another one does."""
+    is_for_all = _EVERYONE in policy.roles or policy.roles >= other.roles
+    is_looser = other.condition in (policy.condition, "true", "")
+    is_looser = is_looser and other.check in (policy.check, "true", "")
+    is_for_command = policy.command in (other.command, "*")
+    return not policy.is_permissive and is_for_all and is_for_command and is_looser
+
+
+def _covers(policy: Policy, other: Policy) -> bool:
+    conditions = ((policy.condition, other.condition), (policy.check, other.check))
+    return policy.command in (other.command, "*") and all(
+        new in (old, "true") for new, old in conditions
+    )
+
+
+def revoked_roles(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find a membership of a role revoked: roles belong to the server, not to the database."""
+    tree = parsed(observation.sql)
+    if not isinstance(tree, ast.GrantRoleStmt) or tree.is_grant or tree.opt or not case.is_upgrade:
+        return
+    members = ", ".join(role.rolename or "the current role" for role in tree.grantee_roles or ())
+    for role in tree.granted_roles or ():
+        name = QualifiedName("", role.priv_name)
+        yield Finding(observation.index, "narrows-access", name, f"REVOKE FROM {members}")
+
+
+RULES = (revoked_roles,)
+RUN_RULES = (narrowed,)
