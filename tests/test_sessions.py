@@ -83,7 +83,7 @@ def test_line_of_a_session_is_a_short_imperative_sentence(name: str) -> None:
     assert re.fullmatch(r"[A-Z][a-z]+ .*\.", line)
     assert len(line) <= 72
     assert line.split()[0] in {
-        "Upgrade", "Write", "Move", "Downgrade", "Show", "Manage", "Run", "Check", "Set",
+        "Upgrade", "Write", "Move", "Downgrade", "Show", "Manage", "Run", "Check", "Set", "Spread",
     }  # fmt: skip
 
 
