@@ -6,12 +6,13 @@ Its databases are created on the coordinator and on each worker, and dropped aft
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from urllib.parse import quote
 
 import psycopg
 import pytest
 from msgspec.structs import replace
 from projects import Project, Revision
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from pybase.migrate import layout
 from pybase.migrate.layout import ObservedSchema
@@ -29,8 +30,10 @@ NAME = f"pybase_test_{os.getpid()}"
 
 
 def url_of(host: str, port: int, database: str) -> str:
-    """A connection string that differs from the coordinator's in these."""
-    return make_conninfo(CITUS_URL, host=host, port=port, dbname=database)
+    """A URL that differs from the coordinator's in these."""
+    own = conninfo_to_dict(CITUS_URL)
+    user, password = (quote(str(own.get(name, "")), safe="") for name in ("user", "password"))
+    return f"postgresql://{user}{password and f':{password}'}@{host}:{port}/{database}"
 
 
 @pytest.fixture
@@ -220,11 +223,12 @@ def test_lock_on_a_worker_is_named_with_its_node(on_cluster: Project, cluster_ur
     assert node is not None
     host, port, shard = node
     with psycopg.connect(url_of(host, port, NAME)) as holder:
+        pid = holder.info.backend_pid
         holder.execute(f"SELECT 1 FROM {shard} LIMIT 1".encode())
         options = ("--force", "hazards", "--lock-timeout-ms", "500", "--deadline-s", "5")
         message = on_cluster.refused("migrate", *options, code=3)
     assert "[lock-timeout]" in message
-    assert f"pid {holder.info.backend_pid} on the node {host}:{port}" in message
+    assert f"pid {pid} on the node {host}:{port}" in message
     with psycopg.connect(cluster_url) as connection:
         heads = connection.execute("SELECT version_num FROM alembic_version").fetchall()
         assert heads == [(TABLES.id,)]

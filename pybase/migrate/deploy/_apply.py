@@ -19,7 +19,7 @@ from pybase.migrate.database import (
 from pybase.migrate.deploy import _blocking_sessions, _privileges
 from pybase.migrate.deploy import _check as checks
 from pybase.migrate.deploy._check import Check, Checked, CheckResult
-from pybase.migrate.deploy._distribution import distribute_new
+from pybase.migrate.deploy._distribution import distribute_new, out_of_time, refused
 from pybase.migrate.deploy._lock_waits import LockRetry, OutOfTimeError
 from pybase.migrate.deploy._locked import CHECKS, DRIFT, Locked, connected
 from pybase.migrate.deploy._losses import (
@@ -157,11 +157,13 @@ def _distribute(locked: Locked, plan: Plan, retry: LockRetry, done: int, reporte
     try:
         return distribute_new(locked, retry, reporter)
     except psycopg.Error as error:
-        state = f"{_state(plan, done)} It is applied: distribute them with `nox -s distribute`."
-        place = f" while the tables of {plan.steps[done - 1].revision.id} were distributed"
-        raise server_error(plan.source.database, error, place=place, state=state) from None
+        raise refused(plan.source.database, error, state=_applied(plan, done)) from None
     except OutOfTimeError as error:
-        raise _out_of_time(locked, plan, error, done - 1) from None
+        raise out_of_time(locked.source.settings, error, _applied(plan, done)) from None
+
+
+def _applied(plan: Plan, done: int) -> str:
+    return f"Revision {plan.steps[done - 1].revision.id} is applied; the rest of the run is not."
 
 
 def _require_applied(

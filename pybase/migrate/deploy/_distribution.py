@@ -11,7 +11,7 @@ import psycopg
 from msgspec import Struct
 
 from pybase.core import humanize
-from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
+from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError, UsageError
 from pybase.core.reporter import Reporter
 from pybase.core.settings import Settings
 from pybase.core.style import style
@@ -59,12 +59,26 @@ def distribute(locked: Locked, reporter: Reporter) -> int:
                 run.concurrently(table)
             run.clean(_planned(locked.connection, database, layouts).todo.leftovers)
     except psycopg.Error as error:
-        raise server_error(
-            database, error, place=" while the tables were distributed", statement=run.statement
-        ) from None
+        raise refused(database, error, statement=run.statement) from None
     except OutOfTimeError as error:
-        raise _out_of_time(settings, error) from None
+        raise out_of_time(settings, error) from None
     return len(todo.together) + len(todo.concurrent)
+
+
+def refused(
+    database: Database, error: psycopg.Error, *, statement: str = "", state: str = ""
+) -> PybaseError:
+    """Return the error for what the server answers to a distribution."""
+    place = " while the tables were distributed"
+    known = server_error(database, error, place=place, state=state, statement=statement)
+    if known.code != "revision-failed":
+        return known
+    return CheckFailedError(
+        known.problem,
+        "Correct that; docs/scale-out.md has the settings that Citus needs. Then run "
+        "`nox -s distribute`: what is distributed is not distributed again.",
+        code="distribution-failed",
+    )
 
 
 def distribute_new(locked: Locked, retry: LockRetry, reporter: Reporter) -> str:
@@ -222,13 +236,14 @@ def planned_lines(planned: Planned) -> Iterator[tuple[str, str, str]]:
         yield name.label, "spread", "rows that are left on the coordinator are deleted"
 
 
-def _out_of_time(settings: Settings, error: OutOfTimeError) -> DatabaseError:
+def out_of_time(settings: Settings, error: OutOfTimeError, state: str = "") -> DatabaseError:
+    """Return the error for tables whose locks were not to be had in time."""
     blockers = "".join(f"\n  {blocker}" for blocker in error.blockers)
+    limit = settings.options.migrate.deadline_s
     return DatabaseError(
-        f"The tables did not get their locks within {settings.options.migrate.deadline_s} s, in "
-        f"{error.tries} tries, and are as before."
-        + (f"\nIn the way:{blockers}" if blockers else ""),
-        "Wait for them, or end one with SELECT pg_terminate_backend(PID); then run the same "
-        "command again.",
+        f"The tables to distribute did not get their locks within {limit} s, in {error.tries} "
+        f"tries, and are as before. {state}" + (f"\nIn the way:{blockers}" if blockers else ""),
+        "Wait for them, or end one with SELECT pg_terminate_backend(PID); then run "
+        "`nox -s distribute`.",
         code="distribution-timeout",
     )

@@ -197,8 +197,8 @@ class Session:
     def _send(self, *texts: str, shown: str = "") -> PGresult:
         """Send statements as one message, and return the answer to the last.
 
-        On a cluster each is a message of its own: Citus runs the text of the whole message that DDL
-        is in on its workers, and their COMMIT with it.
+        On a cluster each is a message of its own: Citus sends its workers the text of the whole
+        message that DDL is in, which they refuse, or that a propagated SET LOCAL is in.
         Raises psycopg.Error, and DatabaseError where the migration lock is lost.
         """
         if not self.is_on_citus:

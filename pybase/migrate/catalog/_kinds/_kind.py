@@ -87,11 +87,14 @@ def statements(*candidates: str) -> str:
 
 
 def options(array: str, prefix: str = "") -> str:
-    """Return the expression for storage parameters as text; sorted, as their order is arbitrary."""
+    """Return the expression for storage parameters as text; sorted, as their order is arbitrary.
+
+    Without `pg_attver`, which PostgreSQL 15.20 keeps in each column for itself.
+    """
     return (
         f"(SELECT string_agg('{prefix}' || regexp_replace(option, '=', ' = '), ', '"
         " ORDER BY option)"
-        f" FROM unnest({array}) AS option)"
+        f" FROM unnest({array}) AS option WHERE option NOT LIKE 'pg\\_attver=%')"
     )
 
 

@@ -85,8 +85,8 @@ COLUMN = Kind(
     table="o.oid",
     position="a.attnum",
     # The definitions of views and indexes contain their columns, but not their settings.
-    definition="""CASE WHEN o.relkind IN ('r', 'p', 'f') OR d.oid IS NOT NULL
-            OR coalesce(a.attstattarget, -1) >= 0 OR a.attoptions IS NOT NULL
+    definition=f"""CASE WHEN o.relkind IN ('r', 'p', 'f') OR d.oid IS NOT NULL
+            OR coalesce(a.attstattarget, -1) >= 0 OR {options("a.attoptions")} IS NOT NULL
             OR (o.relkind = 'm' AND (a.attstorage <> t.typstorage OR a.attcompression <> ''))
         THEN concat(
             format_type(a.atttypid, a.atttypmod),

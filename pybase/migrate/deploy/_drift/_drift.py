@@ -18,8 +18,9 @@ from pybase.migrate.revisions import History
 from pybase.migrate.sql import BACKFILL_PREFIX
 from pybase.postgres import connect_scratch
 
-_NOT_OF_REVISIONS = ("grants on ", "owner of ", "default privileges ")
-"""Privileges differ from server to server; revisions seldom define them."""
+_NOT_OF_REVISIONS = ("grants on ", "owner of ", "default privileges ", "extension citus")
+"""Privileges differ from server to server, and so does whether it is a cluster; revisions seldom
+define them."""
 
 
 def drift(checked: Checked) -> Iterator[CheckResult]:

@@ -80,5 +80,5 @@ def _rows_of(target: Target, loss: Loss, rows: str) -> sql.Composed:
     return sql.Composed(parts)
 
 
-_EXISTS = sql.SQL("SELECT EXISTS (SELECT {})")
+_EXISTS = sql.SQL("SELECT EXISTS (SELECT 1 {})")  # Citus 13.2 fails on a SELECT without columns
 _COUNT = sql.SQL("SELECT count(*) {}")
