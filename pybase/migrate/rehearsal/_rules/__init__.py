@@ -1,9 +1,9 @@
 """Rules that find hazards in the observations of a rehearsal.
 
-`_locks`, `_held_locks`, `_data`, `_objects` and `_columns` evaluate what statements did, `_shape`
-how the revision is written and whether its downgrade restores the schema, `_hidden_effects` what a
-rehearsal cannot show. SQL text is read only there, and where the effect on few rows does not show
-the intention.
+`_locks`, `_indexes`, `_held_locks`, `_data`, `_objects` and `_columns` evaluate what statements
+did, `_shape` how the revision is written and whether its downgrade restores the schema,
+`_hidden_effects` what a rehearsal cannot show. SQL text is read only there, and where the effect
+on few rows does not show the intention.
 """
 
 from pybase.migrate.record import Finding
@@ -12,6 +12,7 @@ from pybase.migrate.rehearsal._rules import (
     _data,
     _held_locks,
     _hidden_effects,
+    _indexes,
     _locks,
     _objects,
     _shape,
@@ -23,6 +24,7 @@ from pybase.migrate.rehearsal._rules._shape import is_transaction_control
 __all__ = ["Case", "find_hazards", "held_locks", "is_transaction_control"]
 
 _RULES = (
+    *_indexes.RULES,
     *(*_locks.RULES, *_data.RULES, *_objects.RULES, *_shape.RULES),
     *_columns.RULES,
     *_hidden_effects.RULES,
