@@ -136,8 +136,8 @@ UNSEEN = [
             """
         ),
         execute("DROP RULE a_few ON orders"),
-        {("discards-writes", ""), ("locks-table", "orders")},
-        note="the state of a rehearsal has no rules, so the block seems to lock and nothing else",
+        {("discards-writes", "")},
+        note="the state of a rehearsal has no rules: the block seems to lock and nothing else",
     ),
     Case(
         "triggers_disabled_inside_a_block",

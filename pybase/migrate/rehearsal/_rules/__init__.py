@@ -1,8 +1,8 @@
 """Rules that find hazards in the observations of a rehearsal.
 
-`_locks`, `_held_locks`, `_data`, `_objects` and `_columns` evaluate what statements did,
-`_guarantees`, `_replaced` and `_access` what others relied on and is no longer there, `_shape` how
-the revision is written and whether its downgrade restores the schema, `_hidden_effects` what a
+`_locks`, `_indexes`, `_held_locks`, `_data`, `_objects` and `_columns` evaluate what statements
+did, `_guarantees`, `_replaced` and `_access` what others relied on and is no longer there, `_shape`
+how the revision is written and whether its downgrade restores the schema, `_hidden_effects` what a
 rehearsal cannot show. SQL text is read only there, and where the effect on few rows does not show
 the intention.
 """
@@ -15,6 +15,7 @@ from pybase.migrate.rehearsal._rules import (
     _guarantees,
     _held_locks,
     _hidden_effects,
+    _indexes,
     _locks,
     _objects,
     _replaced,
@@ -27,6 +28,7 @@ from pybase.migrate.rehearsal._rules._shape import is_transaction_control
 __all__ = ["Case", "find_hazards", "held_locks", "is_transaction_control"]
 
 _RULES = (
+    *_indexes.RULES,
     *(*_locks.RULES, *_data.RULES, *_objects.RULES, *_shape.RULES),
     *_columns.RULES,
     *_guarantees.RULES,

@@ -58,6 +58,11 @@ class Case(Struct, frozen=True):
                 return self.named(relation.parent, observation)
         return relation.qualified_name
 
+    def part(self, table: int, name: str) -> str:
+        """Return the name of an index or constraint of a table; partitions have their own."""
+        relation = self.known.relations[table]
+        return name if relation.kind == "r" and relation.parent not in self.known.relations else ""
+
 
 def dropped(observation: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:
     """Return the relations of some kinds that the statement dropped."""
@@ -67,3 +72,17 @@ def dropped(observation: Observation, kinds: str) -> Iterator[tuple[int, Relatio
 def created(observation: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:
     """Return the relations of some kinds that the statement created."""
     return ((oid, after) for oid, after in observation.created if after.kind in kinds)
+
+
+def retyped(observation: Observation) -> set[int]:
+    """Return the tables of which a column got another type or collation."""
+    return {
+        oid
+        for oid, before, after in observation.changed
+        if before.is_table
+        for number, old in before.columns.items()
+        if number in after.columns
+        and not after.columns[number].is_dropped
+        and (old.type, old.collation)
+        != (after.columns[number].type, after.columns[number].collation)
+    }

@@ -8,8 +8,8 @@ from pglast import ast
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
-from pybase.migrate.rehearsal._rules._case import Case
-from pybase.migrate.rehearsal._rules._locks import constraints, retyped
+from pybase.migrate.rehearsal._rules._case import Case, retyped
+from pybase.migrate.rehearsal._rules._locks import constraints
 from pybase.migrate.sql import QualifiedName
 from pybase.migrate.sql.grammar import is_kind, is_write, names, parsed
 from pybase.migrate.sql.lock_modes import SHARE

@@ -3,109 +3,15 @@
 from collections.abc import Iterator
 
 from pglast import ast
-from pglast.enums import AlterTableType
 
-from pybase.migrate.catalog import State
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
-from pybase.migrate.rehearsal._row_sources import find_relation
-from pybase.migrate.rehearsal._rules._case import Case, created, dropped
+from pybase.migrate.rehearsal._rules._case import Case, created, retyped
 from pybase.migrate.sql.grammar import code_words, is_kind, is_opaque, parsed
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, SHARE
 
 MANY_TABLES = 3
 """A foreign key locks two tables, a swap three; other changes can lock one after the other."""
-
-
-def index_builds(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find CREATE INDEX that blocks writers; not the index of a new constraint."""
-    new = dict(created(observation, "iI"))
-    keys = _constraint_indexes(observation.after) if new else set()
-    old = {(item.table, item.name) for item in observation.before.relations.values()}
-    for index in (index for oid, index in new.items() if oid not in keys):
-        table = index.table
-        is_locked = case.is_known(table) and observation.locks.get(table, 0) >= SHARE
-        if is_locked and observation.is_scanned(table) and not observation.is_rewritten(table):
-            is_again = (table, index.name) in old and bool(retyped(observation))
-            code = "type-change-scans" if is_again else "blocking-index-build"
-            yield case.finding(observation, code, table, _part(case, table, index.name))
-
-
-def retyped(observation: Observation) -> set[int]:
-    """Return the tables of which a column got another type or collation."""
-    return {
-        oid
-        for oid, before, after in observation.changed
-        if before.is_table
-        for number, old in before.columns.items()
-        if number in after.columns
-        and not after.columns[number].is_dropped
-        and (old.type, old.collation)
-        != (after.columns[number].type, after.columns[number].collation)
-    }
-
-
-def index_rebuilds(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find REINDEX, and indexes that are moved: readers wait, too, since a query locks them all."""
-    for oid, _, index in observation.changed:
-        table = index.table
-        is_built = observation.is_rewritten(oid) and not observation.is_rewritten(table)
-        if table and is_built and case.is_known(table):
-            part = _part(case, table, index.name)
-            yield case.finding(observation, "blocking-index-rebuild", table, part)
-    moved = _moved(observation)
-    if moved is not None and case.is_known(observation.before.table_of(moved)):
-        relation, table = observation.before.relations[moved], observation.before.table_of(moved)
-        if relation.kind == "i":
-            part = _part(case, table, relation.name)
-            yield case.finding(observation, "blocking-index-rebuild", table, part)
-        elif relation.kind in "rm":
-            yield case.finding(observation, "rewrites-table", table)
-
-
-def _moved(observation: Observation) -> int | None:
-    """Return what SET TABLESPACE names: where a rehearsal runs, it may be in that one already."""
-    tree = parsed(observation.sql)
-    commands = (tree.cmds or ()) if isinstance(tree, ast.AlterTableStmt) else ()
-    is_moved = any(command.subtype == AlterTableType.AT_SetTableSpace for command in commands)
-    return find_relation(observation.before, tree.relation) if is_moved else None
-
-
-def _part(case: Case, table: int, name: str) -> str:
-    """Return the name of an index or constraint of a table; partitions have names of their own."""
-    relation = case.known.relations[table]
-    return name if relation.kind == "r" and relation.parent not in case.known.relations else ""
-
-
-def index_drops(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find DROP INDEX; not an index dropped with its column, its constraint or its table."""
-    if is_kind(observation.sql, ast.AlterTableStmt):
-        return  # it drops none by itself
-    indexes = dict(dropped(observation, "iI"))
-    keys = _constraint_indexes(observation.before) if indexes else set()
-    # A type change creates the indexes again: that has a code of its own.
-    names = {index.name for _, index in created(observation, "iI")}
-    for oid, relation in indexes.items():
-        table = case.run.end.relations.get(relation.table)
-        if table is None or oid in keys or not case.is_known(relation.table):
-            continue
-        numbers = relation.index.columns if relation.index else ()
-        columns = (table.columns.get(number) for number in numbers)
-        if relation.name in names or any(column and column.is_dropped for column in columns):
-            continue
-        if observation.locks.get(relation.table, 0) == ACCESS_EXCLUSIVE:
-            part = _part(case, relation.table, relation.name)
-            yield case.finding(observation, "blocking-index-drop", relation.table, part)
-
-
-def _constraint_indexes(state: State) -> set[int]:
-    """Return the indexes of unique, primary key and exclusion constraints."""
-    return {
-        constraint.index_oid
-        for relation in state.relations.values()
-        for constraint in relation.constraints.values()
-        if constraint.kind in "pux"
-    }
 
 
 _CODES = {
@@ -135,7 +41,7 @@ def constraints(case: Case, observation: Observation) -> Iterator[Finding]:
                 if code and constraint.name in names and retyped(observation):
                     code = "type-change-scans"
                 if code and is_own and observation.is_scanned(oid):
-                    yield case.finding(observation, code, oid, _part(case, oid, constraint.name))
+                    yield case.finding(observation, code, oid, case.part(oid, constraint.name))
             elif not old.is_valid and observation.transactional:
                 yield from _validated(case, observation, oid, key)
 
@@ -145,7 +51,7 @@ def _validated(case: Case, observation: Observation, oid: int, key: int) -> Iter
     if table is None or key not in table.constraints:
         yield case.finding(observation, "validates-with-not-valid", oid)
     elif observation.locks.get(oid, 0) >= SHARE:
-        part = _part(case, oid, table.constraints[key].name)
+        part = case.part(oid, table.constraints[key].name)
         yield case.finding(observation, "validates-constraint", oid, part)
 
 
@@ -288,14 +194,6 @@ def many_locks(case: Case, observation: Observation) -> Iterator[Finding]:
 
 
 RULES = (
-    *(
-        index_builds,
-        index_rebuilds,
-        index_drops,
-        constraints,
-        domain_constraints,
-        not_null,
-        rewrites,
-    ),
+    *(constraints, domain_constraints, not_null, rewrites),
     *(attached_partitions, detached_partitions, lock_table, triggers, many_locks),
 )
