@@ -10,7 +10,7 @@ from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case, created, dropped, retyped
-from pybase.migrate.sql.grammar import parsed
+from pybase.migrate.sql.grammar import is_kind, parsed
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, SHARE
 
 
@@ -56,6 +56,8 @@ def _moved(observation: Observation) -> int | None:
 
 def index_drops(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find DROP INDEX; not an index dropped with its column, its constraint or its table."""
+    if is_kind(observation.sql, ast.AlterTableStmt):
+        return  # it drops none by itself
     indexes = dict(dropped(observation, "iI"))
     keys = _constraint_indexes(observation.before) if indexes else set()
     # A type change creates the indexes again: that has a code of its own.
