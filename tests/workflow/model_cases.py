@@ -161,8 +161,8 @@ CASES = [
     ModelCase("integer to uuid", t("C('d', sa.Integer)"), t("C('d', sa.Uuid)"), hazards=("rewrites-table",)),
     ModelCase("text to array", t(NAME), t("C('name', pg.ARRAY(sa.Text))"), hazards=("rewrites-table",)),
     ModelCase("numeric scale", t("C('n', sa.Numeric(10, 2))"), t("C('n', sa.Numeric(12, 4))"), hazards=("rewrites-table",)),
-    ModelCase("collation changed", t("C('name', sa.Text, index=True)"), t("C('name', sa.Text(collation='POSIX'), index=True)"), hazards=("blocking-index-build",)),
-    ModelCase("key and its reference to bigint", "T('u', C('id', sa.Integer, primary_key=True))\n" + t("C('u_id', sa.ForeignKey('u.id'))"), "T('u', C('id', sa.BigInteger, primary_key=True))\n" + t("C('u_id', sa.ForeignKey('u.id'))"), hazards=("rewrites-table", "validates-constraint")),
+    ModelCase("collation changed", t("C('name', sa.Text, index=True)"), t("C('name', sa.Text(collation='POSIX'), index=True)"), hazards=("type-change-scans",)),
+    ModelCase("key and its reference to bigint", "T('u', C('id', sa.Integer, primary_key=True))\n" + t("C('u_id', sa.ForeignKey('u.id'))"), "T('u', C('id', sa.BigInteger, primary_key=True))\n" + t("C('u_id', sa.ForeignKey('u.id'))"), hazards=("rewrites-table", "scans-under-lock", "type-change-scans")),
     ModelCase("key and its reference to text", "T('u', C('id', sa.Integer, primary_key=True, autoincrement=False))\n" + t("C('u_id', sa.ForeignKey('u.id'))"), "T('u', C('id', sa.Text, primary_key=True))\n" + t("C('u_id', sa.ForeignKey('u.id'))"), hazards=("rewrites-table", "scans-under-lock")),
     # --- identity, serial, computed
     ModelCase("serial to identity", "T('t', C('id', sa.Integer, primary_key=True), C('name', sa.Text))\n", "T('t', C('id', sa.Integer, sa.Identity(), primary_key=True), C('name', sa.Text))\n", rows=NAMED, kept="SELECT name FROM t ORDER BY 1", hazards=("drops-sequence",)),
@@ -200,7 +200,7 @@ CASES = [
     ModelCase("enum column dropped", t(NAME, f"C('mood', {MOOD})"), t(NAME), hazards=("drops-column", "drops-type")),
     ModelCase("enum column dropped, required", t(NAME, f"C('mood', {MOOD}, nullable=False)"), t(NAME), rows="INSERT INTO t (mood) VALUES ('ok')", hazards=("drops-column", "drops-type")),
     ModelCase("domain added", t(NAME), t("C('name', sa.Text)", "C('d', pg.DOMAIN('posint', sa.Integer, check=sa.text('VALUE > 0'), constraint_name='pos'))"), hazards=("rewrites-table",)),
-    ModelCase("domain check changed", t("C('d', pg.DOMAIN('posint', sa.Integer, check=sa.text('VALUE > 0'), constraint_name='pos'))"), t("C('d', pg.DOMAIN('posint', sa.Integer, check=sa.text('VALUE > 1'), constraint_name='pos'))"), hazards=("validates-constraint",)),
+    ModelCase("domain check changed", t("C('d', pg.DOMAIN('posint', sa.Integer, check=sa.text('VALUE > 0'), constraint_name='pos'))"), t("C('d', pg.DOMAIN('posint', sa.Integer, check=sa.text('VALUE > 1'), constraint_name='pos'))"), hazards=("validates-domain",)),
     # --- constraints
     ModelCase("check added", t(NAME), t(NAME, "sa.CheckConstraint(\"name LIKE 'a%' OR name ~ ':b'\", name='n')"), steps=2),
     ModelCase("check added, rows in the way", t(NAME), t(NAME, "sa.CheckConstraint(\"name <> 'ada'\", name='n')"), steps=2, rows=NAMED, fix="UPDATE t SET name = 'b'"),
@@ -265,6 +265,6 @@ CASES = [
     ModelCase("declared function and trigger", t(NAME), t(NAME) + "sa.event.listen(metadata, 'after_create', sa.DDL(\"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$\"))\nsa.event.listen(metadata, 'after_create', sa.DDL(\"CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()\"))\n"),
     # --- many at once
     ModelCase("many at once", USERS + t("C('name', sa.String(20))", "C('old', sa.Integer, index=True)"), USERS + t("C('name', sa.Text, nullable=False, index=True)", "C('user_id', sa.ForeignKey('users.id'), nullable=False)", "C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), unique=True)", "sa.CheckConstraint('id > 0', name='p')") + "T('fresh', ID(), C('t_id', sa.ForeignKey('t.id'), index=True))\n", flags=("--no-rename",), hazards=("drops-column", "unfilled-rule")),
-    ModelCase("many at once, single", USERS + t("C('name', sa.String(20))", "C('old', sa.Integer, index=True)"), USERS + t("C('name', sa.Text, nullable=False, index=True)", "C('user_id', sa.ForeignKey('users.id'))", "C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), unique=True)", "sa.CheckConstraint('id > 0', name='p')") + "T('fresh', ID(), C('t_id', sa.ForeignKey('t.id'), index=True))\n", flags=("--no-rename", "--single"), steps=1, hazards=("blocking-index-build", "builds-key", "drops-column", "rewrites-table", "scans-under-lock", "sets-not-null", "validates-constraint")),
+    ModelCase("many at once, single", USERS + t("C('name', sa.String(20))", "C('old', sa.Integer, index=True)"), USERS + t("C('name', sa.Text, nullable=False, index=True)", "C('user_id', sa.ForeignKey('users.id'))", "C('key', sa.Uuid, server_default=sa.func.gen_random_uuid(), unique=True)", "sa.CheckConstraint('id > 0', name='p')") + "T('fresh', ID(), C('t_id', sa.ForeignKey('t.id'), index=True))\n", flags=("--no-rename", "--single"), steps=1, hazards=("blocking-index-build", "builds-key", "drops-column", "rewrites-table", "sets-not-null", "validates-constraint")),
     ModelCase("four tables get a column", "".join(f"T('t{i}', ID())\n" for i in range(4)), "".join(f"T('t{i}', ID(), C('x', sa.Integer))\n" for i in range(4)), steps=2),
 ]  # fmt: skip

@@ -78,5 +78,5 @@ CASES = [
               "T('u', C('m', pg.ARRAY(sa.Enum('a', 'b', name='Mood', schema='App'))), C('q', pg.DOMAIN('Odd d', sa.Integer)), schema='App')\n",
               "T('u', C('m', pg.ARRAY(sa.Enum('a', 'c', name='Mood', schema='App'))), C('q', pg.DOMAIN('Odd d', sa.Integer, not_null=False, check=sa.text('VALUE > 0'), constraint_name='Pos')), schema='App')\n",
               flags=("--no-rename",), rows="INSERT INTO \"App\".u (m, q) VALUES ('{a}', 1)",
-              hazards=("drops-enum-value", "rewrites-table", "validates-constraint")),
+              hazards=("drops-enum-value", "rewrites-table", "validates-domain")),
 ]  # fmt: skip

@@ -167,7 +167,7 @@ def difference(project: Project) -> list[catalog.Change]:
 
 
 @pytest.mark.parametrize(("case", "server"), RUNS)
-def test_change_of_models(case: ModelCase, here: Project, written: Path) -> None:
+def test_change_of_models(case: ModelCase, server: str, here: Project, written: Path) -> None:
     start(here, case)
     files, before = here.files(), snapshot(here)
     kept = run_sql(here, case.kept) if case.kept else []
@@ -202,7 +202,7 @@ def test_change_of_models(case: ModelCase, here: Project, written: Path) -> None
     go_back(here, count)
     assert catalog.describe(catalog.difference(before, snapshot(here))) == ""
     since = read(here).revisions[count - 1].revision if count else None
-    shutil.copytree(here.versions, written / re.sub(r"\W+", "_", case.name))
+    shutil.copytree(here.versions, written / re.sub(r"\W+", "_", f"{server} {case.name}"))
     result = lint(settings.load(here.root / "alembic.ini"), since)
     layout = [line for line in result.findings if not line.revision and line.level == "error"]
     layout_errors = [f"{line.code} {line.message}: {_text(here, line)}" for line in layout]

@@ -37,6 +37,7 @@ def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]
     monkeypatch.setenv("PYBASE_REHEARSAL_URL", project.environment["PYBASE_REHEARSAL_URL"])
     monkeypatch.setenv("DATABASE_URL", project.environment["DATABASE_URL"])
     monkeypatch.syspath_prepend(str(project.root))
+    sys.modules.pop("models", None)
     yield project
     sys.modules.pop("models", None)
 
