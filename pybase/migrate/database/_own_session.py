@@ -29,6 +29,9 @@ _ROUNDS = 8
 """Comparisons of sessions behind a pooler: a busy one separates two by chance, but not each time.
 """
 
+_TRIES = 20
+"""A timeout of a millisecond may end even the statement that puts it aside."""
+
 
 class Backend(Struct, frozen=True):
     """A process of the server; its id may be used again, so it has the time of its start."""
@@ -128,7 +131,15 @@ def _unlimited(connection: psycopg.Connection[Any], pid: int = 0) -> tuple[Any, 
     One message. Behind a pooler, the session may be of other clients in a moment.
     """
     change = no_timeouts(connection, pid or connection.info.backend_pid)
-    cursor = connection.execute(f"{change};\n{_BACKEND}".encode())
+    message = f"{change};\n{_BACKEND}".encode()
+    for _ in range(_TRIES):
+        with suppress(psycopg.errors.QueryCanceled):
+            return _backend(connection.execute(message))
+    return _backend(connection.execute(message))
+
+
+def _backend(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
+    """Return the row of the second of two statements."""
     cursor.nextset()
     row: tuple[Any, ...] | None = cursor.fetchone()
     assert row is not None
