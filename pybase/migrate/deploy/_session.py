@@ -24,7 +24,7 @@ from pybase.migrate.deploy._lock_waits import LockRetry
 from pybase.migrate.deploy._losses import Guard, data_loss
 from pybase.migrate.deploy._plan import Plan, Step
 from pybase.migrate.deploy._progress import ProgressThread
-from pybase.migrate.layout import SETTINGS, lock_timeout_everywhere
+from pybase.migrate.layout import HAS_CITUS, SETTINGS, lock_timeout_everywhere
 from pybase.migrate.record import (
     Block,
     Statement,
@@ -61,7 +61,7 @@ class Session:
         self._source, self._retry = source, retry
         self._progress, self._reporter = progress, reporter
         self._ledger = Ledger(source.version_table)
-        exists = f"SELECT to_regclass(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL, {_HAS_CITUS}"
+        exists = f"SELECT to_regclass(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL, {HAS_CITUS}"
         names = [source.version_table.quoted, self._ledger.quoted]
         row = connection.execute(exists, names).fetchone() or (False, False, False)
         self._has_version_table, self._has_ledger, self.is_on_citus = map(bool, row)
@@ -316,7 +316,6 @@ def _moved_by_another(step: Step) -> CheckFailedError:
 
 _BOOKKEEPING = (StatementKind.VERSION, StatementKind.HOOK, StatementKind.LEDGER)
 
-_HAS_CITUS = "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')"
 
 _SETTINGS = (
     f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'",

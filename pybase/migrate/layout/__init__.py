@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pybase.migrate.layout._plan import differences as differences
     from pybase.migrate.layout._plan import plan as plan
     from pybase.migrate.layout._render import DATA as DATA
+    from pybase.migrate.layout._render import HAS_CITUS as HAS_CITUS
     from pybase.migrate.layout._render import SCRIPT as SCRIPT
     from pybase.migrate.layout._render import SETTINGS as SETTINGS
     from pybase.migrate.layout._render import files as files
@@ -33,7 +34,8 @@ else:
             "_declared": "TableLayout declared",
             "_observed": "ObservedSchema citus_version observe",
             "_plan": "Distribution differences plan",
-            "_render": "DATA SCRIPT SETTINGS files lock_timeout_everywhere parse rendered_block",
+            "_render": "DATA HAS_CITUS SCRIPT SETTINGS files lock_timeout_everywhere parse"
+            " rendered_block",
             "_rules": "Obstacle obstacles",
         },
     )

@@ -51,7 +51,7 @@ def rendered_block(layouts: Sequence[TableLayout], lock_timeout: str = LOCK_TIME
         f"            ({number}, {_row(layout)})" for number, layout in enumerate(layouts, 1)
     )
     settings = "".join(f"    SET LOCAL {s};\n" for s in (*_limits(lock_timeout), *SETTINGS))
-    body = _BODY.format(settings=settings, rows=rows)
+    body = _BODY.format(has_citus=HAS_CITUS, settings=settings, rows=rows)
     tag = next(tag for n in count() if (tag := f"$layout{n or ''}$") not in body)
     return f"DO {tag}\n{body}{tag}"
 
@@ -78,11 +78,14 @@ def _row(layout: TableLayout) -> str:
     return f"{name}, {literal(layout.column)}, {literal(other.quoted if other else 'none')}"
 
 
+HAS_CITUS = "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')"
+"""The condition for a database with Citus; plain PostgreSQL evaluates it too."""
+
 _BODY = """\
 DECLARE item record;
 BEGIN
     -- Nothing below is planned without Citus, whose catalog it needs.
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus') THEN
+    IF NOT {has_citus} THEN
         RETURN;
     END IF;
 {settings}\

@@ -86,10 +86,9 @@ def _rehearse_on_one(history: History, rendered: RenderedHistory, is_over: Event
     version = settings.versions[0]
     reports = cache.cached(settings, f"rehearsed-{version}", keys, make, RevisionReport)
     kind, last = f"head-{version}", keys[-1] if keys else "base"
-    head = heads[0] if heads else cache.recall(settings, kind, last, _Head)
+    head = cache.recall(settings, kind, last, _Head)
     if head is None:
-        _, head = _rehearse(history, rendered, keys, reports, is_over)
-    if cache.recall(settings, kind, last, _Head) is None:
+        head = heads[0] if heads else _rehearse(history, rendered, keys, reports, is_over)[1]
         cache.remember(settings, kind, last, head)
     return Rehearsed(tuple(reports), head.schema, head.entities)
 

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from textwrap import indent
 from typing import TypeAlias
@@ -127,12 +127,7 @@ def _committed_is_online(history: History, built: sqlfiles.Built) -> Finding:
 
 
 def _downgrades_restore(records: tuple[Record, ...]) -> Finding:
-    wrong = [
-        f"  {Path(record.revision.path).name}: {finding.message}"
-        for record in records
-        for finding in record.report.effects.downgrade.findings
-        if finding.code in _DOWNGRADES and record.reason_for(finding, Direction.DOWNGRADE) is None
-    ]
+    wrong = list(_unaccepted(records, Direction.DOWNGRADE, _DOWNGRADES))
     if wrong:
         raise CheckFailedError(
             "Downgrades that do not restore the schema:\n" + "\n".join(wrong),
@@ -144,12 +139,7 @@ def _downgrades_restore(records: tuple[Record, ...]) -> Finding:
 
 def _rules_are_written(records: tuple[Record, ...]) -> Finding:
     """Require the rule of each generated fill, unless the revision accepts that it has none."""
-    wrong = [
-        f"  {Path(record.revision.path).name}: {finding.message}"
-        for record in records
-        for finding in record.report.effects.upgrade.findings
-        if finding.code == "unfilled-rule" and record.reason_for(finding, Direction.UPGRADE) is None
-    ]
+    wrong = list(_unaccepted(records, Direction.UPGRADE, ("unfilled-rule",)))
     if wrong:
         raise CheckFailedError(
             "Rules that are not written yet:\n" + "\n".join(wrong),
@@ -157,6 +147,16 @@ def _rules_are_written(records: tuple[Record, ...]) -> Finding:
             code="unfilled-rule",
         )
     return Finding("each generated fill has its rule")
+
+
+def _unaccepted(
+    records: Iterable[Record], direction: Direction, codes: Collection[str]
+) -> Iterator[str]:
+    """Yield a line for each of some hazards that a revision does not accept."""
+    for record in records:
+        for finding in record.effects(direction).findings:
+            if finding.code in codes and record.reason_for(finding, direction) is None:
+                yield f"  {Path(record.revision.path).name}: {finding.message}"
 
 
 _DOWNGRADES = ("downgrade-missing", "downgrade-empty", "downgrade-wrong")

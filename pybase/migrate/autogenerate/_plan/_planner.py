@@ -13,8 +13,8 @@ from pybase.migrate.autogenerate._plan import _enums as enums
 from pybase.migrate.autogenerate._plan import _indexes as indexes
 from pybase.migrate.autogenerate._plan import _keys as keys
 from pybase.migrate.autogenerate._plan import _other_objects as other_objects
-from pybase.migrate.autogenerate._plan._again import add_again
 from pybase.migrate.autogenerate._plan._context import Context
+from pybase.migrate.autogenerate._plan._recreated import add_again
 from pybase.migrate.autogenerate._plan._units import replacements, table_unit, unit
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side, constraint_kind
 from pybase.migrate.catalog import CatalogObject, Change
