@@ -63,7 +63,7 @@ class Warm:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
         self._codes: dict[int, Future[int]] = {}
-        self._started: Future[int] = Future()
+        self._started: Future[tuple[int, Future[int]]] = Future()
         self._lock = threading.Lock()
 
     def start(
@@ -85,8 +85,8 @@ class Warm:
             self._started = Future()
             command = [module, list(arguments), str(cwd), env, folder.name, terminal]
             print(json.dumps(command), file=self._requests(), flush=True)
-            pid = self._started.result(_TIMEOUT_S)
-            return Command(pid, folder, self._codes[pid])
+            pid, code = self._started.result(_TIMEOUT_S)
+            return Command(pid, folder, code)
 
     def _requests(self) -> "subprocess._FILE":
         if self._process is None:
@@ -107,7 +107,7 @@ class Warm:
                 self._codes.pop(pid).set_result(*code)
             else:
                 self._codes[pid] = Future()
-                self._started.set_result(pid)
+                self._started.set_result((pid, self._codes[pid]))
 
 
 def _serve() -> None:
