@@ -8,7 +8,7 @@ another host or in a container.
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote, urlsplit
@@ -89,8 +89,12 @@ def copy_over(source_url: str, target_url: str) -> None:
         _create(connection, database_name(target_url), database_name(source_url))
 
 
-def ensure_template(server_url: str, name: str, build: Callable[[str], None]) -> str:
-    """Return `name`, a database to clone; if it is missing, fill a new one by `build(url)`.
+def ensure_template(
+    server_url: str, name: str, build: Callable[[str], None], parent: str | None = None
+) -> str:
+    """Return `name`, a database to clone; if it is missing, complete a new one by `build(url)`.
+
+    That is empty, or a clone of the template `parent`.
 
     One process builds while others wait. The database gets its name when it is complete, so an
     incomplete one is never used. It is never built again: put a digest of the content into its
@@ -101,7 +105,7 @@ def ensure_template(server_url: str, name: str, build: Callable[[str], None]) ->
     with maintenance(server_url) as connection:
         _wait_for_lock(connection, name)
         if not _exists(connection, name):
-            _build(connection, server_url, name, build)
+            _build(connection, server_url, name, build, parent)
         _mark_used(connection, name)
     return name
 
@@ -115,17 +119,16 @@ def keep_as_template(server_url: str, database_url: str, name: str) -> None:
         _mark_used(connection, name)
 
 
-def has_template(server_url: str, name: str) -> bool:
-    """Return whether the template `name` exists; marks it as used."""
+def last_template(server_url: str, names: Sequence[str]) -> int:
+    """Return the place, from 1, of the last of `names` that exists, marked as used; 0 for none."""
     with maintenance(server_url) as connection:
-        _mark_used(connection, name)  # first, so that it is not pruned; a warning if it is missing
-        return _exists(connection, name)
-
-
-def template_names(server_url: str) -> set[str]:
-    """Return the names of all databases, the templates among them."""
-    with maintenance(server_url) as connection:
-        return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        known = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        for place in range(len(names), 0, -1):
+            if names[place - 1] in known:
+                _mark_used(connection, names[place - 1])  # a warning if it was pruned since
+                if _exists(connection, names[place - 1]):
+                    return place
+    return 0
 
 
 def prune_templates(server_url: str, keep: int = 8, slack: int = 8) -> list[str]:
@@ -169,9 +172,13 @@ def maintenance(server_url: str) -> Iterator[psycopg.Connection]:
 
 
 def _build(
-    connection: psycopg.Connection, server_url: str, name: str, build: Callable[[str], None]
+    connection: psycopg.Connection,
+    server_url: str,
+    name: str,
+    build: Callable[[str], None],
+    parent: str | None,
 ) -> None:
-    with scratch_database(server_url, prefix=_UNFINISHED) as url:
+    with scratch_database(server_url, template=parent, prefix=_UNFINISHED) as url:
         build(url)
         _finish(connection, database_name(url), name)
 
