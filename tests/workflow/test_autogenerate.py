@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from postgres.helpers import ensure_template
 from projects import OWN_TABLES, ROOT, Project, run_target
 
 from pybase.core import settings
@@ -27,7 +28,7 @@ from pybase.migrate.record import Direction
 from pybase.migrate.revisions import History, render
 from pybase.migrate.revisions import read as read_history
 from pybase.migrate.sqlfiles import LintFinding, lint
-from pybase.postgres import copy_over, ensure_template, scratch_database, with_database
+from pybase.postgres import copy_over, scratch_database, with_database
 
 from . import model_cases, model_cases_order, model_cases_scope
 from .model_cases import ModelCase

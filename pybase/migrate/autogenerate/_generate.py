@@ -71,7 +71,7 @@ def _from_models(history: History, request: Request, name: str) -> Outcome | Non
     scope = read_scope(history)
     if rendered.problems:
         build(history)  # a revision without SQL needs the database of the rehearsal
-    with scratch.at_head(history.settings, rendered) as url:
+    with scratch.at_head(history.settings, rendered, to_change=True) as url:
         head = compare.read_url(url, rendered, scope)
         with compare.models_database(history, rendered, scope, head) as models_url:
             models = compare.read_url(models_url, rendered, scope)

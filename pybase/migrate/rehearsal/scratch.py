@@ -36,7 +36,6 @@ from pybase.migrate.revisions import (
 from pybase.postgres import (
     connect_scratch,
     ensure_roles,
-    ensure_template,
     held,
     keep_as_template,
     last_template,
@@ -129,25 +128,27 @@ def empty(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def at_head(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:
-    """Yield the URL of a scratch database with every revision applied; it is dropped afterwards.
+def at_head(
+    settings: Settings, rendered: RenderedHistory, *, to_change: bool = False
+) -> Iterator[str]:
+    """Yield the URL of a scratch database with every revision applied, from the last template on.
 
-    It begins at the last revision that left a template. Raises CheckFailedError when a revision
-    fails on it.
+    It becomes the next template unless it was a clone of that, as one `to_change` always is. Raises
+    CheckFailedError when a revision fails on it.
     """
     templates = _head_templates(rendered.revisions)
     with started(settings) as url:
         start = last_template(url, templates)
-
-        def build(database: str) -> None:
+        if to_change and start < len(templates):
+            with at_head(settings, rendered):
+                start = len(templates)
+        source = templates[start - 1] if start else None
+        with scratch_database(url, template=source) as database:
             _apply(settings, database, rendered.revisions[start:])
-
-        if start < len(templates):
-            parent = templates[start - 1] if start else None
-            ensure_template(url, templates[-1], build, parent)
-            prune_templates(url)
-        with scratch_database(url, template=templates[-1] if templates else None) as database:
             yield database
+            if start < len(templates):
+                keep_as_template(url, database, templates[-1])
+                prune_templates(url)
 
 
 @contextmanager
