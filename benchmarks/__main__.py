@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.fleet import measure as measure_fleets
-from benchmarks.generate import add_revision, write_history
+from benchmarks.generate import add_revision, write_history, write_models
 from benchmarks.machine import first_migration_s
 from benchmarks.row import Row
 from benchmarks.stalls import measure as measure_stalls
@@ -157,25 +157,69 @@ def measure_apply(runs: int) -> Iterator[Row]:
 
 
 def measure_make(runs: int) -> Iterator[Row]:
-    """Time `makemigration` on PyBase, against `alembic check` with nothing to do."""
-    with _copied() as folder, scratch_database(scratch.server(_settings(folder))) as url:
-        environment = {"DATABASE_URL": url}
-        _run((*_ALEMBIC, "upgrade", "head"), folder, environment)
-        make = (*_PYBASE, "makemigration", "add record colour")
-        check = Contender("alembic check", (*_ALEMBIC, "check"))
-        nothing = Contender("pybase makemigration, nothing to do", make)
+    """Time `makemigration` on PyBase and on many tables, against `alembic check`."""
+    with _copied() as folder, _at_head(folder) as environment:
+        check = Contender("alembic check", _CHECK)
+        nothing = Contender("pybase makemigration, nothing to do", _MAKE)
         yield from _compare(check, [(nothing, 2.0)], folder, runs, environment)
-        idle = [_run(make, folder, environment) for _ in range(runs)]
-        model = folder / "pybase" / "models" / "record.py"
-        column = "    colour: Mapped[str | None] = mapped_column(sa.Text)\n    deleted_at: "
-        model.write_text(model.read_text("utf-8").replace("    deleted_at: ", column, 1), "utf-8")
-        busy = []
-        for _ in range(runs):
-            busy.append(_run(make, folder, environment))
+        for name, path, line, limit in _EDITS:
+            checks, makes = _change(folder, environment, runs, path, line)
+            name = f"pybase makemigration, {name}"
+            yield _beyond(name, checks, makes, limit=limit, than="alembic check")
+    with _of_tables() as folder, _at_head(folder) as environment:
+        checks, makes = _change(folder, environment, runs, "models.py", _COLUMN)
+    yield _row(f"alembic check, {TABLES} tables", checks)
+    ratio = median(make.seconds / check.seconds for make, check in zip(makes, checks, strict=True))
+    made = _row(f"pybase makemigration, {TABLES} tables, one column", makes)
+    yield replace(made, ratio=ratio, limit=2.5)
+
+
+_CHECK = (*_ALEMBIC, "check")
+_MAKE = (*_PYBASE, "makemigration", "change the models")
+_EDITS = (
+    ("one column", "pybase/models/record.py", "    colour: Mapped[str | None]\n", 1.2),
+    (
+        "five revisions",
+        "pybase/models/workspace.py",
+        "    region: Mapped[str]\n    deputy_id: Mapped[UUID | None] = mapped_column("
+        "sa.ForeignKey('users.id', ondelete='SET NULL'), index=True)\n",
+        2.0,
+    ),
+)
+"""Changes of PyBase's models: file, lines, and the seconds that they may take."""
+
+TABLES = 300
+_COLUMN = "    colour: Mapped[str | None]\n"
+
+
+def _change(
+    folder: Path, environment: dict[str, str], runs: int, path: str, lines: str
+) -> tuple[list[Times], list[Times]]:
+    """Time `alembic check`, and `makemigration` after `lines` were added to models, in turns."""
+    model, checks, makes = folder / path, [], []
+    before = model.read_text("utf-8")
+    after = before.replace("\n    created_at: ", f"\n{lines}    created_at: ", 1)
+    with tempfile.TemporaryDirectory() as kept:
+        for name in ("migrations", "sql"):
+            shutil.copytree(folder / name, Path(kept, name))
+        for _ in range(runs + 1):
+            checks.append(_run(_CHECK, folder, environment))
+            model.write_text(after, "utf-8")
+            makes.append(_run(_MAKE, folder, environment))
+            model.write_text(before, "utf-8")
             for name in ("migrations", "sql"):
                 shutil.rmtree(folder / name)
-                shutil.copytree(ROOT / name, folder / name)
-    yield _beyond("pybase makemigration, one column", idle, busy)
+                shutil.copytree(Path(kept, name), folder / name)
+    return checks[1:], makes[1:]
+
+
+@contextmanager
+def _at_head(folder: Path) -> Iterator[dict[str, str]]:
+    """Yield the environment for a database at the head of the history."""
+    with scratch_database(scratch.server(_settings(folder))) as url:
+        environment = {"DATABASE_URL": url}
+        _run((*_ALEMBIC, "upgrade", "head"), folder, environment)
+        yield environment
 
 
 def measure_review(runs: int) -> Iterator[Row]:
@@ -229,6 +273,18 @@ def _copied() -> Iterator[Path]:
             shutil.copytree(ROOT / each, folder / each, ignore=shutil.ignore_patterns("*.pyc"))
         with _scratch_server_of(folder):
             _run((*_PYBASE, "sql"), folder)
+            yield folder
+
+
+@contextmanager
+def _of_tables() -> Iterator[Path]:
+    """Lay out a project of many tables, rehearsed; all gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="pybase-benchmark-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        write_models(folder, ROOT, TABLES)
+        with _scratch_server_of(folder):
+            _run((*_PYBASE, "makemigration", "--single", "create all tables"), folder)
             yield folder
 
 

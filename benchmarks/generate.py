@@ -77,6 +77,53 @@ def write_project(folder: Path, bodies: Sequence[str]) -> str:
     return files[0][0].split("_")[2]
 
 
+def write_models(folder: Path, checkout: Path, count: int) -> None:
+    """Write a project of `count` models without a revision, with the settings of `checkout`."""
+    versions = folder / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    for path in ("alembic.ini", "migrations/script.py.mako"):
+        shutil.copy(checkout / path, folder / path)
+    env = _ENV.replace("it has no models", "its models are generated")
+    env = env.replace("import sqlalchemy as sa", "from models import Model")
+    env = env.replace("sa.MetaData()", "Model.metadata")
+    (folder / "migrations" / "env.py").write_text(env, encoding="utf-8")
+    models = (_MODEL.format(number=number, parent=max(number - 1, 0)) for number in range(count))
+    (folder / "models.py").write_text(_MODELS + "".join(models), encoding="utf-8")
+
+
+_MODELS = '''\
+"""Generated models."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Model(DeclarativeBase):
+    metadata = sa.MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+'''
+_MODEL = """
+
+class Model{number}(Model):
+    __tablename__ = "things_{number}"
+    __table_args__ = (sa.CheckConstraint("price >= 0", name="price"),)
+
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.Text, index=True)
+    price: Mapped[float | None] = mapped_column(sa.Numeric(10, 2))
+    parent_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("things_{parent}.id"), index=True
+    )
+    created_at: Mapped[str] = mapped_column(sa.Text, server_default=sa.text("now()::text"))
+"""
+
+
 def _write(folder: Path, files: Iterable[tuple[str, str]]) -> Path:
     versions = folder / "migrations" / "versions"
     shutil.rmtree(versions, ignore_errors=True)

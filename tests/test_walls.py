@@ -117,6 +117,11 @@ def test_lazy_interface_gives_what_it_declares(package: str, module: str, name: 
     assert getattr(import_module(package), name) is getattr(import_module(module), name)
 
 
+def test_makemigration_imports_no_lint_program() -> None:
+    code = "import sys, pybase.migrate.autogenerate; sys.exit('sqlfluff' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 @pytest.fixture(scope="module")
 def modules() -> Mapping[str, frozenset[str]]:
     """Every module with those that it imports, also in functions and lazily."""

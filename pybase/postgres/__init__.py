@@ -27,12 +27,10 @@ if TYPE_CHECKING:
     from pybase.postgres._paths import locate as locate
     from pybase.postgres._scratch import copy_over as copy_over
     from pybase.postgres._scratch import database_name as database_name
-    from pybase.postgres._scratch import ensure_template as ensure_template
-    from pybase.postgres._scratch import has_template as has_template
     from pybase.postgres._scratch import keep_as_template as keep_as_template
+    from pybase.postgres._scratch import last_template as last_template
     from pybase.postgres._scratch import prune_templates as prune_templates
     from pybase.postgres._scratch import scratch_database as scratch_database
-    from pybase.postgres._scratch import template_names as template_names
     from pybase.postgres._scratch import with_database as with_database
     from pybase.postgres._shared_objects import ensure_roles as ensure_roles
     from pybase.postgres._shared_objects import held as held
@@ -48,9 +46,8 @@ else:
             "_connect": "connect connect_scratch plain_environment without_variables",
             "_lease": "prune scratch_clusters unused",
             "_paths": "locate",
-            "_scratch": "copy_over database_name ensure_template has_template "
-            "keep_as_template prune_templates scratch_database "
-            "template_names with_database",
+            "_scratch": "copy_over database_name keep_as_template last_template "
+            "prune_templates scratch_database with_database",
             "_shared_objects": "ensure_roles held pristine shared_objects",
         },
     )

@@ -5,10 +5,9 @@ database's name. The next session drops those without a lock, which killed proce
 another host or in a container.
 """
 
-import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote, urlsplit
@@ -22,8 +21,6 @@ from pybase.postgres._connect import connect_scratch
 # A name like this is never given by hand: such a database may be dropped.
 SCRATCH_NAME = "^[a-z][a-z0-9_]*__[0-9a-f]{16}$"  # to Python and PostgreSQL alike
 TEMPLATE_MARK = "pybase template, last used "
-_UNFINISHED = "building"
-_BUILD_TIMEOUT_S = 900
 _RECENT_S = 180
 _POLL_S = 0.01
 _DISCONNECT_POLLS = 30
@@ -89,43 +86,27 @@ def copy_over(source_url: str, target_url: str) -> None:
         _create(connection, database_name(target_url), database_name(source_url))
 
 
-def ensure_template(server_url: str, name: str, build: Callable[[str], None]) -> str:
-    """Return `name`, a database to clone; if it is missing, fill a new one by `build(url)`.
-
-    One process builds while others wait. The database gets its name when it is complete, so an
-    incomplete one is never used. It is never built again: put a digest of the content into its
-    name. Raise ValueError for a name of the form of scratch databases, which are dropped.
-    """
-    if re.fullmatch(SCRATCH_NAME, name):
-        raise ValueError(f"{name} is a name for a scratch database, not for a template")
-    with maintenance(server_url) as connection:
-        _wait_for_lock(connection, name)
-        if not _exists(connection, name):
-            _build(connection, server_url, name, build)
-        _mark_used(connection, name)
-    return name
-
-
 def keep_as_template(server_url: str, database_url: str, name: str) -> None:
-    """Rename the scratch database at `database_url` to the template `name`, unless that exists."""
+    """Rename the complete scratch database at `database_url` to `name`, unless that exists.
+
+    A template is not built again: put a digest of its content into the name.
+    """
     with maintenance(server_url) as connection:
-        _wait_for_lock(connection, name)
-        if not _exists(connection, name):
+        with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
             _finish(connection, database_name(database_url), name)
         _mark_used(connection, name)
 
 
-def has_template(server_url: str, name: str) -> bool:
-    """Return whether the template `name` exists; marks it as used."""
+def last_template(server_url: str, names: Sequence[str]) -> int:
+    """Return the place, from 1, of the last of `names` that exists, marked as used; 0 for none."""
     with maintenance(server_url) as connection:
-        _mark_used(connection, name)  # first, so that it is not pruned; a warning if it is missing
-        return _exists(connection, name)
-
-
-def template_names(server_url: str) -> set[str]:
-    """Return the names of all databases, the templates among them."""
-    with maintenance(server_url) as connection:
-        return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        known = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        for place in range(len(names), 0, -1):
+            if names[place - 1] in known:
+                _mark_used(connection, names[place - 1])  # a warning if it was pruned since
+                if _exists(connection, names[place - 1]):
+                    return place
+    return 0
 
 
 def prune_templates(server_url: str, keep: int = 8, slack: int = 8) -> list[str]:
@@ -168,17 +149,9 @@ def maintenance(server_url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def _build(
-    connection: psycopg.Connection, server_url: str, name: str, build: Callable[[str], None]
-) -> None:
-    with scratch_database(server_url, prefix=_UNFINISHED) as url:
-        build(url)
-        _finish(connection, database_name(url), name)
-
-
 def _finish(connection: psycopg.Connection, unfinished: str, name: str) -> None:
     """Make a template of a complete database; the caller marks it as used."""
-    # A connection to it, such as that of a pool that `build` left open, would prevent cloning.
+    # A connection to it, such as that of a pool that was left open, would prevent cloning.
     _run(connection, "ALTER DATABASE {} ALLOW_CONNECTIONS false", unfinished)
     connection.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
@@ -219,20 +192,6 @@ def _stale_templates(connection: psycopg.Connection, keep: int) -> list[str]:
 def _exists(connection: psycopg.Connection, name: str) -> bool:
     known = "SELECT FROM pg_database WHERE datname = %s"
     return connection.execute(known, [name]).fetchone() is not None
-
-
-def _wait_for_lock(connection: psycopg.Connection, name: str) -> None:
-    # Polled, because a session that waits inside pg_advisory_lock holds a snapshot, for which
-    # CREATE INDEX CONCURRENTLY waits in turn.
-    deadline = time.monotonic() + _BUILD_TIMEOUT_S
-    while not _try_lock(connection, name):
-        if time.monotonic() > deadline:
-            raise DatabaseError(
-                f"Another process has been building {name} for {_BUILD_TIMEOUT_S} s.",
-                "End that process, and try again.",
-                code="template-locked",
-            )
-        time.sleep(_POLL_S)
 
 
 def _try_lock(connection: psycopg.Connection, name: str) -> bool:

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from postgres.helpers import ensure_template
 from projects import OWN_TABLES
 
 from pybase.core import settings
@@ -22,7 +23,7 @@ from pybase.migrate.revisions._render import RenderedHistory, render
 from pybase.migrate.verify import _checks as checks
 from pybase.migrate.verify._rows import rows_of
 from pybase.models import Model
-from pybase.postgres import ensure_template, scratch_database
+from pybase.postgres import scratch_database
 
 from .conftest import ROOT, assert_undone, schema
 from .rows import RECORD, ROWS, USER, WORKSPACE

@@ -6,14 +6,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 from waiting import wait_until
 
-from pybase.postgres import Cluster
+from pybase.postgres import Cluster, keep_as_template, last_template, scratch_database
 
 ROOT = Path(__file__).parents[2]
 SOCKET_LOCK = ".s.PGSQL.5432.lock"
@@ -23,6 +23,15 @@ def ask(url: str, query: str) -> object:
     with psycopg.connect(url) as connection:
         row = connection.execute(query.encode()).fetchone()
         return row[0] if row else None
+
+
+def ensure_template(server_url: str, name: str, build: Callable[[str], object]) -> str:
+    """Return `name`, a database to clone; if it is missing, fill a new one by `build(url)`."""
+    if not last_template(server_url, [name]):
+        with scratch_database(server_url, prefix="building") as url:
+            build(url)
+            keep_as_template(server_url, url, name)
+    return name
 
 
 def start_time(cluster: Cluster) -> object:

@@ -1,6 +1,6 @@
 """Changes of models whose steps depend on each other, as data: see `model_cases`."""
 
-from .model_cases import NAME, USERS, ModelCase, t
+from .model_cases import MOOD, NAME, USERS, ModelCase, t
 
 BASE = "C('base_id', sa.Integer)"
 STATUS = "C('status', sa.Text, nullable=False, server_default='open')"
@@ -33,6 +33,7 @@ CASES = [
     ModelCase("table whose partitions the models declare", partitioned("C('u', sa.ForeignKey('users.id', name='fk'))", "C('a', sa.Text)", "sa.CheckConstraint('id > -9', name='c')", "sa.Index('i', 'a')"), partitioned("C('u', sa.ForeignKey('users.id', name='fk', ondelete='CASCADE'))", "C('b', sa.Text, server_default='x', nullable=False)", "C('a', sa.Text)", "sa.CheckConstraint('id > -1', name='c')", "sa.Index('i', 'a', 'b')", "sa.Index('j', 'a')", "sa.UniqueConstraint('id', 'b', name='uq')"), steps=3, rows="INSERT INTO p (a) VALUES ('a'), (NULL)", kept="SELECT id, a FROM p ORDER BY 1", guarded="INSERT INTO p (id) VALUES (-9)", hazards=("blocking-index-build", "blocking-index-drop", "builds-key", "validates-constraint")),
     ModelCase("partitioned table dropped, with the partitions that its downgrade restores", partitioned("C('a', sa.Text)"), USERS, steps=1, rows="INSERT INTO p (a) VALUES ('a')", hazards=("drops-table",)),
     ModelCase("columns that lose, keep and get an enum of which a value is dropped", t("C('x', pg.ARRAY(sa.Enum('a', 'b', name='e')), server_default='{a}')", "C('y', sa.Enum('a', 'b', name='e'), server_default='a')", "C('z', sa.Enum('a', 'b', name='e'))"), t("C('x', pg.ARRAY(sa.Text))", "C('y', sa.Enum('a', name='e'))", "C('w', sa.Enum('a', name='e'), server_default='a')"), flags=("--no-rename",), steps=3, rows="INSERT INTO t (z) VALUES ('b')", kept="SELECT y::text FROM t", hazards=("drops-column", "drops-enum-value", "rewrites-table")),
+    ModelCase("single revision that uses an enum value which it adds", t(f"C('mood', {MOOD})"), t("C('mood', sa.Enum('sad', 'ok', 'fine', name='mood'), server_default='fine')"), flags=("--single",), result="refused", code="single-fails", message="mood"),
     ModelCase("single revision of which a part is impossible", partitioned("C('a', sa.Text)") + t(NAME), USERS + "T('p', ID(), C('a', sa.Text))\n" + t(NAME, BASE), flags=("--single",), steps=1, result="incomplete", message="how p is partitioned"),
     ModelCase("required columns dropped over rows, of types with a modifier and without a zero", t("C('a', sa.Numeric(10, 2), nullable=False)", "C('b', sa.String(20), nullable=False)", "C('c', sa.CHAR(3), nullable=False)", "C('d', sa.Time, nullable=False)", "C('e', sa.Interval, nullable=False)", "C('f', pg.INET, nullable=False)", "C('g', pg.INT4RANGE, nullable=False)", "C('h', pg.ARRAY(sa.Numeric(10, 2)), nullable=False)"), t(), steps=1, rows="INSERT INTO t (a, b, c, d, e, f, g, h) VALUES (1, 'b', 'c', '01:00', '1 day', '10.0.0.1', '[1,2)', '{1}')", hazards=("drops-column",)),
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from postgres.helpers import ensure_template
 from projects import OWN_TABLES, ROOT, Project, run_target
 
 from pybase.core import settings
@@ -22,12 +23,13 @@ from pybase.core.errors import PybaseError
 from pybase.core.files import digest
 from pybase.migrate import autogenerate, catalog
 from pybase.migrate.autogenerate import _compare as compare
+from pybase.migrate.autogenerate import _validate as validate
 from pybase.migrate.autogenerate._scope import read_scope
 from pybase.migrate.record import Direction
 from pybase.migrate.revisions import History, render
 from pybase.migrate.revisions import read as read_history
 from pybase.migrate.sqlfiles import LintFinding, lint
-from pybase.postgres import copy_over, ensure_template, scratch_database, with_database
+from pybase.postgres import copy_over, scratch_database, with_database
 
 from . import model_cases, model_cases_order, model_cases_scope
 from .model_cases import ModelCase
@@ -209,6 +211,21 @@ def test_change_of_models(case: ModelCase, server: str, here: Project, written: 
     assert not layout_errors, "\n".join(layout_errors)
     codes = {line.code for line in result.findings if line.level == "error" and not line.accepted}
     assert codes == set(case.hazards), f"HAZARDS {sorted(codes)!r} {case.hazards!r}"
+
+
+@pytest.mark.parametrize("server", ["server18_url"])
+def test_plan_of_which_too_much_is_refused_is_not_written(
+    here: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validate, "_MOST", 1)
+    case = next(case for case in CASES if case.name.startswith("type of a partition key"))
+    start(here, case)
+    write_models(here, case.models(case.after))
+    files = here.files()
+    with pytest.raises(PybaseError) as refusal:
+        autogenerate.generate(loaded(here), request("follow the models", ()))
+    assert refusal.value.code == "plan-fails"
+    assert here.files() == files
 
 
 def _text(project: Project, line: LintFinding) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 from msgspec.structs import replace
+from postgres.helpers import ensure_template
 from projects import OWN_TABLES, Project, Revision
 
 from pybase.migrate.catalog import Column
@@ -30,7 +31,7 @@ from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.revisions import History, RevisionSql, render
 from pybase.migrate.sql import QualifiedName
 from pybase.migrate.verify._rows import rows_of
-from pybase.postgres import ensure_template, scratch_database
+from pybase.postgres import scratch_database
 
 from .hazards import CASES, RECIPES, Case, Findings, revision_source
 

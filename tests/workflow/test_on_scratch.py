@@ -1,9 +1,10 @@
 """Revisions rendered on a scratch database: which ones, from what, and how often."""
 
+import psycopg
 import pytest
 from projects import Project, Revision
 
-from pybase.migrate.rehearsal import render
+from pybase.migrate.rehearsal import render, scratch_at_head
 
 from .as_alembic import STOCK_ENV, rendering
 
@@ -43,3 +44,21 @@ def test_both_directions_are_marked_and_rendered_once(project: Project) -> None:
     project.add(Revision(first.id, None, "op.execute('CREATE TABLE other ()')"))
     upgrade = render(project.history()).revisions[1].scripts.upgrade
     assert not any("COMMENT" in text for text in upgrade.texts)
+
+
+def test_database_at_head_begins_with_that_of_the_revision_before(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYBASE_REHEARSAL_URL", project.environment["PYBASE_REHEARSAL_URL"])
+    query = "SELECT value, obj_description('drawn'::regclass) FROM drawn"
+
+    def at_head() -> tuple[object, ...] | None:
+        history = project.history()
+        with scratch_at_head(history.settings, render(history)) as url, psycopg.connect(url) as c:
+            return c.execute(query).fetchone()
+
+    draw = "op.execute('CREATE TABLE drawn AS SELECT gen_random_uuid() AS value')"
+    project.lay_out(Revision("a" * 12, None, draw)).write("migrations/env.py", STOCK_ENV)
+    (value, _) = at_head() or ()
+    project.add(Revision("b" * 12, "a" * 12, "op.execute(\"COMMENT ON TABLE drawn IS 'two'\")"))
+    assert at_head() == (value, "two")

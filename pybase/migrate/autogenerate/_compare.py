@@ -61,7 +61,8 @@ def models_database(
         try:
             _create_all(url, scope, _prerequisites(head, scope))
         except sa.exc.SQLAlchemyError as first:
-            url = stack.enter_context(scratch.at_head(history.settings, rendered))
+            end = scratch.at_head(history.settings, rendered, to_change=True)
+            url = stack.enter_context(end)
             try:
                 _drop_declared(url, head, scope)
                 _create_all(url, scope, ())

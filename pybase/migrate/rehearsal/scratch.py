@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import accumulate
 from typing import Any
 
 import psycopg
@@ -35,15 +36,13 @@ from pybase.migrate.revisions import (
 from pybase.postgres import (
     connect_scratch,
     ensure_roles,
-    ensure_template,
-    has_template,
     held,
     keep_as_template,
+    last_template,
     pristine,
     prune_templates,
     scratch_database,
     shared_objects,
-    template_names,
 )
 
 ONLINE_LIMIT_S = 60
@@ -129,22 +128,27 @@ def empty(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def at_head(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:
-    """Yield the URL of a scratch database with every revision applied; it is dropped afterwards.
+def at_head(
+    settings: Settings, rendered: RenderedHistory, *, to_change: bool = False
+) -> Iterator[str]:
+    """Yield the URL of a scratch database with every revision applied, from the last template on.
 
-    Raises CheckFailedError when a revision fails on it.
+    It becomes the next template unless it was a clone of that, as one `to_change` always is. Raises
+    CheckFailedError when a revision fails on it.
     """
-    template = template_name(rendered.revisions)
-
-    def build(database: str) -> None:
-        _apply(settings, database, rendered.revisions)
-
+    templates = _head_templates(rendered.revisions)
     with started(settings) as url:
-        if not has_template(url, template):
-            ensure_template(url, template, build)
-            prune_templates(url)
-        with scratch_database(url, template=template) as database:
+        start = last_template(url, templates)
+        if to_change and start < len(templates):
+            with at_head(settings, rendered):
+                start = len(templates)
+        source = templates[start - 1] if start else None
+        with scratch_database(url, template=source) as database:
+            _apply(settings, database, rendered.revisions[start:])
             yield database
+            if start < len(templates):
+                keep_as_template(url, database, templates[-1])
+                prune_templates(url)
 
 
 @contextmanager
@@ -163,17 +167,17 @@ def keep(settings: Settings, database: str, template: str) -> None:
 
 def furthest(settings: Settings, templates: Sequence[str]) -> int:
     """Return the place, from 1, of the last of `templates` that exists; 0 for none."""
-    url = server(settings)
-    known = template_names(url) if templates else set()
-    for place in range(len(templates), 0, -1):
-        if templates[place - 1] in known and has_template(url, templates[place - 1]):
-            return place
-    return 0
+    return last_template(server(settings), templates) if templates else 0
 
 
-def template_name(revisions: Sequence[RevisionSql]) -> str:
-    """Return the name of the template after a chain of upgrades and nothing else."""
-    return f"head_{digest(''.join(map(upgrade_text, revisions)).encode())}"
+def _head_templates(revisions: Sequence[RevisionSql]) -> list[str]:
+    """Return the name of the template after each revision, of a chain of upgrades."""
+    chain = accumulate(map(upgrade_text, revisions), _linked, initial="")
+    return [f"head_{link}" for link in chain][1:]
+
+
+def _linked(chain: str, text: str) -> str:
+    return digest(f"{chain}\0{text}".encode())
 
 
 def upgrade_text(sql: RevisionSql) -> str:
