@@ -115,8 +115,12 @@ SLOPPY = "SELECT 1 as one,2 as two"
         ((UNREAD[0], SLOPPY), {(1, *NOTED), (3, "CP01", "error"), (3, "LT01", "error")}),
         (("SELEC 1", READ[0]), {(1, "PRS", "error")}),
         (("ALTER TABLE t ADD COLUMN", UNREAD[0]), {(1, "PRS", "error"), (3, *NOTED)}),
+        (
+            ("REPACK (CONCURRENTLY) films", SLOPPY),
+            {(1, *NOTED), (3, "CP01", "error"), (3, "LT01", "error")},
+        ),
     ],
-    ids=["layout of what follows", "neither reads it", "one wrong, one noted"],
+    ids=["layout of what follows", "neither reads it", "one wrong, one noted", "of PostgreSQL 19"],
 )
 def test_only_what_postgresql_reads_is_left_out(
     statements: Sequence[str], expected: set[tuple[int, str, str]]

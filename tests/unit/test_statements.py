@@ -3,7 +3,7 @@
 import pytest
 from pglast import parser
 
-from pybase.migrate.sql.grammar import client_fault
+from pybase.migrate.sql.grammar import client_fault, newer_form
 from pybase.migrate.sql.grammar._format import WIDTH
 from pybase.migrate.sql.grammar._split import split, tidy
 
@@ -65,8 +65,42 @@ def test_comments_alone_are_no_statement() -> None:
     assert split("-- nothing to do here;\n") == []
 
 
-def test_text_that_no_grammar_knows_comes_back_whole() -> None:
-    assert split("FROBNICATE 1; SELECT 2;") == ["FROBNICATE 1; SELECT 2"]
+@pytest.mark.parametrize(
+    ("sql", "statements"),
+    [
+        ("FROBNICATE 1; SELECT ';' ;", ["FROBNICATE 1", "SELECT ';'"]),
+        ("repack t; -- of 19\nSELECT 2", ["repack t", "-- of 19\nSELECT 2"]),
+        ("REPACK; CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2)", 2),
+        ("FROBNICATE '1; SELECT 2", 1),
+        ("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC FROBNICATE; SELECT 2; END", 1),
+    ],
+    ids=["unknown", "of 19", "rule", "no tokens", "body"],
+)
+def test_text_that_no_grammar_knows_is_cut_by_its_tokens(
+    sql: str, statements: list[str] | int
+) -> None:
+    found = split(sql)
+    assert (len(found) if isinstance(statements, int) else found) == statements
+
+
+@pytest.mark.parametrize(
+    ("sql", "form"),
+    [
+        ("REPACK", "REPACK"),
+        ("repack (verbose) t USING INDEX i", "REPACK"),
+        ("/* now */ REPACK (VERBOSE, CONCURRENTLY) t", "REPACK (CONCURRENTLY)"),
+        ("REPACK (CONCURRENTLY off) t", "REPACK"),
+        ("REPACK (CONCURRENTLY on) t", "REPACK (CONCURRENTLY)"),
+        ("REPACK (VERBOSE) concurrently", "REPACK"),
+        ("ALTER TABLE t MERGE PARTITIONS (a, b) INTO c", "MERGE PARTITIONS"),
+        ("alter table t split partition a into (partition b default)", "SPLIT PARTITION"),
+        ("ALTER TABLE t DETACH PARTITION p", ""),
+        ("REPAC t", ""),
+        ("SELECT 'REPACK t'", ""),
+    ],
+)
+def test_statement_of_postgresql_19_is_known_by_its_tokens(sql: str, form: str) -> None:
+    assert newer_form(sql) == form
 
 
 NASTY = (

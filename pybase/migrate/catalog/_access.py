@@ -14,6 +14,8 @@ from pybase.migrate.catalog._session import cursor, fixed_settings, prepare
 from pybase.migrate.sql.names import QualifiedName
 
 _PREPARED = "pybase_access"
+DATABASE = "the database"
+"""The name of the database itself: that of a scratch database means nothing."""
 
 ObjectKey: TypeAlias = tuple[str, int]
 """The letter by which acldefault() knows a kind of object, and its oid."""
@@ -134,6 +136,9 @@ WITH object (kind, oid, schema, name, suffix, owner, as_owner, secured, forced, 
     UNION ALL
     SELECT 'S', s.oid, '', s.srvname, '', s.srvowner, false, false, false, s.srvacl
     FROM pg_foreign_server AS s
+    UNION ALL
+    SELECT 'd', d.oid, '', '{DATABASE}', '', d.datdba, false, false, false, d.datacl
+    FROM pg_database AS d WHERE d.datname = current_database()
 )
 , column_grant (oid, items) AS (
     SELECT c.attrelid, json_agg(json_build_array({_role("e.grantee")}, e.privilege_type, c.attnum))
@@ -151,7 +156,7 @@ SELECT
         FROM object AS o
         LEFT JOIN column_grant AS g ON o.kind = 'r' AND g.oid = o.oid
         WHERE (CASE o.kind WHEN 'n' THEN o.name ELSE o.schema END) !~ '^pg_'
-        AND (o.kind = 'n' AND o.name = 'public' OR o.oid >= {FIRST_USER_OID})
+        AND (o.kind = 'd' OR o.kind = 'n' AND o.name = 'public' OR o.oid >= {FIRST_USER_OID})
         AND o.oid NOT IN (SELECT d.objid FROM pg_depend AS d WHERE d.deptype = 'e')
     ),
     (

@@ -107,9 +107,13 @@ class Relation(QualifiedName, frozen=True):
 
 
 class Type(QualifiedName, frozen=True):
-    """An enum, domain, range or composite type with its enum labels by oid."""
+    """An enum, domain, range or composite type with its enum labels by oid.
+
+    `base` is what a domain is over, or the type of its elements where that is an array; else 0.
+    """
 
     kind: str
+    base: int
     labels: Mapping[int, str]
     constraints: Mapping[int, bool]
 

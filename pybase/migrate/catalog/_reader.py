@@ -109,8 +109,10 @@ def _constraint(*values: Any) -> Constraint:
     return Constraint(*fields)
 
 
-def _type(schema: str, name: str, kind: str, labels: Any, constraints: Any) -> Type:
-    return Type(schema, name, kind, dict(labels or ()), dict(sorted(constraints or ())))
+def _type(*values: Any) -> Type:
+    *fields, labels, constraints = values
+    fields += (dict(labels or ()), dict(sorted(constraints or ())))
+    return Type(*fields)
 
 
 _IS_MEMBER = """EXISTS (
@@ -169,6 +171,8 @@ SELECT
     (
         SELECT json_object_agg(t.oid::bigint, json_build_array(
             n.nspname, t.typname, t.typtype,
+            coalesce((SELECT nullif(b.typelem, 0) FROM pg_type AS b WHERE b.oid = t.typbasetype),
+                t.typbasetype)::bigint,
             (SELECT json_agg(json_build_array(e.oid::bigint, e.enumlabel) ORDER BY e.enumsortorder)
              FROM pg_enum AS e WHERE e.enumtypid = t.oid),
             (SELECT json_agg(json_build_array(k.oid::bigint, k.convalidated))

@@ -13,11 +13,12 @@ LATER = (
 class Hazard(Struct, frozen=True):
     """One way to hurt a live server or those who use it.
 
-    `consequence` is a sentence with `{relation}` and `{detail}`; `recipe` describes how to do it
-    safely, in Alembic's terms.
+    `consequence` is a sentence with `{relation}` and `{detail}`; `without_loss` is that of a
+    finding that loses no data. `recipe` describes how to do it safely, in Alembic's terms.
     """
 
     code: str
     level: str
     consequence: str
     recipe: str
+    without_loss: str = ""

@@ -19,7 +19,8 @@ class Finding(Struct, frozen=True):
     `statement` counts the statements of the script from 0, or is -1 for the revision itself.
     `relation` is the relation, type, function or schema that it is about, `detail` a column or
     what else the consequence names, `taken` what is dropped with it. `versions` are those of
-    PostgreSQL on which it was found, where it was not found on all that were rehearsed.
+    PostgreSQL on which it was found, where it was not found on all that were rehearsed. It
+    `loses_nothing` where its hazard may lose data, and what it is about stores none.
     """
 
     statement: int
@@ -28,6 +29,7 @@ class Finding(Struct, frozen=True):
     detail: str = ""
     taken: tuple[str, ...] = ()
     versions: tuple[int, ...] = ()
+    loses_nothing: bool = False
 
     @property
     def hazard(self) -> "Hazard":
@@ -63,7 +65,9 @@ class Finding(Struct, frozen=True):
     def message(self) -> str:
         """The consequence, as a sentence about this relation."""
         where = f"on PostgreSQL {self.on}: " if self.versions else ""
-        text = where + self.hazard.consequence.format(relation=self.label, detail=self.detail)
+        hazard = self.hazard
+        consequence = hazard.without_loss if self.loses_nothing else hazard.consequence
+        text = where + consequence.format(relation=self.label, detail=self.detail)
         return f"{text[:-1]}; with it go {', '.join(self.taken)}." if self.taken else text
 
     @property
@@ -191,7 +195,8 @@ _TABLE = (
         "rewrites-by-maintenance", ERROR,
         "ACCESS EXCLUSIVE lock on {relation}: readers and writers wait while the table is "
         "rewritten.",
-        "Leave it out of migrations: run pg_repack or plain VACUUM in operations.",
+        "Leave it out of migrations: run pg_repack, plain VACUUM or, since PostgreSQL 19, REPACK "
+        "(CONCURRENTLY) in operations.",
     ),
     Hazard(
         "refreshes-view", ERROR,
@@ -256,7 +261,7 @@ _TABLE = (
     ),
     Hazard(
         "discards-writes", ERROR,
-        "a rule discards what is written, and the writer gets no error.",
+        "a rule discards what is written, or does something else, and the writer gets no error.",
         "REVOKE the privilege, or raise an error in a trigger, which the writer sees.",
     ),
     Hazard(
@@ -274,6 +279,7 @@ _TABLE = (
         "drops-column", ERROR,
         "the data of {relation}.{detail} are deleted, and code that still selects it fails.",
         LATER,
+        "{relation}.{detail} stores nothing here, and code that still selects it fails.",
     ),
     Hazard(
         "drops-schema", ERROR, "code that still names an object in {relation} fails.", LATER,

@@ -37,6 +37,18 @@ OF_USE = (
     Hazard(
         "drops-extension", ERROR, "code that still uses what {relation} provides fails.", LATER,
     ),
+    Hazard("drops-object", ERROR, "code that still uses {relation} fails.", LATER),
+    Hazard(
+        "narrows-publication", ERROR,
+        "subscribers to {relation} no longer get {detail}.",
+        "Let the subscribers do without it first, then do this; accept it with the reason.",
+    ),
+    Hazard(
+        "narrows-sequence", ERROR,
+        "nextval on {relation} fails sooner, or returns values that rows have: {detail}.",
+        "Leave it, or make it longer. Where it is behind the rows: SELECT setval('...', (SELECT "
+        "max(id) FROM ...)).",
+    ),
     Hazard(
         "empties-view", ERROR, "every query of {relation} fails until it is refreshed.",
         "Leave its data: REFRESH MATERIALIZED VIEW CONCURRENTLY replaces them. For another query, "

@@ -104,7 +104,8 @@ class Rehearsal:
             before, access = self._catalog, self._access
             if self._is_changed:
                 self._look()
-            case = replace(case, access=(access, self._access))
+            snapshots = (before, self._catalog) if self._is_changed else None
+            case = replace(case, access=(access, self._access), snapshots=snapshots)
             leftovers = describe_leftovers(before, self._catalog)
             upgrade = self._report(case)
             downgrade = self._downgraded(revision, case, before, leftovers)

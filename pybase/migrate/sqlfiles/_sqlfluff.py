@@ -1,7 +1,8 @@
 """sqlfluff over `sql/`: in process, only files that changed, and no file left unread.
 
 It finds layout, case and grammar. Its settings are the project's own, and ours where it has none.
-A statement that it cannot read, and PostgreSQL's grammar can, is left out, and noted.
+A statement that it cannot read, and PostgreSQL's grammar, or PostgreSQL 19, can, is left out, and
+noted.
 """
 
 import functools
@@ -19,7 +20,7 @@ from pybase.core import cache
 from pybase.core.files import digest
 from pybase.core.settings import Settings
 from pybase.migrate.record import ERROR
-from pybase.migrate.sql.grammar import is_inside_token, parsed
+from pybase.migrate.sql.grammar import is_inside_token, newer_form, parsed
 from pybase.migrate.sqlfiles._files import SqlFile
 from pybase.migrate.sqlfiles._lint_result import NOTE, LintFinding
 
@@ -168,15 +169,20 @@ def _lint_file(linter: Linter, file: SqlFile) -> list[_Violation]:
     notes = []
     for first, last in file.statements:
         statement = "\n".join(lines[first - 1 : last])
-        if parsed(statement) and _is_misread(statement, _violations(linter, statement)):
+        note = _NOTE if parsed(statement) else _NEWER if newer_form(statement) else ""
+        if note and _is_misread(statement, _violations(linter, statement)):
             lines[first - 1 : last] = ["--"] * (last - first + 1)
-            notes.append((first, 1, _UNREAD, _NOTE))
+            notes.append((first, 1, _UNREAD, note))
     return sorted((*notes, *_violations(linter, "\n".join(lines)))) if notes else violations
 
 
 _NOTE = (
     f"sqlfluff {sqlfluff.__version__} cannot read this statement, which PostgreSQL's grammar can: "
     "its layout was not checked."
+)
+_NEWER = (
+    f"neither sqlfluff {sqlfluff.__version__} nor pglast {pglast.__version__}, which has the "
+    "grammar of PostgreSQL 18, can read this statement: only the answer of a server counts."
 )
 
 

@@ -19,7 +19,7 @@ from pybase.migrate.rehearsal._losses._types import converted
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules import Case
 from pybase.migrate.sql import QualifiedName, parse_backfill
-from pybase.migrate.sql.grammar import is_kind, nodes, parsed
+from pybase.migrate.sql.grammar import MOVES_PARTITIONS, is_kind, newer_form, nodes, parsed
 
 __all__ = ["cascade", "created", "find_losses", "renames"]
 
@@ -28,7 +28,8 @@ def find_losses(case: Case) -> tuple[Loss, ...]:
     """Return the data that a direction may destroy, by the names at its start."""
     start, end = case.run.start, case.run.end
     gone = [*dropped(start, end)]
-    losses = {Loss(place.table, place.column) for place in lost(start, end)}
+    kept = {*_moved_partitions(case)}
+    losses = {Loss(item.table, item.column) for item in lost(start, end) if item.table not in kept}
     losses |= {loss for loss in lost_attributes(start, end) if not _is_gone(loss, gone)}
     for observation in case.observations:
         found = {*_chosen(case, observation)}
@@ -38,6 +39,13 @@ def find_losses(case: Case) -> tuple[Loss, ...]:
             found |= {*changed_rows(start, observation, is_first)}
         losses |= {loss for loss in found if not _is_gone(loss, gone)}
     return tuple(sorted(losses))
+
+
+def _moved_partitions(case: Case) -> Iterator[QualifiedName]:
+    """Yield the partitions that were merged or split: their rows are in others."""
+    for observation in case.observations:
+        if newer_form(observation.sql) in MOVES_PARTITIONS:
+            yield from (partition.qualified_name for _, partition in observation.dropped)
 
 
 def _is_gone(loss: Loss, gone: Collection[TableColumn]) -> bool:

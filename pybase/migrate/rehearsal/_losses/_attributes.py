@@ -37,11 +37,11 @@ def _rows(column: str, attribute: str) -> str:
 
 
 def _holders(state: State, row_type: int) -> set[int]:
-    """Return a composite type, with all those that have an attribute of it."""
+    """Return a composite type, with the domains over it and all that have an attribute of it."""
     types = {row_type}
     composites = [item for item in state.relations.values() if item.kind == "c"]
     while True:
-        more = {
+        more = {oid for oid, item in state.types.items() if item.base in types} | {
             item.row_type
             for item in composites
             if any(_holds(state, column, types) for column in item.columns.values())
@@ -55,6 +55,6 @@ def _holds(state: State, column: Column, row_types: set[int]) -> bool:
     """Whether values of a column are of one of some types, or arrays of it."""
     if column.type_oid in row_types:
         return True
-    composites = (item for item in state.relations.values() if item.row_type in row_types)
-    names = {name for item in composites for name in (item.quoted, quote(item.name))}
+    types = (item for oid, item in state.types.items() if oid in row_types)
+    names = {name for item in types for name in (item.quoted, quote(item.name))}
     return column.element_type in names

@@ -1,10 +1,10 @@
 """Rules that find hazards in the observations of a rehearsal.
 
 `_locks`, `_indexes`, `_held_locks`, `_data`, `_objects` and `_columns` evaluate what statements
-did, `_guarantees`, `_replaced` and `_access` what others relied on and is no longer there, `_shape`
-how the revision is written and whether its downgrade restores the schema, `_hidden_effects` what a
-rehearsal cannot show. SQL text is read only there, and where the effect on few rows does not show
-the intention.
+did, `_guarantees`, `_replaced`, `_access` and `_services` what others relied on and is no longer
+there, `_shape` how the revision is written and whether its downgrade restores the schema,
+`_hidden_effects` what a rehearsal cannot show. SQL text is read only there, and where the effect on
+few rows does not show the intention.
 """
 
 from pybase.migrate.record import Finding
@@ -19,10 +19,11 @@ from pybase.migrate.rehearsal._rules import (
     _locks,
     _objects,
     _replaced,
+    _services,
     _shape,
 )
 from pybase.migrate.rehearsal._rules._case import Case
-from pybase.migrate.rehearsal._rules._held_locks import held_locks
+from pybase.migrate.rehearsal._rules._held_locks import held_locks, unexplained_scans
 from pybase.migrate.rehearsal._rules._shape import is_transaction_control
 
 __all__ = ["Case", "find_hazards", "held_locks", "is_transaction_control"]
@@ -40,6 +41,7 @@ _RULES = (
 _RUN_RULES = (
     *_objects.RUN_RULES,
     *_replaced.RUN_RULES,
+    *_services.RUN_RULES,
     *_guarantees.RUN_RULES,
     *_access.RUN_RULES,
     *_columns.RUN_RULES,
@@ -61,4 +63,7 @@ def find_hazards(case: Case) -> list[Finding]:
     for run_rule in _RUN_RULES:
         for finding in run_rule(case):
             findings.setdefault((finding.code, finding.place), finding)
+    explained = {finding.statement for finding in findings.values()}
+    for finding in unexplained_scans(case, explained):
+        findings.setdefault((finding.code, finding.place), finding)
     return sorted(findings.values(), key=lambda finding: finding.sort_key)

@@ -1,8 +1,10 @@
 """Rules about access that an upgrade takes from a role: privileges, ownership, row security."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from pglast import ast
+from pglast.enums import ObjectType, RoleSpecType
 
 from pybase.migrate.catalog import Access, ObjectKey, Policy, Privilege, Protected
 from pybase.migrate.record import Finding
@@ -31,16 +33,16 @@ def narrowed(case: Case) -> Iterator[Finding]:
         ]
         if changes:
             name, detail = item.qualified_name, ", ".join(changes)
-            yield Finding(_mention(case, item.name), "narrows-access", name, detail)
+            yield Finding(mention(case, item.name), "narrows-access", name, detail)
 
 
 def _name(item: Protected) -> tuple[str, ...]:
     return item.schema, item.name, item.suffix
 
 
-def _mention(case: Case, name: str) -> int:
+def mention(case: Case, name: str = "") -> int:
     """Return the last statement that names an object; -1 for one like REASSIGN OWNED."""
-    spellings = {name.lower(), f'"{name.lower()}"'}
+    spellings = {name.lower(), f'"{name.lower()}"'} if name else set()
     indexes = [item.index for item in case.observations if spellings & {*code_words(item.sql)}]
     return indexes[-1] if indexes else -1
 
@@ -115,16 +117,41 @@ def _covers(policy: Policy, other: Policy) -> bool:
     )
 
 
-def revoked_roles(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find a membership of a role revoked: roles belong to the server, not to the database."""
+def revoked_of_server(case: Case, observation: Observation) -> Iterator[Finding]:
+    """Find a REVOKE of what belongs to the server: a role, a database by its name, a setting."""
     tree = parsed(observation.sql)
-    if not isinstance(tree, ast.GrantRoleStmt) or tree.is_grant or tree.opt or not case.is_upgrade:
+    is_revoke = isinstance(tree, ast.GrantRoleStmt | ast.GrantStmt) and not tree.is_grant
+    if not is_revoke or not case.is_upgrade or observation.error:
         return
-    members = ", ".join(role.rolename or "the current role" for role in tree.grantee_roles or ())
-    for role in tree.granted_roles or ():
-        name = QualifiedName("", role.priv_name)
-        yield Finding(observation.index, "narrows-access", name, f"REVOKE FROM {members}")
+    if isinstance(tree, ast.GrantRoleStmt) and not tree.opt:
+        members = _roles(tree.grantee_roles)
+        for role in tree.granted_roles or ():
+            name = QualifiedName("", role.priv_name)
+            yield Finding(observation.index, "narrows-access", name, f"REVOKE FROM {members}")
+    elif isinstance(tree, ast.GrantStmt) and tree.objtype in _OF_SERVER and not tree.grant_option:
+        names = (item.priv_name for item in tree.privileges or ())
+        revoked = ", ".join(str(name).upper() for name in names) or "ALL"
+        detail = f"REVOKE {revoked} FROM {_roles(tree.grantees)}"
+        for item in tree.objects or ():
+            value = getattr(item, "sval", None) or getattr(item, "ival", "")
+            name = QualifiedName("", f"{_OF_SERVER[tree.objtype]} {value}")
+            yield Finding(observation.index, "narrows-access", name, detail)
 
 
-RULES = (revoked_roles,)
+_OF_SERVER = {
+    ObjectType.OBJECT_DATABASE: "database",
+    ObjectType.OBJECT_LANGUAGE: "language",
+    ObjectType.OBJECT_LARGEOBJECT: "large object",
+    ObjectType.OBJECT_PARAMETER_ACL: "parameter",
+    ObjectType.OBJECT_TABLESPACE: "tablespace",
+}
+
+
+def _roles(roles: Iterable[Any] | None) -> str:
+    kinds = {RoleSpecType.ROLESPEC_CSTRING: "", RoleSpecType.ROLESPEC_PUBLIC: _EVERYONE}
+    names = (kinds.get(role.roletype, "the current role") or role.rolename for role in roles or ())
+    return ", ".join(names)
+
+
+RULES = (revoked_of_server,)
 RUN_RULES = (narrowed,)

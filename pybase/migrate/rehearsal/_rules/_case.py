@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from pybase.migrate.catalog import Access, Relation, State
+from pybase.migrate.catalog import Access, Relation, Snapshot, State
 from pybase.migrate.record import Finding, Script
 from pybase.migrate.rehearsal._observation import Observation, Run
 from pybase.migrate.sql import QualifiedName
@@ -16,7 +16,8 @@ class Case(Struct, frozen=True):
 
     `known` is the state before the upgrade, for a downgrade too: what the upgrade created, it may
     drop. `upgrade` is, for a downgrade, the run that it reverts, and `leftovers` what it failed to
-    restore. `access` is that before and after an upgrade; None where it did not change.
+    restore. `access` and `snapshots` are those before and after an upgrade; None where nothing
+    changed.
     """
 
     run: Run
@@ -25,6 +26,7 @@ class Case(Struct, frozen=True):
     upgrade: Run | None = None
     leftovers: str = ""
     access: tuple[Access, Access] | None = None
+    snapshots: tuple[Snapshot, Snapshot] | None = None
     small_tables: frozenset[str] = frozenset()
 
     @property

@@ -1,6 +1,6 @@
 """Rules about locks that a statement leaves behind: they are held while later ones read a table."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from pglast import ast
@@ -11,7 +11,15 @@ from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case, retyped
 from pybase.migrate.rehearsal._rules._locks import constraints
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import is_kind, is_write, names, parsed
+from pybase.migrate.sql.grammar import (
+    REPACK_CONCURRENTLY,
+    WRITES,
+    is_kind,
+    is_write,
+    names,
+    newer_form,
+    parsed,
+)
 from pybase.migrate.sql.lock_modes import SHARE
 
 _READERS = (ast.SelectStmt, ast.CreateTableAsStmt, ast.DoStmt, ast.CallStmt, ast.VacuumStmt)
@@ -125,6 +133,22 @@ def scans_under_lock(case: Case) -> Iterator[Finding]:
     for held in held_locks(case):
         detail = ", ".join(name.label for name in held.scanned)
         yield case.finding(held.observation, "scans-under-lock", held.locked, detail)
+
+
+def unexplained_scans(case: Case, explained: Collection[int]) -> Iterator[Finding]:
+    """Find tables that a statement reads under a lock of SHARE or stronger, unless it is explained.
+
+    `explained` are the statements that have a finding: a new form of ALTER TABLE has none.
+    """
+    for observation in case.observations:
+        is_reader = is_kind(observation.sql, *_READERS, *WRITES)
+        is_concurrent = newer_form(observation.sql) == REPACK_CONCURRENTLY
+        if observation.index in explained or is_reader or is_concurrent:
+            continue
+        for oid in _locked(observation) - {*_referenced(observation)}:
+            if case.is_known_table(oid) and observation.is_scanned(oid):
+                label = case.named(oid, observation).label
+                yield case.finding(observation, "scans-under-lock", oid, label)
 
 
 RUN_RULES = (scans_under_lock,)

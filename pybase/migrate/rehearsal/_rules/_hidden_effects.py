@@ -111,12 +111,12 @@ def _is_table(tree: object) -> bool:
 
 
 def discarded_writes(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find rules that do nothing instead of a write."""
-    if " do instead nothing " in f" {' '.join(code_words(observation.sql))} ":
-        tree = parsed(observation.sql)
-        relations = observation.after.relations
-        is_rule = isinstance(tree, ast.RuleStmt)
-        oid = find_relation(observation.after, tree.relation) if is_rule else None
+    """Find rules that do nothing instead of a write, or of a table something else."""
+    tree, relations = parsed(observation.sql), observation.after.relations
+    is_rule = isinstance(tree, ast.RuleStmt)
+    oid = find_relation(observation.after, tree.relation) if is_rule else None
+    is_other = is_rule and tree.instead and oid is not None and relations[oid].is_table
+    if is_other or " do instead nothing " in f" {' '.join(code_words(observation.sql))} ":
         name = None if oid is None else relations[oid].qualified_name
         yield Finding(observation.index, "discards-writes", name)
 

@@ -1,9 +1,9 @@
 """Rules about indexes of existing tables: built, built again, moved and dropped."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pglast import ast
-from pglast.enums import AlterTableType
+from pglast.enums import AlterTableType, ObjectType
 
 from pybase.migrate.catalog import State
 from pybase.migrate.record import Finding
@@ -36,22 +36,33 @@ def index_rebuilds(case: Case, observation: Observation) -> Iterator[Finding]:
         if table and is_built and case.is_known(table):
             part = case.part(table, index.name)
             yield case.finding(observation, "blocking-index-rebuild", table, part)
-    moved = _moved(observation)
-    if moved is not None and case.is_known(observation.before.table_of(moved)):
+    for moved in _moved(observation):
         relation, table = observation.before.relations[moved], observation.before.table_of(moved)
-        if relation.kind == "i":
+        if relation.kind == "i" and case.is_known(table):
             part = case.part(table, relation.name)
             yield case.finding(observation, "blocking-index-rebuild", table, part)
-        elif relation.kind in "rm":
+        elif relation.kind in "rm" and case.is_known(table):
             yield case.finding(observation, "rewrites-table", table)
 
 
-def _moved(observation: Observation) -> int | None:
-    """Return what SET TABLESPACE names: where a rehearsal runs, it may be in that one already."""
-    tree = parsed(observation.sql)
+def _moved(observation: Observation) -> Iterator[int]:
+    """Yield what SET TABLESPACE is about: where a rehearsal runs, it may be in that one already."""
+    tree, relations = parsed(observation.sql), observation.before.relations
+    if isinstance(tree, ast.AlterTableMoveAllStmt):
+        kind = _MOVED.get(tree.objtype)
+        yield from (oid for oid, item in relations.items() if item.kind == kind)
     commands = (tree.cmds or ()) if isinstance(tree, ast.AlterTableStmt) else ()
-    is_moved = any(command.subtype == AlterTableType.AT_SetTableSpace for command in commands)
-    return find_relation(observation.before, tree.relation) if is_moved else None
+    if any(command.subtype == AlterTableType.AT_SetTableSpace for command in commands):
+        moved = find_relation(observation.before, tree.relation)
+        yield from () if moved is None else (moved,)
+
+
+_MOVED: Mapping[ObjectType | None, str] = {
+    ObjectType.OBJECT_TABLE: "r",
+    ObjectType.OBJECT_INDEX: "i",
+    ObjectType.OBJECT_MATVIEW: "m",
+}
+"""Kinds of relations that ALL IN TABLESPACE moves."""
 
 
 def index_drops(case: Case, observation: Observation) -> Iterator[Finding]:

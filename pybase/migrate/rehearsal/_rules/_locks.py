@@ -7,7 +7,16 @@ from pglast import ast
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules._case import Case, created, retyped
-from pybase.migrate.sql.grammar import code_words, is_kind, is_opaque, parsed
+from pybase.migrate.sql.grammar import (
+    MOVES_PARTITIONS,
+    REPACK,
+    REPACK_CONCURRENTLY,
+    code_words,
+    is_kind,
+    is_opaque,
+    newer_form,
+    parsed,
+)
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, SHARE
 
 MANY_TABLES = 3
@@ -101,15 +110,30 @@ def not_null(case: Case, observation: Observation) -> Iterator[Finding]:
 
 
 def rewrites(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find tables that got a new file, with a code for the kind of statement."""
+    """Find tables that got a new file, with a code for the kind of statement.
+
+    REPACK (CONCURRENTLY) lets others read and write meanwhile. Partitions that are merged or split
+    are copied into tables that get no other file.
+    """
+    form = newer_form(observation.sql)
+    if form == REPACK_CONCURRENTLY:
+        return
+    if form in MOVES_PARTITIONS:
+        parents = {partition.parent for _, partition in observation.dropped}
+        for oid in filter(case.is_known_table, parents):
+            yield case.finding(observation, "rewrites-table", oid)
     for oid, before, _ in observation.changed:
         if before.is_table and case.is_known(oid) and observation.is_rewritten(oid):
             yield case.finding(observation, _rewrite_code(observation.sql, before.kind), oid)
-    is_maintenance = is_kind(observation.sql, ast.VacuumStmt, ast.ClusterStmt)
+    is_maintenance = _is_maintenance(observation.sql)
     if is_maintenance and not observation.transactional:
         for oid, rank in observation.locks.items():
             if rank == ACCESS_EXCLUSIVE and case.is_known_table(oid):
                 yield case.finding(observation, "rewrites-by-maintenance", oid)
+
+
+def _is_maintenance(sql: str) -> bool:
+    return is_kind(sql, ast.ClusterStmt, ast.VacuumStmt) or newer_form(sql) == REPACK
 
 
 def _rewrite_code(sql: str, kind: str) -> str:
@@ -117,13 +141,15 @@ def _rewrite_code(sql: str, kind: str) -> str:
         return "refreshes-view"
     if is_kind(sql, ast.TruncateStmt) or (is_opaque(sql) and "truncate" in sql.lower()):
         return "truncates"
-    if is_kind(sql, ast.ClusterStmt, ast.VacuumStmt):
+    if _is_maintenance(sql):
         return "rewrites-by-maintenance"
     return "rewrites-table"
 
 
 def attached_partitions(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find ATTACH PARTITION that reads rows to prove bounds."""
+    if newer_form(observation.sql) in MOVES_PARTITIONS:
+        return
     relations = observation.after.relations
     tables = [*created(observation, "rp")]
     tables += [

@@ -5,6 +5,7 @@ In a downgrade only lost data counts: what else is missing at its end is left ov
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
 from pglast import ast
 
 from pybase.migrate.catalog import Relation, State
@@ -13,11 +14,13 @@ from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules._case import Case, dropped
 from pybase.migrate.rehearsal._rules._locks import rewrites
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import is_kind
+from pybase.migrate.sql.grammar import MOVES_PARTITIONS, is_kind, newer_form
 
 
 def dropped_tables(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find dropped tables, without the partitions that are dropped with them."""
+    if newer_form(observation.sql) in MOVES_PARTITIONS:
+        return  # their rows are in other partitions
     parents = dict(observation.dropped)
     for oid, relation in dropped(observation, "rp"):
         if case.is_known(oid) and relation.parent not in parents:
@@ -45,7 +48,9 @@ def dropped_columns(case: Case, observation: Observation) -> Iterator[Finding]:
                 if number in case.known.relations[oid].columns:
                     taken = tuple(sorted(_taken(observation, oid, number)))
                     relation = case.named(oid, observation)
-                    yield _loss(case, observation, code, relation, old.name, taken)
+                    loss = _loss(case, observation, code, relation, old.name, taken)
+                    loses_nothing = before.is_table and not before.stores(number)
+                    yield replace(loss, loses_nothing=loses_nothing)
 
 
 def _taken(observation: Observation, oid: int, number: int) -> set[str]:
@@ -124,6 +129,10 @@ def renamed_relations(case: Case, observation: Observation) -> Iterator[Finding]
     for _, before, after in _changed(case, observation):
         if not _has_name(before, after) and by_name(case.run.end, before) is None:
             yield Finding(observation.index, "renames-table", before.qualified_name)
+    is_moved = case.is_upgrade and newer_form(observation.sql) in MOVES_PARTITIONS
+    for oid, partition in dropped(observation, "rpf") if is_moved else ():
+        if case.is_known(oid) and by_name(case.run.end, partition) is None:
+            yield Finding(observation.index, "renames-table", partition.qualified_name)
 
 
 def renamed_columns(case: Case, observation: Observation) -> Iterator[Finding]:

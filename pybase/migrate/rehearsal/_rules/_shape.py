@@ -7,13 +7,14 @@ import psycopg
 from pglast import ast
 from pglast.enums import TransactionStmtKind
 
+from pybase.core.urls import REHEARSAL_URL
 from pybase.migrate.database import role_hint
 from pybase.migrate.record import HALF_DONE, RESUMED, Finding, ScriptStatus, StatementKind
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import is_resumable, names, parsed
+from pybase.migrate.sql.grammar import is_resumable, names, newer_form, parsed
 
 _NAME_TOO_LONG = "42622"
 
@@ -56,12 +57,19 @@ def errors(case: Case) -> Iterator[Finding]:
     elif isinstance(error, psycopg.errors.InvalidTransactionTermination):
         yield Finding(index, "transaction-control")
     elif case.is_upgrade:
-        advice = role_hint(error)
+        advice = role_hint(error) or _newer_hint(error, failed.sql)
         message += f". {advice}" if advice else ""
         table = _table_of(case, failed.sql) if is_own else None
         yield Finding(index, "rehearsal-failed", table, message)
     else:
         yield Finding(index, "downgrade-wrong", detail=message)
+
+
+def _newer_hint(error: psycopg.Error, sql: str) -> str:
+    form = newer_form(sql)
+    if not form or not isinstance(error, psycopg.errors.SyntaxError):
+        return ""
+    return f"{form} is a statement of PostgreSQL 19: name such a server in {REHEARSAL_URL}"
 
 
 def _type_name(printed: str) -> QualifiedName:

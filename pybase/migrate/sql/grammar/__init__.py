@@ -2,6 +2,12 @@
 
 from pybase.migrate.sql.grammar._client import COPY_HINT, client_fault, copy_fault
 from pybase.migrate.sql.grammar._format import WIDTH, break_line, lay_out
+from pybase.migrate.sql.grammar._newer import (
+    MOVES_PARTITIONS,
+    REPACK,
+    REPACK_CONCURRENTLY,
+    newer_form,
+)
 from pybase.migrate.sql.grammar._parse import (
     WRITES,
     code_words,
@@ -17,6 +23,9 @@ from pybase.migrate.sql.grammar._split import is_inside_token, split, tidy, word
 
 __all__ = [
     "COPY_HINT",
+    "MOVES_PARTITIONS",
+    "REPACK",
+    "REPACK_CONCURRENTLY",
     "WIDTH",
     "WRITES",
     "break_line",
@@ -31,6 +40,7 @@ __all__ = [
     "is_write",
     "lay_out",
     "names",
+    "newer_form",
     "nodes",
     "parsed",
     "split",

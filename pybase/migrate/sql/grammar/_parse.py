@@ -38,7 +38,8 @@ def names(sql: str) -> Iterator[Any]:
     tree = parsed(sql)
     if isinstance(tree, ast.DropStmt):
         for words in tree.objects or ():
-            if isinstance(words, tuple | list):
+            is_name = isinstance(words, tuple | list)
+            if is_name and all(isinstance(word, ast.String) for word in words):
                 *schema, name = (word.sval for word in words)
                 yield ast.RangeVar(relname=name, schemaname=schema[-1] if schema else None)
     elif tree is not None:

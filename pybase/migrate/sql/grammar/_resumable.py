@@ -5,6 +5,7 @@ from typing import Any
 from pglast import ast
 from pglast.enums import AlterTableType, ConstrType
 
+from pybase.migrate.sql.grammar._newer import REPACK, REPACK_CONCURRENTLY, newer_form
 from pybase.migrate.sql.grammar._parse import parsed
 
 _REPEATABLE = (ast.ReindexStmt, ast.VacuumStmt, ast.ClusterStmt, ast.VariableSetStmt)
@@ -22,7 +23,7 @@ def is_resumable(statement: str) -> bool:
             return tree.newVal is not None and not tree.oldVal
         case ast.AlterTableStmt():
             return is_findable(statement) or all(map(_is_repeatable, tree.cmds or ()))
-    return isinstance(tree, _REPEATABLE)
+    return isinstance(tree, _REPEATABLE) or newer_form(statement) in (REPACK, REPACK_CONCURRENTLY)
 
 
 def is_findable(statement: str) -> bool:

@@ -4,7 +4,7 @@ What PostgreSQL's grammar cannot read is left exactly as it was written.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pglast import parser
 
@@ -25,14 +25,14 @@ def split(sql: str) -> list[str]:
     """Cut `sql` into single statements, without terminators, comments kept with what follows.
 
     A comment at the end of a statement, or behind the last, is dropped: a terminator put after
-    it would be lost in it. Text that PostgreSQL 18's grammar does not know is returned as one
-    statement, so that the server itself reports what is wrong with it.
+    it would be lost in it. Text that PostgreSQL 18's grammar does not know is cut by its tokens, so
+    that the server itself reports what is wrong with it.
     """
     try:
-        slices = parser.split(sql, only_slices=True) if ";" in sql or "--" in sql else None
+        slices = _slices(sql) if ";" in sql or "--" in sql else []
     except parser.ParseError:
-        slices = None
-    if slices is None:
+        slices = []
+    if not slices:
         statement = _without_last_comment(sql.strip()).rstrip("; \t\r\n")
         return [statement] if statement else []
     statements = []
@@ -42,6 +42,29 @@ def split(sql: str) -> list[str]:
         statements.append(_without_last_comment((comment + sql[place]).strip()))
         end = place.stop
     return statements
+
+
+def _slices(sql: str) -> Sequence[slice]:
+    """Return the place of each statement. Raises pglast's ParseError where there are no tokens."""
+    try:
+        return parser.split(sql, only_slices=True)
+    except parser.ParseError:
+        # pglast's own split by tokens loses every statement in which no word is a keyword (8.8)
+        return [] if _ATOMIC.search(sql) else list(_between_terminators(sql))
+
+
+def _between_terminators(sql: str) -> Iterator[slice]:
+    depth = start = 0
+    for token in parser.scan(f"{sql}\n;"):
+        depth += {"ASCII_40": 1, "ASCII_41": -1}.get(token.name, 0)
+        if token.name == "ASCII_59" and depth <= 0:
+            if words(sql[start : token.start]):
+                yield slice(start, token.start)
+            start = token.start + 1
+
+
+_ATOMIC = re.compile(r"\bBEGIN\s+ATOMIC\b", re.IGNORECASE)
+"""The beginning of a body with terminators inside."""
 
 
 def _without_last_comment(statement: str) -> str:

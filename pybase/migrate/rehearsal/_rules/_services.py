@@ -1,0 +1,166 @@
+"""Rules about what an upgrade takes from those who name no relation of it.
+
+Operators, publications, sequences and default privileges, as snapshots of the catalog show them.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pglast import ast
+from pglast.enums import AlterTableType
+
+from pybase.migrate.catalog import Change, difference
+from pybase.migrate.record import Finding
+from pybase.migrate.rehearsal._row_sources import find_relation
+from pybase.migrate.rehearsal._rules._access import mention
+from pybase.migrate.rehearsal._rules._case import Case
+from pybase.migrate.rehearsal._rules._objects import renamed_schemas
+from pybase.migrate.sql import QualifiedName
+from pybase.migrate.sql.grammar import parsed
+from pybase.migrate.sql.names import parts, quote
+
+_USED = re.compile(
+    r"(operator(?: class)?|cast|collation|conversion|language|server|access method"
+    r"|text search (?:configuration|dictionary|parser)) (?P<name>.+)"
+)
+"""Kinds that queries name, or use unnamed, and that no other rule looks at."""
+
+
+def dropped_objects(case: Case) -> Iterator[Finding]:
+    """Find objects of those kinds that the end does not have under the old name."""
+    for change in _changes(case):
+        match = _USED.fullmatch(change.identity)
+        is_moved = any(f" {quote(schema)}." in change.identity for schema in renamed_schemas(case))
+        if match and change.after is None and not is_moved:
+            index, name = _mention(case, match["name"]), QualifiedName("", change.identity)
+            yield Finding(index, "drops-object", name)
+    for item in case.observations if case.is_upgrade else ():
+        tree = parsed(item.sql)
+        if isinstance(tree, ast.DropUserMappingStmt) and not item.error:
+            name = QualifiedName("", f"user mapping of server {tree.servername}")
+            yield Finding(item.index, "drops-object", name)
+
+
+def publications(case: Case) -> Iterator[Finding]:
+    """Find what subscribers no longer get of tables that remain."""
+    gone = {change.identity for change in _changes(case) if change.after is None}
+    for change in _changes(case):
+        match = _PUBLICATION.fullmatch(change.identity)
+        if match is None or f"table {match['item']}" in gone:
+            continue
+        name, item = parts(match["name"])[0], match["item"]
+        if match["part"] and f"publication {match['name']}" in gone:
+            continue  # it is part of that
+        if lost := _unpublished(change, item):
+            index = _mention(case, item or match["name"])
+            yield Finding(index, "narrows-publication", QualifiedName("", name), lost)
+
+
+_PUBLICATION = re.compile(
+    r'publication(?P<part> table| schema)? (?P<name>"(?:[^"]|"")+"|[^". ]+)(?:\.(?P<item>.+))?'
+)
+
+
+def _unpublished(change: Change, item: str | None) -> str:
+    """Return what a publication leaves out that it had before."""
+    before, after = change.before or "", change.after
+    if not before or (after is not None and item and before.startswith(after)):
+        return ""  # it is new, or has lost its conditions
+    if item:
+        return item if after is None else f"all of {item}"
+    if after is None or ("FOR ALL TABLES" in before and "FOR ALL TABLES" not in after):
+        return "any table" if after is None else "every table"
+    verbs, kept = (set(_PUBLISHED.findall(text)) for text in (before, after))
+    return ", ".join(sorted(verbs - kept))
+
+
+_PUBLISHED = re.compile(r"\b(?:insert|update|delete|truncate)\b")
+
+
+def sequences(case: Case) -> Iterator[Finding]:
+    """Find sequences that end earlier, or begin again."""
+    for change in _changes(case):
+        kind, _, name = change.identity.partition(" ")
+        if kind == "sequence" and change.before and change.after:
+            old, new = (_SEQUENCE.search(text) for text in (change.before, change.after))
+            detail = _narrowed(old, new) if old and new else ""
+            if detail:
+                schema, sequence = parts(name)
+                place = QualifiedName(schema, sequence)
+                yield Finding(_mention(case, name), "narrows-sequence", place, detail)
+
+
+_SEQUENCE = re.compile(
+    r"INCREMENT BY (?P<step>-?\d+) MINVALUE (?P<low>-?\d+) MAXVALUE (?P<high>-?\d+)(?P<rest>.*)"
+)
+
+
+def _narrowed(old: re.Match[str], new: re.Match[str]) -> str:
+    """Return what takes values from a sequence."""
+    if int(new["step"]) > 0 and int(new["high"]) < int(old["high"]):
+        return f"MAXVALUE {new['high']}"
+    if int(new["step"]) < 0 and int(new["low"]) > int(old["low"]):
+        return f"MINVALUE {new['low']}"
+    return "CYCLE" if " CYCLE" in new["rest"] and " CYCLE" not in old["rest"] else ""
+
+
+def restarted(case: Case) -> Iterator[Finding]:
+    """Find a RESTART of a sequence, whose position no catalog has."""
+    for item in case.observations if case.is_upgrade else ():
+        name = None if item.error else _restarted(parsed(item.sql))
+        oid = None if name is None else find_relation(item.before, name)
+        if oid is not None and case.is_known(oid):
+            yield case.finding(item, "narrows-sequence", oid, "RESTART")
+
+
+def _restarted(tree: Any) -> Any:
+    """Return what a statement names whose sequence it restarts, or None."""
+    match tree:
+        case ast.AlterSeqStmt():
+            name, options = tree.sequence, [*(tree.options or ())]
+        case ast.AlterTableStmt():
+            commands = [c for c in tree.cmds or () if c.subtype == AlterTableType.AT_SetIdentity]
+            name, options = tree.relation, [item for c in commands for item in c.def_]
+        case _:
+            return None
+    return name if any(option.defname == "restart" for option in options) else None
+
+
+def default_privileges(case: Case) -> Iterator[Finding]:
+    """Find privileges that objects to come will not have."""
+    for change in _changes(case):
+        if change.identity.startswith("default privileges "):
+            before, after = (_clauses(text) for text in (change.before, change.after))
+            lost = {(name, role) for verb, name, role in before - after if verb == "GRANT"}
+            lost |= {(name, role) for verb, name, role in after - before if verb == "REVOKE"}
+            if lost:
+                detail = ", ".join(f"REVOKE {name} FROM {role}" for name, role in sorted(lost))
+                yield Finding(-1, "narrows-access", QualifiedName("", change.identity), detail)
+
+
+def _clauses(definition: str | None) -> set[tuple[str, str, str]]:
+    """Return the verb, privilege and role of each part of the definition of default privileges."""
+    return {
+        (match["verb"], name, match["role"])
+        for match in _CLAUSE.finditer(definition or "")
+        for name in match["names"].split(", ")
+    }
+
+
+_CLAUSE = re.compile(
+    r"\b(?P<verb>GRANT|REVOKE) (?P<names>[A-Z, ]+) ON [A-Z ]+ (?:TO|FROM) "
+    r"(?P<role>.+?)(?: WITH GRANT OPTION)?(?=;\n|$)"
+)
+
+
+def _changes(case: Case) -> list[Change]:
+    return difference(*case.snapshots) if case.is_upgrade and case.snapshots else []
+
+
+def _mention(case: Case, name: str) -> int:
+    """Return the last statement that names an object, or -1."""
+    return mention(case, *parts(name.partition("(")[0])[-1:])
+
+
+RUN_RULES = (dropped_objects, publications, sequences, restarted, default_privileges)
