@@ -360,7 +360,7 @@ def test_backfill_is_right_under_any_setting(setting: str, database_url: str) ->
 def test_backfill_meets_writers_at_any_isolation_level(isolation: str, database_url: str) -> None:
     """Run by psql too, a batch does not fail on a row that was changed since it began."""
     towns(database_url)
-    slow = render_backfill(FILL).replace("bigint := 1000;", "bigint := 5;")
+    slow = render_backfill(FILL).replace("bigint := 1;", "bigint := 5;")
     slow = slow.replace("pg_sleep(took_ms / 10000)", "pg_sleep(0.05)")
     with psycopg.connect(database_url, autocommit=True) as runner:
         runner.execute(f"SET default_transaction_isolation = '{isolation}'".encode())

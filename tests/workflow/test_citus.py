@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 from projects import Project, Revision
 from psycopg.conninfo import conninfo_to_dict
+from waiting import wait_until
 
 from pybase.migrate import layout
 from pybase.migrate.layout import ObservedSchema
@@ -188,6 +189,57 @@ def test_from_nothing_to_head_and_to_base(on_cluster: Project, cluster_url: str)
         assert columns.fetchall() == [("1",)]
     on_cluster.done("downgrade", "base", "--database", NAME, "--allow-data-loss")
     assert placements(cluster_url) == {}
+
+
+FILL = Revision(
+    "cccccccccccc",
+    LATER.id,
+    "op.backfill('items', set=\"note = 'old'\", where='note IS NULL', key=['space_id', 'id'])",
+    "op.backfill('items', set='note = NULL', where='note IS NOT NULL', key=['space_id', 'id'])",
+)
+ROWS = """
+INSERT INTO accounts VALUES (1);
+INSERT INTO spaces SELECT n, 1 FROM generate_series(1, 40) AS n;
+INSERT INTO items (space_id, id)
+SELECT s, n FROM generate_series(1, 40) AS s, generate_series(1, 50) AS n
+"""
+FILLED = "SELECT count(*) FROM items WHERE note = 'old'"
+POSITIONS = "SELECT count(*) FROM pg_class WHERE relname LIKE 'backfill%'"
+
+
+def test_backfill_of_a_distributed_table_goes_on_after_a_kill(
+    on_cluster: Project, cluster_url: str
+) -> None:
+    """It ends a short wait for a row on a worker too: what it has changed there is free again."""
+    on_cluster.lay_out(TABLES, LATER, FILL, models=MODELS).write_sql()
+    on_cluster.done("migrate", LATER.id, "--force", "hazards")
+    with psycopg.connect(cluster_url, autocommit=True) as connection:
+        run(connection, ROWS)
+        with psycopg.connect(cluster_url) as holder:
+            holder.execute("UPDATE items SET note = note WHERE space_id = 20 AND id = 10")
+            command = on_cluster.start("backfill", "items")
+            wait_until(lambda: one(connection, FILLED) >= 900)
+            with connection.transaction():
+                connection.execute(layout.lock_timeout_everywhere("5s").encode())
+                connection.execute("UPDATE items SET note = 'new' WHERE space_id = 21")
+            run(connection, END_OF_BACKFILL)
+            assert on_cluster.ended(command).code == 3
+        assert (one(connection, FILLED) < 2000, one(connection, POSITIONS)) == (True, 1)
+        on_cluster.done("migrate", "--force", "hazards")
+        assert (one(connection, FILLED), one(connection, POSITIONS)) == (1950, 0)
+        on_cluster.done("downgrade", LATER.id, "--allow-data-loss")
+        assert (one(connection, FILLED), one(connection, POSITIONS)) == (0, 0)
+
+
+END_OF_BACKFILL = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND query LIKE 'DO $backfill$%'
+"""
+
+
+def one(connection: psycopg.Connection[object], query: str) -> int:
+    (value,) = connection.execute(query.encode()).fetchone() or (0,)
+    return value
 
 
 def test_rows_are_spread_and_the_copies_deleted(on_cluster: Project, cluster_url: str) -> None:

@@ -24,9 +24,8 @@ from pybase.migrate.sqlfiles import committed_layout
 
 
 class Planned(Struct, frozen=True):
-    """What has to be done, on which Citus, with the tables as they are now."""
+    """What has to be done, with the tables as they are now."""
 
-    version: str
     todo: layout.Distribution
     schema: layout.ObservedSchema
 
@@ -124,8 +123,7 @@ def _planned(
     database: Database,
     layouts: Sequence[layout.TableLayout],
 ) -> Planned:
-    version = layout.citus_version(connection)
-    if version is None:
+    if not layout.has_citus(connection):
         raise UsageError(
             f"The database is PostgreSQL without Citus ({database.name}), which has all tables on "
             "one server.",
@@ -143,7 +141,7 @@ def _planned(
             "or change the models; then run the same command again.",
             code="layout-differs",
         )
-    return Planned(version, layout.plan(layouts, schema), schema)
+    return Planned(layout.plan(layouts, schema), schema)
 
 
 def require_possible(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pybase.migrate.layout._declared import TableLayout as TableLayout
     from pybase.migrate.layout._declared import declared as declared
     from pybase.migrate.layout._observed import ObservedSchema as ObservedSchema
-    from pybase.migrate.layout._observed import citus_version as citus_version
+    from pybase.migrate.layout._observed import has_citus as has_citus
     from pybase.migrate.layout._observed import observe as observe
     from pybase.migrate.layout._plan import Distribution as Distribution
     from pybase.migrate.layout._plan import differences as differences
@@ -32,7 +32,7 @@ else:
         __name__,
         {
             "_declared": "TableLayout declared",
-            "_observed": "ObservedSchema citus_version observe",
+            "_observed": "ObservedSchema has_citus observe",
             "_plan": "Distribution differences plan",
             "_render": "DATA HAS_CITUS SCRIPT SETTINGS files lock_timeout_everywhere parse"
             " rendered_block",

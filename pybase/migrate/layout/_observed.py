@@ -11,6 +11,7 @@ import psycopg
 from msgspec import Struct
 
 from pybase.migrate.layout._declared import TableLayout
+from pybase.migrate.layout._render import HAS_CITUS
 from pybase.migrate.sql import QualifiedName
 
 
@@ -64,12 +65,10 @@ class ObservedSchema(Struct, frozen=True):
     links: tuple[Link, ...]
 
 
-def citus_version(connection: psycopg.Connection[Any]) -> str | None:
-    """Return the version of Citus in a database; None for plain PostgreSQL."""
-    row = connection.execute(
-        "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'citus'"
-    ).fetchone()
-    return None if row is None else str(row[0])
+def has_citus(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether a database has Citus, where no other query can ask that too."""
+    (answer,) = connection.execute(f"SELECT {HAS_CITUS}").fetchone() or (False,)
+    return bool(answer)
 
 
 def observe(

@@ -18,9 +18,8 @@ from pybase.core.files import digest
 from pybase.migrate.sql.names import LONGEST, quote
 
 BUDGET_MS = 100
-"""How long one batch may take: as long as a writer may have to wait for one of its rows."""
+"""How much longer than the fastest a batch may take: as long as a writer may have to wait."""
 
-FIRST_BATCH_ROWS = 1_000
 MOST_ROWS = 100_000
 
 MOST_PASSES = 5
@@ -100,7 +99,6 @@ def render_backfill(backfill: Backfill) -> str:
         set=_laid_out(backfill.set, 20),
         where=_laid_out(backfill.where, 24),
         literal=backfill.table.replace("'", "''").replace("%", "%%"),
-        first=FIRST_BATCH_ROWS,
         most=MOST_ROWS,
         budget=BUDGET_MS,
         patience=PATIENCE_S,
@@ -125,7 +123,7 @@ DO {quote}
 -- at once take turns. Its position is in a table next to the one that it fills.
 <<{label}>>
 DECLARE
-    batch bigint := {first};  -- rows
+    batch bigint := 1;  -- rows; the first shows what a batch costs at least
     total bigint := 0;
     here record;
     there record;
@@ -138,13 +136,16 @@ DECLARE
     began timestamptz;
     last_success timestamptz := clock_timestamp();
     took_ms double precision;
+    fastest_ms double precision;
 BEGIN
     LOOP
         COMMIT;
         SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-        PERFORM set_config('row_security', 'off', true);  -- an error where rows would be hidden
+        SET LOCAL citus.propagate_set_commands = 'local';  -- of a cluster: nothing elsewhere
+        SET LOCAL citus.multi_shard_modify_mode = 'sequential';
+        SET LOCAL row_security = off;  -- an error where rows would be hidden
         IF is_new_pass THEN
-            EXIT WHEN NOT EXISTS (SELECT FROM {table} WHERE {where});
+            EXIT WHEN NOT EXISTS (SELECT 1 FROM {table} WHERE {where} LIMIT 1);
             IF is_idle THEN
                 RAISE 'rows of {literal} match, but a complete pass has changed none: a trigger or '
                     'a rule prevents it';
@@ -159,10 +160,9 @@ BEGIN
             is_new_pass := false;
             CONTINUE;
         END IF;
-        began := clock_timestamp();
         is_held_up := false;
-        PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
-        PERFORM set_config('lock_timeout', '{budget}ms', true);
+        SET LOCAL plan_cache_mode = force_custom_plan;
+        SET LOCAL lock_timeout = '{budget}ms';
         BEGIN
             BEGIN
                 SELECT * INTO here FROM {cursor} FOR UPDATE;
@@ -181,6 +181,7 @@ BEGIN
             IF NOT is_last AND NOT (there IS NOT NULL) THEN
                 RAISE 'the key of {literal} has a null: name a key without';
             END IF;
+            began := clock_timestamp();
             WITH updated AS (
                 UPDATE {table}
                 SET
@@ -221,7 +222,8 @@ BEGIN
             batch := greatest(1, batch / 2);
             PERFORM pg_sleep({budget} / 1000.0);
         ELSE
-            batch := batch * least(2, greatest(0.5, {budget} / took_ms));
+            fastest_ms := least(fastest_ms, took_ms);
+            batch := batch * least(2, greatest(0.5, (fastest_ms + {budget}) / took_ms));
             batch := least({most}, greatest(1, batch));
             PERFORM pg_sleep(took_ms / 10000);
         END IF;

@@ -37,7 +37,7 @@ def require_layout_of(settings: Settings, database: Database) -> str:
     if not layouts:
         return ""
     with connect(database, autocommit=True) as connection:
-        if layout.citus_version(connection) is None:
+        if not layout.has_citus(connection):
             return ""
         schema = layout.observe(connection, layouts, on_citus=True)
     todo = layout.plan(layouts, schema)

@@ -76,13 +76,6 @@ def read_blockers(
     return [Blocker(*row) for row in rows]
 
 
-def has_workers(observer: psycopg.Connection[Any]) -> bool:
-    """Return whether the database is that of a Citus cluster, whose nodes know their locks."""
-    query = "SELECT to_regclass('pg_catalog.citus_lock_waits') IS NOT NULL"
-    (answer,) = observer.execute(query).fetchone() or (False,)
-    return bool(answer)
-
-
 def read_worker_blockers(
     observer: psycopg.Connection[Any], pid: int, *, shows_data: bool
 ) -> list[Blocker]:

@@ -22,10 +22,10 @@ from pybase.migrate.deploy._lock_waits._blockers import (
     Blocker,
     cancel,
     deadlock_timeout_ms,
-    has_workers,
     read_blockers,
     read_worker_blockers,
 )
+from pybase.migrate.layout import has_citus
 
 RETRIED = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
@@ -73,7 +73,7 @@ class LockRetry(BackgroundThread):
         self._options, self._reporter = options, reporter
         self._blockers: list[Blocker] = []
         self._waiting: _Wait | None = None
-        self._has_workers: bool | None = None  # read at the first wait
+        self._is_on_citus: bool | None = None  # read at the first wait
         super().__init__()
 
     def run(self, attempt: Callable[[int], None], *, is_blocking: bool) -> int:
@@ -146,7 +146,7 @@ class LockRetry(BackgroundThread):
             with suppress(psycopg.Error):  # the next step verifies the session itself
                 blockers = self._read(shows_data=self._reporter.shows_data)
                 # to ask the workers takes longer than a short wait
-                if blockers and (self._waiting is wait or self._has_workers):
+                if blockers and (self._waiting is wait or self._is_on_citus):
                     self._blockers = blockers
                     self._report(wait)
 
@@ -155,9 +155,9 @@ class LockRetry(BackgroundThread):
         blockers = read_blockers(self._observer, self._pid, shows_data=shows_data)
         if blockers:
             return blockers
-        if self._has_workers is None:
-            self._has_workers = has_workers(self._observer)
-        if not self._has_workers:
+        if self._is_on_citus is None:
+            self._is_on_citus = has_citus(self._observer)
+        if not self._is_on_citus:
             return []
         return read_worker_blockers(self._observer, self._pid, shows_data=shows_data)
 
