@@ -129,15 +129,17 @@ def empty(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def at_head(settings: Settings, rendered: RenderedHistory) -> Iterator[str]:
+def at_head(
+    settings: Settings, rendered: RenderedHistory, session: Sequence[str] = ()
+) -> Iterator[str]:
     """Yield the URL of a scratch database with every revision applied; it is dropped afterwards.
 
-    Raises CheckFailedError when a revision fails on it.
+    They run after the statements of `session`. Raises CheckFailedError when a revision fails on it.
     """
-    template = template_name(rendered.revisions)
+    template = template_name(rendered.revisions, session)
 
     def build(database: str) -> None:
-        _apply(settings, database, rendered.revisions)
+        _apply(settings, database, rendered.revisions, session)
 
     with started(settings) as url:
         if not has_template(url, template):
@@ -171,9 +173,9 @@ def furthest(settings: Settings, templates: Sequence[str]) -> int:
     return 0
 
 
-def template_name(revisions: Sequence[RevisionSql]) -> str:
+def template_name(revisions: Sequence[RevisionSql], session: Sequence[str] = ()) -> str:
     """Return the name of the template after a chain of upgrades and nothing else."""
-    return f"head_{digest(''.join(map(upgrade_text, revisions)).encode())}"
+    return f"head_{digest(''.join((*session, *map(upgrade_text, revisions))).encode())}"
 
 
 def upgrade_text(sql: RevisionSql) -> str:
@@ -253,9 +255,13 @@ def runnable(script: Script) -> Script:
     return replace(script, statements=kept)
 
 
-def _apply(settings: Settings, database: str, revisions: Sequence[RevisionSql]) -> None:
+def _apply(
+    settings: Settings, database: str, revisions: Sequence[RevisionSql], session: Sequence[str]
+) -> None:
     history: History | None = None
     with connect_scratch(database, autocommit=True) as connection:
+        for text in session:
+            connection.execute(text.encode())
         for sql in revisions:
             try:
                 if not sql.scripts.upgrade.has_sql:
