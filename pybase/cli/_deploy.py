@@ -157,6 +157,8 @@ def _run_plan(
     reporter: Reporter,
     confirmation: "deploy.Confirmation",
 ) -> int:
+    if plan.steps:
+        plan = deploy.observed(session.connection, plan, reporter.note)
     if plan.steps or args.check_drift:
         results = deploy.check(session, plan, args.force, with_drift=args.check_drift)
         deploy.require_clear(results, reporter.note)

@@ -440,6 +440,92 @@ def test_python_that_was_not_observed_is_a_loss(project: Project) -> None:
     assert count(url, "SELECT count(*) FROM r") == 1
 
 
+READS = "n = op.get_bind().execute(sa.text('SELECT count(*) FROM {t}')).scalar_one()\n"
+DROP_N = "op.drop_column('{t}', 'n')"
+IN_PYTHON = {
+    "plain": (DROP_N, ".n  1 row"),
+    "reads rows": (READS + DROP_N, ".n  1 row"),
+    "table": (READS + "op.drop_table('{t}')", "  1 row"),
+    "emptied": (READS + "op.execute('TRUNCATE {t}')", "  1 row"),
+    "cannot be rehearsed": (f"{READS}assert n == 1\n{DROP_N}", "unknown: it was not rehearsed"),
+    "fails": (
+        f"op.execute('GRANT ALL ON {{t}} TO missing')\n{DROP_N}", "unknown: it was not rehearsed"
+    ),
+}  # fmt: skip
+"""What an upgrade does with its table, and what is reported of that."""
+
+RUN_IN_PYTHON = [
+    *((name, "--python-revisions") for name in IN_PYTHON if name != "fails"),
+    *((name, "--verbose") for name in IN_PYTHON if name != "plain"),
+]
+
+
+@pytest.fixture(scope="module")
+def in_python(tmp_path_factory: pytest.TempPathFactory, server18_url: str) -> Iterator[Project]:
+    """A head for each, whose table has a row."""
+    with scratch_database(server18_url, prefix="python") as url:
+        project = Project(
+            tmp_path_factory.mktemp("python"),
+            {"DATABASE_URL": url, "PYBASE_REHEARSAL_URL": server18_url},
+        )
+        tables = [f"t{number}" for number in range(len(IN_PYTHON))]
+        create = "\n".join(executed(f"CREATE TABLE {t} (id int, n text)") for t in tables)
+        revisions = [
+            Revision(f"0000000000{table}", "00000000000a", body.format(t=table))
+            for table, (body, _) in zip(tables, IN_PYTHON.values(), strict=True)
+        ]
+        project.lay_out(Revision("00000000000a", None, create), *revisions).run("sql")
+        project.done("migrate", "00000000000a")
+        for table in tables:
+            execute(url, f"INSERT INTO {table} VALUES (1, 'kept')")
+        yield project
+
+
+@pytest.mark.adversary("consent")
+@pytest.mark.parametrize(("name", "option"), RUN_IN_PYTHON)
+def test_upgrade_in_python_asks_as_sql_does(name: str, option: str, in_python: Project) -> None:
+    table, reported = f"t{[*IN_PYTHON].index(name)}", IN_PYTHON[name][1]
+    target = f"0000000000{table}"
+    message = in_python.refused("migrate", target, option, "--force", "hazards", code=1)
+    assert "error[data-loss]" in message
+    assert reported in message
+    assert count(in_python.environment["DATABASE_URL"], f"SELECT count(n) FROM {table}") == 1
+    assert "00000000000a" in in_python.done("current")
+
+
+@pytest.mark.adversary("consent")
+def test_python_without_sql_asks_too(in_python: Project) -> None:
+    in_python.sql.rename(in_python.root / "kept")
+    message = in_python.refused(
+        "migrate", "0000000000t0", "--python-revisions", "--force", "hazards", code=1
+    )
+    (in_python.root / "kept").rename(in_python.sql)
+    assert "error[data-loss]" in message
+    assert "t0.n  1 row" in message
+
+
+@pytest.mark.adversary("consent")
+def test_rows_that_are_committed_before_python_gets_its_locks_are_kept(project: Project) -> None:
+    url = project.environment["DATABASE_URL"]
+    project.lay_out(
+        Revision("00000000000a", None, executed(T)),
+        Revision("00000000000b", "00000000000a", (READS + DROP_N).format(t="t")),
+    ).run("sql")
+    project.done("migrate", "00000000000a")
+    with psycopg.connect(url) as writer:
+        writer.execute("LOCK TABLE t IN ROW EXCLUSIVE MODE")
+        command = project.start("migrate", "--force", "hazards")
+        wait_for_query(url, IS_BLOCKED)
+        writer.execute(ROW)
+        writer.commit()
+    result = project.ended(command)
+    assert (result.code, count(url, VALUES)) == (1, 1), result.text
+    assert "error[data-loss]" in result.err
+    assert "00000000000a" in project.done("current")
+    project.done("migrate", "--force", "hazards", "--allow-data-loss")
+    assert count(url, "SELECT count(*) FROM t") == 1
+
+
 # --- rows that come later -------------------------------------------------------------------------
 
 

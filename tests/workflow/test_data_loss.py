@@ -27,7 +27,6 @@ from pybase.migrate.record import (
     Rename,
     RevisionReport,
     Script,
-    ScriptStatus,
     TableColumn,
     VersionTable,
 )
@@ -160,7 +159,6 @@ def downgrade(
     created: tuple[TableColumn, ...] = (),
     findings: tuple[Finding, ...] = (),
     renamed: tuple[Rename, ...] = (),
-    status: ScriptStatus = ScriptStatus.SQL,
     is_rehearsed: bool = True,
 ) -> Step:
     """The downgrade of a revision as its record has it."""
@@ -171,7 +169,7 @@ def downgrade(
         findings=findings,
         is_rehearsed=is_rehearsed,
     )
-    script = Script((), status)
+    script = Script(())
     made = Record(
         record.Revision("a", (), "Change something", "a.py"),
         VersionTable(),
@@ -221,12 +219,9 @@ def test_what_an_earlier_downgrade_renames_is_found(database_url: str) -> None:
     "step",
     [
         downgrade(is_rehearsed=False),
-        downgrade(status=ScriptStatus.PYTHON),
-        downgrade(status=ScriptStatus.MISSING),
         downgrade(findings=(Finding(-1, "rehearsal-failed"),)),
-        downgrade(findings=(Finding(-1, "cannot-render"),)),
     ],
-    ids=["not rehearsed", "Python", "no downgrade", "failed", "not rendered"],
+    ids=["not rehearsed", "failed"],
 )
 def test_revision_that_was_not_observed_may_destroy_anything(step: Step, database_url: str) -> None:
     expected = {"what a drops": "unknown: it was not rehearsed"}

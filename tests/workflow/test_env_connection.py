@@ -35,7 +35,21 @@ def test_every_verb_sees_what_env_sees(project: Project, database_url: str) -> N
     assert "(current, head, applied " in project.done("history")
     assert "ok  committed SQL equals the online run" in project.done("check")
     assert "ok  what is applied to the database at hand" in project.done("check")
-    assert "cannot be compared" in project.refused("migrate", "--check-drift", code=1)
+    assert project.done("migrate", "--check-drift") == project.done("migrate")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE app.items ADD hand int")
+    message = project.refused("migrate", "--check-drift", code=1)
+    assert "error[checks-failed]" in message
+    assert "app.items" in message
+    stamp = ("stamp", "a" * 12)
+    assert "error[stamp-differs]" in project.refused(*stamp, code=1)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE app.items DROP hand")
+        connection.execute("ALTER TABLE app.others RENAME TO away")
+        connection.execute("ALTER TABLE app.away SET SCHEMA public")
+        connection.execute("DROP TABLE public.away")
+    project.done(*stamp)
+    project.done("migrate")
     project.done("downgrade", "-1")
     assert project.done("current").startswith("aaaaaaaaaaaa")
     own = {"app.alembic_version", "app.migration_ledger"}

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._locked import unrecorded as unrecorded
     from pybase.migrate.deploy._losses import Confirmation as Confirmation
     from pybase.migrate.deploy._losses import Consent as Consent
+    from pybase.migrate.deploy._losses import observed as observed
     from pybase.migrate.deploy._plan import Plan as Plan
     from pybase.migrate.deploy._plan import Source as Source
     from pybase.migrate.deploy._plan import Step as Step
@@ -70,7 +71,7 @@ else:
             "_followed": "as_env_leaves_it is_quiet preview runnable",
             "_locked": "CHECKS DRIFT Locked changed_entries locked note_changed_entries"
             " pending_revisions read_status unrecorded",
-            "_losses": "Confirmation Consent",
+            "_losses": "Confirmation Consent observed",
             "_plan": "Plan Source Step committed_source python_source record_source status_source",
         },
     )

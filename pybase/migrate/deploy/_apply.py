@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import psycopg
 from msgspec.structs import replace
@@ -28,16 +29,13 @@ from pybase.migrate.deploy._losses import (
     Consent,
     Guard,
     find_losses,
+    holds_tables,
     require_allowed,
     require_named,
     require_no_violations,
     rows,
 )
-from pybase.migrate.deploy._plan import (
-    Plan,
-    Step,
-    built_source,
-)
+from pybase.migrate.deploy._plan import Plan, Step
 from pybase.migrate.deploy._progress import ProgressThread
 from pybase.migrate.deploy._recovery import UnclearError, was_applied
 from pybase.migrate.deploy._session import Session, is_blocking
@@ -69,27 +67,9 @@ def confirm(locked: Locked, plan: Plan, confirmation: Confirmation) -> Consent:
     Returns what the user agreed to lose. Raises UsageError and CheckFailedError.
     """
     require_named(plan, locked.connection.info.dbname, confirmation)
-    losses = find_losses(locked.connection, _observed(locked, plan))
+    has_tables = holds_tables(locked.connection, plan)
+    losses = find_losses(locked.connection, plan.steps) if has_tables else []
     return require_allowed(plan, losses, confirmation)
-
-
-def _observed(locked: Locked, plan: Plan) -> Sequence[Step]:
-    """Return the steps with what they were observed to do.
-
-    Those of a downgrade are rehearsed now where that is unknown. An upgrade that is unknown runs
-    Python, which the user has asked for by name, or works on the embedded server.
-    """
-    is_known = all(step.effects.is_rehearsed or _refuses(step) for step in plan.steps)
-    if is_known or plan.direction.is_upgrade:
-        return plan.steps
-    source = built_source(locked.source.settings, locked.source.database)
-    return [
-        replace(step, record=source.record(step.revision.id, step.direction)) for step in plan.steps
-    ]
-
-
-def _refuses(step: Step) -> bool:
-    return step.script.status is ScriptStatus.IRREVERSIBLE
 
 
 def apply(locked: Locked, plan: Plan, reporter: Reporter, consent: Consent = NO_CONSENT) -> int:
@@ -228,7 +208,8 @@ def _run(session: Session, plan: Plan, step: Step, retry: LockRetry) -> int:
 
     def attempt(lock_timeout_ms: int) -> None:
         with session.lent_to_python(lock_timeout_ms) as settings:
-            run_python(session.connection, settings, plan.source, step)
+            consent = partial(session.require_consent, step)
+            run_python(session.connection, settings, plan.source, step, consent)
 
     tries = retry.run(attempt, is_blocking=is_blocking(step))
     session.moved_by(step)

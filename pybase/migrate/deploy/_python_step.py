@@ -4,7 +4,7 @@ It meets the same lock timeouts, the same migration lock and the same ledger. It
 only while nothing of it has been committed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -20,11 +20,16 @@ from pybase.migrate.revisions import record_in, revision_step, run_env, same_ses
 
 
 def run_python(
-    connection: psycopg.Connection[Any], settings: Sequence[str], source: Source, step: Step
+    connection: psycopg.Connection[Any],
+    settings: Sequence[str],
+    source: Source,
+    step: Step,
+    require_consent: Callable[..., None],
 ) -> None:
     """Run one direction of a revision through its project's env.py.
 
     An env.py whose driver is not psycopg gets a session of its own, after `settings`.
+    `require_consent` is called in the revision's transaction, with whether it can `lock` in it.
     Raises psycopg.Error as the server reports it, CheckFailedError for an error of the revision's
     own code, and after a commit also for a lock that it did not get.
     """
@@ -34,7 +39,15 @@ def run_python(
     def work(_heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         commits.clear()  # those of env.py itself, which are no part of the revision
         record_in(context, lambda *_: None)
-        yield revision_step(history, step.revision.id, step.direction)
+        revision = revision_step(history, step.revision.id, step.direction)
+        run = revision.migration_fn
+
+        def ask_and_run(**arguments: Any) -> None:
+            _ask(connection, context, require_consent)
+            run(**arguments)
+
+        revision.migration_fn = ask_and_run
+        yield revision
 
     try:
         with _sqlalchemy(connection, commits) as session:
@@ -79,6 +92,19 @@ def _sqlalchemy(
         with suppress(psycopg.Error):
             connection.rollback()
             connection.autocommit = True
+
+
+def _ask(
+    connection: psycopg.Connection[Any],
+    context: MigrationContext,
+    require_consent: Callable[..., None],
+) -> None:
+    """Ask on the session of the revision, if that is ours; locks would stop one of its own."""
+    used: Any = context.connection
+    is_own = used.connection.driver_connection is connection
+    require_consent(lock=is_own and not connection.autocommit)
+    if not is_own:  # what it builds concurrently would wait for the end of our transaction
+        connection.rollback()
 
 
 def _psycopg_error(error: sa.exc.DBAPIError) -> psycopg.Error | None:

@@ -135,7 +135,7 @@ class Session:
                 first = list(takewhile(sets_transaction, own))  # nothing may precede these
                 self._send(*head, *first)
                 is_first = block == step.script.own_blocks[0]
-                self._require_consent(step, lock=True, is_first=is_first)
+                self.require_consent(step, lock=True, is_first=is_first)
                 # an answer before the revision's first: else its error is taken for one of grammar
                 head, own = head[-1:], own[len(first) :]
             self._send(*head, *own, *closing, *tail, shown=own[0] if len(own) == 1 else "")
@@ -150,8 +150,10 @@ class Session:
         if closing:
             self._has_ledger = True
 
-    def _require_consent(self, step: Step, *, lock: bool, is_first: bool) -> None:
+    def require_consent(self, step: Step, *, lock: bool, is_first: bool = True) -> None:
         """Refuse to destroy data that were written since the user was asked."""
+        if not self._guard.watches(step):
+            return
         losses = self._guard.losses(step, lock=lock, is_first=is_first)
         if losses:
             state = f"Revision {step.revision.id} was stopped before that."
@@ -242,7 +244,7 @@ class Session:
             if self._guard.watches(step):
                 if is_rolled_back and self._guarded(step, statement, is_first, lock_timeout_ms):
                     return
-                self._require_consent(step, lock=False, is_first=is_first)
+                self.require_consent(step, lock=False, is_first=is_first)
             self._send(f"SET lock_timeout = {lock_timeout_ms}", self._lock_check)
             self._send(statement)
 
@@ -265,7 +267,7 @@ class Session:
         """
         try:
             self._send("BEGIN", self._limit(lock_timeout_ms), self._lock_check)
-            self._require_consent(step, lock=True, is_first=is_first)
+            self.require_consent(step, lock=True, is_first=is_first)
             self._send(statement, self._lock_check, "COMMIT", shown=statement)
         except errors.ActiveSqlTransaction:
             self._roll_back()

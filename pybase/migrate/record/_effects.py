@@ -156,7 +156,7 @@ class Effects(Struct, frozen=True):
     `losses` are the data that it may destroy, `created` the tables and columns that are new
     afterwards, `renamed` those that have another name, `cascade` all that was dropped if CASCADE
     was used, `unfilled` the tables that it read or changed without a sample row in them. Without
-    `is_rehearsed` nothing is known but the findings.
+    `is_rehearsed` no statement was observed: of Python, only how the schema differs after it.
     """
 
     tables: tuple[TableEffect, ...] = ()

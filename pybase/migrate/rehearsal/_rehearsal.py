@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pybase.core.errors import PybaseError
 from pybase.migrate import catalog
-from pybase.migrate.catalog import Entity, file_changes, read_entities, render_schema
+from pybase.migrate.catalog import Entity, State, file_changes, read_entities, render_schema
 from pybase.migrate.record import (
     Directions,
     Effects,
@@ -29,7 +29,7 @@ from pybase.migrate.rehearsal._losses import (
     find_losses,
     renames,
 )
-from pybase.migrate.rehearsal._observation import Run
+from pybase.migrate.rehearsal._observation import Observation, Run
 from pybase.migrate.rehearsal._observer import Observer
 from pybase.migrate.rehearsal._rules import Case, find_hazards, is_transaction_control
 from pybase.migrate.rehearsal._samples import Samples
@@ -202,14 +202,17 @@ class Rehearsal:
         is_behind = self._is_behind_failure(revision)
         error = self._lead_over(revision)
         is_moot = error is not None and is_behind and _is_about_what_is_missing(refused or error)
+        self._observer.close()
+        self._open()
+        end = self._observer.state
         unseen = replace(case, run=Run(case.known, case.known, ()))
+        if refused is None and error is None:
+            case = replace(case, run=Run(case.known, end, (_by_python(case.known, end),)))
         upgrade = replace(self._report(unseen if is_moot else case), is_rehearsed=False)
         if error is not None and refused is None and not is_moot:
             failure = Finding(-1, "rehearsal-failed", detail=_message(error))
             upgrade = replace(upgrade, findings=(*upgrade.findings, failure))
-        self._observer.close()
-        self._open()
-        run = Run(case.known, self._observer.state, case.run.observations)
+        run = Run(case.known, end, case.run.observations)
         if error is None:
             downgrade = self._downgraded(
                 revision, replace(case, run=run), before, describe_leftovers(before, self._catalog)
@@ -294,6 +297,11 @@ class Rehearsal:
     def _unfilled(self) -> set[QualifiedName]:
         relations = self._observer.state.relations
         return {relations[oid].qualified_name for oid in self._samples.unfilled if oid in relations}
+
+
+def _by_python(before: State, after: State) -> Observation:
+    """Return what Python has done, as of one statement whose text does not show it."""
+    return Observation(-1, "SELECT 'TRUNCATE CASCADE'", True, before, after)
 
 
 def _is_about_rows(error: BaseException | None) -> bool:

@@ -129,22 +129,27 @@ def empty(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def at_head(
-    settings: Settings, rendered: RenderedHistory, *, to_change: bool = False
+    settings: Settings,
+    rendered: RenderedHistory,
+    session: Sequence[str] = (),
+    *,
+    to_change: bool = False,
 ) -> Iterator[str]:
     """Yield the URL of a scratch database with every revision applied, from the last template on.
 
-    It becomes the next template unless it was a clone of that, as one `to_change` always is. Raises
-    CheckFailedError when a revision fails on it.
+    It becomes the next template unless it was a clone of that, as one `to_change` always is. They
+    run after the statements of `session`, which have to be repeatable. Raises CheckFailedError when
+    a revision fails on it.
     """
-    templates = _head_templates(rendered.revisions)
+    templates = _head_templates(rendered.revisions, session)
     with started(settings) as url:
         start = last_template(url, templates)
         if to_change and start < len(templates):
-            with at_head(settings, rendered):
+            with at_head(settings, rendered, session):
                 start = len(templates)
         source = templates[start - 1] if start else None
         with scratch_database(url, template=source) as database:
-            _apply(settings, database, rendered.revisions[start:])
+            _apply(settings, database, rendered.revisions[start:], session)
             yield database
             if start < len(templates):
                 keep_as_template(url, database, templates[-1])
@@ -170,9 +175,9 @@ def furthest(settings: Settings, templates: Sequence[str]) -> int:
     return last_template(server(settings), templates) if templates else 0
 
 
-def _head_templates(revisions: Sequence[RevisionSql]) -> list[str]:
+def _head_templates(revisions: Sequence[RevisionSql], session: Sequence[str]) -> list[str]:
     """Return the name of the template after each revision, of a chain of upgrades."""
-    chain = accumulate(map(upgrade_text, revisions), _linked, initial="")
+    chain = accumulate(map(upgrade_text, revisions), _linked, initial="".join(session))
     return [f"head_{link}" for link in chain][1:]
 
 
@@ -257,9 +262,13 @@ def runnable(script: Script) -> Script:
     return replace(script, statements=kept)
 
 
-def _apply(settings: Settings, database: str, revisions: Sequence[RevisionSql]) -> None:
+def _apply(
+    settings: Settings, database: str, revisions: Sequence[RevisionSql], session: Sequence[str]
+) -> None:
     history: History | None = None
     with connect_scratch(database, autocommit=True) as connection:
+        for text in session:
+            connection.execute(text.encode())
         for sql in revisions:
             try:
                 if not sql.scripts.upgrade.has_sql:

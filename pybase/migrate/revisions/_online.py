@@ -40,12 +40,15 @@ class OnlineEnv(Struct, frozen=True):
     """Whether it has a schema_translate_map, which changes the text of statements."""
     has_callbacks: bool
     """Whether it has functions that Alembic calls after each revision."""
+    has_one_transaction: bool
+    """Whether it asks for one transaction for all revisions, which is also Alembic's default."""
 
     @property
     def is_quiet(self) -> bool:
         """Whether it left its connection as it was opened."""
         has_changed = self.session or self.statements
-        return not (has_changed or self.has_translation or self.has_callbacks)
+        has_options = self.has_translation or self.has_callbacks or self.has_one_transaction
+        return not (has_changed or has_options)
 
 
 def read_online(history: History, database: Database) -> OnlineEnv:
@@ -102,6 +105,7 @@ def _observed(
         sent,
         bool(options.get("schema_translate_map")),
         any(not isinstance(callback, LedgerRecorder) for callback in callbacks),
+        configured.opts.get("transaction_per_migration") is False,
     )
 
 

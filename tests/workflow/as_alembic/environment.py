@@ -227,6 +227,18 @@ CASES = (
         env=env(options="transaction_per_migration=True"),
     ),
     Case(
+        "one_transaction",
+        line(ITEMS, TEXT),
+        env=env(options="transaction_per_migration=False"),
+        refused="one-transaction",
+    ),
+    Case(
+        "one_transaction_of_one_revision",
+        line(ITEMS, TEXT),
+        env=env(options="transaction_per_migration=False"),
+        runs=TWICE,
+    ),
+    Case(
         "schema_translate_map",
         line(ITEMS),
         env=TRANSLATED,

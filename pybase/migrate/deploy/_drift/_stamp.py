@@ -49,7 +49,8 @@ def stamp(
     try:
         with migration_lock(database, reporter.note, settings.options.migrate) as lock:
             with connect(database, autocommit=True) as connection:
-                before = _known_heads(history, database, is_checked=is_checked)
+                online = read_online(history, database)
+                before = _known_heads(history, online.heads, is_checked=is_checked)
                 after = history.stamped_heads(before or (), target)
                 if before is not None and set(after) == set(before):
                     return None
@@ -61,7 +62,10 @@ def stamp(
                         f"sets the revision to {', '.join(after) or 'base'}",
                     )
                 if is_checked:
-                    _require_same(history, after, target, connection)
+                    for statement in online.session:
+                        connection.execute(statement.encode())
+                    differences = differences_from(history, after, connection, online.version_table)
+                    _require_none(differences, after, target)
             _write(history, database, target, lock, replaces_all=before is None)
     except psycopg.Error as error:
         raise server_error(database, error) from None
@@ -71,13 +75,12 @@ def stamp(
 
 
 def _known_heads(
-    history: History, database: Database, *, is_checked: bool
+    history: History, heads: tuple[str, ...], *, is_checked: bool
 ) -> tuple[str, ...] | None:
     """Return the revisions that a database is at; None for ones that this checkout has not.
 
     What the comparison proves may replace those, as after a history was squashed.
     """
-    heads = read_online(history, database).heads
     known = {script.revision for script in history.revisions}
     if is_checked and not known.issuperset(heads):
         return None
@@ -85,12 +88,9 @@ def _known_heads(
     return heads
 
 
-def _require_same(
-    history: History, heads: tuple[str, ...], target: str, connection: psycopg.Connection[Any]
-) -> None:
-    name = ", ".join(heads) or "base"
-    differences = differences_from(history, heads, connection)
+def _require_none(differences: str, heads: tuple[str, ...], target: str) -> None:
     if differences:
+        name = ", ".join(heads) or "base"
         raise CheckFailedError(
             f"The database is not what revision {name} makes, so it was not stamped:\n"
             f"{differences}",

@@ -12,7 +12,15 @@ from pybase.migrate.deploy._losses._confirmation import (
     require_name,
     require_named,
 )
-from pybase.migrate.deploy._losses._guard import NO_CONSENT, Consent, DataLoss, Guard, find_losses
+from pybase.migrate.deploy._losses._guard import (
+    NO_CONSENT,
+    Consent,
+    DataLoss,
+    Guard,
+    find_losses,
+    holds_tables,
+)
+from pybase.migrate.deploy._losses._observed import observed
 from pybase.migrate.deploy._losses._violations import require_no_violations, rows
 
 __all__ = [
@@ -23,6 +31,8 @@ __all__ = [
     "Guard",
     "data_loss",
     "find_losses",
+    "holds_tables",
+    "observed",
     "require_allowed",
     "require_name",
     "require_named",

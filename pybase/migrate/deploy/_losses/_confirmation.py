@@ -76,9 +76,10 @@ def data_loss(
 ) -> CheckFailedError:
     """Return the refusal to destroy data; `state` is the sentence after their list."""
     verb = "migrate" if plan.direction.is_upgrade else "downgrade"
+    python = " --python-revisions" if plan.source.runs_python else ""
     return CheckFailedError(
         f"{_listed(plan, losses)}\n{state}",
-        f"If that is intended: nox -s {verb} -- {destination} --allow-data-loss",
+        f"If that is intended: nox -s {verb} -- {destination}{python} --allow-data-loss",
         code="data-loss",
     )
 

@@ -8,11 +8,11 @@ import psycopg
 from msgspec import Struct
 from psycopg import sql
 
-from pybase.migrate.database import LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS
+from pybase.migrate.database import LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS, Ledger
 from pybase.migrate.deploy._losses._content import Reader
 from pybase.migrate.deploy._losses._names import Names
 from pybase.migrate.deploy._losses._suspects import Suspect, find_suspects, open_losses
-from pybase.migrate.deploy._plan import Step
+from pybase.migrate.deploy._plan import Plan, Step
 from pybase.migrate.record import Loss, LossKind, ScriptStatus
 from pybase.migrate.sql import QualifiedName
 
@@ -71,11 +71,18 @@ def find_losses(connection: psycopg.Connection[Any], steps: Sequence[Step]) -> l
     return losses
 
 
+def holds_tables(connection: psycopg.Connection[Any], plan: Plan) -> bool:
+    """Whether a database has any table but those of the workflow."""
+    table = plan.source.version_table
+    row = connection.execute(_TABLES, [table.quoted, Ledger(table).quoted]).fetchone()
+    return row is not None
+
+
 def _losses_of(reader: Reader, step: Step, names: Names) -> Iterator[DataLoss]:
     revision = step.revision.id
     if _is_unknown(step):
         yield DataLoss(f"what {revision} drops", revision, "unknown: it was not rehearsed")
-    if _may_lose(step):
+    if may_lose(step):
         suspects = [*find_suspects(reader.connection, step, names)]
         yield from _held(reader, revision, suspects)
 
@@ -87,23 +94,25 @@ def _held(reader: Reader, revision: str, suspects: Iterable[Suspect]) -> Iterato
             yield DataLoss(suspect.label, revision, held, suspect.loss, suspect.now)
 
 
-def _may_lose(step: Step) -> bool:
+def may_lose(step: Step) -> bool:
+    """Whether a step was observed to destroy data, or to use CASCADE."""
     return bool(open_losses(step) or step.effects.cascade)
 
 
 def _is_unknown(step: Step) -> bool:
-    """Whether a downgrade has not been observed; what cannot be undone will do nothing.
+    """Whether it was not observed what a step destroys; what cannot be undone will do nothing.
 
-    An upgrade that was not observed runs Python, which was asked for by name.
+    Of an upgrade in Python that is known by the schema that it leaves; that one fails where it is
+    rehearsed can be accepted with a reason.
     """
-    if step.direction.is_upgrade or step.script.status is ScriptStatus.IRREVERSIBLE:
+    effects, report = step.effects, step.record.report
+    if step.script.status is ScriptStatus.IRREVERSIBLE:
         return False
-    failed = {"cannot-render", "rehearsal-failed"}
-    return (
-        not step.script.has_sql
-        or not step.effects.is_rehearsed
-        or any(finding.code in failed for finding in step.effects.findings)
-    )
+    failures = [item for item in effects.findings if item.code == "rehearsal-failed"]
+    if not step.direction.is_upgrade:
+        return bool(failures) or not effects.is_rehearsed
+    refused = any(step.record.reason_for(item, step.direction) is None for item in failures)
+    return not report.versions or refused or not (effects.is_rehearsed or report.leads_on)
 
 
 class Guard(Struct, dict=True):
@@ -123,7 +132,7 @@ class Guard(Struct, dict=True):
     def _watched(self) -> Collection[str]:
         """The revisions of the steps that may destroy what the user did not agree to lose."""
         steps = () if self.consent.to_all else self.steps
-        return {step.revision.id for step in steps if _may_lose(step)}
+        return {step.revision.id for step in steps if may_lose(step)}
 
     def watches(self, step: Step) -> bool:
         """Whether a step has to be asked about."""
@@ -176,6 +185,12 @@ _MODES = dict.fromkeys(
     (LossKind.DELETED, LossKind.OVERWRITTEN, LossKind.ATTRIBUTE), "SHARE ROW EXCLUSIVE"
 )
 """The lock that the statements take, or what keeps writers out until they do."""
+
+_TABLES = """
+SELECT FROM pg_class WHERE relkind IN ('r', 'm', 'f') AND oid >= 16384 AND relpersistence <> 't'
+AND oid IS DISTINCT FROM to_regclass(%s) AND oid IS DISTINCT FROM to_regclass(%s) LIMIT 1
+"""
+"""Object ids from 16384 are not those of initdb."""
 
 _EXISTING = """
 SELECT oid::bigint, relnatts::int FROM pg_class
