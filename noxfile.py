@@ -18,7 +18,6 @@ import sys
 from pathlib import Path
 
 import nox
-from filelock import FileLock  # a dependency of nox, by virtualenv
 
 nox.needs_version = ">=2026.10.20"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -239,6 +238,8 @@ def environment(session: nox.Session) -> None:
 
     They call it when pyproject.toml or constraints.txt has changed.
     """
+    from filelock import FileLock  # of nox, by virtualenv; it imports asyncio, which takes 20 ms
+
     with FileLock(f"{ENVIRONMENT}.lock"):
         project = nox.project.load_toml(ROOT / "pyproject.toml")
         groups = nox.project.dependency_groups(project, "dev")

@@ -72,7 +72,7 @@ def measure_migrate(runs: int) -> Iterator[Row]:
         alembic = Contender("alembic upgrade head", (*_ALEMBIC, "upgrade", "head"))
         session = Contender("nox -s migrate, nothing to do", (*_NOX, "migrate"))
         alone = Contender("python -m pybase migrate, nothing to do", (*_PYBASE, "migrate"))
-        yield from _compare(alembic, [(session, 0.6), (alone, 0.4)], ROOT, runs, environment)
+        yield from _compare(alembic, [(session, 0.55), (alone, 0.25)], ROOT, runs, environment)
 
 
 def measure_render(runs: int) -> Iterator[Row]:

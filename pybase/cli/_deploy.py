@@ -131,9 +131,8 @@ def _run(args: argparse.Namespace, settings: Settings, direction: Direction) -> 
     reporter = TerminalReporter(args.verbose, args.show_data)
     python = args.python_revisions
     with deploy.locked(settings, database, reporter, runs_python=python) as session:
-        confirmation = _confirmation(args, terminal.ask, terminal.ask_name)
         plan = session.plan(args.target, direction)
-        return _run_plan(args, session, plan, reporter, confirmation)
+        return _run_plan(args, session, plan, reporter, terminal.ask, terminal.ask_name)
 
 
 def _run_on_fleet(args: argparse.Namespace, settings: Settings, direction: Direction) -> int:
@@ -142,9 +141,8 @@ def _run_on_fleet(args: argparse.Namespace, settings: Settings, direction: Direc
 
     def work(source: deploy.Source, reporter: "MemberReporter", target: str) -> int:
         with deploy.locked(settings, source.database, reporter, source=source) as session:
-            confirmation = _confirmation(args, reporter.ask, reporter.ask_name)
             plan = session.plan(target, direction)
-            return _run_plan(args, session, plan, reporter, confirmation)
+            return _run_plan(args, session, plan, reporter, reporter.ask, reporter.ask_name)
 
     words = "applied" if direction.is_upgrade else "undone"
     return fleet.run_on_fleet(args, settings, fleet.Task(work, words, direction, args.target))
@@ -155,7 +153,8 @@ def _run_plan(
     session: "deploy.Locked",
     plan: "deploy.Plan",
     reporter: Reporter,
-    confirmation: "deploy.Confirmation",
+    ask: Callable[[str], bool],
+    ask_name: Callable[[str], str],
 ) -> int:
     if plan.steps:
         plan = deploy.observed(session.connection, plan, reporter.note)
@@ -164,7 +163,7 @@ def _run_plan(
         deploy.require_clear(results, reporter.note)
     if not plan.steps:
         return 0
-    consent = deploy.confirm(session, plan, confirmation)
+    consent = deploy.confirm(session, plan, _confirmation(args, ask, ask_name))
     deploy.note_changed_entries(session.connection, plan, reporter)
     return deploy.apply(session, plan, reporter, consent)
 

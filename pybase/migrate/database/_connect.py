@@ -5,19 +5,20 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from pybase import postgres
+from pybase import postgres  # lazy: its modules are imported for a server of ours only
 from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.core.settings import Settings, database_url
 from pybase.core.urls import DATABASE_URL
 from pybase.migrate.database._limited import HAS_ANSWERED, KEEPALIVES, LimitedConnection
-from pybase.postgres import Cluster, connect_scratch, kept_cluster, locate
-from pybase.postgres import connect as connect_ours
+
+if TYPE_CHECKING:
+    from pybase.postgres import Cluster
 
 CONNECT_TIMEOUT_S = 10
 """Seconds to wait for a server, per host, unless the URL has `connect_timeout`."""
@@ -70,7 +71,7 @@ def find_database(settings: Settings) -> Database:
         return Database(url, is_embedded=False)
     url = embedded(settings).ensure_database(EMBEDDED_DATABASE)
     if settings.options.roles:
-        postgres.ensure_roles(url, settings.options.roles)  # imported only here
+        postgres.ensure_roles(url, settings.options.roles)
     return Database(url, is_embedded=True)
 
 
@@ -118,12 +119,12 @@ def require_known(current: Iterable[str], known: Collection[str]) -> None:
             )
 
 
-def embedded(settings: Settings) -> Cluster:
+def embedded(settings: Settings) -> "Cluster":
     """Return the developer's own embedded server, running or not."""
     with suppress(OSError):  # nothing can be written: it may run nevertheless
         settings.prepare_state()
-    directory = locate(settings.root)
-    return kept_cluster(settings.root, directory, settings.versions[-1])
+    directory = postgres.locate(settings.root)
+    return postgres.kept_cluster(settings.root, directory, settings.versions[-1])
 
 
 def scratch_at(url: str) -> Database:
@@ -163,8 +164,8 @@ def connect(
 def _open(database: Database) -> Callable[..., psycopg.Connection[Any]]:
     """Return the function that connects; no answer of a server on this machine can be lost."""
     if database.is_scratch:
-        return connect_scratch
-    return connect_ours if database.is_embedded else LimitedConnection.connect
+        return postgres.connect_scratch
+    return postgres.connect if database.is_embedded else LimitedConnection.connect
 
 
 def _by_variables() -> dict[str, str]:
