@@ -284,7 +284,7 @@ def _of_tables() -> Iterator[Path]:
         folder.chmod(0o755)
         write_models(folder, ROOT, TABLES)
         with _scratch_server_of(folder):
-            _run((*_PYBASE, "makemigration", "--single", "create all tables"), folder)
+            _run((*_PYBASE, "sql"), folder)
             yield folder
 
 

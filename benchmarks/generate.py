@@ -78,19 +78,43 @@ def write_project(folder: Path, bodies: Sequence[str]) -> str:
 
 
 def write_models(folder: Path, checkout: Path, count: int) -> None:
-    """Write a project of `count` models without a revision, with the settings of `checkout`."""
-    versions = folder / "migrations" / "versions"
-    versions.mkdir(parents=True)
+    """Write `count` models and their revisions, for ten each, with the settings of `checkout`."""
+    tables = [(number, max(number - 1, 0)) for number in range(count)]
+    bodies = [
+        "\n".join(
+            _TABLE.format(number=number, parent=parent) for number, parent in tables[i : i + 10]
+        )
+        for i in range(0, count, 10)
+    ]
+    write_project(folder, bodies)
     for path in ("alembic.ini", "migrations/script.py.mako"):
         shutil.copy(checkout / path, folder / path)
     env = _ENV.replace("it has no models", "its models are generated")
     env = env.replace("import sqlalchemy as sa", "from models import Model")
     env = env.replace("sa.MetaData()", "Model.metadata")
     (folder / "migrations" / "env.py").write_text(env, encoding="utf-8")
-    models = (_MODEL.format(number=number, parent=max(number - 1, 0)) for number in range(count))
+    models = (_MODEL.format(number=number, parent=parent) for number, parent in tables)
     (folder / "models.py").write_text(_MODELS + "".join(models), encoding="utf-8")
 
 
+_TABLE = """\
+op.create_table(
+    "things_{number}",
+    sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False),
+    sa.Column("name", sa.Text(), nullable=False),
+    sa.Column("price", sa.Numeric(10, 2)),
+    sa.Column("parent_id", sa.BigInteger()),
+    sa.Column("created_at", sa.Text(), server_default=sa.text("now()::text"), nullable=False),
+    sa.PrimaryKeyConstraint("id", name="pk_things_{number}"),
+    sa.ForeignKeyConstraint(
+        ["parent_id"],
+        ["things_{parent}.id"],
+        name="fk_things_{number}_parent_id_things_{parent}",
+    ),
+    sa.CheckConstraint("price >= 0", name=op.f("ck_things_{number}_price")),
+)
+op.create_index("ix_things_{number}_name", "things_{number}", ["name"])
+op.create_index("ix_things_{number}_parent_id", "things_{number}", ["parent_id"])"""
 _MODELS = '''\
 """Generated models."""
 

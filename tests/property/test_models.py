@@ -58,9 +58,8 @@ def test_models_are_followed_there_and_back(
         random = Random(seed)
         assert walk.follow(before, "create the first schema") == ""
         walk.migrate("head")
-        for table in before.tables:
-            for statement in inserts(table, random, ROWS):
-                walk.error(statement, keep=True)
+        rows = [statement for table in before.tables for statement in inserts(table, random, ROWS)]
+        walk.errors(rows, keep=True)
         start, count = walk.snapshot(), len(walk.history.revisions)
         walk.follow(after, "follow the second", single=single)
         new = [script.revision for script in walk.history.revisions[count:]]
@@ -128,7 +127,7 @@ class Walk:
             before, rows = rows, self.rows()
             lost = [name for name in before.keys() & rows if before[name] != rows[name]]
             assert not lost, f"{target} loses rows of {lost}"
-            accepted[target] = {statement for statement in tried if not self.error(statement)}
+            accepted[target] = {text for text, error in self.errors(tried).items() if not error}
         held = {statement for statement, *_ in begin & self.refusals(tried)}
         windows = {target: sorted(held & between) for target, between in accepted.items()}
         assert not any(windows.values()), f"accepted for a while: {windows}"
@@ -145,24 +144,29 @@ class Walk:
 
     def refusals(self, statements: list[str]) -> set[tuple[str | None, ...]]:
         """The statements that a rule refuses, with its kind and the column that may not be null."""
-        errors = ((statement, self.error(statement)) for statement in statements)
         return {
             (statement, error.sqlstate, error.diag.column_name)
-            for statement, error in errors
+            for statement, error in self.errors(statements).items()
             if isinstance(error, psycopg.IntegrityError)
         }
 
-    def error(self, statement: str, *, keep: bool = False) -> psycopg.Error | None:
-        """Why a row is refused, by a rule or by a type; one that is not is kept on request."""
+    def errors(
+        self, statements: list[str], *, keep: bool = False
+    ) -> dict[str, psycopg.Error | None]:
+        """Why each row is refused, by a rule or by a type; one that is not is kept on request."""
         with psycopg.connect(self.url) as connection:
-            try:
+            return {text: self._error(connection, text, keep) for text in statements}
+
+    @staticmethod
+    def _error(
+        connection: psycopg.Connection[object], statement: str, keep: bool
+    ) -> psycopg.Error | None:
+        try:
+            with connection.transaction(force_rollback=not keep):
                 connection.execute(statement.encode())
                 connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            except (psycopg.IntegrityError, psycopg.DataError) as error:
-                connection.rollback()
-                return error
-            if not keep:
-                connection.rollback()
+        except (psycopg.IntegrityError, psycopg.DataError) as error:
+            return error
         return None
 
     def execute(self, sql: str) -> list[object]:
