@@ -3,6 +3,7 @@
 from .model_cases import MOOD, NAME, USERS, ModelCase, t
 
 BASE = "C('base_id', sa.Integer)"
+KEYED = "T('u', C('a', sa.Integer), C('b', sa.Integer), sa.PrimaryKeyConstraint({}))\n"
 STATUS = "C('status', sa.Text, nullable=False, server_default='open')"
 
 
@@ -36,4 +37,6 @@ CASES = [
     ModelCase("single revision that uses an enum value which it adds", t(f"C('mood', {MOOD})"), t("C('mood', sa.Enum('sad', 'ok', 'fine', name='mood'), server_default='fine')"), flags=("--single",), result="refused", code="single-fails", message="mood"),
     ModelCase("single revision of which a part is impossible", partitioned("C('a', sa.Text)") + t(NAME), USERS + "T('p', ID(), C('a', sa.Text))\n" + t(NAME, BASE), flags=("--single",), steps=1, result="incomplete", message="how p is partitioned"),
     ModelCase("required columns dropped over rows, of types with a modifier and without a zero", t("C('a', sa.Numeric(10, 2), nullable=False)", "C('b', sa.String(20), nullable=False)", "C('c', sa.CHAR(3), nullable=False)", "C('d', sa.Time, nullable=False)", "C('e', sa.Interval, nullable=False)", "C('f', pg.INET, nullable=False)", "C('g', pg.INT4RANGE, nullable=False)", "C('h', pg.ARRAY(sa.Numeric(10, 2)), nullable=False)"), t(), steps=1, rows="INSERT INTO t (a, b, c, d, e, f, g, h) VALUES (1, 'b', 'c', '01:00', '1 day', '10.0.0.1', '[1,2)', '{1}')", hazards=("drops-column",)),
+    ModelCase("key changed together with the foreign key on it", KEYED.format("'a', 'b'") + t("C('a', sa.Integer)", "C('b', sa.Integer)", "sa.ForeignKeyConstraint(['a', 'b'], ['u.a', 'u.b'])"), KEYED.format("'b', 'a'") + t("C('a', sa.Integer)", "C('b', sa.Integer)", "sa.ForeignKeyConstraint(['b', 'a'], ['u.b', 'u.a'], onupdate='CASCADE')"), flags=("--no-rename",), steps=3, rows="INSERT INTO u VALUES (1, 2)", guarded="INSERT INTO t (a, b) VALUES (5, 5)"),
+    ModelCase("rows that are in the way of nothing: nulls of a unique key, values that a cast rounds or computes", t(NAME, "C('s', sa.Text)", "C('n', sa.Numeric)", "C('b', sa.Boolean)", "C('i', sa.Integer)"), t("C('name', sa.Text, unique=True)", "C('s', sa.Text)", "C('n', sa.Integer)", "C('b', sa.Integer)", "C('i', sa.Boolean)", "sa.Index('u', sa.text('lower(s) DESC'), 'name', unique=True)"), rows="INSERT INTO t (n, b, i) VALUES (1.5, true, 7), (1.0, false, 8)", kept="SELECT 2, 1, true", kept_after="SELECT n, b, i FROM t WHERE b = 1", hazards=("rewrites-table",)),
 ]  # fmt: skip

@@ -18,13 +18,15 @@ import pytest
 from postgres.helpers import ensure_template
 from projects import OWN_TABLES, ROOT, Project, run_target
 
+from pybase.cli import TerminalReporter
 from pybase.core import settings
 from pybase.core.errors import PybaseError
 from pybase.core.files import digest
-from pybase.migrate import autogenerate, catalog
+from pybase.migrate import autogenerate, catalog, deploy
 from pybase.migrate.autogenerate import _compare as compare
 from pybase.migrate.autogenerate import _validate as validate
 from pybase.migrate.autogenerate._scope import read_scope
+from pybase.migrate.database import Database
 from pybase.migrate.record import Direction
 from pybase.migrate.revisions import History, render
 from pybase.migrate.revisions import read as read_history
@@ -239,9 +241,21 @@ def bring_up(project: Project, case: ModelCase) -> None:
             migrate(project)
         require_guarded(project, case)
         run_sql(project, case.fix)
+    require_no_rows_in_the_way(project)
     if case.guarded:
         step_by_step(project, case, Direction.UPGRADE)
     migrate(project)
+
+
+def require_no_rows_in_the_way(project: Project) -> None:
+    """The queries of the new revisions find no row that PostgreSQL itself would accept."""
+    if not (read(project).revisions):
+        return
+    database = Database(project.environment["DATABASE_URL"], is_embedded=False)
+    with deploy.locked(loaded(project), database, TerminalReporter()) as locked:
+        plan = locked.plan("head", Direction.UPGRADE)
+        others = [check for check in deploy.CHECKS if check != "rows"]
+        assert not deploy.check(locked, plan, others)
 
 
 def step_by_step(project: Project, case: ModelCase, direction: Direction) -> None:

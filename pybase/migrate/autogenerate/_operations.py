@@ -45,9 +45,8 @@ class Part(Struct, frozen=True):
 
     `tables` are those that it locks. `alone` keeps other parts out of its revision, unless they
     have the same `group`. `autocommit` and `autocommit_down` run it outside a transaction. `why`
-    is put into the docstring; `owes` is a decision that the developer has to make, `loses` the data
-    that is lost; `find` is a query for rows that violate it. `constants` precede upgrade() and are
-    to be filled in.
+    is put into the docstring; `owes` is a decision that the developer has to make; `find` is a
+    query for rows that violate it. `constants` precede upgrade() and are to be filled in.
     """
 
     stage: Stage
@@ -60,7 +59,6 @@ class Part(Struct, frozen=True):
     alone: bool = False
     why: str = ""
     owes: str = ""
-    loses: str = ""
     find: str = ""
     constants: tuple[str, ...] = ()
     group: str = ""

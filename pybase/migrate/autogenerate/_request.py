@@ -32,8 +32,8 @@ class Outcome(Struct, frozen=True):
     """What was written: `contents` by path.
 
     `gap` is what still differs from the models, with both definitions. `downgrade_only` are
-    the hazards of the downgrades that are warnings there. `layout` is what sql-lint will report of
-    SQL that was given.
+    the hazards of the downgrades that are warnings there, `losses` the data that a run may destroy.
+    `layout` is what sql-lint will report of SQL that was given.
     """
 
     revisions: tuple[Path, ...] = ()
@@ -45,6 +45,7 @@ class Outcome(Struct, frozen=True):
     left_alone: tuple[str, ...] = ()
     gap: str = ""
     downgrade_only: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
     layout: tuple[str, ...] = ()
 
     @property
@@ -56,11 +57,6 @@ class Outcome(Struct, frozen=True):
     def removed(self) -> list[Path]:
         """The revisions that new ones have replaced."""
         return [p for p, text in self.contents.items() if text is None and p.suffix == ".py"]
-
-    @property
-    def losses(self) -> list[str]:
-        """The data that is lost."""
-        return [part.loses for step in self.steps for part in step.parts if part.loses]
 
     @property
     def decisions(self) -> list[str]:

@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from pybase.postgres import connect_scratch
 
+BY_TEXT = "{}::text::"
+
 
 class ServerChecks(Struct, frozen=True):
     """The questions, and the server's `server_version_num`."""
@@ -18,8 +20,13 @@ class ServerChecks(Struct, frozen=True):
     """Whether adding a column, given as SQL, rewrites a table."""
     retypes: Callable[[str, str], bool]
     """Whether a change of type rewrites a table, or may refuse a row."""
+    compares: Callable[[str], bool]
+    """Whether a unique key may have a column of a type."""
     casts: Callable[[str, str], str]
-    """How to cast one type to another: '' by itself, else an expression with {} in it."""
+    """How to cast one type to another: '' by itself, else an expression with {} in it.
+
+    It begins with `BY_TEXT` where PostgreSQL has no cast.
+    """
 
 
 @contextmanager
@@ -33,12 +40,13 @@ def server_checks(old_url: str, new_url: str) -> Iterator[ServerChecks]:
         @cache
         def casts(before: str, after: str) -> str:
             known = (_cast(connection, before, after) for connection in (old, new))
-            return next((cast for cast in known if cast is not None), f"{{}}::text::{after}")
+            return next((cast for cast in known if cast is not None), BY_TEXT + after)
 
         yield ServerChecks(
             new.info.server_version,
             cache(partial(_rewrites, new)),
             cache(partial(_retypes, old)),
+            cache(partial(_compares, new)),
             casts,
         )
 
@@ -53,6 +61,10 @@ def _retypes(connection: psycopg.Connection, before: str, after: str) -> bool:
     """Whether a change of type is more than a change of the catalog."""
     is_rewritten = _altered(connection, f"value {before}", f"ALTER value TYPE {after}")
     return is_rewritten is not False or before.startswith("timestamp")
+
+
+def _compares(connection: psycopg.Connection, type_: str) -> bool:
+    return _altered(connection, "", f"ADD COLUMN value {type_} UNIQUE") is not None
 
 
 def _cast(connection: psycopg.Connection, before: str, after: str) -> str | None:

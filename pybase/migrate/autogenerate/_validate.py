@@ -209,6 +209,7 @@ def finish(
         for record in records
         for effect in record.report.effects.upgrade.tables
     ]
+    losses = [loss.label for record in records for loss in record.report.effects.upgrade.losses]
     revisions = in_place(written)
     sql = replaced(settings, files(settings, _in_place(written, built)))
     return Outcome(
@@ -220,5 +221,6 @@ def finish(
         hazards=tuple(dict.fromkeys(hazards)),
         left_alone=tuple(alone),
         gap=gap,
+        losses=tuple(dict.fromkeys(losses)),
         downgrade_only=tuple(sorted({line.key for line in waits})),
     )

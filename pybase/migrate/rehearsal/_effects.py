@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from pybase.migrate.record import TableEffect
 from pybase.migrate.rehearsal._observation import Observation
-from pybase.migrate.rehearsal._rules import Case, held_locks
+from pybase.migrate.rehearsal._rules import Case, filled_table, held_locks
 from pybase.migrate.sql import LOCKS, QualifiedName
 from pybase.migrate.sql.lock_modes import ROW_EXCLUSIVE
 
@@ -18,6 +18,12 @@ def table_effects(case: Case) -> tuple[TableEffect, ...]:
                 name = case.named(oid, observation)
                 effect = _table_effect(observation, oid, name, rank)
                 effects[name] = effect.merged(effects.get(name, effect))
+        filled = filled_table(observation)  # its locks are gone, and no sample row may need it
+        if filled is not None and filled in {
+            relation.qualified_name for relation in case.known.relations.values()
+        }:
+            effect = TableEffect(filled, LOCKS[ROW_EXCLUSIVE][0], is_changed=True)
+            effects[filled] = effect.merged(effects.get(filled, effect))
     for held in held_locks(case):
         name = case.named(held.locked, held.observation)
         tables = {*effects[name].held_for, *held.scanned} - {name}

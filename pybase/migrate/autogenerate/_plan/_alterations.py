@@ -18,6 +18,7 @@ from pybase.migrate.autogenerate._plan._required import (
     required,
 )
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
+from pybase.migrate.autogenerate._server_checks import BY_TEXT
 from pybase.migrate.sql.names import derived, literal, parts, quote, raw, shown
 
 _SET_EXPRESSION = 170000
@@ -79,10 +80,17 @@ def _part(
                 f"{name} changes its type from {before.type} to {after.type}: code and rows have "
                 "to be ready for that"
             )
-            find = (
-                f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NOT NULL AND NOT "
-                f"pg_input_is_valid({before.name}::text, {literal(after.type)})"
-            )
+            has_cast = not context.checks.casts(before.type, after.type).startswith(BY_TEXT)
+            if not has_cast:
+                owes += (
+                    "; PostgreSQL has no cast between them, so the text of a value is read as the "
+                    "new type: write another rule after USING where that fails"
+                )
+            if not has_cast or _is_read(before.base_type, after.base_type):
+                find = (
+                    f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NOT NULL AND NOT "
+                    f"pg_input_is_valid({before.name}::text, {literal(after.type)})"
+                )
     elif after.identity and not before.required:
         title = f"Number {name}"
         find = f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NULL"
@@ -94,6 +102,19 @@ def _part(
         Stage.COLUMN, title, tuple(up), tuple(down), frozenset({after.table}),
         why=why, owes=owes, find=find,
     )  # fmt: skip
+
+
+_TEXTS = ("text", "character varying", "character")
+_INTEGERS = ("smallint", "integer", "bigint")
+
+
+def _is_read(before: str, after: str) -> bool:
+    """Whether a cast refuses the values of which the new type does not accept the text.
+
+    Others round or compute: 1.5 is a value for an integer, and its text is none.
+    """
+    is_whole = before in _INTEGERS and after in (*_INTEGERS, "numeric")
+    return before in _TEXTS or before == after or is_whole
 
 
 def _statements(
@@ -216,7 +237,6 @@ def _regenerated(context: Context, before: Column, after: Column) -> Iterator[Pa
         tuple(_regenerate(context, context.old, before, context.new, bare)),
         tuple(_regenerate(context, context.new, after, context.old, before)),
         frozenset({after.table}),
-        loses="" if before.generated else f"the values written to {name}",
         owes="" if in_place else
         f"drops-column on {name}: accept it with the reason why nothing is lost",
         why="" if in_place else "PostgreSQL cannot convert one kind of column into the other, so "

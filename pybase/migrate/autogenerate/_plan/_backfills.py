@@ -96,14 +96,14 @@ def batch_key(context: Context, table: str) -> list[str]:
     items = context.old.of(table, "constraint", "index")
     keys = [] if is_inherited else sorted(items, key=lambda i: constraint_kind(i) != "primary")
     for item in keys:
-        columns = _key_columns(item) if item.definition and context.is_unchanged(item) else []
+        columns = key_columns(item) if item.definition and context.is_unchanged(item) else []
         stored = (context.old.columns.get((table, quote(column))) for column in columns)
         if columns and all(column and column.required for column in stored):
             return columns
     return []
 
 
-def _key_columns(item: CatalogObject) -> list[str]:
+def key_columns(item: CatalogObject) -> list[str]:
     """Return the columns of a unique btree index without a predicate or expressions, else none."""
     if constraint_kind(item) in ("primary", "unique"):
         is_btree = not source.parse_constraint(item.definition).without_overlaps

@@ -124,7 +124,6 @@ def dropped(context: Context, column: Column) -> Part:
         Stage.DROP, f"Drop {name}", (drop_column(column),), tuple(back), frozenset({column.table}),
         why=f"The data of {name} is lost, and code that still selects it fails: first release a "
         f"version that does not use it. The downgrade restores the column, not its data{filled}.",
-        loses=f"{name} and the data in it",
         owes=f"drops-column on {name}: accept it with the reason why no code reads it",
     )  # fmt: skip
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TypeAlias
 
-from pybase.migrate.autogenerate._operations import Part, Plan, Step, Unit
+from pybase.migrate.autogenerate._operations import TOGETHER, Part, Plan, Step, Unit
 
 MOST_TABLES = 3
 """Tables that one revision may lock; `rules.locks` calls more a hazard."""
 
 Node: TypeAlias = tuple[int, int]
 """A part: the place of its unit in the plan, and its own in the unit."""
+Edge: TypeAlias = tuple[Node, Node]
+"""A part, and another that runs after it."""
 
 
 def divide(plan: Plan, *, single: bool = False) -> list[Step]:
@@ -58,49 +60,99 @@ def related(plan: Plan, unit: Unit) -> list[Unit]:
 
 
 def _ordered(plan: Plan) -> Iterator[Node]:
-    """Yield the parts; of those that are ready, the rest of a group, then the earliest stage."""
-    sorter = _sorter(plan, list(_dependencies(plan)))
+    """Yield the parts; of those that are ready, the rest of a group, then the earliest stage.
+
+    The stage of a part is not after those of the parts that wait for it.
+    """
+    edges = _without_cycles(plan, [*_dependencies(plan)])
+    edges += _undivided(plan, edges)
+    stages = _stages(plan, edges)
+    sorter = _graph(plan, edges)
+    sorter.prepare()
     ready: list[Node] = []
     group = ""
     while sorter.is_active():
         ready += sorter.get_ready()
-        node = min(ready, key=lambda node: _priority(plan, node, group))
+        first = [node for node in ready if group and _part(plan, node).group == group] or ready
+        node = min(first, key=lambda node: (stages[node], node))
         ready.remove(node)
         yield node
         group = _part(plan, node).group
         sorter.done(node)
 
 
-def _priority(plan: Plan, node: Node, group: str) -> tuple[bool, int, Node]:
-    part = _part(plan, node)
-    return not group or part.group != group, part.stage, node
-
-
 def _part(plan: Plan, node: Node) -> Part:
     return plan.units[node[0]].parts[node[1]]
 
 
-def _sorter(plan: Plan, edges: list[tuple[Node, Node]]) -> TopologicalSorter[Node]:
-    """Return a sorter of all parts; a cycle is opened at its last edge between two units."""
+def _stages(plan: Plan, edges: Sequence[Edge]) -> dict[Node, int]:
+    followers = _followers([*edges, *_sequences(plan)])
+    stages: dict[Node, int] = {}
+    for node in reversed([*_graph(plan, edges).static_order()]):
+        later = (stages[follower] for follower in followers.get(node, ()))
+        stages[node] = min((_part(plan, node).stage, *later))
+    return stages
+
+
+def _undivided(plan: Plan, edges: Sequence[Edge]) -> Iterator[Edge]:
+    """Yield what keeps the parts of one transaction together: what any waits for precedes all."""
+    edges = [*edges, *_sequences(plan)]
+    together = {node for node in _nodes(plan) if _part(plan, node).group == TOGETHER}
+    after = _reached(together, edges)
+    before = _reached(together, [(end, start) for start, end in edges])
+    yield from product(before - after - together, together)
+
+
+def _reached(nodes: set[Node], edges: Sequence[Edge]) -> set[Node]:
+    """Return the nodes that follow others by one edge or more."""
+    followers = _followers(edges)
+    found: set[Node] = set()
+    waiting = list(nodes)
+    while waiting:
+        more = set(followers.get(waiting.pop(), ())) - found
+        found |= more
+        waiting += more
+    return found
+
+
+def _followers(edges: Sequence[Edge]) -> dict[Node, list[Node]]:
+    followers: dict[Node, list[Node]] = {}
+    for start, end in edges:
+        followers.setdefault(start, []).append(end)
+    return followers
+
+
+def _nodes(plan: Plan) -> list[Node]:
+    return [
+        (place, part) for place, unit in enumerate(plan.units) for part in range(len(unit.parts))
+    ]
+
+
+def _sequences(plan: Plan) -> Iterator[Edge]:
+    """Yield the order of the parts of each unit."""
+    return (pair for pair in pairwise(_nodes(plan)) if pair[0][0] == pair[1][0])
+
+
+def _without_cycles(plan: Plan, edges: list[Edge]) -> list[Edge]:
+    """Return edges of which each cycle is opened at its last one between two units."""
     while True:
-        sorter = TopologicalSorter[Node]()
-        for place, unit in enumerate(plan.units):
-            nodes = [(place, part) for part in range(len(unit.parts))]
-            sorter.add(nodes[0])
-            for before, after in pairwise(nodes):
-                sorter.add(after, before)
-        for before, after in edges:
-            sorter.add(after, before)
         try:
-            sorter.prepare()
+            _graph(plan, edges).prepare()
         except CycleError as error:
             cycle = list(pairwise(error.args[1]))
             edges.remove(next(edge for edge in reversed(edges) if edge in cycle))
         else:
-            return sorter
+            return edges
 
 
-def _dependencies(plan: Plan) -> Iterator[tuple[Node, Node]]:
+def _graph(plan: Plan, edges: Sequence[Edge]) -> TopologicalSorter[Node]:
+    sorter = TopologicalSorter[Node](dict.fromkeys(_nodes(plan), ()))
+    for before, after in (*_sequences(plan), *edges):
+        sorter.add(after, before)
+    return sorter
+
+
+def _dependencies(plan: Plan) -> Iterator[Edge]:
     """Yield which part of a unit precedes the first part of another.
 
     What an object needs is created before it; what needs an object is dropped before it; and a name

@@ -23,6 +23,7 @@ _CREATE_STAGE = {
     "sequence": Stage.TYPE,
 }
 _VIEWS = ("view", "materialized view")
+_FUNCTIONS = ("function", "procedure")
 _ON_TABLE = ("trigger", "policy", "rule")
 _DROP_STAGE = dict.fromkeys((*_VIEWS, *_ON_TABLE), Stage.VIEW_DROP) | {"comment": Stage.OTHER}
 
@@ -40,7 +41,6 @@ def dropped(side: Side, item: CatalogObject) -> Part:
     return Part(
         _DROP_STAGE.get(item.kind, Stage.TYPE_DROP), f"Drop {_title(item)}",
         tuple(_drop(item)), tuple(_create(side, item)),
-        loses=f"the position of sequence {plain(item.name)}" if item.kind == "sequence" else "",
         owes=f"drops-type on {plain(item.name)}: accept it with the reason why no code casts to it"
         if item.kind in ("type", "domain") else "",
     )  # fmt: skip
@@ -49,7 +49,8 @@ def dropped(side: Side, item: CatalogObject) -> Part:
 def _title(item: CatalogObject) -> str:
     if item.kind == "comment":
         return f"the comment on {plain(item.about.partition(' ')[2])}"
-    return f"{item.kind} {plain(item.name)}"
+    name = shown(item.name) if item.kind in _FUNCTIONS else plain(item.name)
+    return f"{item.kind} {name}"
 
 
 def _create(side: Side, item: CatalogObject) -> Iterator[str]:
@@ -111,15 +112,48 @@ def changed(old: Side, new: Side, key: str) -> Part | str:
         return Part(Stage.COLUMN, title, up, down, tables)
     if kind == "comment":
         return Part(Stage.OTHER, title, (_comment(new, after),), (_comment(old, before),))
-    if kind in ("function", "procedure"):
+    if kind in _FUNCTIONS and not is_redefined(before, after):
         up, down = (tuple(map(source.execute, item.statements)) for item in (after, before))
         return Part(Stage.TYPE, title, up, down)
     if kind == "domain":
         return _domain(before, after)
-    if kind in (*_VIEWS, *_ON_TABLE, "grants", "constraint"):
-        up, down = (*_drop(before), *_create(new, after)), (*_drop(after), *_create(old, before))
+    if kind in (*_VIEWS, *_ON_TABLE, *_FUNCTIONS, "grants", "constraint"):
+        up, down = (
+            (*_drop(one), *_create(side, other), *belongings(side, other))
+            for one, side, other in ((before, new, after), (after, old, before))
+        )
         return Part(Stage.OTHER, title, up, down)
     return f"PostgreSQL cannot change {key} in place."
+
+
+def belongings(side: Side, item: CatalogObject) -> Iterator[str]:
+    """Yield the comment, owner and grants of an object."""
+    for other in side.objects.values():
+        if other.about == item.identity and other is not item and other.kind != "comment":
+            yield from map(source.execute, other.statements)
+    if item.kind != "column":
+        comment = side.objects.get(f"comment on {item.identity}")
+        yield from (source.execute(comment.definition),) if comment else ()
+
+
+def is_redefined(before: CatalogObject, after: CatalogObject) -> bool:
+    """Whether a function has to be dropped, as OR REPLACE keeps its result and its parameters."""
+    if after.kind not in _FUNCTIONS:
+        return False
+    (result, names, defaults), (other, other_names, other_defaults) = map(
+        _signature, (before, after)
+    )
+    return (result, names) != (other, other_names) or not defaults <= other_defaults
+
+
+def _signature(item: CatalogObject) -> tuple[str, list[object], set[int]]:
+    """Return the result, the parameters, and the places of those that have a default."""
+    tree = source.parse_statement(item.definition)
+    parameters = tree.parameters or ()
+    names: list[object] = [(p.name, p.mode, RawStream()(p.argType)) for p in parameters]
+    defaults = {place for place, one in enumerate(parameters) if one.defexpr}
+    result = RawStream()(tree.returnType) if tree.returnType else ""
+    return result, names, defaults
 
 
 def _comment(side: Side, item: CatalogObject) -> str:

@@ -1,13 +1,14 @@
 """Planner: every difference of two schemas becomes a step of a revision, or is named."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Plan, Stage, Unit
 from pybase.migrate.autogenerate._plan import _alterations as alterations
+from pybase.migrate.autogenerate._plan import _backfills as backfills
 from pybase.migrate.autogenerate._plan import _columns as columns
 from pybase.migrate.autogenerate._plan import _enums as enums
 from pybase.migrate.autogenerate._plan import _indexes as indexes
@@ -25,7 +26,7 @@ def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[
     """Plan the steps from the old schema to the new one, after the renames."""
     context = replace(context, replaced=replacements(context, changes))
     old, new = _needs(context.old, context.new), _needs(context.new, context.old)
-    plan = Plan(created=old | new, dropped=old)
+    plan = Plan(created=old | new, dropped=old | dict(_needs_of_keys(context, old)))
     if renames:
         plan.units.append(Unit(tuple(renames), concerns=frozenset({"renames"})))
     new_tables = _one_sided_tables(context.new, context.old, changes)
@@ -59,6 +60,25 @@ def _needs(side: Side, other: Side) -> dict[str, frozenset[str]]:
         if item.kind in ("function", "procedure"):
             needs[item.identity] = needs.get(item.identity, frozenset()) | _mentioned(side, item)
     return needs
+
+
+def _needs_of_keys(
+    context: Context, needs: Mapping[str, frozenset[str]]
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield the unique keys without the columns whose new type they can have, too.
+
+    PostgreSQL keeps the key then, and it is dropped only after what follows it has been built.
+    """
+    retyped = (
+        after
+        for name, after in context.new.columns.items()
+        if name in context.old.columns and context.old.columns[name].type != after.type
+    )
+    kept = {column.identity_key for column in retyped if context.checks.compares(column.type)}
+    for identity in context.old.uses if kept else ():
+        item = context.old.objects[identity]
+        if item.definition and backfills.key_columns(item):
+            yield identity, needs.get(identity, frozenset()) - kept
 
 
 def _mentioned(side: Side, function: CatalogObject) -> set[str]:
@@ -119,7 +139,6 @@ def _drop_tables(context: Context, tables: set[str]) -> Iterator[Unit]:
             Stage.DROP, f"Drop {name}", (source.drop_table(table),),
             tuple(s for one in family for s in source.create_table(context.old, one, later)),
             frozenset({table}),
-            loses=f"{name} and all of its rows",
             owes=f"drops-table on {name}: accept it with the reason why it is unused",
             why=f"The rows of {name} are lost, and code that still uses it fails: first release a "
             "version that does not. The downgrade creates the table, not its rows.",

@@ -25,30 +25,44 @@ _FIXED = (*_VIEWS, "trigger", "policy", "rule")
 
 def add_again(plan: Plan, context: Context, changed: set[str]) -> None:
     """Drop and create again what prevents a change; in a plan, in place of its own change."""
-    for item in _again(plan, context, changed):
-        plan.units = [unit for unit in plan.units if item.identity not in unit.creates & unit.drops]
-        key, about = frozenset({item.identity}), frozenset({item.table or item.identity})
-        side = context.new if item.identity in context.new.objects else context.old
-        first, *rest = _created(context, side, side.objects[item.identity])
-        later = _join(plan, context, item.identity)
+    for item, successor in _again(plan, context, changed):
+        plan.units = [
+            unit
+            for unit in plan.units
+            if not (item.identity in unit.drops and successor in unit.creates)
+        ]
+        about = frozenset({item.table or item.identity})
+        side = context.new if successor in context.new.objects else context.old
+        first, *rest = _created(context, side, side.objects[successor])
+        later = _join(plan, context, item.identity, successor)
         drop = Part(
             Stage.FOREIGN_KEY_DROP, f"Drop {raw(item.name)}",
             *_dropped(context, item), first.tables, group=TOGETHER,
         )  # fmt: skip
-        plan.units.append(Unit((drop,), drops=key, concerns=about, precedes=later))
+        plan.units.append(
+            Unit((drop,), drops=frozenset({item.identity}), concerns=about, precedes=later)
+        )
         added = (replace(first, group=TOGETHER), *rest)
-        plan.units.append(Unit(added, creates=key, concerns=about))
+        plan.units.append(Unit(added, creates=frozenset({successor}), concerns=about))
 
 
-def _again(plan: Plan, context: Context, changed: set[str]) -> list[CatalogObject]:
-    """Return what gives way, found again and again, as a view may be on a view."""
+def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[CatalogObject, str]]:
+    """Return what gives way, found again and again, as a view may be on a view; and its successor.
+
+    That is the object itself, or the foreign key of another name that replaces it.
+    """
     below = {key for unit in plan.units for key in unit.drops & unit.creates}
     below |= {
         column.identity_key
         for key in below
         for column in context.old.users_of_type(key.removeprefix("type "))
     }
-    gone = {key for unit in plan.units for key in unit.drops - unit.creates}
+    successors = {
+        item.identity: identity
+        for identity, (item, *others) in context.replaced.items()
+        if constraint_kind(item) == "foreignkey" and not others
+    }
+    gone = {key for unit in plan.units for key in unit.drops - unit.creates} - successors.keys()
     found: dict[str, CatalogObject] = {}
     candidates = [item for item in context.old.objects.values() if item.identity not in gone]
     while True:
@@ -58,7 +72,7 @@ def _again(plan: Plan, context: Context, changed: set[str]) -> list[CatalogObjec
             if item.identity not in found and _gives_way(context, item, below, found, changed)
         }
         if not more:
-            return [item for _, item in sorted(found.items())]
+            return [(item, successors.get(key, key)) for key, item in sorted(found.items())]
         found |= more
 
 
@@ -68,8 +82,7 @@ def _gives_way(
 ) -> bool:  # fmt: skip
     needs = context.old.needs.get(item.identity, frozenset())
     if item.kind == "constraint" and constraint_kind(item) == "foreignkey":
-        is_kept = item.identity in context.new.objects and item.identity not in changed
-        if is_kept and _refers_to_change(context, item, changed):
+        if _refers_to_change(context, item, changed):
             return True
     if not item.definition or not (needs & below or needs & again.keys()):
         return False
@@ -98,12 +111,16 @@ def _created(context: Context, side: Side, item: CatalogObject) -> Iterator[Part
     elif item.kind == "column":
         column = _column(side, item)
         assert column is not None
-        up = (*add_statements(side, column), *source.extras(item), *_belongings(side, item))
+        up = (
+            *add_statements(side, column),
+            *source.extras(item),
+            *other_objects.belongings(side, item),
+        )
         title = f"Add {column_title(column)} again"
         yield Part(Stage.COLUMN, title, up, (drop_column(column),), frozenset({column.table}))
     else:
         part = other_objects.created(side, item)
-        yield replace(part, up=(*part.up, *_belongings(side, item)))
+        yield replace(part, up=(*part.up, *other_objects.belongings(side, item)))
 
 
 def _dropped(context: Context, item: CatalogObject) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -114,23 +131,14 @@ def _dropped(context: Context, item: CatalogObject) -> tuple[tuple[str, ...], tu
     return part.down, part.up
 
 
-def _belongings(side: Side, item: CatalogObject) -> Iterator[str]:
-    """Yield the comment, owner and grants of an object."""
-    for other in side.objects.values():
-        if other.about == item.identity and other is not item and other.kind != "comment":
-            yield from map(source.execute, other.statements)
-    if item.kind != "column":
-        comment = side.objects.get(f"comment on {item.identity}")
-        yield from (source.execute(comment.definition),) if comment else ()
-
-
-def _join(plan: Plan, context: Context, key: str) -> frozenset[str]:
+def _join(plan: Plan, context: Context, key: str, successor: str) -> frozenset[str]:
     """Put what an object depends on, and changes, into the revision that adds it again.
 
     Returns the keys that it refers to then and that are new: the downgrade adds an old foreign key
     once they are gone, as it would use one of them.
     """
-    old, new = (side.needs.get(key, frozenset()) for side in (context.old, context.new))
+    old = context.old.needs.get(key, frozenset())
+    new = context.new.needs.get(successor, frozenset())
     kept = frozenset(context.old.objects)
     for place, each in enumerate(plan.units):
         if each.drops & old or each.drops & each.creates & _below(context, old):

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Unit
 from pybase.migrate.autogenerate._plan import _columns as columns
+from pybase.migrate.autogenerate._plan import _other_objects as other_objects
 from pybase.migrate.autogenerate._plan._context import Context
 from pybase.migrate.autogenerate._plan._enums import is_replaced
 from pybase.migrate.autogenerate._schema_snapshot import Side, constraint_kind
@@ -93,7 +94,7 @@ def unit(context: Context, change: Change, item: CatalogObject, parts: Sequence[
         tuple(parts),
         frozenset(key for each in created for key in (each.identity, *_name(each))),
         frozenset(key for each in gone for key in (each.identity, *_name(each))),
-        frozenset() if item.kind in _WITHOUT_CONCERN else _concerns(item),
+        frozenset() if item.kind in _WITHOUT_CONCERN and not item.table else _concerns(item),
         min(1, len(parts) - 1) if _is_built_first(item, gone) else 0,
     )  # fmt: skip
 
@@ -125,6 +126,8 @@ def _is_replaced(context: Context, old: CatalogObject, new: CatalogObject) -> bo
         return bool(before and after) and _shape(before) != _shape(after)
     if old.kind == "type":
         return is_replaced(context.old, context.new, old.name)
+    if other_objects.is_redefined(old, new):
+        return True
     return old.kind in ("constraint", "index", "view", "materialized view") or _is_unlogged(
         context, old
     )

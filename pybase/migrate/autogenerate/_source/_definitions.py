@@ -97,6 +97,16 @@ class Index(Struct, frozen=True):
             for part in self.tree.indexParams
         )  # fmt: skip
 
+    @property
+    def keys(self) -> list[str]:
+        """The columns and expressions alone, without collation, operator class and order."""
+        return [
+            quote(part.name)
+            if part.name
+            else f"{element.partition('(')[0]}({first_bracket(element)})"
+            for part, element in zip(self.tree.indexParams, self.elements, strict=True)
+        ]
+
 
 def table_name(node: Any) -> str:
     """Return the quoted and qualified name of a table in a parse tree."""

@@ -3,7 +3,7 @@
 Where a definition has a part that Alembic has no word for, all of it becomes `op.execute`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -166,14 +166,14 @@ def violations(item: CatalogObject) -> str:
     """Return a query for the rows that a constraint or index would refuse, empty if none can be."""
     table = shown(item.table or "")
     if item.kind == "index":
-        parsed_index = parse_index(item.definition)
-        is_unique = parsed_index.tree.unique
-        return _duplicates(table, parsed_index.elements, parsed_index.where) if is_unique else ""
+        index = parse_index(item.definition)
+        return _duplicates(table, index.keys, index.tree, index.where) if index.tree.unique else ""
     kind = constraint_kind(item)
     if kind == "check":
         return f"SELECT * FROM {table} WHERE NOT ({check_expression(item.definition)})"
     if kind in ("primary", "unique"):
-        return _duplicates(table, [quote(column) for column in key_columns(item)])
+        columns = [quote(column) for column in key_columns(item)]
+        return _duplicates(table, columns, parse_constraint(item.definition))
     return _orphans(table, parse_constraint(item.definition)) if kind == "foreignkey" else ""
 
 
@@ -191,9 +191,12 @@ def listed_values(item: CatalogObject) -> tuple[str, list[str]] | None:
     return (column.fields[-1].sval, texts) if is_list else None
 
 
-def _duplicates(table: str, columns: Iterable[str], where: str = "") -> str:
-    listed = ", ".join(columns)
-    condition = f" WHERE {where}" if where else ""
+def _duplicates(table: str, keys: Sequence[str], tree: Any, where: str = "") -> str:
+    listed = ", ".join(keys)
+    conditions = [where] if where else []
+    if not tree.nulls_not_distinct:
+        conditions += [f"{key} IS NOT NULL" for key in keys]
+    condition = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return (
         f"SELECT {listed}, count(*) FROM {table}{condition} GROUP BY {listed} HAVING count(*) > 1"
     )

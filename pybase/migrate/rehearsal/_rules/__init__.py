@@ -23,10 +23,11 @@ from pybase.migrate.rehearsal._rules import (
     _shape,
 )
 from pybase.migrate.rehearsal._rules._case import Case
+from pybase.migrate.rehearsal._rules._data import filled_table
 from pybase.migrate.rehearsal._rules._held_locks import held_locks, unexplained_scans
 from pybase.migrate.rehearsal._rules._shape import is_transaction_control
 
-__all__ = ["Case", "find_hazards", "held_locks", "is_transaction_control"]
+__all__ = ["Case", "filled_table", "find_hazards", "held_locks", "is_transaction_control"]
 
 _RULES = (
     *_indexes.RULES,

@@ -36,15 +36,22 @@ def unfilled_rules(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find generated fills whose rule is not written yet."""
     if not is_unfilled(observation.sql):
         return
-    names = parse_backfill(observation.sql)
+    table = filled_table(observation)
     target = target_table(observation.sql, observation.before)
-    if names is not None:
-        *schema, name = parts(names[0])
-        table = QualifiedName(schema[0] if schema else "public", name)
+    if table is not None:
         yield Finding(observation.index, "unfilled-rule", table)
     elif target is not None:
         table = observation.before.relations[target].qualified_name
         yield Finding(observation.index, "unfilled-rule", table)
+
+
+def filled_table(observation: Observation) -> QualifiedName | None:
+    """Return the table that a loop of `op.backfill` fills, None for another statement."""
+    names = parse_backfill(observation.sql)
+    if names is None:
+        return None
+    *schema, name = parts(names[0])
+    return QualifiedName(schema[0] if schema else "public", name)
 
 
 def _processed(case: Case, observation: Observation) -> set[int]:

@@ -100,8 +100,12 @@ def _tree(sql: str) -> list[_Node]:
 
 
 def _cleaned(nodes: list[_Node]) -> list[_Node]:
-    """Write `REFERENCES t (a)`, `ANY(...)`, `CHECK (...)` and a bare last WHERE."""
+    """Write `REFERENCES t (a)`, `ANY(...)`, `CHECK (...)` and the bare predicate of an index.
+
+    The grammar wants the brackets after WHERE in an exclusion constraint and a publication.
+    """
     cleaned: list[_Node] = []
+    is_index = any(_text(node) == "INDEX" for node in nodes[:3])
     is_referenced = False
     for place, node in enumerate(nodes):
         before = _text(cleaned[-1]) if cleaned else ""
@@ -112,7 +116,7 @@ def _cleaned(nodes: list[_Node]) -> list[_Node]:
         inner = _cleaned(node.nodes)
         if before in _DOUBLED_AFTER and len(inner) == 1 and isinstance(inner[0], _Group):
             inner = inner[0].nodes
-        if before == "WHERE" and place == len(nodes) - 1:
+        if is_index and before == "WHERE" and place == len(nodes) - 1:
             cleaned += [replace(inner[0], spaced=True), *inner[1:]]
         else:
             spaced = (node.spaced or is_referenced) and before != "ANY"
