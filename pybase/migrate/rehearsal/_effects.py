@@ -1,16 +1,30 @@
 """Locks on tables, and what was done to their rows, as a statement after another showed."""
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
-from pybase.migrate.record import TableEffect
+from pybase.migrate.record import Finding, TableEffect
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules import Case, filled_table, held_locks
 from pybase.migrate.sql import LOCKS, QualifiedName
-from pybase.migrate.sql.lock_modes import ROW_EXCLUSIVE
+from pybase.migrate.sql.grammar import REPACK_CONCURRENTLY, newer_form
+from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, ROW_EXCLUSIVE
+
+_LONG = {
+    "rewrites-table": (True, False),
+    "rewrites-by-maintenance": (True, False),
+    "blocking-index-rebuild": (False, True),
+}
+"""By hazard, whether it rewrites and reads a table, whatever the rehearsal observed."""
 
 
-def table_effects(case: Case) -> tuple[TableEffect, ...]:
-    """Return what was done to each known table, the strongest lock first."""
+def table_effects(case: Case, findings: Iterable[Finding]) -> tuple[TableEffect, ...]:
+    """Return what was done to each known table, the strongest lock first.
+
+    What `findings` report is done elsewhere, though not where it was rehearsed: rows are moved to
+    another tablespace.
+    """
     effects: dict[QualifiedName, TableEffect] = {}
     for observation in case.observations:
         for oid, rank in observation.locks.items():
@@ -28,6 +42,10 @@ def table_effects(case: Case) -> tuple[TableEffect, ...]:
         name = case.named(held.locked, held.observation)
         tables = {*effects[name].held_for, *held.scanned} - {name}
         effects[name] = replace(effects[name], held_for=tuple(sorted(tables)))
+    for finding in findings:
+        if finding.relation is not None and finding.code in _LONG:
+            effect = TableEffect(finding.relation, LOCKS[ACCESS_EXCLUSIVE][0], *_LONG[finding.code])
+            effects[effect.table] = effect.merged(effects.get(effect.table, effect))
     kept = [
         effect for effect in effects.values() if effect.rank > ROW_EXCLUSIVE or effect.is_changed
     ]
@@ -40,7 +58,7 @@ def _table_effect(
     return TableEffect(
         name,
         LOCKS[rank][0],
-        observation.is_rewritten(oid),
+        observation.is_rewritten(oid) and newer_form(observation.sql) != REPACK_CONCURRENTLY,
         observation.is_scanned(oid),
         observation.gained.get(oid) == ROW_EXCLUSIVE or oid in observation.rows,
     )

@@ -244,7 +244,8 @@ class Rehearsal:
         return None
 
     def _report(self, case: Case) -> Effects:
-        tables = table_effects(case)
+        findings = find_hazards(case)
+        tables = table_effects(case, findings)
         used = {effect.table for effect in tables if effect.is_changed or effect.is_scanned}
         return Effects(
             tables,
@@ -252,7 +253,7 @@ class Rehearsal:
             created=created(case),
             renamed=renames(case),
             cascade=cascade(case),
-            findings=tuple(find_hazards(case)),
+            findings=tuple(findings),
             unfilled=tuple(sorted(used & self._unfilled())),
             is_rehearsed=True,
         )
