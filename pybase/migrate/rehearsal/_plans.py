@@ -118,7 +118,7 @@ class _Reader:
         """Whether a scan finds its rows by a unique key, or by `constant` ones."""
         match scan["Node Type"]:
             case "Tid Scan":
-                return True
+                return "ctid" in _restricted((scan.get("TID Cond"),), constant)
             case "Index Scan" | "Index Only Scan":
                 return self._has_key(scan, scan, constant)
             case "Bitmap Heap Scan":

@@ -1,6 +1,6 @@
 """Rules about access that an upgrade takes from a role: privileges, ownership, row security."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pglast import ast
 
@@ -77,20 +77,29 @@ def _secured(case: Case, oid: int, before: Protected, after: Protected) -> Itera
     assert case.access is not None
     if not after.has_row_security:
         return
-    if not before.has_row_security:
-        yield "row level security is enabled"
-        return
-    if after.is_forced and not before.is_forced:
-        yield "row level security is for its owner, too"
     old, new = (
         [item for item in access.policies.values() if item.table == oid] for access in case.access
     )
+    if not before.has_row_security:
+        if any(_narrowed_by_policies([_OPEN], new)):
+            yield "row level security is enabled"
+        return
+    if after.is_forced and not before.is_forced:
+        yield "row level security is for its owner, too"
+    yield from _narrowed_by_policies(old, new)
+
+
+def _narrowed_by_policies(old: Sequence[Policy], new: Sequence[Policy]) -> Iterator[str]:
     for policy in old:
         if policy.is_permissive and not any(_admits(item, policy) for item in new):
             yield f"policy {policy.name} does not admit all that it did"
     for policy in new:
         if not policy.is_permissive and not any(_restricts(item, policy) for item in old):
             yield f"policy {policy.name} restricts it"
+
+
+_OPEN = Policy("", 0, True, "*", frozenset({_EVERYONE}), "true", "true")
+"""What a table without row level security does."""
 
 
 def _admits(policy: Policy, other: Policy) -> bool:
