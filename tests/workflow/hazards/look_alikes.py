@@ -1,6 +1,6 @@
 """Statements that differ in a detail: one has a hazard, its look-alike none."""
 
-from .case import ORDERS, PARTITIONED, ROUTINES, Case, execute
+from .case import ORDERS, PARTITIONED, ROUTINES, VIEWS, Case, execute
 
 _LOG = f"{ORDERS}CREATE TABLE log (id bigint NOT NULL, at date NOT NULL);"
 _KEYED = f"{ORDERS}CREATE UNIQUE INDEX uq_orders_number ON orders (number);"
@@ -43,6 +43,32 @@ ROWS = [
         ("unbatched-data-change", "order_items"),
     ),
     _case("one_row_by_its_place", ORDERS, "DELETE FROM order_items WHERE ctid = '(0,1)'"),
+    _case(
+        "one_row_in_a_block", ORDERS,
+        """
+        DO $$ BEGIN
+            IF EXISTS (SELECT FROM customers WHERE id = 1) THEN
+                UPDATE customers SET name = 'x' WHERE id = 1;
+            END IF;
+        END $$
+        """,
+    ),
+    _case(
+        "all_rows_in_a_block_that_changes_one", ORDERS,
+        """
+        DO $$ DECLARE removed record; BEGIN
+            FOR removed IN DELETE FROM order_items RETURNING id LOOP
+                UPDATE customers SET name = 'x' WHERE id = 1;
+            END LOOP;
+        END $$
+        """,
+        ("unbatched-data-change", "customers"), ("unbatched-data-change", "order_items"),
+    ),
+    _case(
+        "all_rows_in_a_block_that_has_none_of_them", ORDERS,
+        "DO $$ BEGIN UPDATE customers SET name = 'x' WHERE id > 1000000; END $$",
+        ("unbatched-data-change", "customers"),
+    ),
 ]  # fmt: skip
 
 OBJECTS = [
@@ -81,6 +107,17 @@ OBJECTS = [
         CREATE POLICY everything ON orders FOR SELECT USING (true)
         """,
         ("narrows-access", "orders"),
+    ),
+    _case(
+        "owner_of_a_table_with_an_identity_changed", ORDERS,
+        "ALTER TABLE orders OWNER TO pg_monitor", ("narrows-access", "orders"),
+    ),
+    _case(
+        "view_becomes_a_table", VIEWS,
+        """
+        DROP VIEW open_orders;
+        CREATE TABLE open_orders (id bigint PRIMARY KEY, customer_id bigint, colour text)
+        """,
     ),
     Case(
         "cast_created", ROUTINES,

@@ -20,18 +20,26 @@ def narrowed(case: Case) -> Iterator[Finding]:
         return
     before, after = case.access
     named = {(key[0], _name(item)): key for key, item in after.objects.items()}
+    moves = {_move(before, after, key) for key in before.objects if key[0] == "r"}
     for key, item in before.objects.items():
         new_key = key if key in after.objects else named.get((key[0], _name(item)))
         if new_key is None:  # it is dropped, which has a code of its own
             continue
+        # a sequence of a column has the owner of its table
+        is_part = key[0] == "s" and _move(before, after, key) in moves
         changes = [
             *_revoked(case, key, item, after.objects[new_key]),
-            *_owned(item, after, after.objects[new_key]),
+            *(() if is_part else _owned(item, after, after.objects[new_key])),
             *_secured(case, key[1], item, after.objects[new_key]),
         ]
         if changes:
             name, detail = item.qualified_name, ", ".join(changes)
             yield Finding(_mention(case, item.name), "narrows-access", name, detail)
+
+
+def _move(before: Access, after: Access, key: ObjectKey) -> tuple[str, str]:
+    """Return the owner before and after."""
+    return before.objects[key].owner, after.objects.get(key, before.objects[key]).owner
 
 
 def _name(item: Protected) -> tuple[str, ...]:

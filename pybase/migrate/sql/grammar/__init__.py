@@ -4,6 +4,7 @@ from pybase.migrate.sql.grammar._client import COPY_HINT, client_fault, copy_fau
 from pybase.migrate.sql.grammar._format import WIDTH, break_line, lay_out
 from pybase.migrate.sql.grammar._parse import (
     WRITES,
+    block_words,
     code_words,
     is_kind,
     is_opaque,
@@ -19,6 +20,7 @@ __all__ = [
     "COPY_HINT",
     "WIDTH",
     "WRITES",
+    "block_words",
     "break_line",
     "client_fault",
     "code_words",

@@ -71,11 +71,16 @@ def code_words(sql: str) -> list[str]:
 
     What such code has in literals may be SQL too, for EXECUTE: their tokens follow them.
     """
-    tree = parsed(sql)
-    if not isinstance(tree, ast.DoStmt):
+    if not is_kind(sql, ast.DoStmt):
         return [word.lower() for word in words(sql)]
-    bodies = [option.arg.sval for option in tree.args or () if option.defname == "as"]
-    return [inner.lower() for body in bodies for word in words(body) for inner in _literal(word)]
+    return [inner.lower() for word in block_words(sql) for inner in _literal(word)]
+
+
+def block_words(sql: str) -> list[str]:
+    """Return the tokens of the code of a DO block."""
+    options = parsed(sql).args or ()
+    bodies = (option.arg.sval for option in options if option.defname == "as")
+    return [word for body in bodies for word in words(body)]
 
 
 def _literal(word: str) -> list[str]:
