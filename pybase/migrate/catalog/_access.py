@@ -35,7 +35,7 @@ class Protected(QualifiedName, frozen=True):
     suffix: str
     owner: str
     runs_as_owner: bool
-    """Whether a view, or a function, reads with the privileges of its owner."""
+    """Whether it reads with the privileges of its owner: no function but by SECURITY DEFINER."""
     has_row_security: bool
     is_forced: bool
     """Whether row security is for the owner, too."""
@@ -110,7 +110,7 @@ def _items(acl: str) -> str:
 _QUERY = f"""
 WITH object (kind, oid, schema, name, suffix, owner, as_owner, secured, forced, acl) AS (
     SELECT CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END, c.oid, n.nspname, c.relname, '',
-        c.relowner, c.relkind = 'v' AND NOT coalesce((
+        c.relowner, c.relkind <> 'v' OR NOT coalesce((
             SELECT option_value::boolean FROM pg_options_to_table(c.reloptions)
             WHERE option_name = 'security_invoker'), false),
         c.relrowsecurity, c.relforcerowsecurity, c.relacl

@@ -164,6 +164,8 @@ class Observer:
         self._held = locks
         # all locks, not only `gained`: the statement may have changed a relation locked before
         touched = {oid for oid, rank in locks.items() if rank > ROW_EXCLUSIVE}
+        # USING INDEX changes what an index guarantees under the lock of its table
+        touched |= {oid for oid, item in before.relations.items() if item.table in touched}
         self.state = reread_state(self.connection, before, touched)
         notices = tuple(self._notices)
         return Observation(

@@ -15,7 +15,7 @@ from pglast.enums import A_Expr_Kind, BoolExprType
 from pglast.stream import RawStream
 
 from pybase.migrate.catalog import State
-from pybase.migrate.sql.grammar import WRITES, nodes, parsed
+from pybase.migrate.sql.grammar import WRITES, block_words, nodes, parsed
 
 _Plan = Mapping[str, Any]
 
@@ -23,6 +23,8 @@ _SAVEPOINT = "pybase_plan"
 _OPTIONS = ("seqscan", "indexonlyscan", "hashjoin", "mergejoin", "material", "memoize")
 _BEGIN = f"SAVEPOINT {_SAVEPOINT}; " + "".join(f"SET LOCAL enable_{o} = off; " for o in _OPTIONS)
 _END = f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}; RELEASE SAVEPOINT {_SAVEPOINT}"
+
+_EXPLAIN = "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON)"
 
 _SHORT_RANGE = 10_000
 """Keys between two bounds: at most so many rows have them."""
@@ -43,28 +45,47 @@ class Change(Struct, frozen=True):
 
 
 def changes(connection: psycopg.Connection[Any], text: str, state: State) -> tuple[Change, ...]:
-    """Return what a statement is going to do, in the open transaction; nothing if it fails."""
-    statement = _planned(text)
-    if not statement:
+    """Return what a statement is going to do, in the open transaction; nothing if it fails.
+
+    Nor of a block of which one statement has no plan of its own, as it has variables.
+    """
+    statements = _planned(text)
+    if not statements:
         return ()
-    explain = f"EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) {statement}"
     connection.execute(_BEGIN.encode())
     try:
-        rows = connection.execute(explain.encode()).fetchall()
+        rows = [connection.execute(f"{_EXPLAIN} {sql}".encode()).fetchall() for sql in statements]
     except psycopg.Error:  # the statement itself fails too
         rows = []
     connection.execute(_END.encode())
-    plans = [item["Plan"] for (plan,) in rows for item in plan if "Plan" in item]
+    plans = [item["Plan"] for found in rows for (plan,) in found for item in plan if "Plan" in item]
     return tuple(change for plan in plans for change in _Reader(plan, state).changes())
 
 
-def _planned(text: str) -> str:
-    """Return the statement whose plan shows what is written, or an empty text."""
+def _planned(text: str) -> list[str]:
+    """Return the statements whose plans show what is written."""
     tree = parsed(text)
     if isinstance(tree, ast.ExplainStmt):
         is_run = any(option.defname == "analyze" for option in tree.options or ())
-        return _planned(str(RawStream()(tree.query))) if is_run else ""  # type: ignore[arg-type]
-    return text if isinstance(tree, (*WRITES, ast.SelectStmt, ast.ExecuteStmt)) else ""
+        return _planned(str(RawStream()(tree.query))) if is_run else []  # type: ignore[arg-type]
+    if isinstance(tree, ast.DoStmt):
+        return _planned_in_block(text)
+    return [text] if isinstance(tree, (*WRITES, ast.SelectStmt, ast.ExecuteStmt)) else []
+
+
+def _planned_in_block(text: str) -> list[str]:
+    """Return what a DO block writes by plain statements, if all that it writes is that."""
+    parts = " ".join(block_words(text)).split(" ; ")
+    writes = [_WRITE.match(part) for part in parts if _MAY_WRITE.search(part)]
+    is_plain = all(match and not _MAY_WRITE.search(match[1]) for match in writes)
+    return [match[2] for match in writes if match] if is_plain else []
+
+
+_MAY_WRITE = re.compile(r"\b(update|delete|insert|merge|execute|perform|call)\b", re.IGNORECASE)
+_WRITE = re.compile(
+    r"(|.*?\b(?:begin|then|else|loop) )((?:update|delete|insert|merge) .*)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class _Reader:
@@ -118,7 +139,7 @@ class _Reader:
         """Whether a scan finds its rows by a unique key, or by `constant` ones."""
         match scan["Node Type"]:
             case "Tid Scan":
-                return True
+                return "ctid" in _restricted((scan.get("TID Cond"),), constant)
             case "Index Scan" | "Index Only Scan":
                 return self._has_key(scan, scan, constant)
             case "Bitmap Heap Scan":

@@ -11,6 +11,7 @@ from . import (
     hidden_effects,
     indexes,
     lock_verdicts,
+    look_alikes,
     old_releases,
     other_objects,
     partitions,
@@ -45,6 +46,7 @@ CASES: list[Case] = [
     *downgrades.CASES,
     *hidden_effects.CASES,
     *acceptance.CASES,
+    *look_alikes.CASES,
 ]
 
 RECIPES: dict[str, tuple[str, ...]] = {

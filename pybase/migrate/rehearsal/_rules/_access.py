@@ -1,6 +1,6 @@
 """Rules about access that an upgrade takes from a role: privileges, ownership, row security."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pglast import ast
@@ -22,18 +22,26 @@ def narrowed(case: Case) -> Iterator[Finding]:
         return
     before, after = case.access
     named = {(key[0], _name(item)): key for key, item in after.objects.items()}
+    moves = {_move(before, after, key) for key in before.objects if key[0] == "r"}
     for key, item in before.objects.items():
         new_key = key if key in after.objects else named.get((key[0], _name(item)))
         if new_key is None:  # it is dropped, which has a code of its own
             continue
+        # a sequence of a column has the owner of its table
+        is_part = key[0] == "s" and _move(before, after, key) in moves
         changes = [
             *_revoked(case, key, item, after.objects[new_key]),
-            *_owned(item, after, after.objects[new_key]),
+            *(() if is_part else _owned(item, after, after.objects[new_key])),
             *_secured(case, key[1], item, after.objects[new_key]),
         ]
         if changes:
             name, detail = item.qualified_name, ", ".join(changes)
             yield Finding(mention(case, item.name), "narrows-access", name, detail)
+
+
+def _move(before: Access, after: Access, key: ObjectKey) -> tuple[str, str]:
+    """Return the owner before and after."""
+    return before.objects[key].owner, after.objects.get(key, before.objects[key]).owner
 
 
 def _name(item: Protected) -> tuple[str, ...]:
@@ -79,20 +87,29 @@ def _secured(case: Case, oid: int, before: Protected, after: Protected) -> Itera
     assert case.access is not None
     if not after.has_row_security:
         return
-    if not before.has_row_security:
-        yield "row level security is enabled"
-        return
-    if after.is_forced and not before.is_forced:
-        yield "row level security is for its owner, too"
     old, new = (
         [item for item in access.policies.values() if item.table == oid] for access in case.access
     )
+    if not before.has_row_security:
+        if any(_narrowed_by_policies([_OPEN], new)):
+            yield "row level security is enabled"
+        return
+    if after.is_forced and not before.is_forced:
+        yield "row level security is for its owner, too"
+    yield from _narrowed_by_policies(old, new)
+
+
+def _narrowed_by_policies(old: Sequence[Policy], new: Sequence[Policy]) -> Iterator[str]:
     for policy in old:
         if policy.is_permissive and not any(_admits(item, policy) for item in new):
             yield f"policy {policy.name} does not admit all that it did"
     for policy in new:
         if not policy.is_permissive and not any(_restricts(item, policy) for item in old):
             yield f"policy {policy.name} restricts it"
+
+
+_OPEN = Policy("", 0, True, "*", frozenset({_EVERYONE}), "true", "true")
+"""What a table without row level security does."""
 
 
 def _admits(policy: Policy, other: Policy) -> bool:

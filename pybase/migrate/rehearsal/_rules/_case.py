@@ -48,6 +48,13 @@ class Case(Struct, frozen=True):
         """Whether the relation is a table that existed before the revision."""
         return oid in self.known.relations and self.known.relations[oid].is_table
 
+    def is_awaited(self, oid: int) -> bool:
+        """Whether it is a known table that, under its name, the revision does not drop."""
+        if not self.is_known_table(oid):
+            return False
+        names = (item.qualified_name for item in self.run.end.relations.values())
+        return oid in self.run.end.relations or self.known.relations[oid].qualified_name in names
+
     def finding(self, observation: Observation, code: str, oid: int, detail: str = "") -> Finding:
         """Return a finding about a relation, under the name that the statement used."""
         return Finding(observation.index, code, self.named(oid, observation), detail)

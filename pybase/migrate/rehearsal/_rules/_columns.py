@@ -69,7 +69,11 @@ def _is_filled(column: Column) -> bool:
 
 
 _NULL = re.compile(r"NULL\b", re.IGNORECASE)
-_MOMENT = re.compile(r"^timestamp(\(\d\))? with(out)? time zone(\[\])*$")
+_TIME = re.compile(
+    r"^(date|timestamp|time)(?:\(\d\))?( with time zone)?(?: without time zone)?(?:\[\])*$"
+)
+_MOMENT = ("timestamp", " with time zone")
+_SETS_ZONE = re.compile(r"\bset_config\s*\(\s*'timezone'", re.IGNORECASE)
 _GIVES_ZONE = re.compile(r"\bat\s+time\s+zone\b|\btimezone\s*\(", re.IGNORECASE)
 
 
@@ -82,17 +86,26 @@ def time_zones(case: Case, observation: Observation) -> Iterator[Finding]:
             column = after.columns.get(number)
             if column is None or column.is_dropped or _gives_zone(case, observation):
                 continue
-            kinds = {match[2] for match in map(_MOMENT.match, (old.type, column.type)) if match}
-            if len(kinds) > 1:
+            if _is_converted_by_zone(old.type, column.type):
                 yield case.finding(observation, "depends-on-time-zone", oid, old.name)
+
+
+def _is_converted_by_zone(old: str, new: str) -> bool:
+    """Whether a moment becomes what a clock or calendar shows, or that becomes a moment."""
+    before, after = (match and match.groups() for match in map(_TIME.match, (old, new)))
+    if before is None or after is None or before == after:
+        return False
+    return _MOMENT in (before, after) or (not before[1] and bool(after[1]))
 
 
 def _gives_zone(case: Case, observation: Observation) -> bool:
     """Whether the statement names a time zone, or an earlier one has set it."""
-    earlier = (item.sql for item in case.observations if item.index < observation.index)
+    earlier = [item.sql for item in case.observations if item.index < observation.index]
     settings = (parsed(sql) for sql in earlier if is_kind(sql, ast.VariableSetStmt))
     is_set = any(setting.name == "timezone" for setting in settings)
-    return is_set or bool(_GIVES_ZONE.search(observation.sql))
+    return (
+        is_set or any(map(_SETS_ZONE.search, earlier)) or bool(_GIVES_ZONE.search(observation.sql))
+    )
 
 
 def column_types(case: Case) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ def data_changes(case: Case, observation: Observation) -> Iterator[Finding]:
         yield case.finding(observation, "unbatched-data-change", oid)
     if tables and observation.transactional:
         for oid, rank in observation.locks.items():
-            if rank >= SHARE and case.is_known_table(oid):
+            if rank >= SHARE and case.is_awaited(oid):
                 yield case.finding(observation, "changes-data-under-lock", oid)
 
 

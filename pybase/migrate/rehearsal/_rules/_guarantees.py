@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from pybase.migrate.catalog import Column, Index
+from pybase.migrate.catalog import Column, Index, Relation
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules._case import Case, dropped
@@ -10,7 +10,7 @@ from pybase.migrate.rehearsal._rules._case import Case, dropped
 
 def dropped_keys(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find keys and unique indexes that the end of an upgrade has no equal of."""
-    gone = dict(dropped(observation, "iI")) if case.is_upgrade else {}
+    gone = {**dict(dropped(observation, "iI")), **_weakened(observation)} if case.is_upgrade else {}
     for oid, relation in gone.items():
         index = relation.index
         if index is None or not index.is_key or not case.is_known(oid):
@@ -22,6 +22,15 @@ def dropped_keys(case: Case, observation: Observation) -> Iterator[Finding]:
         is_kept = any(_replaces(other, index) for other in kept if other is not None)
         if not is_kept and not _is_moot(index, table.columns):
             yield case.finding(observation, "drops-key", index.table, relation.name)
+
+
+def _weakened(observation: Observation) -> dict[int, Relation]:
+    """Return the indexes that stay, and guarantee less: those of a constraint USING INDEX."""
+    return {
+        oid: before
+        for oid, before, after in observation.changed
+        if before.index and after.index and not _replaces(after.index, before.index)
+    }
 
 
 def _replaces(index: Index, other: Index) -> bool:

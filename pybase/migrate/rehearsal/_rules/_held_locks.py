@@ -68,10 +68,10 @@ def _locked_by_keys(case: Case, observation: Observation) -> Iterator[HeldLock]:
 
 
 def _held(case: Case, earlier: Observation | None, observation: Observation) -> set[int]:
-    """Return the known tables that the transaction had locked before the statement."""
+    """Return the known tables that were locked before the statement, and are not dropped."""
     if earlier is None or not (earlier.transactional and observation.transactional):
         return set()
-    return set(filter(case.is_known_table, _locked(observation) & _locked(earlier)))
+    return set(filter(case.is_awaited, _locked(observation) & _locked(earlier)))
 
 
 def _locked(observation: Observation) -> set[int]:

@@ -157,11 +157,12 @@ def attached_partitions(case: Case, observation: Observation) -> Iterator[Findin
     ]
     for oid, table in tables:
         parent = relations.get(table.parent)
-        if parent is not None and parent.kind == "p" and case.is_known(table.parent):
+        if parent is not None and parent.kind == "p":
             siblings = (key for key, item in relations.items() if item.parent == table.parent)
-            family = filter(case.is_known, (oid, *siblings))
-            if any(map(observation.is_scanned, family)):
-                yield case.finding(observation, "attaches-partition", table.parent)
+            scanned = filter(observation.is_scanned, filter(case.is_known, (oid, *siblings)))
+            for known in scanned:  # the partition of a new table is locked itself
+                named = table.parent if case.is_known(table.parent) else known
+                yield case.finding(observation, "attaches-partition", named)
 
 
 def detached_partitions(case: Case, observation: Observation) -> Iterator[Finding]:
@@ -213,7 +214,7 @@ def many_locks(case: Case, observation: Observation) -> Iterator[Finding]:
     tables = {
         case.named(oid, observation).label
         for oid, rank in observation.locks.items()
-        if rank >= SHARE and case.is_known_table(oid)
+        if rank >= SHARE and case.is_awaited(oid)
     }
     if observation.transactional and len(tables) > MANY_TABLES:
         yield Finding(observation.index, "many-blocking-locks", detail=", ".join(sorted(tables)))

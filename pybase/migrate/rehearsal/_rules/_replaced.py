@@ -21,6 +21,8 @@ def functions(case: Case) -> Iterator[Finding]:
         after = end.get(_signature(function))
         if function.is_trigger or function.schema in renamed_schemas(case):
             continue
+        if after is None and any(_takes_calls(item, function) for item in end.values()):
+            continue
         if after is None:
             code = "renames-function" if oid in case.run.end.functions else "drops-function"
             yield Finding(_last_change(case, oid), code, function.qualified_name)
@@ -31,6 +33,17 @@ def functions(case: Case) -> Iterator[Finding]:
 
 def _signature(function: Function) -> tuple[str, ...]:
     return function.schema, function.name, function.arguments
+
+
+def _takes_calls(function: Function, other: Function) -> bool:
+    """Whether it is the other one with more arguments, which have defaults."""
+    names = (function.schema, function.name, function.result)
+    begin = f"{other.arguments}, " if other.arguments else ""
+    return (
+        names == (other.schema, other.name, other.result)
+        and function.arguments.startswith(begin)
+        and function.required_arguments <= other.required_arguments
+    )
 
 
 def _change(before: Function, after: Function) -> str:

@@ -10,6 +10,7 @@ from pybase.migrate.sql.grammar._newer import (
 )
 from pybase.migrate.sql.grammar._parse import (
     WRITES,
+    block_words,
     code_words,
     is_kind,
     is_opaque,
@@ -28,6 +29,7 @@ __all__ = [
     "REPACK_CONCURRENTLY",
     "WIDTH",
     "WRITES",
+    "block_words",
     "break_line",
     "client_fault",
     "code_words",

@@ -7,6 +7,7 @@ from typing import Any
 
 from pglast import ast, parser
 from pglast import parse_sql as _parse
+from pglast.enums import ObjectType
 
 from pybase.migrate.sql.grammar._split import words
 
@@ -37,13 +38,20 @@ def names(sql: str) -> Iterator[Any]:
     """Return the relations that a statement names, as RangeVars, in the order of its text."""
     tree = parsed(sql)
     if isinstance(tree, ast.DropStmt):
-        for words in tree.objects or ():
-            is_name = isinstance(words, tuple | list)
-            if is_name and all(isinstance(word, ast.String) for word in words):
-                *schema, name = (word.sval for word in words)
-                yield ast.RangeVar(relname=name, schemaname=schema[-1] if schema else None)
+        end = -1 if tree.removeType in _OF_RELATIONS else None
+        is_named = end or tree.removeType in _RELATIONS
+        for *schema, name in (words[:end] for words in tree.objects or () if is_named):
+            yield ast.RangeVar(relname=name.sval, schemaname=schema[-1].sval if schema else None)
     elif tree is not None:
         yield from nodes(tree, ast.RangeVar)
+
+
+_RELATIONS = (
+    *(ObjectType.OBJECT_TABLE, ObjectType.OBJECT_FOREIGN_TABLE, ObjectType.OBJECT_INDEX),
+    *(ObjectType.OBJECT_VIEW, ObjectType.OBJECT_MATVIEW, ObjectType.OBJECT_SEQUENCE),
+)
+_OF_RELATIONS = (ObjectType.OBJECT_TRIGGER, ObjectType.OBJECT_RULE, ObjectType.OBJECT_POLICY)
+"""What DROP names behind its table."""
 
 
 def nodes(tree: Any, kind: type) -> Iterator[Any]:
@@ -63,11 +71,16 @@ def code_words(sql: str) -> list[str]:
 
     What such code has in literals may be SQL too, for EXECUTE: their tokens follow them.
     """
-    tree = parsed(sql)
-    if not isinstance(tree, ast.DoStmt):
+    if not is_kind(sql, ast.DoStmt):
         return [word.lower() for word in words(sql)]
-    bodies = [option.arg.sval for option in tree.args or () if option.defname == "as"]
-    return [inner.lower() for body in bodies for word in words(body) for inner in _literal(word)]
+    return [inner.lower() for word in block_words(sql) for inner in _literal(word)]
+
+
+def block_words(sql: str) -> list[str]:
+    """Return the tokens of the code of a DO block."""
+    options = parsed(sql).args or ()
+    bodies = (option.arg.sval for option in options if option.defname == "as")
+    return [word for body in bodies for word in words(body)]
 
 
 def _literal(word: str) -> list[str]:
