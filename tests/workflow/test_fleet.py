@@ -498,6 +498,22 @@ def test_env_with_a_search_path_is_refused(tenants: Project, database_url: str) 
 
 # --- refusals -------------------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize(
+    ("port", "pattern", "code", "slug"),
+    [("free", "customer_%", 3, "unreachable"), ("server", "kunde_%", 2, "empty-fleet")],
+)
+def test_url_of_no_database_is_refused(
+    port: str, pattern: str, code: int, slug: str, project: Project, server: str, free_port: int
+) -> None:
+    project.lay_out(ONE).write_sql()
+    url = f"{server}/?each={pattern}".replace(ENCODED, "${SECRET}")
+    url = url if port == "server" else f"postgresql://eve@127.0.0.1:{free_port}/?each={pattern}"
+    message = project.refused("current", "--fleet", url, code=code, SECRET=PASSWORD)
+    assert f"error[{slug}]" in message
+    assert "DATABASE_URL" not in message
+
+
 LITERAL = "postgresql://eve:to-be-hidden@127.0.0.1/x"
 ENTRY = "[databases]\nberlin = "
 REFUSALS = {
