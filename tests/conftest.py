@@ -167,7 +167,7 @@ def tcp_server(servers_folder: Path, worker_id: str) -> Iterator[TcpServer]:
     )  # fmt: skip
     server.start()
     yield server
-    server.run("pg_ctl", "-D", "data", "-m", "immediate", "-w", "-s", "stop")
+    server.stop()
     shutil.rmtree(server.directory)
 
 
@@ -189,7 +189,7 @@ def standby_url(tcp_server: TcpServer, tcp_url: str, worker_id: str) -> Iterator
     )
     standby.start()
     yield tcp_url.replace(f":{tcp_server.port}/", f":{standby.port}/")
-    standby.run("pg_ctl", "-D", "data", "-m", "immediate", "-w", "-s", "stop")
+    standby.stop()
     shutil.rmtree(standby.directory)
 
 

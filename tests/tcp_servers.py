@@ -49,6 +49,10 @@ class TcpServer:
         )
         self.run("pg_ctl", "-D", "data", "-l", "log", "-w", "-s", "-o", options, "start")
 
+    def stop(self) -> None:
+        """End it as a crash does: sessions break, and the next start recovers."""
+        self.run("pg_ctl", "-D", "data", "-m", "immediate", "-w", "-s", "stop")
+
 
 def new_folder(path: Path) -> Path:
     """A folder for a server; the watchdog finds it by its lock file when the run is killed."""

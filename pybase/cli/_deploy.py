@@ -65,6 +65,10 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--verbose", action="store_true", help="show each statement as it runs")
     _data_argument(parser)
+    _limit_arguments(parser)
+
+
+def _limit_arguments(parser: argparse.ArgumentParser) -> None:
     for option in fields(MigrateOptions):
         name = f"--{option.name.replace('_', '-')}"
         help_text = f"{option.default} unless configured"
@@ -237,6 +241,7 @@ def _distribute_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", action="store_true", help="show what it would do, change nothing")
     parser.add_argument("--verbose", action="store_true", help="show each statement as it runs")
     _data_argument(parser)
+    _limit_arguments(parser)
 
 
 def _distribute(args: argparse.Namespace, settings: Settings) -> None:
@@ -245,6 +250,7 @@ def _distribute(args: argparse.Namespace, settings: Settings) -> None:
         lines = [*deploy.planned_lines(deploy.plan_distribution(settings, database))]
         terminal.result("\n".join([*table(lines), style(f"{len(lines)} to do.", "bold")]))
         return
+    settings = _with_limits(args, settings)
     reporter = TerminalReporter(args.verbose, args.show_data)
     with deploy.locked(settings, database, reporter) as session:
         count = deploy.distribute(session, reporter)

@@ -497,7 +497,7 @@ def test_backfill_ends_with_its_client(project: Project) -> None:
     """The server notices within seconds, in the middle of a statement."""
     url = project.environment["DATABASE_URL"]
     table = "op.execute('CREATE TABLE towns (n integer PRIMARY KEY, city text)')"
-    slow = "city = (SELECT n::text FROM pg_sleep(0.5 + 0 * n))"
+    slow = "city = (SELECT n::text FROM pg_sleep(30 + 0 * n))"
     loop = f"op.backfill('towns', set={slow!r}, where='city IS NULL', key=['n'])"
     project.lay_out(Revision(ONE.id, None, table), Revision(TWO.id, ONE.id, loop)).write_sql()
     project.done("migrate", "+1")

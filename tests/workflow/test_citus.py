@@ -5,7 +5,7 @@ Its databases are created on the coordinator and on each worker, and dropped aft
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from urllib.parse import quote
 
 import psycopg
@@ -260,13 +260,44 @@ def test_rows_are_spread_and_the_copies_deleted(on_cluster: Project, cluster_url
         assert counts.fetchone() == (2, 2, 0)
 
 
-def test_lock_on_a_worker_is_named_with_its_node(on_cluster: Project, cluster_url: str) -> None:
-    """Its timeout reaches the worker, and the one who has it is found there."""
+def test_open_transaction_stops_a_concurrent_distribution(
+    on_cluster: Project, cluster_url: str
+) -> None:
+    """Citus would wait for it without a limit, and all readers and writers behind it."""
     on_cluster.lay_out(TABLES, models=MODELS).write_sql()
-    on_cluster.done("migrate")
-    on_cluster.add(LATER)
-    on_cluster.write_sql()
-    with psycopg.connect(cluster_url) as connection:
+    with psycopg.connect(cluster_url, autocommit=True) as connection:
+        run(connection, STATES["with rows"])
+    on_cluster.done("stamp", "head")
+    with psycopg.connect(cluster_url) as holder:
+        holder.execute("UPDATE events SET id = id WHERE id = 1")
+        options = ("--deadline-s", "3")
+        message = on_cluster.refused("distribute", *options, code=3)
+        assert "[distribution-timeout]" in message
+        assert f"pid {holder.info.backend_pid}" in message
+    assert "events" not in placements(cluster_url)
+    on_cluster.done("distribute")
+    assert placements(cluster_url) == SPREAD
+
+
+def test_lock_on_a_worker_ends_a_statement_of_its_own(
+    on_cluster: Project, cluster_url: str
+) -> None:
+    """Outside of the revision's transaction too, where a session's timeout stays on its node."""
+    alone = "with op.get_context().autocommit_block():\n    op.execute({!r})"
+    statements = ("ALTER TABLE items ADD COLUMN n integer", "ALTER TABLE items DROP COLUMN n")
+    later = Revision("bbbbbbbbbbbb", TABLES.id, *map(alone.format, statements))
+    on_cluster.lay_out(TABLES, later, models=MODELS).write_sql()
+    on_cluster.done("migrate", TABLES.id)
+    with on_shard(cluster_url):
+        options = ("--force", "hazards", "--deadline-s", "3")
+        assert "[lock-timeout]" in on_cluster.refused("migrate", *options, code=3)
+    on_cluster.done("migrate", "--force", "hazards")
+
+
+@contextmanager
+def on_shard(url: str) -> Iterator[str]:
+    """A session on a worker that reads a shard of `items`; how a message names it."""
+    with psycopg.connect(url) as connection:
         node = connection.execute(
             "SELECT nodename, nodeport, shard_name FROM citus_shards "
             "WHERE table_name = 'items'::regclass AND nodeport <> %s LIMIT 1",
@@ -275,12 +306,21 @@ def test_lock_on_a_worker_is_named_with_its_node(on_cluster: Project, cluster_ur
     assert node is not None
     host, port, shard = node
     with psycopg.connect(url_of(host, port, NAME)) as holder:
-        pid = holder.info.backend_pid
         holder.execute(f"SELECT 1 FROM {shard} LIMIT 1".encode())
+        yield f"pid {holder.info.backend_pid} on the node {host}:{port}"
+
+
+def test_lock_on_a_worker_is_named_with_its_node(on_cluster: Project, cluster_url: str) -> None:
+    """Its timeout reaches the worker, and the one who has it is found there."""
+    on_cluster.lay_out(TABLES, models=MODELS).write_sql()
+    on_cluster.done("migrate")
+    on_cluster.add(LATER)
+    on_cluster.write_sql()
+    with on_shard(cluster_url) as holder:
         options = ("--force", "hazards", "--lock-timeout-ms", "500", "--deadline-s", "5")
         message = on_cluster.refused("migrate", *options, code=3)
     assert "[lock-timeout]" in message
-    assert f"pid {pid} on the node {host}:{port}" in message
+    assert holder in message
     with psycopg.connect(cluster_url) as connection:
         heads = connection.execute("SELECT version_num FROM alembic_version").fetchall()
         assert heads == [(TABLES.id,)]

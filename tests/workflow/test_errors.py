@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from projects import CITIES_MODEL, FORK, LINE, ONE, THREE, TWO, Project, Revision
 from tcp_servers import ENCODED, PASSWORD, TcpServer
@@ -48,6 +49,15 @@ def test_no_password(three: Project, tcp_server: TcpServer) -> None:
     url = f"postgresql://postgres@127.0.0.1:{tcp_server.port}/postgres"
     message = three.refused("migrate", code=3, DATABASE_URL=url)
     assert "The server asks for a password and DATABASE_URL has none" in message
+
+
+def test_database_that_is_closed_to_the_user(three: Project, tcp_url: str, guest_url: str) -> None:
+    name = tcp_url.rpartition("/")[2]
+    with psycopg.connect(tcp_url, autocommit=True) as connection:
+        connection.execute(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC".encode())
+    message = three.refused("migrate", code=3, DATABASE_URL=guest_url)
+    assert "error[unreachable]" in message
+    assert f'GRANT CONNECT ON DATABASE "{name}"' in message
 
 
 def test_unknown_user(three: Project, tcp_server: TcpServer) -> None:

@@ -6,7 +6,7 @@ import random
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from projects import LINE, ONE, THREE, TWO, Project, Result, Revision
 from tcp_servers import ENCODED, PASSWORD, TcpServer
-from waiting import wait_until
+from waiting import IS_BLOCKED, wait_for_query, wait_until
 from warm import Command
 
 from .test_json import documented
@@ -120,6 +120,10 @@ def test_fleet_goes_to_head_and_back(customers: Customers) -> None:
     assert customers.versions() == dict.fromkeys(NAMES, TWO.id)
     result = customers.run("pending", "--check")
     assert (result.code, result.out.count(f"1 pending: {HEAD}")) == (1, 6)
+    title = THREE.title.removesuffix(".")
+    assert result.out.count(f"\n{HEAD}  {title}\n") == 1
+    shown_as_json = json.loads(customers.run("pending", "--format", "json").out)
+    assert shown_as_json["revisions"] == [{"revision": HEAD, "title": title}]
     assert version(customers.url(OTHER)) == "base"
 
 
@@ -287,28 +291,61 @@ def _lines(session: psycopg.Connection[Any]) -> int:
     return row[0] if row else 0
 
 
-def test_session_that_is_ended_is_that_of_one_database(customers: Customers) -> None:
-    """One database waits for a lock, and its session is ended while the others are migrated."""
+ENDS = {
+    "session": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+    "'pybase' AND datname = 'customer_2' AND wait_event_type = 'Lock'",
+    "database": "DROP DATABASE customer_2 WITH (FORCE)",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_end_of_one_database_is_no_other_s(end: str, customers: Customers) -> None:
+    """One waits for a lock, and is ended while the others are migrated."""
     customers.run("migrate", TWO.id)
     others = [name for name in NAMES if name != "customer_2"]
-    with _sql(customers.url("customer_2")) as holder:
-        holder.execute("BEGIN; LOCK TABLE cities IN ACCESS SHARE MODE")
+    with closing(psycopg.connect(customers.url("customer_2"))) as holder:
+        holder.execute("LOCK TABLE cities IN ACCESS SHARE MODE")
         command = customers.project.start("migrate", "--jobs", "2", *customers.each)
         wait_until(lambda: all(version(customers.url(name)) == HEAD for name in others))
-        with _sql(customers.url("customer_2")) as session:
-            wait_until(lambda: (session.execute(_END).fetchone() or (0,))[0])
+        wait_for_query(customers.url("customer_2"), IS_BLOCKED)
+        with _sql(customers.url("postgres")) as session:
+            session.execute(ENDS[end].encode())
         result = customers.project.ended(command)
-    assert result.code == 3
-    assert "customer_2" in result.out
-    assert version(customers.url("customer_2")) == TWO.id
+    assert result.code == 3, result.text
+    assert re.findall(r"^failed +(\w+)", result.out, re.MULTILINE) == ["customer_2"]
+    if end == "database":
+        with _sql(customers.url("postgres")) as session:
+            session.execute("CREATE DATABASE customer_2")
+    else:
+        assert version(customers.url("customer_2")) == TWO.id
     assert customers.run("migrate").code == 0
     assert [ledger(customers.url(name)) for name in NAMES] == [IN_ORDER] * 6
 
 
-_END = """
-SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-WHERE datname = current_database() AND application_name = 'pybase' AND wait_event_type = 'Lock'
-"""
+def test_server_that_is_killed_under_a_fleet(customers: Customers, tcp_server: TcpServer) -> None:
+    """Some are done, two are in the middle, two have not begun; and when it runs again, all are."""
+    customers.run("migrate", TWO.id)
+    held = ("customer_3", "customer_4")
+    with ExitStack() as stack:
+        for name in held:
+            holder = stack.enter_context(closing(psycopg.connect(customers.url(name))))
+            holder.execute("LOCK TABLE cities IN ACCESS SHARE MODE")
+        command = customers.project.start("migrate", "--jobs", "2", *customers.each)
+        for name in held:
+            wait_for_query(customers.url(name), IS_BLOCKED)
+        tcp_server.stop()
+        try:
+            result = customers.project.ended(command)
+        finally:
+            tcp_server.start()
+    assert result.code == 3, result.text
+    assert sorted(re.findall(r"^(done|failed) +(\w+)", result.out, re.MULTILINE)) == [
+        *(("done", name) for name in NAMES[:2]),
+        *(("failed", name) for name in NAMES[2:]),
+    ]
+    assert customers.versions() == dict.fromkeys(NAMES, TWO.id) | dict.fromkeys(NAMES[:2], HEAD)
+    assert customers.run("migrate").code == 0
+    assert [ledger(customers.url(name)) for name in NAMES] == [IN_ORDER] * 6
 
 
 # --- what Alembic has to run ----------------------------------------------------------------------
@@ -461,6 +498,22 @@ def test_env_with_a_search_path_is_refused(tenants: Project, database_url: str) 
 
 # --- refusals -------------------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize(
+    ("port", "pattern", "code", "slug"),
+    [("free", "customer_%", 3, "unreachable"), ("server", "kunde_%", 2, "empty-fleet")],
+)
+def test_url_of_no_database_is_refused(
+    port: str, pattern: str, code: int, slug: str, project: Project, server: str, free_port: int
+) -> None:
+    project.lay_out(ONE).write_sql()
+    url = f"{server}/?each={pattern}".replace(ENCODED, "${SECRET}")
+    url = url if port == "server" else f"postgresql://eve@127.0.0.1:{free_port}/?each={pattern}"
+    message = project.refused("current", "--fleet", url, code=code, SECRET=PASSWORD)
+    assert f"error[{slug}]" in message
+    assert "DATABASE_URL" not in message
+
+
 LITERAL = "postgresql://eve:to-be-hidden@127.0.0.1/x"
 ENTRY = "[databases]\nberlin = "
 REFUSALS = {
@@ -500,3 +553,6 @@ def test_fleet_is_read_strictly(project: Project) -> None:
         arguments = options or ("--fleet", "fleet.toml")
         message = project.refused("migrate", *arguments, code=2, SET="x")
         assert f"error[{code}]" in message, case
+    for verb in (("stamp", "head"), ("history",), ("distribute",)):
+        message = project.refused(*verb, "--fleet", "fleet.toml", code=2)
+        assert "error[takes-no-fleet]" in message, verb

@@ -21,6 +21,9 @@ _LABEL = r"[^\s:@+]+"
 _TARGET = rf"(?:(?:{_LABEL})?@)?(?:{_NAME}(?:{_STEPS})?|{_STEPS})"
 
 
+_OF_FLEET = re.compile(r"unrecognized arguments:.* (--fleet|--schemas)\b")
+
+
 class Parser(argparse.ArgumentParser):
     """Parser whose errors are reported as all others are."""
 
@@ -29,6 +32,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError instead of ending the process."""
+        if match := _OF_FLEET.match(message):
+            raise UsageError(
+                f"This command is for one database, and does not take {match[1]}.",
+                "migrate, downgrade, backfill, pending and current take a fleet. Run this one for "
+                "each database, with its DATABASE_URL.",
+                code="takes-no-fleet",
+            )
         raise UsageError(
             f"{message[:1].upper()}{message[1:]}.",
             f"List the arguments: {self.prog} --help",

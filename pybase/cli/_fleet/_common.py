@@ -15,7 +15,7 @@ from pybase.core.settings import Settings
 from pybase.core.style import style
 from pybase.core.urls import redacted
 from pybase.migrate.database import find_database
-from pybase.migrate.fleet import Fleet, Limits, Member, read_fleet, read_schemas
+from pybase.migrate.fleet import OF_SERVER, Fleet, Limits, Member, read_fleet, read_schemas
 
 
 class Failure(Struct, frozen=True):
@@ -28,7 +28,11 @@ class Failure(Struct, frozen=True):
 def announced_fleet(args: argparse.Namespace, settings: Settings) -> Fleet:
     """Return the fleet, after naming its size and its canary on standard error."""
     if args.fleet is not None:
-        fleet = read_fleet(args.fleet, args.canary)
+        try:
+            fleet = read_fleet(args.fleet, args.canary)
+        except DatabaseError as error:
+            error.hint = _for_fleet(error.hint, OF_SERVER, limits_of(args))
+            raise
     else:
         fleet = read_schemas(find_database(settings), args.schemas, args.canary)
     line = f"Using a fleet of {size_of(fleet)}; the canary is {fleet.canary.name}."
@@ -55,9 +59,20 @@ def failure(args: argparse.Namespace, fleet: Fleet, member: Member, error: Any) 
     problem = explained(error)
     option = f"--fleet {shlex.quote(args.fleet)}" if args.fleet else f"--schemas '{args.schemas}'"
     command = f"nox -s {args.verb} --"
-    problem.hint = problem.hint.replace("DATABASE_URL", fleet.place)
+    problem.hint = _for_fleet(problem.hint, fleet.place, limits_of(args))
     problem.hint = problem.hint.replace(command, f"{command} {option}")
     return Failure(member, problem)
+
+
+def _for_fleet(hint: str, place: str, limits: Limits) -> str:
+    """Return a hint about one database as one about a fleet, whose URLs are at `place`."""
+    for old, new in (
+        (", or unset it to use the embedded server (nox -s db -- status)", ""),
+        ("DATABASE_URL", place),
+        ("when one is free", f"when one is free, or with less than --jobs {limits.jobs}"),
+    ):
+        hint = hint.replace(old, new)
+    return hint
 
 
 def list_failures(failures: Iterable[Failure]) -> None:

@@ -1,6 +1,7 @@
 """`current` and `pending` of a fleet: where each database is, and what it lacks."""
 
 import argparse
+from collections.abc import Iterable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,7 +27,7 @@ from pybase.migrate.record import Direction
 
 def show_current(args: argparse.Namespace, settings: Settings) -> int:
     """Show the revisions of each database; returns the exit code."""
-    _, failures = _shown(args, settings, "heads")
+    _, failures = _shown(args, settings, "heads", has_titles=False)
     return exit_code(failures)
 
 
@@ -37,14 +38,14 @@ def show_pending(
 
     With `fails`, 1 where any database lacks one.
     """
-    statuses, failures = _shown(args, settings, target)
+    statuses, failures = _shown(args, settings, target, has_titles=True)
     return exit_code(failures) or int(fails and any(status.path for status in statuses))
 
 
 def _shown(
-    args: argparse.Namespace, settings: Settings, target: str | None
+    args: argparse.Namespace, settings: Settings, target: str | None, *, has_titles: bool
 ) -> tuple[list[Status], list[Failure]]:
-    """Show where each database is."""
+    """Show where each database is, with titles also which revisions they lack."""
     fleet = announced_fleet(args, settings)
     source = shared_source(fleet, deploy.status_source(settings, fleet.canary.database))
     target = target or source.latest
@@ -58,10 +59,16 @@ def _shown(
     lines = [
         Line(member, statuses[member.name], failures.get(member.name)) for member in fleet.members
     ]
+    titles = _titles(source, statuses.values()) if has_titles else {}
     if args.format == "json":
-        show_json({"databases": [line.values for line in lines]})
+        revisions = [{"revision": name, "title": title} for name, title in titles.items()]
+        named = {"revisions": revisions} if has_titles else {}
+        show_json({"databases": [line.values for line in lines]} | named)
     else:
         terminal.result("\n".join(table(line.cells for line in lines)))
+        if titles:
+            rows = [(style(name, "magenta"), title) for name, title in titles.items()]
+            terminal.result("\n".join(["", *table(rows)]))
         list_failures(failures.values())
     return [*statuses.values()], [*failures.values()]
 
@@ -72,6 +79,12 @@ def _with_path(source: deploy.Source, status: Status, target: str) -> Status:
         return status
     scripts = source.history.path_to(status.heads, target, Direction.UPGRADE)
     return replace(status, path=tuple(script.revision for script in scripts))
+
+
+def _titles(source: deploy.Source, statuses: Iterable[Status]) -> dict[str, str]:
+    """Return the titles of the revisions that any database lacks, in order."""
+    paths = sorted((status.path or () for status in statuses), key=len, reverse=True)
+    return {name: source.record(name).revision.title for path in paths for name in path}
 
 
 class Line(Struct, frozen=True):

@@ -279,6 +279,11 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
         "Ask its administrator, or correct the user in DATABASE_URL.",
     ),
     (
+        r"permission denied for database \"(?P<name>[^\"]*)\"",
+        "The server lets this user into other databases, but not into {name}",
+        'Run GRANT CONNECT ON DATABASE "{name}" TO the user, or correct the user in DATABASE_URL.',
+    ),
+    (
         r"connection refused|no such file or directory",
         "No server listens at that address",
         "Start it. " + _HINT_ADDRESS,

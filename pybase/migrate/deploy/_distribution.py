@@ -189,14 +189,27 @@ class _Run:
             self._reporter.result(_done(item))
 
     def concurrently(self, item: layout.TableLayout) -> None:
-        """Distribute a table with rows, without blocking writes until the end."""
+        """Distribute a table with rows; writes wait at its end only, for a lock timeout at most.
+
+        Each try copies all rows, so the first waits as long as the last. Citus would begin with
+        the first call itself, over a session of its own, where nothing limits its wait for ACCESS
+        EXCLUSIVE (13.2).
+        """
         self._reporter.note(f"Distributing {item.table.label} while others write to it.")
+        name = literal(item.table.quoted)
+        self._tried(f"SELECT citus_add_local_table_to_metadata({name})")
         target = item.colocated_with.quoted if item.colocated_with else "none"
         self.statement = (
-            f"SELECT create_distributed_table_concurrently({literal(item.table.quoted)}, "
+            f"SELECT create_distributed_table_concurrently({name}, "
             f"{literal(item.column or '')}, colocate_with := {literal(target)})"
         )
-        self._locked.connection.execute(self.statement.encode())
+        limit = self._locked.source.settings.options.migrate.lock_timeout_most_ms
+
+        def attempt(_lock_timeout_ms: int) -> None:
+            self._locked.connection.execute(f"SET lock_timeout = {limit}")
+            self._locked.connection.execute(self.statement.encode())
+
+        self._retry.run(attempt, is_blocking=True)
         self._reporter.result(_done(item))
 
     def clean(self, tables: Sequence[QualifiedName]) -> None:

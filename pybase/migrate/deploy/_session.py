@@ -241,10 +241,11 @@ class Session:
         is_first = index == 0 and block == step.script.own_blocks[0]
 
         def attempt(lock_timeout_ms: int) -> None:
-            if self._guard.watches(step):
-                if is_rolled_back and self._guarded(step, statement, is_first, lock_timeout_ms):
-                    return
-                self.require_consent(step, lock=False, is_first=is_first)
+            # a lock timeout reaches the workers of a cluster in a transaction only
+            is_guarded = is_rolled_back and (self.is_on_citus or self._guard.watches(step))
+            if is_guarded and self._guarded(step, statement, is_first, lock_timeout_ms):
+                return
+            self.require_consent(step, lock=False, is_first=is_first)
             self._send(f"SET lock_timeout = {lock_timeout_ms}", self._lock_check)
             self._send(statement)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pybase.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from pybase.migrate.fleet._members import OF_SERVER as OF_SERVER
     from pybase.migrate.fleet._members import Fleet as Fleet
     from pybase.migrate.fleet._members import Member as Member
     from pybase.migrate.fleet._members import read_fleet as read_fleet
@@ -31,7 +32,7 @@ else:
     __getattr__ = lazy(
         __name__,
         {
-            "_members": "Fleet Member read_fleet read_schemas",
+            "_members": "OF_SERVER Fleet Member read_fleet read_schemas",
             "_reporter": "Event MemberReporter",
             "_run": "Limits Outcome State run",
             "_status": "Status needs_alembic read_statuses shared_source",

@@ -11,6 +11,9 @@ from pybase.migrate.database import Database, connect, read_url, server_errors
 from pybase.migrate.fleet._file import read_file, read_member_url
 from pybase.postgres import with_database
 
+OF_SERVER = "the URL of --fleet"
+"""The place of the URLs of a fleet that is all databases of a server."""
+
 
 class Member(Struct, frozen=True):
     """A database of a fleet, or one of its schemas, with the name that it has in messages."""
@@ -77,7 +80,7 @@ def _of_server(argument: str, canary: str | None) -> Fleet:
         if is_open
     ]
     left_out = tuple(name for name, is_open in rows if not is_open)
-    return _fleet(members, canary, "the URL of --fleet", match[2], left_out)
+    return _fleet(members, canary, OF_SERVER, match[2], left_out)
 
 
 def read_schemas(database: Database, pattern: str, canary: str | None = None) -> Fleet:
