@@ -14,6 +14,7 @@ import psycopg
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.core.errors import PybaseError, UsageError
 from pybase.migrate.database import Database, engine, server_error
@@ -41,7 +42,7 @@ class OnlineEnv(Struct, frozen=True):
     has_callbacks: bool
     """Whether it has functions that Alembic calls after each revision."""
     has_one_transaction: bool
-    """Whether it asks for one transaction for all revisions, which is also Alembic's default."""
+    """Whether it asks by name for one transaction for all revisions."""
 
     @property
     def is_quiet(self) -> bool:
@@ -58,7 +59,8 @@ def read_online(history: History, database: Database) -> OnlineEnv:
     that cannot be used.
     """
     results: list[OnlineEnv] = []
-    names = _setting_names(Path(history.scripts.env_py_location).read_text("utf-8", "replace"))
+    env = Path(history.scripts.env_py_location).read_text("utf-8", "replace")
+    names = _setting_names(env)
     try:
         with engine(database).connect() as connection, _recorded_statements() as statements:
             before = _read_session(connection, names)
@@ -70,7 +72,10 @@ def read_online(history: History, database: Database) -> OnlineEnv:
                 used = configured.connection
                 assert used is not None
                 session = _read_session(used, names | _setting_names("\n".join(sent)))
-                results.append(_observed(heads, configured, sent, _changes(before, session)))
+                observed = _observed(heads, configured, sent, _changes(before, session))
+                # Alembic's default is False, too: what counts is that it was asked for
+                is_named = observed.has_one_transaction and _PER_MIGRATION in env
+                results.append(replace(observed, has_one_transaction=is_named))
                 return ()
 
             with without_terminal():  # what env.py prints must not be in our output
@@ -105,9 +110,11 @@ def _observed(
         sent,
         bool(options.get("schema_translate_map")),
         any(not isinstance(callback, LedgerRecorder) for callback in callbacks),
-        configured.opts.get("transaction_per_migration") is False,
+        configured.opts[_PER_MIGRATION] is False,
     )
 
+
+_PER_MIGRATION = "transaction_per_migration"
 
 _OF_ALEMBIC = re.compile(r"\s*SELECT (?:pg_catalog\.pg_class\.relname|\S+\.version_num)\b")
 """How Alembic reads the version table."""

@@ -230,13 +230,14 @@ CASES = (
         "one_transaction",
         line(ITEMS, TEXT),
         env=env(options="transaction_per_migration=False"),
-        refused="one-transaction",
+        runs=same("upgrade head"),
+        refused="checks-failed",
     ),
     Case(
         "one_transaction_of_one_revision",
         line(ITEMS, TEXT),
         env=env(options="transaction_per_migration=False"),
-        runs=TWICE,
+        runs=((f"{MIGRATE} +1", "upgrade +1"), (MIGRATE, "upgrade head")),
     ),
     Case(
         "schema_translate_map",
