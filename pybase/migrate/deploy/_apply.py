@@ -198,7 +198,7 @@ def _run(session: Session, plan: Plan, step: Step, retry: LockRetry) -> int:
     if step.script.status is ScriptStatus.IRREVERSIBLE:
         raise CheckFailedError(
             f"Revision {step.revision.id} ({step.revision.title}) cannot be undone: "
-            f"{step.script.reason}",
+            f"{step.script.reason.rstrip('.')}.",
             "Restore a backup, or write a new revision.",
             code="irreversible",
         )

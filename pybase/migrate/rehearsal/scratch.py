@@ -130,16 +130,20 @@ def empty(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def at_head(
-    settings: Settings, rendered: RenderedHistory, session: Sequence[str] = ()
+    settings: Settings,
+    rendered: RenderedHistory,
+    session: Sequence[str] = (),
+    preparing: Sequence[str] = (),
 ) -> Iterator[str]:
     """Yield the URL of a scratch database with every revision applied; it is dropped afterwards.
 
-    They run after the statements of `session`. Raises CheckFailedError when a revision fails on it.
+    Statements of `session` run before each, and those that are `preparing` for them before all.
+    Raises CheckFailedError when a revision fails on it.
     """
-    template = template_name(rendered.revisions, session)
+    template = template_name(rendered.revisions, (*preparing, *session))
 
     def build(database: str) -> None:
-        _apply(settings, database, rendered.revisions, session)
+        _apply(settings, database, rendered.revisions, session, preparing)
 
     with started(settings) as url:
         if not has_template(url, template):
@@ -256,13 +260,18 @@ def runnable(script: Script) -> Script:
 
 
 def _apply(
-    settings: Settings, database: str, revisions: Sequence[RevisionSql], session: Sequence[str]
+    settings: Settings,
+    database: str,
+    revisions: Sequence[RevisionSql],
+    session: Sequence[str],
+    preparing: Sequence[str],
 ) -> None:
     history: History | None = None
     with connect_scratch(database, autocommit=True) as connection:
-        for text in session:
+        for text in preparing:
             connection.execute(text.encode())
         for sql in revisions:
+            connection.execute(";\n".join((*_AS_BEGUN, *session)).encode())
             try:
                 if not sql.scripts.upgrade.has_sql:
                     history = history or read(settings)
@@ -281,12 +290,19 @@ def _apply(
                 ) from error
 
 
+_AS_BEGUN = ("SET SESSION AUTHORIZATION DEFAULT", "RESET ALL", "DISCARD TEMP")
+"""What gives a revision the session that the runner gives each step."""
+
+
 def execute(connection: psycopg.Connection[Any], script: Script) -> None:
     """Run a script over an autocommit connection, a transaction a block."""
     for block in script.blocks:
         if block.transactional:
-            # one round trip, and PostgreSQL makes one transaction of a multi-statement query
-            connection.execute(";\n".join(block.statements).encode())
+            try:  # in one round trip; SAVEPOINT needs the BEGIN
+                connection.execute(";\n".join(("BEGIN", *block.statements, "COMMIT")).encode())
+            except psycopg.Error:
+                connection.rollback()
+                raise
         else:
             for statement in block.statements:
                 connection.execute(statement.encode())
