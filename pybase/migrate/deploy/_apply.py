@@ -42,7 +42,8 @@ from pybase.migrate.deploy._session import Session, is_blocking
 from pybase.migrate.record import ScriptStatus
 
 _FUNCTIONS: tuple[Check, ...] = (
-    *(checks.writable, checks.version, checks.hazards, _privileges.privileges),
+    *(checks.writable, checks.version, checks.hazards, checks.transactions),
+    _privileges.privileges,
     *(_blocking_sessions.locks, _blocking_sessions.long_transactions, rows),
 )
 _BY_NAME = dict(zip(CHECKS, _FUNCTIONS, strict=True))
@@ -197,7 +198,7 @@ def _run(session: Session, plan: Plan, step: Step, retry: LockRetry) -> int:
     if step.script.status is ScriptStatus.IRREVERSIBLE:
         raise CheckFailedError(
             f"Revision {step.revision.id} ({step.revision.title}) cannot be undone: "
-            f"{step.script.reason}",
+            f"{step.script.reason.rstrip('.')}.",
             "Restore a backup, or write a new revision.",
             code="irreversible",
         )

@@ -182,6 +182,18 @@ def hazards(checked: Checked) -> Iterator[CheckResult]:
             )  # fmt: skip
 
 
+def transactions(checked: Checked) -> Iterator[CheckResult]:
+    """Check that env.py does not ask for one transaction for several revisions."""
+    env, count = checked.plan.source.env, len(checked.plan.steps)
+    if env is not None and env.has_one_transaction and count > 1:
+        yield CheckResult(
+            "transactions", _unless_embedded(checked),
+            f"env.py sets transaction_per_migration = False, one transaction for all {count} "
+            "revisions. Each has a transaction of its own here: a failure keeps those before it.",
+            "Set it to True in env.py, or run one revision at a time.",
+        )  # fmt: skip
+
+
 def _unless_embedded(checked: Checked) -> Severity:
     return Severity.WARNING if checked.plan.source.database.is_embedded else Severity.ERROR
 

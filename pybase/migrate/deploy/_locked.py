@@ -41,7 +41,10 @@ from pybase.migrate.sqlfiles import StaleError
 DRIFT = "drift"
 """The check that takes seconds, and is made only on request."""
 
-CHECKS = ("writable", "version", "hazards", "privileges", "locks", "long-transactions", "rows")
+CHECKS = (
+    *("writable", "version", "hazards", "transactions"),
+    *("privileges", "locks", "long-transactions", "rows"),
+)
 """Every other check by the name that `--force` takes, in the order in which they are reported."""
 
 

@@ -187,21 +187,7 @@ def plan(
         Step(source.record(revision, direction), direction, revision not in source.stale)
         for revision in path
     )
-    _require_one_transaction_each(source, steps)
     return Plan(source, heads, destination, direction, steps)
-
-
-def _require_one_transaction_each(source: Source, steps: Sequence[Step]) -> None:
-    """Refuse several steps where env.py asks by name for one transaction for all of them."""
-    if len(steps) < 2 or source.env is None or not source.env.has_one_transaction:
-        return
-    raise CheckFailedError(
-        f"env.py sets transaction_per_migration = False, one transaction for all "
-        f"{len(steps)} revisions; each has one of its own here, so a failure keeps those before.",
-        "Remove it from env.py, or set it to True; or run one revision at a time, as to "
-        f"{steps[0].revision.id if steps[0].direction.is_upgrade else '-1'}.",
-        code="one-transaction",
-    )
 
 
 def _require_agreement(source: Source, heads: Sequence[str]) -> None:

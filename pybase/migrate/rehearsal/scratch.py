@@ -132,24 +132,26 @@ def at_head(
     settings: Settings,
     rendered: RenderedHistory,
     session: Sequence[str] = (),
+    preparing: Sequence[str] = (),
     *,
     to_change: bool = False,
 ) -> Iterator[str]:
     """Yield the URL of a scratch database with every revision applied, from the last template on.
 
-    It becomes the next template unless it was a clone of that, as one `to_change` always is. They
-    run after the statements of `session`, which have to be repeatable. Raises CheckFailedError when
-    a revision fails on it.
+    It becomes the next template unless it was a clone of that, as one `to_change` always is.
+    Statements of `session` run before each, and those that are `preparing` for them before all.
+    Raises CheckFailedError when a revision fails on it.
     """
-    templates = _head_templates(rendered.revisions, session)
+    templates = _head_templates(rendered.revisions, (*preparing, *session))
     with started(settings) as url:
         start = last_template(url, templates)
         if to_change and start < len(templates):
-            with at_head(settings, rendered, session):
+            with at_head(settings, rendered, session, preparing):
                 start = len(templates)
         source = templates[start - 1] if start else None
         with scratch_database(url, template=source) as database:
-            _apply(settings, database, rendered.revisions[start:], session)
+            rest = rendered.revisions[start:]
+            _apply(settings, database, rest, session, () if start else preparing)
             yield database
             if start < len(templates):
                 keep_as_template(url, database, templates[-1])
@@ -175,9 +177,9 @@ def furthest(settings: Settings, templates: Sequence[str]) -> int:
     return last_template(server(settings), templates) if templates else 0
 
 
-def _head_templates(revisions: Sequence[RevisionSql], session: Sequence[str]) -> list[str]:
+def _head_templates(revisions: Sequence[RevisionSql], before: Sequence[str]) -> list[str]:
     """Return the name of the template after each revision, of a chain of upgrades."""
-    chain = accumulate(map(upgrade_text, revisions), _linked, initial="".join(session))
+    chain = accumulate(map(upgrade_text, revisions), _linked, initial="".join(before))
     return [f"head_{link}" for link in chain][1:]
 
 
@@ -263,13 +265,18 @@ def runnable(script: Script) -> Script:
 
 
 def _apply(
-    settings: Settings, database: str, revisions: Sequence[RevisionSql], session: Sequence[str]
+    settings: Settings,
+    database: str,
+    revisions: Sequence[RevisionSql],
+    session: Sequence[str],
+    preparing: Sequence[str],
 ) -> None:
     history: History | None = None
     with connect_scratch(database, autocommit=True) as connection:
-        for text in session:
+        for text in preparing:
             connection.execute(text.encode())
         for sql in revisions:
+            connection.execute(";\n".join((*_AS_BEGUN, *session)).encode())
             try:
                 if not sql.scripts.upgrade.has_sql:
                     history = history or read(settings)
@@ -288,12 +295,19 @@ def _apply(
                 ) from error
 
 
+_AS_BEGUN = ("SET SESSION AUTHORIZATION DEFAULT", "RESET ALL", "DISCARD TEMP")
+"""What gives a revision the session that the runner gives each step."""
+
+
 def execute(connection: psycopg.Connection[Any], script: Script) -> None:
     """Run a script over an autocommit connection, a transaction a block."""
     for block in script.blocks:
         if block.transactional:
-            # one round trip, and PostgreSQL makes one transaction of a multi-statement query
-            connection.execute(";\n".join(block.statements).encode())
+            try:  # in one round trip; SAVEPOINT needs the BEGIN
+                connection.execute(";\n".join(("BEGIN", *block.statements, "COMMIT")).encode())
+            except psycopg.Error:
+                connection.rollback()
+                raise
         else:
             for statement in block.statements:
                 connection.execute(statement.encode())

@@ -25,6 +25,7 @@ from pybase.migrate.revisions._render import (
 )
 from pybase.migrate.revisions._run_env import (
     DigestOf,
+    configured_naming,
     configured_version_table,
     models_metadata,
     record_in,
@@ -57,6 +58,7 @@ __all__ = [
     "RevisionSql",
     "Step",
     "TimeLimitError",
+    "configured_naming",
     "configured_version_table",
     "connections",
     "explained",

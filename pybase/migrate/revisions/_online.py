@@ -5,7 +5,7 @@ otherwise needs a session like that one, and has to know what no session can exp
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,22 @@ import psycopg
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pybase.core.errors import PybaseError, UsageError
 from pybase.migrate.database import Database, engine, server_error
 from pybase.migrate.record import VersionTable
 from pybase.migrate.revisions import _alembic
 from pybase.migrate.revisions._history import History
-from pybase.migrate.revisions._run_env import LedgerRecorder, run_env, version_table_of
+from pybase.migrate.revisions._run_env import (
+    LedgerRecorder,
+    naming_convention,
+    run_env,
+    version_table_of,
+)
 from pybase.migrate.revisions._sandbox import without_terminal
 from pybase.migrate.sql import literal, quote
+from pybase.migrate.sql.grammar import words
 
 
 class OnlineEnv(Struct, frozen=True):
@@ -41,14 +48,20 @@ class OnlineEnv(Struct, frozen=True):
     has_callbacks: bool
     """Whether it has functions that Alembic calls after each revision."""
     has_one_transaction: bool
-    """Whether it asks for one transaction for all revisions, which is also Alembic's default."""
+    """Whether it asks by name for one transaction for all revisions."""
+    naming: Mapping[str, Any]
+    """The naming convention of its models."""
+    rewrites: Callable[[str], bool] | None = None
+    """Returns whether its listeners change a statement; None where it has no such listeners."""
+    has_other_names: bool = False
+    """Whether its naming convention is another one offline, where the SQL was rendered."""
 
     @property
     def is_quiet(self) -> bool:
         """Whether it left its connection as it was opened."""
         has_changed = self.session or self.statements
         has_options = self.has_translation or self.has_callbacks or self.has_one_transaction
-        return not (has_changed or has_options)
+        return not (has_changed or has_options or self.rewrites or self.has_other_names)
 
 
 def read_online(history: History, database: Database) -> OnlineEnv:
@@ -58,7 +71,8 @@ def read_online(history: History, database: Database) -> OnlineEnv:
     that cannot be used.
     """
     results: list[OnlineEnv] = []
-    names = _setting_names(Path(history.scripts.env_py_location).read_text("utf-8", "replace"))
+    env = Path(history.scripts.env_py_location).read_text("utf-8", "replace")
+    names = _setting_names(env)
     try:
         with engine(database).connect() as connection, _recorded_statements() as statements:
             before = _read_session(connection, names)
@@ -70,7 +84,10 @@ def read_online(history: History, database: Database) -> OnlineEnv:
                 used = configured.connection
                 assert used is not None
                 session = _read_session(used, names | _setting_names("\n".join(sent)))
-                results.append(_observed(heads, configured, sent, _changes(before, session)))
+                observed = _observed(heads, configured, sent, _changes(before, session))
+                # Alembic's default is False, too: what counts is that it was asked for
+                is_named = observed.has_one_transaction and _PER_MIGRATION in env
+                results.append(replace(observed, has_one_transaction=is_named))
                 return ()
 
             with without_terminal():  # what env.py prints must not be in our output
@@ -105,9 +122,41 @@ def _observed(
         sent,
         bool(options.get("schema_translate_map")),
         any(not isinstance(callback, LedgerRecorder) for callback in callbacks),
-        configured.opts.get("transaction_per_migration") is False,
+        configured.opts[_PER_MIGRATION] is False,
+        naming_convention(configured),
+        _rewriter(configured.connection),
     )
 
+
+def _rewriter(connection: sa.Connection) -> Callable[[str], bool] | None:
+    """Return what tells whether listeners of a connection change a statement, if it has any.
+
+    SQLAlchemy wraps those that only listen. A comment changes nothing.
+    """
+    events: Any = connection.dispatch
+    expressions, cursors = (
+        [listener for listener in listeners if getattr(listener, "__name__", "") != f"wrap_{name}"]
+        for name, listeners in (
+            ("before_execute", events.before_execute),
+            ("before_cursor_execute", events.before_cursor_execute),
+        )
+    )
+
+    def rewrites(statement: str) -> bool:
+        if expressions:  # what they do to an expression its text does not show
+            return True
+        text = statement
+        try:
+            for listener in cursors:
+                text, _ = listener(connection, None, text, (), None, False)
+        except Exception:  # it needs the execution itself
+            return True
+        return words(text) != words(statement)
+
+    return rewrites if expressions or cursors else None
+
+
+_PER_MIGRATION = "transaction_per_migration"
 
 _OF_ALEMBIC = re.compile(r"\s*SELECT (?:pg_catalog\.pg_class\.relname|\S+\.version_num)\b")
 """How Alembic reads the version table."""

@@ -7,11 +7,11 @@ import io
 import logging
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from alembic.runtime.environment import EnvironmentContext
@@ -31,6 +31,8 @@ Work: TypeAlias = Callable[[Any, MigrationContext], Iterable[RevisionStep]]
 
 DigestOf: TypeAlias = Callable[[str, Direction], str | None]
 """Given a revision and a direction, returns the digest of its committed SQL."""
+
+_T = TypeVar("_T")
 
 _PLACEHOLDER = "driver://"
 """The start of the URL that `alembic init` writes as an example."""
@@ -86,14 +88,23 @@ def record_in(configured: MigrationContext, digest_of: DigestOf) -> None:
 
 def configured_version_table(history: History) -> VersionTable:
     """Return the version table that a project's env.py configures."""
-    tables: list[VersionTable] = []
+    return _configured(history, version_table_of)
+
+
+def configured_naming(history: History) -> Mapping[str, Any]:
+    """Return the naming convention of the models that a project's env.py configures."""
+    return _configured(history, naming_convention)
+
+
+def _configured(history: History, read: Callable[[MigrationContext], _T]) -> _T:
+    values: list[_T] = []
 
     def work(_heads: Any, configured: MigrationContext) -> Iterable[RevisionStep]:
-        tables.append(version_table_of(configured))
+        values.append(read(configured))
         return ()
 
     run_env(history, work)
-    return tables[0]
+    return values[0]
 
 
 def revision_step(history: History, revision: str, direction: Direction) -> RevisionStep:
@@ -112,6 +123,12 @@ def steps_to(
 def version_table_of(configured: MigrationContext) -> VersionTable:
     """Return the version table that env.py configures."""
     return VersionTable(configured.version_table, configured.version_table_schema)
+
+
+def naming_convention(configured: MigrationContext) -> Mapping[str, Any]:
+    """Return the naming convention that operations use: that of the models, or SQLAlchemy's."""
+    default = sa.MetaData().naming_convention
+    return getattr(configured.opts.get("target_metadata"), "naming_convention", default)
 
 
 def run_env(

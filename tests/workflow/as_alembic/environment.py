@@ -51,6 +51,17 @@ def audit(ctx, **_):
     if not ctx.as_sql:
         ctx.connection.execute(text("INSERT INTO audit VALUES ('one')"))
 """
+RENAMES = """
+@event.listens_for(engine, "before_cursor_execute", retval=True)
+def rename(_connection, _cursor, statement, parameters, _context, _executemany):
+    return statement.replace("items", "things"), parameters
+"""
+CONVENTION = """
+from sqlalchemy import MetaData
+
+models = MetaData(naming_convention={"pk": "pk_%(table_name)s"})
+"""
+NAMED = "op.create_table('n', sa.Column('id', sa.Integer()), sa.PrimaryKeyConstraint('id'))"
 IN_TRANSACTION = f"""\
 from sqlalchemy import text
 {ENGINE}
@@ -230,13 +241,14 @@ CASES = (
         "one_transaction",
         line(ITEMS, TEXT),
         env=env(options="transaction_per_migration=False"),
-        refused="one-transaction",
+        runs=same("upgrade head"),
+        refused="checks-failed",
     ),
     Case(
         "one_transaction_of_one_revision",
         line(ITEMS, TEXT),
         env=env(options="transaction_per_migration=False"),
-        runs=TWICE,
+        runs=((f"{MIGRATE} +1", "upgrade +1"), (MIGRATE, "upgrade head")),
     ),
     Case(
         "schema_translate_map",
@@ -265,6 +277,23 @@ CASES = (
         env=env(options="on_version_apply=audit", above=CALLBACK),
         before="CREATE TABLE audit (line text)",
         runs=PYTHON,
+    ),
+    Case(
+        "listener_that_changes_statements",
+        line(ITEMS, TEXT),
+        env=env(above=RENAMES),
+        refused="needs-alembic",
+    ),
+    Case(
+        "listener_that_adds_a_comment",
+        line(ITEMS, TEXT),
+        env=env(above=RENAMES.replace('.replace("items", "things")', ' + " /* of the tests */"')),
+    ),
+    Case(
+        "naming_convention_online",
+        line(NAMED),
+        env=env(above=CONVENTION).replace("target_metadata=None", "target_metadata=models"),
+        refused="needs-alembic",
     ),
     Case("several_databases", one(ITEMS), env=SEVERAL, refused="several-databases"),
     Case("branches", FORKED, env=None, runs=(("migrate", "upgrade heads"),) * 2),

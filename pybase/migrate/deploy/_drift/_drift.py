@@ -64,7 +64,7 @@ def differences_from(
     # the same version, where it can be: the text of a definition may differ between versions
     settings = history.settings.on(connection.info.server_version // 10_000)
     applied_only = replace(rendered, revisions=revisions)
-    with scratch_at_head(settings, applied_only, [*_searching(path, revisions)]) as url:
+    with scratch_at_head(settings, applied_only, *_searching(path, revisions)) as url:
         with connect_scratch(url, autocommit=True) as scratch:
             expected = catalog.snapshot(scratch, ignore_tables=own)
     present = catalog.snapshot(connection, ignore_tables=own)
@@ -83,18 +83,19 @@ def _search_path(connection: psycopg.Connection[Any]) -> list[str]:
     return row[0] if row else []
 
 
-def _searching(path: Sequence[str], revisions: Sequence[RevisionSql]) -> Iterator[str]:
-    """Yield the statements that create the schemas of a search path, and search them.
+def _searching(
+    path: Sequence[str], revisions: Sequence[RevisionSql]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the statement that searches a path, and those that create its schemas.
 
-    Not those that a revision creates.
+    Not the schemas that a revision creates.
     """
     if path in ([], ["public"]):
-        return
+        return (), ()
     texts = "\n".join(text for sql in revisions for text in sql.scripts.upgrade.texts)
     created = set(_CREATED.findall(texts))
-    schemas = (name for name in path if name not in {*created, "public"})
-    yield from (f"CREATE SCHEMA IF NOT EXISTS {quote(name)}" for name in schemas)
-    yield f"SET search_path TO {', '.join(map(quote, path))}"
+    missing = [f"CREATE SCHEMA {quote(name)}" for name in path if name not in {*created, "public"}]
+    return [f"SET search_path TO {', '.join(map(quote, path))}"], missing
 
 
 _CREATED = re.compile(r'\bCREATE\s+SCHEMA\s+(?:IF\s+NOT\s+EXISTS\s+)?"?(\w+)', re.IGNORECASE)

@@ -4,12 +4,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from pybase.core.inputs import record_inputs
 from pybase.migrate.database import Database
 from pybase.migrate.deploy._env._note import note
 from pybase.migrate.deploy._env._source import may_act
 from pybase.migrate.record import VersionTable
-from pybase.migrate.revisions import History, OnlineEnv, read_online
+from pybase.migrate.revisions import History, OnlineEnv, configured_naming, read_online
 
 
 def read_env(
@@ -22,7 +24,10 @@ def read_env(
     """
     settings, variables = history.settings, dict(os.environ)
     online = read_online(history, database)
-    if rendered is None or not online.is_quiet or not _is_same(online, *rendered):
+    if rendered is None:
+        return online
+    online = replace(online, has_other_names=online.naming != configured_naming(history))
+    if not online.is_quiet or not _is_same(online, *rendered):
         return online
     env = Path(history.scripts.env_py_location)
     if not settings.x and not may_act(env):

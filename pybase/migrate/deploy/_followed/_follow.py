@@ -1,5 +1,6 @@
 """A source with what env.py does on its connection: to look with, to run, to show a plan of."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -81,11 +82,25 @@ def _reason_for_alembic(source: Source) -> str:
     env = source.env
     if env is not None and env.has_translation:
         return "env.py sets schema_translate_map"
+    if env is not None and env.has_other_names:
+        return "env.py passes other models online, with another naming convention"
+    if env is not None and env.rewrites is not None and _is_rewritten(source, env.rewrites):
+        return "A listener of env.py changes the statements before they are executed"
     if env is not None and env.has_callbacks and not _has_hooks(source):
         return "env.py sets on_version_apply"
     if source.settings.x and (readers := [r for r in source.graph if _reads_x(source, r)]):
         return f"Revision {readers[0]} reads the arguments of -x"
     return ""
+
+
+def _is_rewritten(source: Source, rewrites: Callable[[str], bool]) -> bool:
+    return any(
+        rewrites(statement.sql)
+        for revision in source.graph
+        for direction in Direction
+        for statement in source.record(revision, direction).scripts[direction].statements
+        if statement.kind is StatementKind.OWN
+    )
 
 
 def _has_hooks(source: Source) -> bool:
