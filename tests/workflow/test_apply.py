@@ -71,14 +71,26 @@ def session(project: Project, *statements: str) -> Iterator[psycopg.Connection[A
 # --- what was reviewed is what runs ---------------------------------------------------------------
 
 
+IDLE = {
+    *("alembic", "sqlalchemy", "pglast", "rich"),
+    *(f"pybase.migrate.deploy.{name}" for name in ("_apply", "_losses", "_check", "_session")),
+    *("pybase.postgres._cluster", "pybase.postgres._launch"),
+}
+
+
 def test_committed_file_runs_and_alembic_is_not_even_loaded(three: Project) -> None:
     code = (
         "import sys; from pybase.cli import main; main(['migrate']);"
         " print({'alembic', 'sqlalchemy'} & sys.modules.keys())"
     )
     assert three.python("-c", code).out.endswith("3 applied.\nset()\n")
-    assert three.python("-c", code).out.endswith("up to date.\nset()\n")
     assert version(three) == [THREE.id]
+    # nor, with nothing to do, what runs a plan, or a server of ours
+    result = three.python("-X", "importtime", "-m", "pybase", "migrate")
+    imported = {line.rpartition("|")[2].strip() for line in result.err.splitlines()}
+    assert result.out.endswith("up to date.\n")
+    assert "pybase.migrate.deploy._plan" in imported
+    assert not imported & IDLE
 
 
 def test_file_that_was_edited_is_not_run(three: Project) -> None:

@@ -111,7 +111,7 @@ def _apply(locked: Locked, plan: Plan, reporter: Reporter, guard: Guard, done: i
         for step in plan.steps[done:]:
             started, tries = time.monotonic(), 1
             try:
-                tries = _run(session, plan, step, retry)
+                tries = _run(session, plan, done, retry)
             except psycopg.Error as error:
                 if not locked.connection.closed:
                     raise _refused(plan, error, step, done, session.statement, reporter) from None
@@ -194,7 +194,8 @@ def _go_on(locked: Locked, plan: Plan, reporter: Reporter, guard: Guard, done: i
         return _apply(fresh, plan, reporter, guard, done)
 
 
-def _run(session: Session, plan: Plan, step: Step, retry: LockRetry) -> int:
+def _run(session: Session, plan: Plan, place: int, retry: LockRetry) -> int:
+    step = plan.steps[place]
     if step.script.status is ScriptStatus.IRREVERSIBLE:
         raise CheckFailedError(
             f"Revision {step.revision.id} ({step.revision.title}) cannot be undone: "
@@ -202,7 +203,7 @@ def _run(session: Session, plan: Plan, step: Step, retry: LockRetry) -> int:
             "Restore a backup, or write a new revision.",
             code="irreversible",
         )
-    require_no_violations(session.connection, plan, step)
+    require_no_violations(session.connection, plan, place)
     if step.script.has_sql:
         return session.run(step)
     from pybase.migrate.deploy._python_step import run_python  # SQLAlchemy and Alembic

@@ -41,6 +41,7 @@ from pybase.migrate.record import (
     VersionTable,
     ancestors,
 )
+from pybase.migrate.sql import QualifiedName
 
 if TYPE_CHECKING:
     from pybase.migrate.revisions import History, OnlineEnv
@@ -67,6 +68,11 @@ class Step(Struct, frozen=True):
     def effects(self) -> Effects:
         """What it was observed to do."""
         return self.record.effects(self.direction)
+
+    @property
+    def changed(self) -> set[QualifiedName]:
+        """The tables whose rows it changes."""
+        return {effect.table for effect in self.effects.tables if effect.is_changed}
 
 
 class Source(Struct, frozen=True, dict=True):
@@ -138,7 +144,7 @@ class Source(Struct, frozen=True, dict=True):
         )
 
 
-class Plan(Struct, frozen=True):
+class Plan(Struct, frozen=True, dict=True):
     """What leads a database from `heads` to `destination`."""
 
     source: Source
@@ -154,6 +160,21 @@ class Plan(Struct, frozen=True):
             return self.destination
         last = self.steps[-1].revision
         return last.id if self.direction.is_upgrade else next(iter(last.parents), "base")
+
+    @cached_property
+    def asking(self) -> list[tuple[int, int]]:
+        """The places of the steps that have a query for rows which would stop them.
+
+        Each with the place of the last step before it that changes rows of its tables, or -1.
+        """
+        asking: list[tuple[int, int]] = []
+        changed_at: dict[QualifiedName, int] = {}
+        for place, step in enumerate(self.steps if self.direction.is_upgrade else ()):
+            if step.revision.queries:
+                places = (changed_at.get(effect.table, -1) for effect in step.effects.tables)
+                asking.append((place, max(places, default=-1)))
+            changed_at.update(dict.fromkeys(step.changed, place))
+        return asking
 
     @property
     def leads_to_base(self) -> bool:

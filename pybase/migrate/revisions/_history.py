@@ -6,7 +6,7 @@ No database is opened and nothing is rendered.
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -192,7 +192,7 @@ class History(Struct, frozen=True, dict=True):
         """Return the revision's file, relative to the project's root where it is inside."""
         path = Path(script.path)  # resolved, as are the revisions that `read` indexes
         for folder in (self.settings.root, self._resolved_root):
-            if path.is_relative_to(folder):
+            with suppress(ValueError):
                 return path.relative_to(folder)
         return path
 

@@ -332,9 +332,12 @@ class Renderer:
         return [Statement(text, None, StatementKind.SETUP) for text in texts]
 
     def _hooks(self, step: Step, heads: set[str]) -> list[Statement]:
+        callbacks = self._context.on_version_apply_callbacks
+        if not callbacks:
+            return []
         info = _alembic.step_info(self._history.scripts, *step)
         with _alembic.used(self._context):
-            for callback in self._context.on_version_apply_callbacks:
+            for callback in callbacks:
                 callback(ctx=self._context, step=info, heads=set(heads), run_args={})
         return [replace(s, transaction=0, kind=StatementKind.HOOK) for s in self._recorder.take()]
 

@@ -1,6 +1,8 @@
 """Names of tables and columns, followed through the steps of a plan before any of them runs."""
 
-from pybase.migrate.record import Effects, TableColumn
+from collections.abc import Sequence
+
+from pybase.migrate.record import Effects, Rename, TableColumn
 
 
 class Names:
@@ -19,16 +21,21 @@ class Names:
 
     def follow(self, effects: Effects) -> None:
         """Go past a step that renames and creates."""
-        moved = {rename.after: self.origin(rename.before) for rename in effects.renamed}
+        if effects.renamed:
+            self._rename(effects.renamed)
+        self._origins.update(dict.fromkeys(effects.created))
+
+    def _rename(self, renamed: Sequence[Rename]) -> None:
+        moved = {rename.after: self.origin(rename.before) for rename in renamed}
         tables = {
             rename.before.table: rename.after.table
-            for rename in effects.renamed
+            for rename in renamed
             if not rename.before.column
         }
-        gone = {rename.before for rename in effects.renamed}
+        gone = {rename.before for rename in renamed}
         kept = {
             TableColumn(tables.get(place.table, place.table), place.column): origin
             for place, origin in self._origins.items()
             if place not in gone
         }
-        self._origins = kept | moved | dict.fromkeys(effects.created)
+        self._origins = kept | moved

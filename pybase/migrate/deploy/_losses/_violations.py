@@ -4,7 +4,7 @@ A revision has the query for them ("Rows in the way"). What cannot be determined
 revision itself fails then, and changes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import psycopg
 from psycopg import sql
@@ -14,13 +14,12 @@ from pybase.migrate.database import LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS
 from pybase.migrate.deploy._check import Checked, CheckResult, Severity
 from pybase.migrate.deploy._losses._content import Reader
 from pybase.migrate.deploy._plan import Plan, Step
-from pybase.migrate.sql import QualifiedName
 
 
 def rows(checked: Checked) -> Iterator[CheckResult]:
     """Check for rows for which a revision of the plan would fail."""
     if checked.plan.heads:  # an empty database has none
-        for step, query in _violations(checked.connection, checked.plan.steps):
+        for step, query in _violations(checked.connection, checked.plan):
             revision = step.revision
             yield CheckResult(
                 "rows", Severity.ERROR,
@@ -29,15 +28,14 @@ def rows(checked: Checked) -> Iterator[CheckResult]:
             )  # fmt: skip
 
 
-def require_no_violations(connection: psycopg.Connection, plan: Plan, step: Step) -> None:
+def require_no_violations(connection: psycopg.Connection, plan: Plan, place: int) -> None:
     """Look again before a step that follows a change of data, for it and all after it.
 
     Raises CheckFailedError: what follows would fail half-way.
     """
-    place = next(place for place, other in enumerate(plan.steps) if other is step)
-    if not place or not _changed(plan.steps[place - 1]):
+    if not place or not plan.steps[place - 1].changed:
         return
-    for later, query in _violations(connection, plan.steps[place:]):
+    for later, query in _violations(connection, plan, place):
         revision = later.revision
         raise CheckFailedError(
             f"Revision {revision.id} ({revision.title}) would fail: rows are in its way.",
@@ -47,24 +45,17 @@ def require_no_violations(connection: psycopg.Connection, plan: Plan, step: Step
 
 
 def _violations(
-    connection: psycopg.Connection, steps: Sequence[Step]
+    connection: psycopg.Connection, plan: Plan, begin: int = 0
 ) -> Iterator[tuple[Step, str]]:
-    """Yield each step that rows would stop, with the query for them.
+    """Yield each step from the place `begin` on that rows would stop, with the query for them.
 
     Not where a step before it changes rows of the same table, which may be what corrects them.
     """
     reader = Reader(connection, LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS)
-    filled: set[QualifiedName] = set()
-    for step in steps:
-        if not step.direction.is_upgrade:
-            return
-        if filled.isdisjoint(effect.table for effect in step.effects.tables):
-            for query in step.revision.queries:
-                exists = sql.SQL("SELECT EXISTS ({})").format(sql.SQL(query))
-                if reader.ask(exists):
-                    yield step, query
-        filled |= _changed(step)
-
-
-def _changed(step: Step) -> set[QualifiedName]:
-    return {effect.table for effect in step.effects.tables if effect.is_changed}
+    for place, changed_at in plan.asking:
+        if place < begin or changed_at >= begin:
+            continue
+        for query in plan.steps[place].revision.queries:
+            exists = sql.SQL("SELECT EXISTS ({})").format(sql.SQL(query))
+            if reader.ask(exists):
+                yield plan.steps[place], query
