@@ -70,7 +70,7 @@ def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[Catalo
         more = {
             item.identity: item
             for item in candidates
-            if item.identity not in found and _gives_way(context, item, below, found, changed)
+            if item.identity not in found and _gives_way(plan, context, item, below, found, changed)
         }
         if not more:
             return [(item, successors.get(key, key)) for key, item in sorted(found.items())]
@@ -78,10 +78,10 @@ def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[Catalo
 
 
 def _gives_way(
-    context: Context, item: CatalogObject, below: set[str], again: dict[str, CatalogObject],
-    changed: set[str],
+    plan: Plan, context: Context, item: CatalogObject, below: set[str],
+    again: dict[str, CatalogObject], changed: set[str],
 ) -> bool:  # fmt: skip
-    needs = context.old.needs.get(item.identity, frozenset())
+    needs = plan.dropped.get(item.identity, frozenset())
     if item.kind == "constraint" and constraint_kind(item) == "foreignkey":
         if _refers_to_change(context, item, changed):
             return True
