@@ -20,6 +20,25 @@ def partitioned(*content: str) -> str:
     return USERS + table + listen(*map(part.format, range(2)))
 
 
+def function(result: str, value: str) -> str:
+    """Models with a function, a view on it, and comments on both."""
+    return t() + listen(
+        f"CREATE FUNCTION f() RETURNS {result} LANGUAGE sql AS $$ SELECT {value} $$",
+        "COMMENT ON FUNCTION f() IS 'f'",
+        "CREATE VIEW v AS SELECT f() AS f",
+        "COMMENT ON VIEW v IS 'v'",
+    )
+
+
+BOTH_RULES = """
+DO $$ BEGIN
+    INSERT INTO t (a, b) VALUES ('b', -1);
+EXCEPTION WHEN check_violation THEN
+    INSERT INTO t (id, a, b) VALUES (-1, 'a', 1);
+END $$
+"""
+"""Refused by a key, if a check refuses what is before it."""
+
 CASES = [
     ModelCase("unique constraint becomes a unique index on an expression", t(NAME, BASE, "sa.UniqueConstraint('base_id', 'name')"), t(NAME, BASE, "sa.Index('ux', 'base_id', sa.text('lower(name)'), unique=True)"), steps=2, rows="INSERT INTO t (base_id, name) VALUES (1, 'Tasks'), (1, 'tasks')", fix="UPDATE t SET name = 'Others' WHERE name = 'tasks'", guarded="INSERT INTO t (base_id, name) VALUES (1, 'Tasks')", hazards=("drops-key",)),
     ModelCase("unique constraint becomes an index of its name, next to one of the temporary name", t(NAME, "sa.UniqueConstraint('name', name='u')", "sa.Index('u_new', 'id')"), t(NAME, "sa.Index('u', sa.text('lower(name)'), unique=True)", "sa.Index('u_new', 'id')"), steps=2, rows="INSERT INTO t (name) VALUES ('a')", guarded="INSERT INTO t (name) VALUES ('a')", hazards=("drops-key",)),
@@ -36,7 +55,9 @@ CASES = [
     ModelCase("columns that lose, keep and get an enum of which a value is dropped", t("C('x', pg.ARRAY(sa.Enum('a', 'b', name='e')), server_default='{a}')", "C('y', sa.Enum('a', 'b', name='e'), server_default='a')", "C('z', sa.Enum('a', 'b', name='e'))"), t("C('x', pg.ARRAY(sa.Text))", "C('y', sa.Enum('a', name='e'))", "C('w', sa.Enum('a', name='e'), server_default='a')"), flags=("--no-rename",), steps=3, rows="INSERT INTO t (z) VALUES ('b')", kept="SELECT y::text FROM t", hazards=("drops-column", "drops-enum-value", "rewrites-table")),
     ModelCase("single revision that uses an enum value which it adds", t(f"C('mood', {MOOD})"), t("C('mood', sa.Enum('sad', 'ok', 'fine', name='mood'), server_default='fine')"), flags=("--single",), result="refused", code="single-fails", message="mood"),
     ModelCase("single revision of which a part is impossible", partitioned("C('a', sa.Text)") + t(NAME), USERS + "T('p', ID(), C('a', sa.Text))\n" + t(NAME, BASE), flags=("--single",), steps=1, result="incomplete", message="how p is partitioned"),
-    ModelCase("required columns dropped over rows, of types with a modifier and without a zero", t("C('a', sa.Numeric(10, 2), nullable=False)", "C('b', sa.String(20), nullable=False)", "C('c', sa.CHAR(3), nullable=False)", "C('d', sa.Time, nullable=False)", "C('e', sa.Interval, nullable=False)", "C('f', pg.INET, nullable=False)", "C('g', pg.INT4RANGE, nullable=False)", "C('h', pg.ARRAY(sa.Numeric(10, 2)), nullable=False)"), t(), steps=1, rows="INSERT INTO t (a, b, c, d, e, f, g, h) VALUES (1, 'b', 'c', '01:00', '1 day', '10.0.0.1', '[1,2)', '{1}')", hazards=("drops-column",)),
+    ModelCase("required columns dropped over rows, of types with a modifier and without a zero", t("C('a', sa.Numeric(10, 2), nullable=False)", "C('b', sa.String(20), nullable=False)", "C('c', sa.CHAR(3), nullable=False)", "C('d', sa.Time, nullable=False)", "C('e', sa.Interval, nullable=False)", "C('f', pg.INET, nullable=False)", "C('g', pg.INT4RANGE, nullable=False)", "C('h', pg.ARRAY(sa.Numeric(10, 2)), nullable=False)", "C('i', pg.TSVECTOR, nullable=False)", "C('j', pg.DOMAIN('word', sa.Text, check=sa.text('length(value) < 3')), nullable=False)", "C('k', pg.MACADDR, nullable=False)"), t(), steps=1, rows="INSERT INTO t (a, b, c, d, e, f, g, h, i, j, k) VALUES (1, 'b', 'c', '01:00', '1 day', '10.0.0.1', '[1,2)', '{1}', 'i', 'j', '08:00:2b:01:02:03')", hazards=("drops-column", "drops-type")),
     ModelCase("key changed together with the foreign key on it", KEYED.format("'a', 'b'") + t("C('a', sa.Integer)", "C('b', sa.Integer)", "sa.ForeignKeyConstraint(['a', 'b'], ['u.a', 'u.b'])"), KEYED.format("'b', 'a'") + t("C('a', sa.Integer)", "C('b', sa.Integer)", "sa.ForeignKeyConstraint(['b', 'a'], ['u.b', 'u.a'], onupdate='CASCADE')"), flags=("--no-rename",), steps=3, rows="INSERT INTO u VALUES (1, 2)", guarded="INSERT INTO t (a, b) VALUES (5, 5)"),
     ModelCase("rows that are in the way of nothing: nulls of a unique key, values that a cast rounds or computes", t(NAME, "C('s', sa.Text)", "C('n', sa.Numeric)", "C('b', sa.Boolean)", "C('i', sa.Integer)"), t("C('name', sa.Text, unique=True)", "C('s', sa.Text)", "C('n', sa.Integer)", "C('b', sa.Integer)", "C('i', sa.Boolean)", "sa.Index('u', sa.text('lower(s) DESC'), 'name', unique=True)"), rows="INSERT INTO t (n, b, i) VALUES (1.5, true, 7), (1.0, false, 8)", kept="SELECT 2, 1, true", kept_after="SELECT n, b, i FROM t WHERE b = 1", hazards=("rewrites-table",)),
+    ModelCase("check of another name and key of more columns, with other types, next to an index that is dropped", t("C('a', sa.Text)", "C('b', sa.Integer, index=True)", "sa.CheckConstraint('b > 0', name='pos')", "sa.UniqueConstraint('a', 'b', name='u')"), t("C('a', sa.Text)", "C('b', sa.BigInteger)", "sa.CheckConstraint('b >= 0', name='natural')", "sa.UniqueConstraint('a', 'b', 'id', name='u')"), flags=("--no-rename",), rows="INSERT INTO t (id, a, b) VALUES (-1, 'a', 1)", guarded=BOTH_RULES, steps=5, hazards=("drops-key", "rewrites-table")),
+    ModelCase("function of another result, below a view, with comments", function("integer", "1"), function("text", "'x'"), steps=1, hazards=("changes-function",)),
 ]  # fmt: skip

@@ -518,6 +518,25 @@ def test_fault_of_its_own_behind_a_failing_one_is_a_finding(
     assert "rehearsal-failed" in header(compose(project.lay_out(ONE, failing, wrong)), wrong)
 
 
+def test_only_types_that_cannot_hold_every_value_lose_some(
+    compose: Compose, project: Project
+) -> None:
+    types = {
+        "a": ("integer", "numeric(10, 2)"),
+        "b": ("numeric(10, 2)", "numeric(12, 4)"),
+        "c": ("numeric(10, 0)", "bigint"),
+        "d": ("integer[]", "text[]"),
+        "rounded": ("numeric(12, 4)", "numeric(10, 2)"),
+        "whole": ("numeric(10, 2)", "integer"),
+    }
+    columns = ", ".join(f"{name} {before}" for name, (before, _) in types.items())
+    changes = ", ".join(f"ALTER {name} TYPE {after}" for name, (_, after) in types.items())
+    one = Revision("aaaaaaaaaaaa", None, f"op.execute('CREATE TABLE numbers ({columns})')")
+    two = Revision("bbbbbbbbbbbb", one.id, f"op.execute('ALTER TABLE numbers {changes}')")
+    text = header(compose(project.lay_out(one, two)), two)
+    assert "-- loses     values of numbers.rounded, values of numbers.whole\n" in text
+
+
 def test_downgrade_that_fails_is_a_finding(compose: Compose, project: Project) -> None:
     wrong = Revision(
         "bbbbbbbbbbbb",

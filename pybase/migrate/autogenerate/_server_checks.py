@@ -22,6 +22,8 @@ class ServerChecks(Struct, frozen=True):
     """Whether a change of type rewrites a table, or may refuse a row."""
     compares: Callable[[str], bool]
     """Whether a unique key may have a column of a type."""
+    value: Callable[[str], str]
+    """A literal that a type accepts, with the checks of a domain; '' where none is known."""
     casts: Callable[[str, str], str]
     """How to cast one type to another: '' by itself, else an expression with {} in it.
 
@@ -47,6 +49,7 @@ def server_checks(old_url: str, new_url: str) -> Iterator[ServerChecks]:
             cache(partial(_rewrites, new)),
             cache(partial(_retypes, old)),
             cache(partial(_compares, new)),
+            cache(partial(_value, old)),
             casts,
         )
 
@@ -65,6 +68,18 @@ def _retypes(connection: psycopg.Connection, before: str, after: str) -> bool:
 
 def _compares(connection: psycopg.Connection, type_: str) -> bool:
     return _altered(connection, "", f"ADD COLUMN value {type_} UNIQUE") is not None
+
+
+_VALUES = ["", "0", "{}", "empty", "now", "00:00:00:00:00:00", "(0,0)"]
+
+
+def _value(connection: psycopg.Connection, type_: str) -> str:
+    row = connection.execute(
+        "SELECT quote_literal(value) FROM unnest(%s::text[]) WITH ORDINALITY AS _ (value, place)"
+        " WHERE pg_input_is_valid(value, %s) ORDER BY place LIMIT 1",
+        (_VALUES, type_),
+    ).fetchone()
+    return row[0] if row else ""
 
 
 def _cast(connection: psycopg.Connection, before: str, after: str) -> str | None:

@@ -80,8 +80,11 @@ def _part(
                 f"{name} changes its type from {before.type} to {after.type}: code and rows have "
                 "to be ready for that"
             )
+            is_between_enums = (
+                before.base_type in context.old.labels and after.base_type in context.new.labels
+            )
             has_cast = not context.checks.casts(before.type, after.type).startswith(BY_TEXT)
-            if not has_cast:
+            if not (has_cast or is_between_enums):
                 owes += (
                     "; PostgreSQL has no cast between them, so the text of a value is read as the "
                     "new type: write another rule after USING where that fails"

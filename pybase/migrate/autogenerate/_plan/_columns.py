@@ -112,7 +112,7 @@ def _ruled_later(context: Context, column: Column) -> Iterator[Part]:
 def dropped(context: Context, column: Column) -> Part:
     """Plan the drop of a column, and a downgrade that runs on a table with rows."""
     name = column_title(column)
-    value = _filler(context.old, column)
+    value = _filler(context, column)
     restored = replace(column, default=value) if value else column
     back = [*add_statements(context.old, restored)]
     if value:
@@ -128,26 +128,28 @@ def dropped(context: Context, column: Column) -> Part:
     )  # fmt: skip
 
 
-def _filler(old: Side, column: Column) -> str:
+def _filler(context: Context, column: Column) -> str:
     """Return the value of a required column without a default after the downgrade."""
     if not column.required or column.default or column.identity or column.generated:
         return ""
-    labels = old.labels.get(column.type)
+    labels = context.old.labels.get(column.type)
     if labels:
         return f"{literal(labels[0])}::{column.type}"
-    return "'{}'" if column.type.endswith("[]") else _FILLERS.get(column.base_type, "")
+    if column.type.endswith("[]"):
+        return "'{}'"
+    return _FILLERS.get(column.base_type) or context.checks.value(column.type)
 
 
 _NUMBERS = ("integer", "bigint", "smallint", "numeric", "double precision", "real")
-_RANGES = ("int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange")
 _FILLERS = dict.fromkeys(_NUMBERS, "0") | {
     "text": "''", "character varying": "''", "character": "''", "boolean": "false",
     "jsonb": "'{}'::jsonb", "json": "'{}'::json", "bytea": "'\\x'::bytea",
     "timestamp with time zone": "now()", "timestamp without time zone": "now()",
-    "date": "CURRENT_DATE", "time without time zone": "'00:00'", "interval": "'0'",
+    "date": "CURRENT_DATE", "time without time zone": "'00:00'",
     "time with time zone": "'00:00+00'", "inet": "'0.0.0.0'", "cidr": "'0.0.0.0/0'", "money": "0",
     "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
-} | dict.fromkeys(_RANGES, "'empty'")  # fmt: skip
+}  # fmt: skip
+"""Values that a person would write; of other types, the server finds one."""
 
 
 def _dropped_along(context: Context, column: Column) -> Iterator[str]:

@@ -49,7 +49,7 @@ def add_again(plan: Plan, context: Context, changed: set[str]) -> None:
 def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[CatalogObject, str]]:
     """Return what gives way, found again and again, as a view may be on a view; and its successor.
 
-    That is the object itself, or the foreign key of another name that replaces it.
+    That is the object itself, or the check or foreign key of another name that replaces it.
     """
     below = {key for unit in plan.units for key in unit.drops & unit.creates}
     below |= {
@@ -60,8 +60,9 @@ def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[Catalo
     successors = {
         item.identity: identity
         for identity, (item, *others) in context.replaced.items()
-        if constraint_kind(item) == "foreignkey" and not others
+        if constraint_kind(item) in ("check", "foreignkey") and not others
     }
+    below |= successors.keys()
     gone = {key for unit in plan.units for key in unit.drops - unit.creates} - successors.keys()
     found: dict[str, CatalogObject] = {}
     candidates = [item for item in context.old.objects.values() if item.identity not in gone]
@@ -69,7 +70,7 @@ def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[Catalo
         more = {
             item.identity: item
             for item in candidates
-            if item.identity not in found and _gives_way(context, item, below, found, changed)
+            if item.identity not in found and _gives_way(plan, context, item, below, found, changed)
         }
         if not more:
             return [(item, successors.get(key, key)) for key, item in sorted(found.items())]
@@ -77,10 +78,10 @@ def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[Catalo
 
 
 def _gives_way(
-    context: Context, item: CatalogObject, below: set[str], again: dict[str, CatalogObject],
-    changed: set[str],
+    plan: Plan, context: Context, item: CatalogObject, below: set[str],
+    again: dict[str, CatalogObject], changed: set[str],
 ) -> bool:  # fmt: skip
-    needs = context.old.needs.get(item.identity, frozenset())
+    needs = plan.dropped.get(item.identity, frozenset())
     if item.kind == "constraint" and constraint_kind(item) == "foreignkey":
         if _refers_to_change(context, item, changed):
             return True

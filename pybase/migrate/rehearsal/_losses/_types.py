@@ -1,6 +1,8 @@
 """Columns whose values a new type may round, cut or compute."""
 
+import re
 from collections.abc import Iterator
+from math import inf, nan
 
 from pglast import ast
 
@@ -42,14 +44,24 @@ def _keeps_values(observation: Observation, old: Column, new: Column) -> bool:
     using = _using(observation.sql, old.name)
     if using is not None and not _is_plain_cast(using):
         return False
-    if new.type in _TEXT:
+    is_array = old.type.endswith("[]") and new.type.endswith("[]")
+    before, after = (c.type.removesuffix("[]") if is_array else c.type for c in (old, new))
+    if after in _TEXT:
         return True
-    if new.type.startswith("character varying(") and old.type.startswith(_TEXT):
+    if after.startswith("character varying(") and before.startswith(_TEXT):
         return using is None  # an assignment refuses what is too long; a cast cuts it
     is_enum = any(
         kind.kind == "e" and oid == new.type_oid for oid, kind in observation.after.types.items()
     )
-    return is_enum or (old.type, new.type) in _EXACT
+    return is_enum or (before, after) in _EXACT or _scale(after) >= _scale(before)
+
+
+def _scale(name: str) -> float:
+    """Return the digits after the point that a type of exact numbers keeps; of others, none."""
+    if name in _INTEGERS:
+        return 0
+    number = re.fullmatch(r"numeric(?:\(\d+,(-?\d+)\))?", name)
+    return nan if number is None else float(number[1] or inf)
 
 
 def _using(sql: str, column: str) -> object:
@@ -72,7 +84,6 @@ _TEXT = ("text", "character varying")
 _INTEGERS = ("smallint", "integer", "bigint")
 _MOMENTS = ("timestamp without time zone", "timestamp with time zone")
 _EXACT = {
-    *((old, new) for old in _INTEGERS for new in (*_INTEGERS, "numeric")),
     *((old, new) for old in ("date", *_MOMENTS) for new in _MOMENTS),
     ("real", "double precision"),
 }
