@@ -58,6 +58,8 @@ _VALUES = {
     "text": "'v' || g", "character varying": "'v' || g", "jsonb": "'{}'", "json": "'{}'",
     "timestamp with time zone": "'{year}-01-01'::timestamptz + g * interval '1 minute'",
     "timestamp without time zone": "'{year}-01-01'::timestamp + g * interval '1 minute'",
+    "int4range": "int4range(g, g + 1)",
+    "tstzrange": "tstzrange(timestamptz '2025-01-01' + g * interval '1 minute', NULL)",
     "date": "'{year}-01-01'::date + g % 300", "inet": "'10.0.0.1'", "cidr": "'10.0.0.0/8'",
 }  # fmt: skip
 """By type, the value of row `g`; of all others it is null."""
@@ -158,7 +160,12 @@ def _measured(
 ) -> Iterator[tuple[set[str], Wait]]:
     """Yield the wait on each table that is locked or not, with the hazards of the case."""
     verdicts, codes = _verdicts(cluster, case, revision)
-    if not revision.scripts.upgrade.has_sql or "rehearsal-failed" in codes:
+    if not verdicts or not revision.scripts.upgrade.has_sql or "rehearsal-failed" in codes:
+        return
+    try:
+        _filled(cluster, case.setup)
+    except psycopg.Error as error:
+        print(f"{case.name}: its setup cannot be filled: {error}", file=sys.stderr)
         return
     waits: dict[str, Wait] = {}
     for _ in range(_TRIES):
@@ -270,7 +277,7 @@ def _run_under_traffic(url: str, script: Script, tables: list[str]) -> bool:
         try:
             _run(url, script)
         except psycopg.Error as error:
-            print(f"fails on these rows: {error}", file=sys.stderr)
+            print(f"fails on these rows: {error}", file=sys.stderr, flush=True)
             return False
     return True
 

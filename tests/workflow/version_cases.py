@@ -81,6 +81,7 @@ DOCUMENTED = (
         "`SET EXPRESSION` of a virtual column that a CHECK uses, and `NOT ENFORCED` of an existing "
         "CHECK, are allowed.",
     ),
+    ("19", "A new column of a domain with a constraint and a constant default rewrites nothing."),
     ("19", "`standard_conforming_strings` cannot be switched off."),
 )
 """What release notes and manuals of PostgreSQL specify, by the first version where it holds."""

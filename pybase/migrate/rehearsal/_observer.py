@@ -19,7 +19,7 @@ from pybase.migrate.catalog import (
     read_state,
     reread_state,
 )
-from pybase.migrate.record import Script
+from pybase.migrate.record import Script, StatementKind
 from pybase.migrate.rehearsal._observation import Observation, Rows, Run
 from pybase.migrate.rehearsal._plans import changes
 from pybase.migrate.rehearsal._writer_session import locks_of, row_counters, rows_since
@@ -47,7 +47,7 @@ class Observer:
         prepare_reread(self.connection)
         self._counters: dict[int, tuple[int, ...]] = {}
         self._held: dict[int, int] = {}
-        self._bookkeeping: frozenset[str] = frozenset()
+        self._unwatched: frozenset[str] = frozenset()
         self._start = self.state
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class Observer:
         that is a single transaction is rolled back after that.
         """
         self._reset()
-        self._bookkeeping = script.bookkeeping
+        self._unwatched = frozenset(s.sql for s in script.statements if s.kind in _UNWATCHED)
         start = self._start = self.state
         observations: list[Observation] = []
         for block in script.blocks:
@@ -149,7 +149,8 @@ class Observer:
 
     def _statement(self, index: int, text: str) -> Observation:
         before = self.state
-        planned = () if text in self._bookkeeping else changes(self.connection, text, before)
+        is_watched = text not in self._unwatched
+        planned = changes(self.connection, text, before) if is_watched else ()
         self._notices.clear()
         try:
             self.connection.execute(text.encode())
@@ -157,6 +158,8 @@ class Observer:
             return Observation(index, text, True, before, before, error=error)
         if fault := self._other_encoding():
             return Observation(index, text, True, before, before, error=fault)
+        if not is_watched:
+            return Observation(index, text, True, before, before, self._held)
         if _DEALLOCATES.search(text):
             prepare_reread(self.connection)
         locks, scans, rows = self._measure()
@@ -256,6 +259,9 @@ def _locked_later(before: State, after: State) -> Iterator[int]:
         if is_built or is_detached:
             yield oid
 
+
+_UNWATCHED = (StatementKind.VERSION, StatementKind.LEDGER)
+"""Statements that change a row of the workflow's own tables: no rule is about them."""
 
 _DEALLOCATES = re.compile(r"\b(deallocate|discard)\b", re.IGNORECASE)
 """Statements that may deallocate the prepared ones of the session."""

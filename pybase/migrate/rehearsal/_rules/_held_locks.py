@@ -146,7 +146,9 @@ def unexplained_scans(case: Case, explained: Collection[int]) -> Iterator[Findin
         if observation.index in explained or is_reader or is_concurrent:
             continue
         for oid in _locked(observation) - {*_referenced(observation)}:
-            if case.is_known_table(oid) and observation.is_scanned(oid):
+            parts = {oid, *observation.before.indexes_of(oid)}  # not of a new partition
+            is_view = oid in case.known.relations and case.known.relations[oid].kind == "m"
+            if case.is_known_table(oid) and parts & observation.scans.keys() and not is_view:
                 label = case.named(oid, observation).label
                 yield case.finding(observation, "scans-under-lock", oid, label)
 

@@ -14,7 +14,7 @@ from pybase.migrate.catalog import Change, difference
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._access import mention
-from pybase.migrate.rehearsal._rules._case import Case
+from pybase.migrate.rehearsal._rules._case import Case, retyped
 from pybase.migrate.rehearsal._rules._objects import renamed_schemas
 from pybase.migrate.sql import QualifiedName
 from pybase.migrate.sql.grammar import parsed
@@ -79,12 +79,13 @@ _PUBLISHED = re.compile(r"\b(?:insert|update|delete|truncate)\b")
 
 
 def sequences(case: Case) -> Iterator[Finding]:
-    """Find sequences that end earlier, or begin again."""
+    """Find sequences that end earlier; not where the type of their column is another."""
     for change in _changes(case):
         kind, _, name = change.identity.partition(" ")
         if kind == "sequence" and change.before and change.after:
             old, new = (_SEQUENCE.search(text) for text in (change.before, change.after))
-            detail = _narrowed(old, new) if old and new else ""
+            is_retyped = any(map(retyped, case.observations))
+            detail = _narrowed(old, new) if old and new and not is_retyped else ""
             if detail:
                 schema, sequence = parts(name)
                 place = QualifiedName(schema, sequence)
@@ -92,7 +93,7 @@ def sequences(case: Case) -> Iterator[Finding]:
 
 
 _SEQUENCE = re.compile(
-    r"INCREMENT BY (?P<step>-?\d+) MINVALUE (?P<low>-?\d+) MAXVALUE (?P<high>-?\d+)(?P<rest>.*)"
+    r"INCREMENT BY (?P<step>-?\d+) MINVALUE (?P<low>-?\d+) MAXVALUE (?P<high>-?\d+)"
 )
 
 
@@ -102,7 +103,7 @@ def _narrowed(old: re.Match[str], new: re.Match[str]) -> str:
         return f"MAXVALUE {new['high']}"
     if int(new["step"]) < 0 and int(new["low"]) > int(old["low"]):
         return f"MINVALUE {new['low']}"
-    return "CYCLE" if " CYCLE" in new["rest"] and " CYCLE" not in old["rest"] else ""
+    return ""
 
 
 def restarted(case: Case) -> Iterator[Finding]:
