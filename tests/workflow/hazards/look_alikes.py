@@ -120,6 +120,33 @@ OBJECTS = [
         """,
     ),
     Case(
+        "rename_column_behind_a_view",
+        ORDERS,
+        execute(
+            """
+            ALTER TABLE products RENAME TO goods;
+            ALTER TABLE goods RENAME COLUMN name TO title;
+            CREATE VIEW products AS SELECT id, sku, title AS name, price FROM goods;
+            """
+        ),
+        execute(
+            """
+            DROP VIEW products;
+            ALTER TABLE goods RENAME COLUMN title TO name;
+            ALTER TABLE goods RENAME TO products;
+            """
+        ),
+    ),
+    _case(
+        "rename_column_missing_in_a_view", ORDERS,
+        """
+        ALTER TABLE products RENAME TO goods;
+        ALTER TABLE goods RENAME COLUMN name TO title;
+        CREATE VIEW products AS SELECT id, sku, title FROM goods
+        """,
+        ("renames-column", "products"),
+    ),
+    Case(
         "cast_created", ROUTINES,
         execute("CREATE CAST (point AS text) WITH INOUT"),
         execute("DROP CAST (point AS text)"),
