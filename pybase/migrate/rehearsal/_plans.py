@@ -15,7 +15,7 @@ from pglast.enums import A_Expr_Kind, BoolExprType
 from pglast.stream import RawStream
 
 from pybase.migrate.catalog import State
-from pybase.migrate.sql.grammar import WRITES, block_words, nodes, parsed
+from pybase.migrate.sql.grammar import WRITES, block_words, code_words, nodes, parsed
 
 _Plan = Mapping[str, Any]
 
@@ -34,7 +34,8 @@ class Change(Struct, frozen=True):
     """One table, or view, that a statement writes to; 0 for a SELECT.
 
     `read` are the relations that are read from end to end for it; `calls` whether rows come from a
-    function, which may read others. `is_limited` where the rows to change have given keys.
+    function, which may read others or give any number of them. `is_limited` where the rows to
+    change have given keys.
     """
 
     operation: str
@@ -116,7 +117,7 @@ class _Reader:
             node["Operation"],
             target,
             frozenset(self._oid(scan) for scan in scans if not self._is_lookup(scan)) - {0},
-            any(scan["Node Type"] == "Function Scan" for scan in scans),
+            any(scan["Node Type"] == "Function Scan" and self._is_call(scan) for scan in scans),
             bool(own) and all(self._is_lookup(scan, constant=True) for scan in own),
         )
 
@@ -134,6 +135,15 @@ class _Reader:
             yield node
         for child in _inputs(node):
             yield from self._scans(child)
+
+    def _is_call(self, scan: _Plan) -> bool:
+        """Whether a function may give any number of rows: not one that takes a list apart."""
+        call = scan.get("Function Call", "")
+        tree = parsed(f"SELECT {_VALUE.sub('$1', call)}")
+        may_read = {function.name for function in self._state.functions.values()}
+        is_open = any(any(nodes(tree, kind)) for kind in (ast.ColumnRef, ast.ParamRef))
+        many = {"generate_series", *may_read}
+        return tree is None or is_open or not many.isdisjoint(code_words(call))
 
     def _is_lookup(self, scan: _Plan, *, constant: bool = False) -> bool:
         """Whether a scan finds its rows by a unique key, or by `constant` ones."""

@@ -117,25 +117,6 @@ DEBATABLE = [
         note="when the second fails, the first stands in the way of another try",
     ),
     Case(
-        "rename_column_behind_a_view",
-        ORDERS,
-        execute(
-            """
-            ALTER TABLE products RENAME TO goods;
-            ALTER TABLE goods RENAME COLUMN name TO title;
-            CREATE VIEW products AS SELECT id, sku, title AS name, price FROM goods;
-            """
-        ),
-        execute(
-            """
-            DROP VIEW products;
-            ALTER TABLE goods RENAME COLUMN title TO name;
-            ALTER TABLE goods RENAME TO products;
-            """
-        ),
-        note="the old name and column go on working; needs the view's columns to be compared",
-    ),
-    Case(
         "view_made_again_without_a_column",
         VIEWS,
         execute("DROP VIEW open_orders; CREATE VIEW open_orders AS SELECT id, colour FROM orders"),

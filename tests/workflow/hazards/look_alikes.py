@@ -44,6 +44,23 @@ ROWS = [
     ),
     _case("one_row_by_its_place", ORDERS, "DELETE FROM order_items WHERE ctid = '(0,1)'"),
     _case(
+        "few_rows_of_a_list", ORDERS,
+        """
+        UPDATE customers SET name = given.name
+        FROM unnest(ARRAY[1, 2], ARRAY['a', 'b']) AS given (id, name)
+        WHERE customers.id = given.id
+        """,
+    ),
+    _case(
+        "all_rows_of_a_list_of_all_keys", ORDERS,
+        """
+        UPDATE customers SET name = 'x'
+        FROM unnest(ARRAY(SELECT customer_id FROM orders)) AS given (id)
+        WHERE customers.id = given.id
+        """,
+        ("unbatched-data-change", "customers"),
+    ),
+    _case(
         "one_row_in_a_block", ORDERS,
         """
         DO $$ BEGIN
@@ -118,6 +135,33 @@ OBJECTS = [
         DROP VIEW open_orders;
         CREATE TABLE open_orders (id bigint PRIMARY KEY, customer_id bigint, colour text)
         """,
+    ),
+    Case(
+        "rename_column_behind_a_view",
+        ORDERS,
+        execute(
+            """
+            ALTER TABLE products RENAME TO goods;
+            ALTER TABLE goods RENAME COLUMN name TO title;
+            CREATE VIEW products AS SELECT id, sku, title AS name, price FROM goods;
+            """
+        ),
+        execute(
+            """
+            DROP VIEW products;
+            ALTER TABLE goods RENAME COLUMN title TO name;
+            ALTER TABLE goods RENAME TO products;
+            """
+        ),
+    ),
+    _case(
+        "rename_column_missing_in_a_view", ORDERS,
+        """
+        ALTER TABLE products RENAME TO goods;
+        ALTER TABLE goods RENAME COLUMN name TO title;
+        CREATE VIEW products AS SELECT id, sku, title FROM goods
+        """,
+        ("renames-column", "products"),
     ),
     Case(
         "cast_created", ROUTINES,

@@ -136,13 +136,19 @@ def renamed_relations(case: Case, observation: Observation) -> Iterator[Finding]
 
 
 def renamed_columns(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find renamed columns of tables and views, and attributes of types."""
+    """Find renamed columns of tables and views, and attributes of types.
+
+    Not where a view of the table's old name has the old column.
+    """
     for oid, before, after in _changed(case, observation, "rpfvmc"):
         code = "renames-attribute" if before.kind == "c" else "renames-column"
-        known = case.known.relations[oid].columns
+        table = case.known.relations[oid]
+        view = by_name(case.run.end, table)
+        kept = _column_names(view) if view is not None and view.kind != table.kind else ()
         for number, column in after.columns.items():
             old = before.columns.get(number)
-            if old and number in known and not column.is_dropped and column.name != old.name:
+            is_renamed = old and not column.is_dropped and column.name != old.name
+            if old and is_renamed and number in table.columns and old.name not in kept:
                 yield case.finding(observation, code, oid, old.name)
 
 
