@@ -73,7 +73,8 @@ def backfill_progress(
 ) -> tuple[int, int]:
     """Return how many rows a backfill has passed, by its cursor table, of about how many.
 
-    From any session, also of another backfill; 0 of 0 before it begins and after its end.
+    From any session, also of another backfill; 0 of 0 before it begins and after its end. Of 0
+    where the table has no statistics, as the coordinator of a cluster has none.
     """
     try:
         row = connection.execute(f"SELECT passed FROM {cursor}".encode()).fetchone()
@@ -81,7 +82,7 @@ def backfill_progress(
         return 0, 0
     size = connection.execute(_SIZE, [table]).fetchone()
     passed, total = (row or (0,))[0], (size or (0,))[0]
-    return passed, max(passed, total)
+    return passed, total and max(passed, total)
 
 
 _SIZE = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)"
