@@ -105,8 +105,9 @@ def server_error(
     message += about_rows(error, shows_data=shows_data)
     hint += rows_hint(error, shows_data=shows_data)
     shown = " ".join(masked(statement).split())[:300]
+    line = f"\n  {shown}" if shown else ""
     return CheckFailedError(
-        f"{_kind(error)}{place}: {message}.{state}\n  {shown}{more}",
+        f"{_kind(error)}{place}: {message}.{state}{line}{more}",
         hint,
         code="revision-failed",
     )

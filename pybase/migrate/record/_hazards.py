@@ -370,6 +370,12 @@ _TABLE = (
         f"Put it {_ALONE}.",
     ),
     Hazard(
+        "sets-session", WARNING,
+        "{detail} stays set for what Alembic runs after it in the same run; `migrate` gives each "
+        "revision a session of its own.",
+        "Use SET LOCAL, which ends with the revision everywhere; or RESET it at the end.",
+    ),
+    Hazard(
         "transaction-control", ERROR,
         "a revision that begins or ends transactions itself loses its version when it fails.",
         "Leave BEGIN and COMMIT out: Alembic writes them; use an autocommit block where PostgreSQL "

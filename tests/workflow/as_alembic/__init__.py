@@ -63,6 +63,8 @@ class Case:
     encoding: str = "UTF8"
     runs: tuple[tuple[str, str], ...] = ((MIGRATE, "upgrade head"),)
     """Command lines of our verbs and of `alembic`, in turn; `{database}` is the one's name."""
+    needs: str | None = None
+    """The driver that its env.py uses, where that is not psycopg."""
     refused: str | None = None
     """The code of the error with which the last of our commands ends, before its first statement:
     the database stays as it was, and `alembic` is not run."""

@@ -98,6 +98,14 @@ async def connect():
 else:
     asyncio.run(connect())
 """
+TO_PSYCOPG2 = '.replace("postgresql:", "postgresql+psycopg2:")'
+READS = """
+for (key,) in op.get_bind().execute(sa.text("SELECT id FROM items")).all():
+    op.execute(f"INSERT INTO items VALUES ({key + 10}, '{key}: a%')")
+"""
+ROWS = line(f"{ITEMS}\n{TEXT}\nop.execute('INSERT INTO items VALUES (1)')", READS, OTHERS)
+"""SQL, Python on a session of the driver's own, and SQL again."""
+
 SEVERAL = f"""\
 {ENGINE}
 {OFFLINE}\
@@ -179,6 +187,19 @@ CASES = (
         runs=TWICE,
     ),
     Case("async_engine", line(ITEMS, TEXT), env=ASYNC, before=NEW_SCHEMA, runs=TWICE),
+    Case(
+        "psycopg2",
+        ROWS,
+        env=STOCK_ENV.replace('["DATABASE_URL"])\n', f'["DATABASE_URL"]{TO_PSYCOPG2})\n', 1),
+        needs="psycopg2",
+    ),
+    Case(
+        "asyncpg",
+        ROWS,
+        env=ASYNC.replace("+psycopg:", "+asyncpg:"),
+        before=NEW_SCHEMA,
+        needs="asyncpg",
+    ),
     Case("transaction_of_env", line(ITEMS, TEXT), env=IN_TRANSACTION, before=NEW_SCHEMA),
     Case(
         "role",

@@ -5,6 +5,29 @@ from .case import ORDERS, VIEWS, Case, execute
 KEPT = 'raise NotImplementedError("What was there is overwritten.")'
 ASKS = ("depends-on-database", "")
 
+SETTINGS = [
+    Case(
+        "search_path_for_the_rest_of_the_run",
+        ORDERS,
+        execute("SET search_path TO app, public"),
+        execute("SET ROLE postgres"),
+        {("sets-session", "")},
+        {("sets-session", "")},
+    ),
+    Case(
+        "settings_that_end_with_the_revision",
+        ORDERS,
+        execute(
+            """
+            SET lock_timeout = '1s'; SET LOCAL search_path TO app, public;
+            SET TimeZone TO 'Asia/Tokyo'; RESET TimeZone;
+            SET ROLE postgres; RESET ALL
+            """
+        ),
+        execute("SELECT 1"),
+    ),
+]
+
 DEPENDENT = [
     Case(
         "update_with_the_name_of_the_role",
@@ -220,4 +243,4 @@ UNSEEN = [
     ),
 ]
 
-CASES = [*DEPENDENT, *UNSEEN]
+CASES = [*SETTINGS, *DEPENDENT, *UNSEEN]

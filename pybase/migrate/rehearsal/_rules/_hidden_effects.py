@@ -7,7 +7,7 @@ unchecked.
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from pglast import ast
+from pglast import ast, enums
 
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
@@ -121,5 +121,30 @@ def discarded_writes(case: Case, observation: Observation) -> Iterator[Finding]:
         yield Finding(observation.index, "discards-writes", name)
 
 
+def lasting_settings(case: Case) -> Iterator[Finding]:
+    """Find settings that decide what statements mean, and that outlast the revision in Alembic."""
+    places: dict[str, int] = {}
+    for index, text in enumerate(case.script.texts):
+        tree = parsed(text)
+        if not isinstance(tree, ast.VariableSetStmt) or tree.is_local:
+            continue
+        name = (tree.name or "").lower()
+        if tree.kind == enums.VariableSetKind.VAR_RESET_ALL:
+            places.clear()
+        elif tree.kind == enums.VariableSetKind.VAR_SET_VALUE and name in _MEANINGFUL:
+            places[name] = index
+        else:
+            places.pop(name, None)
+    for name, index in places.items():
+        yield Finding(index, "sets-session", detail=name)
+
+
+_MEANINGFUL = frozenset(
+    {
+        *("search_path", "role", "session_authorization", "timezone", "datestyle"),
+        *("intervalstyle", "default_tablespace", "default_table_access_method", "row_security"),
+    }
+)
+
 RULES = (disabled_triggers, discarded_writes)
-RUN_RULES = (depends_on_database,)
+RUN_RULES = (depends_on_database, lasting_settings)
