@@ -1,6 +1,7 @@
 """Servers and databases for the tests: real ones, shared by a run and removed after it."""
 
 import fcntl
+import gc
 import os
 import shutil
 import subprocess
@@ -60,6 +61,13 @@ def pytest_configure(config: pytest.Config) -> None:
         stderr=subprocess.DEVNULL,
     )
     config.stash[_RUN] = lease, watchdog
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage as `pybase.__main__` does, and never among what collection has created."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000)
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,7 +3,7 @@
 They are sealed: a result that came with the checkout, or from another user, is not believed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,13 +22,16 @@ def cached(
     keys: Sequence[str],
     make: Callable[[list[int], dict[int, T]], Sequence[T]],
     type_: type[T],
+    *,
+    others: Iterable[str] = (),
 ) -> list[T]:
     """Return the result of each key, in order.
 
     `make` gets the places of those that are not kept, and the results of the others by place.
 
-    A key is a digest of all that its result depends on. Exactly these keys are kept afterwards, a
-    file a kind and project, written atomically: concurrent runs cannot hurt.
+    A key is a digest of all that its result depends on. Exactly these keys are kept afterwards, and
+    those of `others` that were, a file a kind and project, written atomically: concurrent runs
+    cannot hurt.
     """
     path = _path(settings, kind)
     known = _read(path)
@@ -44,7 +47,7 @@ def cached(
         for place, made in zip(missing, make(missing, results), strict=True):
             results[place] = made
             known[keys[place]] = msgspec.Raw(msgspec.json.encode(made))
-        kept = {key: known[key] for key in keys}
+        kept = {key: known[key] for key in (*keys, *others) if key in known}
         keep_sealed(settings, path, msgspec.json.encode(kept))
     return [results[place] for place in range(len(keys))]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pybase.postgres._connect import connect as connect
     from pybase.postgres._connect import connect_scratch as connect_scratch
     from pybase.postgres._connect import plain_environment as plain_environment
+    from pybase.postgres._connect import with_database as with_database
     from pybase.postgres._connect import without_variables as without_variables
     from pybase.postgres._lease import prune as prune
     from pybase.postgres._lease import scratch_clusters as scratch_clusters
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from pybase.postgres._scratch import last_template as last_template
     from pybase.postgres._scratch import prune_templates as prune_templates
     from pybase.postgres._scratch import scratch_database as scratch_database
-    from pybase.postgres._scratch import with_database as with_database
     from pybase.postgres._shared_objects import ensure_roles as ensure_roles
     from pybase.postgres._shared_objects import held as held
     from pybase.postgres._shared_objects import pristine as pristine
@@ -43,11 +43,11 @@ else:
             "_binaries": "find_bin",
             "_checkouts": "sweep",
             "_cluster": "Cluster Status kept_cluster scratch_cluster",
-            "_connect": "connect connect_scratch plain_environment without_variables",
+            "_connect": "connect connect_scratch plain_environment with_database without_variables",
             "_lease": "prune scratch_clusters unused",
             "_paths": "locate",
             "_scratch": "copy_over database_name keep_as_template last_template "
-            "prune_templates scratch_database with_database",
+            "prune_templates scratch_database",
             "_shared_objects": "ensure_roles held pristine shared_objects",
         },
     )

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import psycopg
 from msgspec import Struct
@@ -108,6 +109,13 @@ def connect_scratch(url: str, **options: Any) -> psycopg.Connection[Any]:
     """Open a connection as `connect`, whose session has PostgreSQL's default settings."""
     given = conninfo_to_dict(url).get("options") or ""
     return connect(url, options=f"{given} {_AS_OPTIONS}".strip(), **options)
+
+
+def with_database(url: str, name: str) -> str:
+    """Return `url` with its database replaced by `name`."""
+    parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}/{quote(name, safe='')}{query}"
 
 
 @contextmanager

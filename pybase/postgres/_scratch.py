@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 from psycopg import sql
 
 from pybase.core.errors import DatabaseError
-from pybase.postgres._connect import connect_scratch
+from pybase.postgres._connect import with_database
+from pybase.postgres._maintenance import maintenance
 
 # A name like this is never given by hand: such a database may be dropped.
 SCRATCH_NAME = "^[a-z][a-z0-9_]*__[0-9a-f]{16}$"  # to Python and PostgreSQL alike
@@ -126,29 +127,6 @@ def prune_templates(server_url: str, keep: int = 8, slack: int = 8) -> list[str]
     return dropped
 
 
-def with_database(url: str, name: str) -> str:
-    """Return `url` with its database replaced by `name`."""
-    parts = urlsplit(url)
-    query = f"?{parts.query}" if parts.query else ""
-    return f"{parts.scheme}://{parts.netloc}/{quote(name, safe='')}{query}"
-
-
-@contextmanager
-def maintenance(server_url: str) -> Iterator[psycopg.Connection]:
-    # Always the same database: advisory locks are per database.
-    try:
-        connection = connect_scratch(with_database(server_url, "postgres"), autocommit=True)
-    except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        raise DatabaseError(
-            f"The server for scratch databases cannot be reached: {reason}",
-            "See `nox -s db -- status`; PYBASE_REHEARSAL_URL names another one.",
-            code="scratch-server-unreachable",
-        ) from None  # the chain would show the URL's parts
-    with connection:
-        yield connection
-
-
 def _finish(connection: psycopg.Connection, unfinished: str, name: str) -> None:
     """Make a template of a complete database; the caller marks it as used."""
     # A connection to it, such as that of a pool that was left open, would prevent cloning.
@@ -202,7 +180,7 @@ def _try_lock(connection: psycopg.Connection, name: str) -> bool:
 
 def _drop(connection: psycopg.Connection, name: str) -> None:
     # Wait for sessions that are just being closed: DROP would sleep 0.1 s for each.
-    sessions = "SELECT FROM pg_stat_activity WHERE datname = %s"
+    sessions = "SELECT FROM pg_database WHERE datname = %s AND pg_stat_get_db_numbackends(oid) > 0"
     for _ in range(_DISCONNECT_POLLS):
         if connection.execute(sessions, [name]).fetchone() is None:
             break

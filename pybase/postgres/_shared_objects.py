@@ -17,7 +17,8 @@ from pybase.core.errors import DatabaseError
 from pybase.postgres._checkouts import sweep
 from pybase.postgres._cluster import LOCKED_OUT, Cluster
 from pybase.postgres._lease import Lease, lease, scratch_clusters, watch
-from pybase.postgres._scratch import SCRATCH_NAME, TEMPLATE_MARK, maintenance
+from pybase.postgres._maintenance import maintenance, new_session
+from pybase.postgres._scratch import SCRATCH_NAME, TEMPLATE_MARK
 
 _BUSY_TIMEOUT_S = 180
 _POLL_S = 0.05
@@ -192,7 +193,8 @@ def _is_pristine(cluster: Cluster, roles: Sequence[str]) -> bool:
 def _has_its_programs(cluster: Cluster) -> bool:
     """Return whether the server can load its libraries: its environment may be deleted by now."""
     try:
-        with maintenance(cluster.url()) as connection:
+        # one that was used before has loaded them
+        with new_session(cluster.url()) as connection:
             connection.execute("DO $$ BEGIN END $$")
     except psycopg.errors.UndefinedFile:
         return False

@@ -18,6 +18,7 @@ from pybase.postgres import (
     with_database,
 )
 from pybase.postgres import _scratch as scratch
+from pybase.postgres._maintenance import maintenance
 
 from .helpers import ask, ensure_template, python
 
@@ -72,6 +73,21 @@ def test_error_survives_the_death_of_the_server(cluster: Cluster) -> None:
     with pytest.raises(RuntimeError), scratch_database(cluster.url()):
         cluster.stop()
         raise RuntimeError
+
+
+def test_session_is_used_again_until_it_fails_or_ends(server18_url: str) -> None:
+    with maintenance(server18_url) as session:
+        pid = session.info.backend_pid
+        session.execute("SELECT pg_advisory_lock(1)")
+    locks = f"SELECT count(*) FROM pg_locks WHERE pid = {pid} AND locktype = 'advisory'"
+    assert ask(server18_url, locks) == 0
+    with maintenance(server18_url) as session:
+        assert session.info.backend_pid == pid
+    ask(server18_url, f"SELECT pg_terminate_backend({pid}, 20000)")
+    with pytest.raises(RuntimeError), maintenance(server18_url) as session:
+        assert session.info.backend_pid != pid
+        raise RuntimeError
+    assert session.closed
 
 
 def test_what_a_killed_process_left_is_dropped(server18_url: str) -> None:

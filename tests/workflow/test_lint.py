@@ -10,6 +10,7 @@ import pytest
 from projects import ONE, THREE, TWO, Project, Revision
 
 from pybase.core.files import digest
+from pybase.core.sealed import read_sealed
 from pybase.migrate.record import HAZARDS
 
 INDEXED = Revision(
@@ -273,6 +274,24 @@ def test_since_leaves_out_the_hazards_of_an_adopted_history(linted: Linted) -> N
     assert linted.codes(code=1) == ["small-key", "drops-column", "downgrade-empty"]
     assert linted.codes("--since", SMALL.id, code=1) == ["drops-column", "downgrade-empty"]
     assert linted.codes("--since", "head", code=0) == []
+
+
+def test_since_lints_the_layout_of_later_revisions_only(own: Linted) -> None:
+    sloppy = "op.execute('select 1 as one,2 as two')"
+    early = Revision(THREE.id, ONE.id, sloppy, "pass")
+    late = Revision("dddddddddddd", THREE.id, sloppy, "pass")
+    project = own.of(ONE, early, late).project
+    found = own.findings("--since", early.id, code=1)
+    assert {each["file"] for each in found} == {f"sql/upgrade/{late.name}.sql"}
+    assert {"CP01", "LT01"} <= {each["code"] for each in found}
+    assert len(own.codes(code=1)) == 2 * len(found)
+    project.add(Revision("eeeeeeeeeeee", late.id, sloppy, "pass"))
+    project.done("sql")
+    assert len(own.findings("--since", late.id, code=1)) == len(found)
+    (kept,) = project.root.glob(".pybase/cache/sqlfluff-*.json")
+    content = read_sealed(kept)
+    assert content is not None
+    assert len(json.loads(content)) == 8, "what is known of the others stays known"
 
 
 def test_since_takes_the_beginning_of_an_id(linted: Linted) -> None:

@@ -110,8 +110,16 @@ def watched(settings: Settings, rendered: RenderedHistory) -> Iterator[None]:
 
 def _may_change_server(sql: RevisionSql) -> bool:
     script = sql.scripts.upgrade
-    texts = script.texts if script.has_sql else [sql.path.read_text("utf-8")]
-    return any(map(_OUTSIDE.search, texts))
+    if not script.has_sql:
+        return _OUTSIDE.search(sql.path.read_text("utf-8")) is not None
+    return any(
+        statement.kind in _FOREIGN_KINDS and _OUTSIDE.search(statement.sql)
+        for statement in script.statements
+    )
+
+
+_FOREIGN_KINDS = (StatementKind.OWN, StatementKind.HOOK)
+"""Kinds of statements that are not the workflow's; its ledger has a column `role`."""
 
 
 _OUTSIDE = re.compile(

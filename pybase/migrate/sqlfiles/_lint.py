@@ -1,6 +1,6 @@
 """The lint of `sql/`: is it fresh, is it well laid out, and what would it do to a live server."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from pybase.migrate.sqlfiles._lint_result import LintFinding, LintResult
 from pybase.migrate.sqlfiles._load import read_history
 
 if TYPE_CHECKING:
-    from pybase.migrate.revisions import History
+    from pybase.migrate.revisions import AlembicScript, History
 
 _KIND = "lint"
 
@@ -39,15 +39,15 @@ def lint(settings: Settings, since: str | None = None) -> LintResult:
     """
     key = _key(settings)
     result = None if key is None else cache.recall(settings, _KIND, key, LintResult)
-    if result is None or since is not None:
-        history = read_history(settings)
-        result = result or _lint(history)
-        result = result if since is None else _after(result, history, since)
-    return result
+    if result is not None and since is None:
+        return result
+    history = read_history(settings)
+    old = [] if since is None else _until(history, since)
+    return _without(result or _lint(history, old), old)
 
 
-def _lint(history: "History") -> LintResult:
-    """Lint all of it, and remember the result."""
+def _lint(history: "History", old: "Collection[AlembicScript]") -> LintResult:
+    """Lint all of it but the layout of `old` revisions, and remember a complete result."""
     from pybase.migrate.sqlfiles import _sqlfluff as layout  # a second of imports
 
     settings = history.settings
@@ -60,12 +60,13 @@ def _lint(history: "History") -> LintResult:
         for finding in hazard_findings(settings, record, names[record.revision.id])
     )
     stale = [*_stale_findings(settings, compare(settings.sql, files))]
-    of_layout = layout.lint_layout(settings, scripts(built.records))
+    configured = layout.configured(settings)
+    skipped = {Path(script.path).stem for script in old}
+    of_layout = layout.lint_layout(settings, scripts(built.records), configured, skipped)
     findings = (*stale, *_hidden(settings), *of_layout, *hazards)
-    assumed = layout.assumed_settings(settings)
-    result = LintResult(findings, len(files), len(built.records), assumed)
+    result = LintResult(findings, len(files), len(built.records), configured[0])
     key = _key(settings)
-    if key is not None and not stale:  # what git ignores may change meanwhile
+    if key is not None and not stale and not old:  # what git ignores may change meanwhile
         cache.remember(settings, _KIND, key, result)
     return result
 
@@ -81,13 +82,17 @@ _LAYOUT_SETTINGS = (".sqlfluff", "setup.cfg", "tox.ini", "pep8.ini")
 """Where sqlfluff looks for its settings, in addition to pyproject.toml."""
 
 
-def _after(result: LintResult, history: "History", since: str) -> LintResult:
-    """Leave out what is about `since` and its ancestors; what is about no revision stays."""
+def _until(history: "History", since: str) -> "list[AlembicScript]":
+    """Return `since` and its ancestors."""
     start = history.get(since).revision
-    old = list(history.scripts.iterate_revisions(start, "base"))
+    return [*history.scripts.iterate_revisions(start, "base")]
+
+
+def _without(result: LintResult, old: "Collection[AlembicScript]") -> LintResult:
+    """Leave out what is about old revisions; what is about no revision stays."""
     names = {script.revision for script in old} | {Path(script.path).stem for script in old}
     kept = (f for f in result.findings if not names & {f.revision, Path(f.file).stem})
-    return replace(result, findings=tuple(kept), revisions=len(history.revisions) - len(old))
+    return replace(result, findings=tuple(kept), revisions=result.revisions - len(old))
 
 
 def _stale_findings(settings: Settings, stale: Iterable[Stale]) -> Iterator[LintFinding]:
