@@ -179,7 +179,7 @@ _MAKE = (*_PYBASE, "makemigration", "change the models")
 _EDITS = (
     ("one column", "pybase/models/record.py", "    colour: Mapped[str | None]\n", 1.2),
     (
-        "five revisions",
+        "six revisions (index, foreign key, NOT NULL)",
         "pybase/models/workspace.py",
         "    region: Mapped[str]\n    deputy_id: Mapped[UUID | None] = mapped_column("
         "sa.ForeignKey('users.id', ondelete='SET NULL'), index=True)\n",
