@@ -38,6 +38,13 @@ EXCEPTION WHEN check_violation THEN
 END $$
 """
 """Refused by a key, if a check refuses what is before it."""
+BOTH_KEYS = """
+DO $$ BEGIN
+    INSERT INTO t (u_code) VALUES ('b');
+EXCEPTION WHEN foreign_key_violation THEN
+    INSERT INTO u (code) VALUES ('a');
+END $$
+"""
 
 CASES = [
     ModelCase("unique constraint becomes a unique index on an expression", t(NAME, BASE, "sa.UniqueConstraint('base_id', 'name')"), t(NAME, BASE, "sa.Index('ux', 'base_id', sa.text('lower(name)'), unique=True)"), steps=2, rows="INSERT INTO t (base_id, name) VALUES (1, 'Tasks'), (1, 'tasks')", fix="UPDATE t SET name = 'Others' WHERE name = 'tasks'", guarded="INSERT INTO t (base_id, name) VALUES (1, 'Tasks')", hazards=("drops-key",)),
@@ -60,4 +67,5 @@ CASES = [
     ModelCase("rows that are in the way of nothing: nulls of a unique key, values that a cast rounds or computes", t(NAME, "C('s', sa.Text)", "C('n', sa.Numeric)", "C('b', sa.Boolean)", "C('i', sa.Integer)"), t("C('name', sa.Text, unique=True)", "C('s', sa.Text)", "C('n', sa.Integer)", "C('b', sa.Integer)", "C('i', sa.Boolean)", "sa.Index('u', sa.text('lower(s) DESC'), 'name', unique=True)"), rows="INSERT INTO t (n, b, i) VALUES (1.5, true, 7), (1.0, false, 8)", kept="SELECT 2, 1, true", kept_after="SELECT n, b, i FROM t WHERE b = 1", hazards=("rewrites-table",)),
     ModelCase("check of another name and key of more columns, with other types, next to an index that is dropped", t("C('a', sa.Text)", "C('b', sa.Integer, index=True)", "sa.CheckConstraint('b > 0', name='pos')", "sa.UniqueConstraint('a', 'b', name='u')"), t("C('a', sa.Text)", "C('b', sa.BigInteger)", "sa.CheckConstraint('b >= 0', name='natural')", "sa.UniqueConstraint('a', 'b', 'id', name='u')"), flags=("--no-rename",), rows="INSERT INTO t (id, a, b) VALUES (-1, 'a', 1)", guarded=BOTH_RULES, steps=5, hazards=("drops-key", "rewrites-table")),
     ModelCase("function of another result, below a view, with comments", function("integer", "1"), function("text", "'x'"), steps=1, hazards=("changes-function",)),
+    ModelCase("natural primary key becomes a unique one, below a foreign key", "T('u', C('code', sa.Text, primary_key=True))\n" + t("C('u_code', sa.ForeignKey('u.code'))"), "T('u', ID(), C('code', sa.Text, nullable=False, unique=True))\n" + t("C('u_code', sa.ForeignKey('u.code'))"), options="", rows="INSERT INTO u VALUES ('a'); INSERT INTO t (u_code) VALUES ('a')", kept="SELECT u_code FROM t", guarded=BOTH_KEYS, steps=6, hazards=("rewrites-table",)),
 ]  # fmt: skip

@@ -13,12 +13,11 @@ from pybase.migrate.autogenerate._plan._context import Context, column_title
 from pybase.migrate.autogenerate._plan._enums import is_replaced
 from pybase.migrate.autogenerate._plan._required import (
     alter_column,
-    column_type,
     nullable,
     required,
 )
+from pybase.migrate.autogenerate._plan._retyped import is_retyped, notes, retype
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
-from pybase.migrate.autogenerate._server_checks import BY_TEXT
 from pybase.migrate.sql.names import derived, literal, parts, quote, raw, shown
 
 _SET_EXPRESSION = 170000
@@ -58,42 +57,15 @@ def _required(context: Context, column: Column) -> Iterator[Part]:
     yield from rest
 
 
-def _is_retyped(before: Column, after: Column) -> bool:
-    return (before.type, before.collation) != (after.type, after.collation)
-
-
 def _part(
     context: Context, before: Column, after: Column, up: list[str], down: list[str]
 ) -> Part:  # fmt: skip
     name = column_title(after)
     title, why, owes, find = f"Change {name}", "", "", ""
-    if _is_retyped(before, after):
+    if is_retyped(before, after):
         title = f"Change the type of {name}"
         if context.checks.retypes(before.type, after.type):
-            why = (
-                f"From {before.type} to {after.type}. Where PostgreSQL has to rewrite the table, "
-                "or to read it, it holds ACCESS EXCLUSIVE meanwhile. Safer on a large table: a new "
-                "column, filled in batches while both are written, then switch over and drop the "
-                "old one a release later."
-            )
-            owes = (
-                f"{name} changes its type from {before.type} to {after.type}: code and rows have "
-                "to be ready for that"
-            )
-            is_between_enums = (
-                before.base_type in context.old.labels and after.base_type in context.new.labels
-            )
-            has_cast = not context.checks.casts(before.type, after.type).startswith(BY_TEXT)
-            if not (has_cast or is_between_enums):
-                owes += (
-                    "; PostgreSQL has no cast between them, so the text of a value is read as the "
-                    "new type: write another rule after USING where that fails"
-                )
-            if not has_cast or _is_read(before.base_type, after.base_type):
-                find = (
-                    f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NOT NULL AND NOT "
-                    f"pg_input_is_valid({before.name}::text, {literal(after.type)})"
-                )
+            why, owes, find = notes(context, before, after)
     elif after.identity and not before.required:
         title = f"Number {name}"
         find = f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NULL"
@@ -107,26 +79,13 @@ def _part(
     )  # fmt: skip
 
 
-_TEXTS = ("text", "character varying", "character")
-_INTEGERS = ("smallint", "integer", "bigint")
-
-
-def _is_read(before: str, after: str) -> bool:
-    """Whether a cast refuses the values of which the new type does not accept the text.
-
-    Others round or compute: 1.5 is a value for an integer, and its text is none.
-    """
-    is_whole = before in _INTEGERS and after in (*_INTEGERS, "numeric")
-    return before in _TEXTS or before == after or is_whole
-
-
 def _statements(
     context: Context, old: Side, before: Column, new: Side, after: Column
 ) -> Iterator[str]:
     """Yield the statements that change a column, but for NOT NULL."""
     alter = partial(source.alter_column, after)
-    is_retyped = _is_retyped(before, after)
-    enum_sets_default = not is_retyped and is_replaced(context.old, context.new, after.base_type)
+    has_new_type = is_retyped(before, after)
+    enum_sets_default = not has_new_type and is_replaced(context.old, context.new, after.base_type)
     new_default = before.default != after.default and not enum_sets_default
     old_serial, new_serial = (
         column.sequence if not column.identity else "" for column in (before, after)
@@ -141,12 +100,12 @@ def _statements(
         yield source.execute(f"ALTER SEQUENCE {shown(before.sequence)} RENAME TO {aside}")
     elif before.identity and not after.identity:
         yield alter("DROP IDENTITY")
-    if before.default and (is_retyped or (new_default and not after.default) or loses_sequence):
+    if before.default and (has_new_type or (new_default and not after.default) or loses_sequence):
         yield alter("DROP DEFAULT")
     if loses_sequence and not aside:
         yield source.execute(f"DROP SEQUENCE {shown(old_serial)}")
-    if is_retyped:
-        yield _retype(context, before, after)
+    if has_new_type:
+        yield retype(context, before, after)
     yield from _identity(before, new, after, aside)
     if new_serial and new_serial != old_serial:
         yield source.execute(new.objects[f"sequence {new_serial}"].definition)
@@ -156,7 +115,7 @@ def _statements(
         yield source.owned(after)
     if aside and after.identity:
         yield source.execute(f"DROP SEQUENCE {_beside(before.sequence, aside)}")
-    if after.default and (new_default or (is_retyped and before.default)):
+    if after.default and (new_default or (has_new_type and before.default)):
         yield _default(context, after)
     for extra in new.objects[after.identity_key].extra or ():
         if extra not in (old.objects[before.identity_key].extra or ()) and extra[:2] != "--":
@@ -213,19 +172,6 @@ def _default(context: Context, column: Column) -> str:
     return alter_column(context, column, action, server_default=source.text(column.default))
 
 
-def _retype(context: Context, before: Column, after: Column) -> str:
-    using = context.checks.casts(before.type, after.type).format(before.name)
-    suffix = f" USING {using}" if using else ""
-    new = column_type(context, after)
-    if new is None or (before.collation and not after.collation):
-        collate = f" COLLATE {after.collation}" if after.collation else ""
-        return source.alter_column(after, f"TYPE {after.type}{collate}{suffix}")
-    return alter_column(
-        context, before, f"TYPE {after.type}{suffix}", type_=new,
-        postgresql_using=repr(source.escaped(using)) if using else None,
-    )  # fmt: skip
-
-
 # --- generated columns ------------------------------------------------------------------------
 
 
@@ -253,7 +199,7 @@ def _regenerated(context: Context, before: Column, after: Column) -> Iterator[Pa
 
 def _is_in_place(context: Context, before: Column, after: Column) -> bool:
     """Whether PostgreSQL can change the expression without a new column."""
-    if _is_retyped(before, after):
+    if is_retyped(before, after):
         return False
     if before.generated and after.generated:
         return before.storage == after.storage and context.checks.version >= _SET_EXPRESSION

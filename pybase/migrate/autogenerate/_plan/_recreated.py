@@ -13,8 +13,13 @@ from pybase.migrate.autogenerate._plan import _indexes as indexes
 from pybase.migrate.autogenerate._plan import _keys as keys
 from pybase.migrate.autogenerate._plan import _other_objects as other_objects
 from pybase.migrate.autogenerate._plan._columns import add_statements, drop_column
-from pybase.migrate.autogenerate._plan._context import Context, column_title
-from pybase.migrate.autogenerate._schema_snapshot import Column, Side, constraint_kind
+from pybase.migrate.autogenerate._plan._context import Context, column_title, comments
+from pybase.migrate.autogenerate._schema_snapshot import (
+    Column,
+    Side,
+    constraint_kind,
+    constraint_name,
+)
 from pybase.migrate.catalog import CatalogObject
 from pybase.migrate.sql.names import quote, raw
 
@@ -35,9 +40,12 @@ def add_again(plan: Plan, context: Context, changed: set[str]) -> None:
         side = context.new if successor in context.new.objects else context.old
         first, *rest = _created(context, side, side.objects[successor])
         later = _join(plan, context, item.identity, successor)
+        dropped, restored = _dropped(context, item)
+        if to_primary := _to_primary(context, item):
+            later, restored = frozenset(), (to_primary, *comments(context.old, item.identity))
         drop = Part(
-            Stage.FOREIGN_KEY_DROP, f"Drop {raw(item.name)}",
-            *_dropped(context, item), first.tables, group=TOGETHER,
+            Stage.FOREIGN_KEY_DROP, f"Drop {raw(item.name)}", dropped, restored, first.tables,
+            group=TOGETHER,
         )  # fmt: skip
         plan.units.append(
             Unit((drop,), drops=frozenset({item.identity}), concerns=about, precedes=later)
@@ -156,6 +164,27 @@ def _below(context: Context, needs: frozenset[str]) -> frozenset[str]:
 
 
 # --- foreign keys -----------------------------------------------------------------------------
+
+
+def _to_primary(context: Context, item: CatalogObject) -> str:
+    """Return the statement that restores a foreign key on a primary key, else an empty text.
+
+    Without the columns that it refers to, it uses no other key that has them.
+    """
+    uses = context.old.uses.get(item.identity)
+    if uses is None or constraint_kind(item) != "foreignkey":
+        return ""
+    keys = (context.old.objects[identity] for identity in context.old.uses)
+    primary = next(
+        (key for key in keys if constraint_kind(key) == "primary"
+         and context.old.uses[key.identity].index == uses.index), None,
+    )  # fmt: skip
+    head, mark, target = item.definition.partition(" REFERENCES ")
+    columns = f"({', '.join(map(quote, source.key_columns(primary)))})" if primary else ""
+    if not columns or columns not in target:
+        return ""
+    action = f"ADD CONSTRAINT {constraint_name(item)} {head}{mark}{target.replace(columns, '', 1)}"
+    return source.alter_table(item.table or "", action)
 
 
 def _refers_to_change(context: Context, item: CatalogObject, changed: set[str]) -> bool:
