@@ -42,7 +42,7 @@ WHERE (r.oid >= {_FIRST_OID} OR r.oid = 10 AND NOT (
 )
 UNION ALL
 SELECT 'member of ' || pg_get_userbyid(m.roleid), to_jsonb(m)::text FROM pg_auth_members AS m
-WHERE m.oid >= {_FIRST_OID}
+WHERE greatest(m.member::bigint, (to_jsonb(m) ->> 'oid')::bigint) >= {_FIRST_OID}  -- oid: since 16
 UNION ALL
 SELECT
     'settings of ' || concat_ws(

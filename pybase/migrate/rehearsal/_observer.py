@@ -91,9 +91,10 @@ class Observer:
 
     def _reset(self) -> None:
         """Give the session the settings of a new one."""
-        self.connection.execute("RESET SESSION AUTHORIZATION")
-        self.connection.execute("RESET ALL; DISCARD TEMP")
-        self.connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
+        self.connection.execute(
+            "RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP;"
+            f" SET statement_timeout = '{STATEMENT_TIMEOUT}'"
+        )
 
     def has_changed_catalog(self) -> bool:
         """Whether the open transaction has written to any system catalog: what DDL does."""
