@@ -95,6 +95,16 @@ OBJECTS = [
         ("drops-key", "orders"),
     ),
     _case(
+        "column_with_an_expressed_key_of_its_own_dropped",
+        f"{ORDERS}CREATE UNIQUE INDEX uq_orders_note ON orders (lower(note));",
+        "ALTER TABLE orders DROP COLUMN note", ("drops-column", "orders"),
+    ),
+    _case(
+        "key_of_a_single_row_dropped",
+        f"{ORDERS}CREATE UNIQUE INDEX uq_orders_single ON orders ((true));",
+        "DROP INDEX uq_orders_single", ("drops-key", "orders"), ("blocking-index-drop", "orders"),
+    ),
+    _case(
         "function_with_one_more_default", ROUTINES,
         """
         DROP FUNCTION order_label(bigint);

@@ -6,6 +6,7 @@ from pybase.migrate.catalog import Column, Index, Relation
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules._case import Case, dropped
+from pybase.migrate.sql.grammar import words
 
 
 def dropped_keys(case: Case, observation: Observation) -> Iterator[Finding]:
@@ -18,9 +19,10 @@ def dropped_keys(case: Case, observation: Observation) -> Iterator[Finding]:
         table = case.run.end.relations.get(index.table)
         if table is None or any(parent in gone for parent in relation.parents):
             continue
+        before = case.known.relations[index.table].columns
         kept = (case.run.end.relations[key].index for key in case.run.end.indexes_of(index.table))
         is_kept = any(_replaces(other, index) for other in kept if other is not None)
-        if not is_kept and not _is_moot(index, table.columns):
+        if not is_kept and not _is_moot(index, before, table.columns):
             yield case.finding(observation, "drops-key", index.table, relation.name)
 
 
@@ -44,12 +46,13 @@ def _guarantee(index: Index) -> tuple[object, ...]:
     return frozenset(index.columns[: index.key_length]), index.expressions, index.predicate
 
 
-def _is_moot(index: Index, columns: Mapping[int, Column]) -> bool:
+def _is_moot(index: Index, before: Mapping[int, Column], after: Mapping[int, Column]) -> bool:
     """Whether nothing that it was about remains; a primary key also identifies the rows."""
-    numbers = index.columns[: index.key_length]
-    return not index.is_primary and all(
-        number in columns and columns[number].is_dropped for number in numbers
-    )
+    expressed = {word.strip('"') for word in words(index.expressions or "")}
+    numbers = {number for number, column in before.items() if column.name in expressed}
+    numbers |= {*index.columns[: index.key_length]} - {0}
+    gone = [number in after and after[number].is_dropped for number in numbers]
+    return not index.is_primary and bool(gone) and all(gone)
 
 
 def replica_identities(case: Case) -> Iterator[Finding]:
