@@ -77,6 +77,8 @@ class LossKind(StrEnum):
 
     DROPPED = "dropped"
     """With their table or column."""
+    CONDITIONAL = "conditional"
+    """With their table or column, where it is there: the rehearsal had none."""
     EMPTIED = "emptied"
     """All rows of a table, by TRUNCATE."""
     EMPTIED_CASCADE = "emptied cascade"
@@ -116,6 +118,8 @@ class Loss(Struct, frozen=True, order=True):
             return "what a statement finds where it runs"
         if self.kind is LossKind.DROPPED:
             return self.place.label
+        if self.kind is LossKind.CONDITIONAL:
+            return f"{self.place.label}, where it is there"
         return f"{'values' if self.column else 'rows'} of {self.place.label}"
 
 

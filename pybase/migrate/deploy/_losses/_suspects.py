@@ -16,6 +16,7 @@ from pybase.migrate.record import Finding, Loss, LossKind, Record, TableColumn
 
 _ACCEPTED_BY: Mapping[LossKind, frozenset[str]] = {
     LossKind.DROPPED: frozenset({"drops-table", "drops-column", "drops-view"}),
+    LossKind.CONDITIONAL: frozenset(),
     LossKind.EMPTIED: frozenset({"truncates"}),
     LossKind.EMPTIED_CASCADE: frozenset({"truncates"}),
     LossKind.CONVERTED: frozenset(),
@@ -101,7 +102,7 @@ def _resolved(
     now = "" if origin == loss.place else origin.label
     present = Loss(origin.table, origin.column, loss.kind, loss.rows)
     meant = [target for target in targets if target.number is not None]
-    if not meant:
+    if not meant and loss.kind is not LossKind.CONDITIONAL:
         yield Suspect(loss.label, now=now)
     for target in meant:
         yield Suspect(loss.label, present, target, now=now)

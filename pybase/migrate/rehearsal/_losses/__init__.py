@@ -12,6 +12,7 @@ from pglast import ast
 from pybase.migrate.record import Loss, LossKind, TableColumn
 from pybase.migrate.rehearsal._losses._attributes import lost_attributes
 from pybase.migrate.rehearsal._losses._cascade import cascade
+from pybase.migrate.rehearsal._losses._conditional import conditional
 from pybase.migrate.rehearsal._losses._emptied import emptied
 from pybase.migrate.rehearsal._losses._names import created, dropped, lost, renames
 from pybase.migrate.rehearsal._losses._rows import changed_rows
@@ -38,6 +39,7 @@ def find_losses(case: Case) -> tuple[Loss, ...]:
             found |= {*emptied(start, observation), *converted(start, observation)}
             found |= {*changed_rows(start, observation, is_first)}
         losses |= {loss for loss in found if not _is_gone(loss, gone)}
+    losses |= {loss for loss in conditional(case.observations) if not _is_gone(loss, gone)}
     return tuple(sorted(losses))
 
 

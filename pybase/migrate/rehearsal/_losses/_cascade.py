@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from pglast import ast, enums
 
 from pybase.migrate.catalog import Relation, State
 from pybase.migrate.record import DroppedObject, ObjectKind
+from pybase.migrate.rehearsal._losses._conditional import named_objects
 from pybase.migrate.rehearsal._losses._names import lost_columns
 from pybase.migrate.rehearsal._rules import Case
 from pybase.migrate.sql import QualifiedName
@@ -18,18 +18,10 @@ def cascade(case: Case) -> tuple[DroppedObject, ...]:
     """Return all objects that are dropped, where a statement has CASCADE; else nothing."""
     if not any(_has_cascade(observation.sql) for observation in case.observations):
         return ()
-    extensions = {
-        DroppedObject(ObjectKind.EXTENSION, QualifiedName("", name.sval))
-        for observation in case.observations
-        for name in _extensions(parsed(observation.sql))
+    named = {
+        item for observation in case.observations for item in named_objects(parsed(observation.sql))
     }
-    return tuple(sorted({*_dropped_objects(case.run.start, case.run.end), *extensions}))
-
-
-def _extensions(tree: Any) -> Iterable[Any]:
-    """Return the names of the extensions that a statement drops."""
-    is_drop = isinstance(tree, ast.DropStmt)
-    return tree.objects if is_drop and tree.removeType == enums.ObjectType.OBJECT_EXTENSION else ()
+    return tuple(sorted({*_dropped_objects(case.run.start, case.run.end), *named}))
 
 
 def _has_cascade(sql: str) -> bool:
