@@ -193,7 +193,7 @@ def _is_pristine(cluster: Cluster, roles: Sequence[str]) -> bool:
 def _has_its_programs(cluster: Cluster) -> bool:
     """Return whether the server can load its libraries: its environment may be deleted by now."""
     try:
-        # one that was used before has loaded them
+        # a session that was used before has loaded them
         with new_session(cluster.url()) as connection:
             connection.execute("DO $$ BEGIN END $$")
     except psycopg.errors.UndefinedFile:
