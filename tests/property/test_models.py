@@ -34,6 +34,8 @@ from .schemas import Schema, inserts, probes, schemas
 
 EXAMPLES = int(os.environ.get("PYBASE_EXAMPLES", "4"))
 """More of them, and new ones each time, where the variable is set."""
+VERSION = int(os.environ.get("PYBASE_EXAMPLES_ON", "18"))
+"""The version of PostgreSQL: 18, or 16, which stores generated columns that would be virtual."""
 ROWS = 4
 """Rows that are tried for each table before the change, and as many between two revisions."""
 
@@ -51,10 +53,11 @@ def test_models_are_followed_there_and_back(
     after: Schema,
     single: bool,
     seed: int,
-    server18_url: str,
+    request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with monkeypatch.context() as patch, _begun(server18_url, patch) as walk:
+    server = request.getfixturevalue(f"server{VERSION}_url")
+    with monkeypatch.context() as patch, _begun(server, patch) as walk:
         random = Random(seed)
         assert walk.follow(before, "create the first schema") == ""
         walk.migrate("head")
@@ -187,7 +190,7 @@ def _begun(server: str, patch: pytest.MonkeyPatch) -> Iterator[Walk]:
         Path(folder).chmod(0o755)
         patch.setenv("PYBASE_REHEARSAL_URL", server)
         patch.setattr(sys, "path", [folder, *sys.path])
-        yield Walk(Project(Path(folder)).lay_out().on(18), url, server)
+        yield Walk(Project(Path(folder)).lay_out().on(VERSION), url, server)
 
 
 def _created(schema: Schema, server: str) -> dict[str, str]:
