@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 
 from msgspec.structs import replace
+from pglast import ast
 
 from pybase.migrate.record import Finding, TableEffect
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules import Case, filled_table, held_locks
 from pybase.migrate.sql import LOCKS, QualifiedName
-from pybase.migrate.sql.grammar import REPACK_CONCURRENTLY, newer_form
+from pybase.migrate.sql.grammar import REPACK_CONCURRENTLY, is_kind, newer_form
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, ROW_EXCLUSIVE
 
 _LONG = {
@@ -55,10 +56,14 @@ def table_effects(case: Case, findings: Iterable[Finding]) -> tuple[TableEffect,
 def _table_effect(
     observation: Observation, oid: int, name: QualifiedName, rank: int
 ) -> TableEffect:
+    """Return what a statement did; TRUNCATE gives a table a new file, and is done at once."""
+    is_truncated = is_kind(observation.sql, ast.TruncateStmt)
+    is_brief = is_truncated or newer_form(observation.sql) == REPACK_CONCURRENTLY
+    is_written = observation.gained.get(oid) == ROW_EXCLUSIVE or oid in observation.rows
     return TableEffect(
         name,
         LOCKS[rank][0],
-        observation.is_rewritten(oid) and newer_form(observation.sql) != REPACK_CONCURRENTLY,
-        observation.is_scanned(oid),
-        observation.gained.get(oid) == ROW_EXCLUSIVE or oid in observation.rows,
+        observation.is_rewritten(oid) and not is_brief,
+        observation.is_scanned(oid) and not is_brief,
+        is_written or (is_truncated and observation.is_rewritten(oid)),
     )
