@@ -343,8 +343,8 @@ _TABLE = (
         "depends-on-time-zone", ERROR,
         "{relation}.{detail} is converted by the time zone of the session that migrates.",
         "Give the zone of the old values: postgresql_using=\"... AT TIME ZONE 'Europe/Berlin'\"; "
-        "where it is UTC, op.execute(\"SET LOCAL timezone = 'UTC'\") before it, which rewrites "
-        "nothing.",
+        "where it is UTC, op.execute(\"SET LOCAL timezone = 'UTC'\") before it: timestamp to "
+        "timestamptz then rewrites nothing.",
     ),
     Hazard(
         "narrows-access", ERROR,

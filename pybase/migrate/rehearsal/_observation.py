@@ -64,10 +64,11 @@ class Observation(Struct, frozen=True, dict=True):
         return tuple(item for item in self.after.relations.items() if item[0] not in before)
 
     def is_scanned(self, table: int) -> bool:
-        """Whether a table, or one of its partitions, was read from end to end."""
+        """Whether a table, or one of its partitions, was read from end to end; no new one."""
         return bool(self.scans) and any(
             oid in self.scans or any(index in self.scans for index in self.after.indexes_of(oid))
             for oid in self.after.family(table)
+            if oid in self.before.relations or oid == table
         )
 
     def is_rewritten(self, oid: int) -> bool:

@@ -71,7 +71,10 @@ def _planned(text: str) -> list[str]:
         return _planned(str(RawStream()(tree.query))) if is_run else []  # type: ignore[arg-type]
     if isinstance(tree, ast.DoStmt):
         return _planned_in_block(text)
-    return [text] if isinstance(tree, (*WRITES, ast.SelectStmt, ast.ExecuteStmt)) else []
+    return [text] if isinstance(tree, _WITH_PLANS) else []
+
+
+_WITH_PLANS = (*WRITES, ast.SelectStmt, ast.ExecuteStmt, ast.CreateTableAsStmt)
 
 
 def _planned_in_block(text: str) -> list[str]:
@@ -111,6 +114,8 @@ class _Reader:
     def _change(self, node: _Plan) -> Change:
         target = self._oid(node)
         scans = [scan for child in _inputs(node) for scan in self._scans(child)]
+        if node["Operation"] == "Select":  # what it compares with is read too
+            scans += [scan for scan in _all(self._plan) if scan["Node Type"] == "Seq Scan"]
         family = set(self._state.family(target))
         own = [scan for scan in scans if self._oid(scan) in family]
         return Change(

@@ -88,6 +88,27 @@ ROWS = [
     ),
 ]  # fmt: skip
 
+_WITH_COLUMN = "ALTER TABLE warehouses ADD COLUMN note text;"
+UNDER_A_LOCK = [
+    _case(
+        "held_for_a_condition", ORDERS,
+        f"{_WITH_COLUMN} SELECT EXISTS (SELECT FROM orders WHERE note IS NULL)",
+        ("scans-under-lock", "warehouses"),
+    ),
+    _case(
+        "held_for_a_copy_of_one_row", ORDERS,
+        f"{_WITH_COLUMN} CREATE TABLE picked AS SELECT total FROM orders WHERE id = 1",
+    ),
+    _case(
+        "held_for_a_new_partition", PARTITIONED,
+        """
+        ALTER TABLE events_2027 ADD COLUMN note text;
+        CREATE TABLE events_2028 PARTITION OF events
+            FOR VALUES FROM ('2028-01-01') TO ('2029-01-01')
+        """,
+    ),
+]  # fmt: skip
+
 OBJECTS = [
     _case(
         "key_made_deferrable_in_place", _KEYED,
@@ -196,4 +217,4 @@ PARTS = [
     ),
 ]  # fmt: skip
 
-CASES = [*MOMENTS, *ROWS, *OBJECTS, *PARTS]
+CASES = [*MOMENTS, *ROWS, *UNDER_A_LOCK, *OBJECTS, *PARTS]

@@ -104,7 +104,7 @@ def _read(case: Case, observation: Observation) -> Iterator[int]:
     if is_write(observation.sql) or _is_reported(case, observation):
         return
     tables = {oid for oid in observation.before.relations if observation.is_scanned(oid)}
-    if is_kind(observation.sql, ast.SelectStmt):
+    if is_kind(observation.sql, ast.SelectStmt, ast.CreateTableAsStmt):
         if not any(change.calls for change in observation.changes):  # a function reads others
             tables &= {oid for change in observation.changes for oid in change.read}
     elif is_kind(observation.sql, ast.VacuumStmt):
