@@ -177,13 +177,14 @@ WHERE datname = current_database() AND wait_event = 'PgSleep'
 
 
 def test_interruption_is_one_line(three: Project) -> None:
-    slow = "op.execute('SELECT pg_sleep(30)')"
+    is_ours = "current_database() LIKE 'test%'"  # the rehearsal does not wait
+    slow = f'op.execute("SELECT pg_sleep(30) WHERE {is_ours}")'
     three.add(Revision("eeeeeeeeeeee", THREE.id, slow, "pass", "Wait."))
-    three.done("migrate", THREE.id, "--python-revisions")
+    three.write_sql().done("migrate", THREE.id, "--python-revisions")
     screen = Screen(three, 200)
     url = three.environment["DATABASE_URL"]
     shown = screen.show(
-        "migrate", "--python-revisions", answer="\x03", until="Alembic runs",
+        "migrate", "--python-revisions", "--force", "hazards", answer="\x03", until="Alembic runs",
         wait=lambda: wait_for_query(url, IS_ASLEEP),
     )  # fmt: skip
     assert shown.code == 130

@@ -42,8 +42,8 @@ from pybase.migrate.deploy._session import Session, is_blocking
 from pybase.migrate.record import ScriptStatus
 
 _FUNCTIONS: tuple[Check, ...] = (
-    *(checks.writable, checks.version, checks.hazards, checks.transactions),
-    _privileges.privileges,
+    *(checks.writable, checks.version, checks.hazards, _privileges.privileges),
+    checks.transactions,
     *(_blocking_sessions.locks, _blocking_sessions.long_transactions, rows),
 )
 _BY_NAME = dict(zip(CHECKS, _FUNCTIONS, strict=True))

@@ -42,8 +42,8 @@ DRIFT = "drift"
 """The check that takes seconds, and is made only on request."""
 
 CHECKS = (
-    *("writable", "version", "hazards", "transactions"),
-    *("privileges", "locks", "long-transactions", "rows"),
+    *("writable", "version", "hazards", "privileges"),
+    *("transactions", "locks", "long-transactions", "rows"),
 )
 """Every other check by the name that `--force` takes, in the order in which they are reported."""
 

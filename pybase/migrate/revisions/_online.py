@@ -57,6 +57,11 @@ class OnlineEnv(Struct, frozen=True):
     """Whether its naming convention is another one offline, where the SQL was rendered."""
 
     @property
+    def names_by_models(self) -> bool:
+        """Whether its models have a naming convention of their own."""
+        return self.naming != sa.MetaData().naming_convention
+
+    @property
     def is_quiet(self) -> bool:
         """Whether it left its connection as it was opened."""
         has_changed = self.session or self.statements

@@ -26,7 +26,8 @@ def read_env(
     online = read_online(history, database)
     if rendered is None:
         return online
-    online = replace(online, has_other_names=online.naming != configured_naming(history))
+    if online.names_by_models:
+        online = replace(online, has_other_names=online.naming != configured_naming(history))
     if not online.is_quiet or not _is_same(online, *rendered):
         return online
     env = Path(history.scripts.env_py_location)

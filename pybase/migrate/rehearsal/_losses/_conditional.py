@@ -13,7 +13,7 @@ from pglast import ast, enums
 from pybase.migrate.record import DroppedObject, Loss, LossKind, ObjectKind
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
-from pybase.migrate.sql import QualifiedName
+from pybase.migrate.sql import QualifiedName, parse_backfill
 from pybase.migrate.sql.grammar import code_words, names, parsed
 
 _OBJECTS: Mapping[Any, ObjectKind] = {
@@ -63,7 +63,7 @@ def _destroyed(observation: Observation, tree: Any) -> Iterator[tuple[QualifiedN
         for command in tree.cmds or ():
             if command.subtype == enums.AlterTableType.AT_DropColumn:
                 yield _qualified(tree.relation), command.name
-    elif isinstance(tree, ast.DoStmt):
+    elif isinstance(tree, ast.DoStmt) and parse_backfill(observation.sql) is None:
         for match in _DROP.finditer(" ".join(code_words(observation.sql))):
             yield QualifiedName(match["schema"] or "public", match["name"]), ""
 
