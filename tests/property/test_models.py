@@ -30,12 +30,10 @@ from pybase.migrate.record import Direction
 from pybase.migrate.revisions import History, read
 from pybase.postgres import scratch_database
 
-from .schemas import Schema, inserts, probes, schemas
+from .schemas import VERSION, Schema, inserts, probes, schemas
 
 EXAMPLES = int(os.environ.get("PYBASE_EXAMPLES", "4"))
 """More of them, and new ones each time, where the variable is set."""
-VERSION = int(os.environ.get("PYBASE_EXAMPLES_ON", "18"))
-"""The version of PostgreSQL: 18, or 16, which stores generated columns that would be virtual."""
 ROWS = 4
 """Rows that are tried for each table before the change, and as many between two revisions."""
 
