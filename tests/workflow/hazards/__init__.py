@@ -131,6 +131,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "uses-new-enum-value": ("enum_value_added", "update_by_key"),
     "autocommit-not-alone": ("autocommit_alone_with_lock_timeout",),
     "concurrently-in-transaction": ("index_concurrently",),
+    "sets-session": ("settings_that_end_with_the_revision",),
     "transaction-control": ("enum_value_added_in_autocommit_block",),
     "cannot-render": ("statement_without_rows_through_the_bind",),
     "depends-on-database": ("same_on_every_database",),
