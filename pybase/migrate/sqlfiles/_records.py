@@ -24,7 +24,7 @@ from pybase.migrate.record import (
 )
 from pybase.migrate.sql import one_line
 
-FORMAT = 4
+FORMAT = 5
 """Version of the format; a folder of another one is written again."""
 
 LOCK_TIMEOUT_S = 2
