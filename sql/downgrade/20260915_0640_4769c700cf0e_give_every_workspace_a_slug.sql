@@ -144,7 +144,7 @@ WHERE alembic_version.version_num = '4769c700cf0e';
 
 DO $$ BEGIN
     INSERT INTO migration_ledger (revision, direction, digest)
-    VALUES ('4769c700cf0e', 'downgrade', 'e47d439a5f6a0fb3');
+    VALUES ('4769c700cf0e', 'downgrade', 'e0b5a318dd5fcbe8');
 EXCEPTION WHEN undefined_table THEN NULL;
 END $$;
 

@@ -143,7 +143,7 @@ WHERE alembic_version.version_num = '54809042e12d';
 
 DO $$ BEGIN
     INSERT INTO migration_ledger (revision, direction, digest)
-    VALUES ('4769c700cf0e', 'upgrade', '55b9f54e73d3a5a5');
+    VALUES ('4769c700cf0e', 'upgrade', 'aaeb61fa88ac6415');
 EXCEPTION WHEN undefined_table THEN NULL;
 END $$;
 

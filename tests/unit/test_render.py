@@ -7,8 +7,17 @@ from msgspec.structs import replace
 from projects import LINE, ONE, Project, Revision
 
 from pybase.migrate.database import Ledger
-from pybase.migrate.record import Direction, Script, ScriptStatus, StatementKind, VersionTable
+from pybase.migrate.record import (
+    Direction,
+    Script,
+    ScriptStatus,
+    Statement,
+    StatementKind,
+    VersionTable,
+)
 from pybase.migrate.revisions import RenderedHistory, render
+from pybase.migrate.revisions._scripts import sql_script
+from pybase.migrate.sql import Backfill, render_backfill
 
 VERSION_TABLE = (
     "CREATE TABLE IF NOT EXISTS alembic_version (\n"
@@ -347,6 +356,22 @@ def test_digest_of_the_ledger_ignores_layout_and_sees_words(project: Project) ->
         for sql in ("SELECT 1, 2", one, other)
     }
     assert digests["SELECT 1, 2"] == digests[one] != digests[other]
+
+
+def test_digest_of_the_ledger_sees_what_a_backfill_changes_and_not_its_loop() -> None:
+    backfill = Backfill("cities", set="name = 'Troy'", where="name IS NULL")
+    loop = render_backfill(backfill)
+    digests = [
+        sql_script([Statement(sql, transaction=None)]).digest
+        for sql in (
+            loop,
+            loop.replace("pg_sleep", "pg_catalog.pg_sleep"),
+            render_backfill(replace(backfill, set="name = 'Rome'")),
+            render_backfill(replace(backfill, table="towns")),
+        )
+    ]
+    assert digests[0] == digests[1]
+    assert len(set(digests[1:])) == 3
 
 
 def test_digest_of_the_ledger_sees_a_transaction(project: Project) -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from pybase.core.files import digest
 from pybase.core.urls import redacted
 from pybase.migrate.record import Direction, Script, ScriptStatus, Statement
+from pybase.migrate.sql import parse_backfill
 from pybase.migrate.sql.grammar import words
 
 
@@ -53,8 +54,16 @@ def _digest(statements: Iterable[Statement]) -> str:
         if statement.transaction is not None and statement.transaction != transaction:
             texts.append("BEGIN")
         transaction = statement.transaction
-        texts.append(statement.sql)
-    return digest("\0".join(" ".join(words(text)) for text in texts).encode())
+        texts.append(_identity(statement.sql))
+    return digest("\0".join(texts).encode())
+
+
+def _identity(sql: str) -> str:
+    """Return what PostgreSQL sees of a statement; of a backfill, what another version writes too.
+
+    The name of its cursor is a digest of all that a revision says of it.
+    """
+    return " ".join(parse_backfill(sql) or words(sql))
 
 
 def failed_script(direction: Direction, problem: BaseException) -> Script:
