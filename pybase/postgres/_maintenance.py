@@ -20,9 +20,11 @@ def maintenance(server_url: str) -> Iterator[psycopg.Connection]:
     It is used again by this process: to open one takes longer than most of that work. A session
     whose block failed is closed.
     """
-    sessions = _idle[os.getpid(), server_url]
+    # always of the same database: advisory locks are per database
+    url = with_database(server_url, "postgres")
+    sessions = _idle[os.getpid(), url]
     with ExitStack() as closing:
-        connection = _idle_session(sessions) or new_session(server_url)
+        connection = _idle_session(sessions) or new_session(url)
         closing.callback(connection.close)
         yield connection
         with suppress(psycopg.Error):
@@ -32,7 +34,7 @@ def maintenance(server_url: str) -> Iterator[psycopg.Connection]:
 
 
 _idle: defaultdict[tuple[int, str], list[psycopg.Connection]] = defaultdict(list)
-"""Sessions that are not in use, by process (a fork must not use those of its parent) and server."""
+"""Sessions that are not in use, by process (a fork must not use those of its parent) and URL."""
 
 
 @atexit.register
@@ -52,11 +54,10 @@ def _idle_session(sessions: list[psycopg.Connection]) -> psycopg.Connection | No
     return None
 
 
-def new_session(server_url: str) -> psycopg.Connection:
-    """Open a session of the server. Raise DatabaseError when it cannot be reached."""
-    # Always the same database: advisory locks are per database.
+def new_session(url: str) -> psycopg.Connection:
+    """Open a session of a scratch server. Raise DatabaseError when it cannot be reached."""
     try:
-        return connect_scratch(with_database(server_url, "postgres"), autocommit=True)
+        return connect_scratch(url, autocommit=True)
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise DatabaseError(

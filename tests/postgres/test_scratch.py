@@ -81,7 +81,7 @@ def test_session_is_used_again_until_it_fails_or_ends(server18_url: str) -> None
         session.execute("SELECT pg_advisory_lock(1)")
     locks = f"SELECT count(*) FROM pg_locks WHERE pid = {pid} AND locktype = 'advisory'"
     assert ask(server18_url, locks) == 0
-    with maintenance(server18_url) as session:
+    with maintenance(with_database(server18_url, "template1")) as session:  # of any database
         assert session.info.backend_pid == pid
     ask(server18_url, f"SELECT pg_terminate_backend({pid}, 20000)")
     with pytest.raises(RuntimeError), maintenance(server18_url) as session:
