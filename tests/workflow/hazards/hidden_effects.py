@@ -26,6 +26,17 @@ SETTINGS = [
         ),
         execute("SELECT 1"),
     ),
+    Case(
+        "settings_that_begin_a_dump",
+        ORDERS,
+        execute(
+            """
+            SET statement_timeout = 0; SET check_function_bodies = false; SET row_security = off;
+            SET default_tablespace = ''; SET default_table_access_method = heap
+            """
+        ),
+        execute("SELECT 1"),
+    ),
 ]
 
 DEPENDENT = [

@@ -140,10 +140,7 @@ def lasting_settings(case: Case) -> Iterator[Finding]:
 
 
 _MEANINGFUL = frozenset(
-    {
-        *("search_path", "role", "session_authorization", "timezone", "datestyle"),
-        *("intervalstyle", "default_tablespace", "default_table_access_method", "row_security"),
-    }
+    {"search_path", "role", "session_authorization", "timezone", "datestyle", "intervalstyle"}
 )
 
 RULES = (disabled_triggers, discarded_writes)
