@@ -56,15 +56,12 @@ _RUN_RULES = (
 
 def find_hazards(case: Case) -> list[Finding]:
     """Return the hazards of one direction, each once a place, in the order of statements."""
+    found = [
+        finding for seen in case.observations for rule in _RULES for finding in rule(case, seen)
+    ]
+    found += [finding for run_rule in _RUN_RULES for finding in run_rule(case)]
+    found += unexplained_scans(case, {finding.statement for finding in found})
     findings: dict[tuple[str, str], Finding] = {}
-    for observation in case.observations:
-        for rule in _RULES:
-            for finding in rule(case, observation):
-                findings.setdefault((finding.code, finding.place), finding)
-    for run_rule in _RUN_RULES:
-        for finding in run_rule(case):
-            findings.setdefault((finding.code, finding.place), finding)
-    explained = {finding.statement for finding in findings.values()}
-    for finding in unexplained_scans(case, explained):
+    for finding in found:
         findings.setdefault((finding.code, finding.place), finding)
     return sorted(findings.values(), key=lambda finding: finding.sort_key)
