@@ -1,6 +1,8 @@
 """Model of a schema by oid: an object that is renamed remains the same object."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -128,7 +130,14 @@ class Function(QualifiedName, frozen=True):
     """How many have no default."""
 
 
-class State(Struct, frozen=True):
+def _grouped(pairs: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for key, oid in pairs:
+        groups[key].append(oid)
+    return groups
+
+
+class State(Struct, frozen=True, dict=True):
     """All that a revision may change, at one moment; by oid, in the order of creation."""
 
     relations: Mapping[int, Relation]
@@ -145,13 +154,20 @@ class State(Struct, frozen=True):
         relation = self.relations.get(oid)
         return relation.table if relation is not None and relation.table else oid
 
-    def indexes_of(self, table: int) -> Iterator[int]:
+    def indexes_of(self, table: int) -> Iterable[int]:
         """Return the indexes of a table."""
-        return (oid for oid, relation in self.relations.items() if relation.table == table)
+        return self._indexes.get(table, ())
 
     def family(self, table: int) -> Iterator[int]:
         """Return a table with all of its partitions."""
         yield table
-        for child, relation in self.relations.items():
-            if relation.parent == table:
-                yield from self.family(child)
+        for child in self._partitions.get(table, ()):
+            yield from self.family(child)
+
+    @cached_property
+    def _indexes(self) -> Mapping[int, list[int]]:
+        return _grouped((item.table, oid) for oid, item in self.relations.items())
+
+    @cached_property
+    def _partitions(self) -> Mapping[int, list[int]]:
+        return _grouped((item.parent, oid) for oid, item in self.relations.items())
