@@ -23,7 +23,7 @@ from pybase.migrate.record import Script, StatementKind
 from pybase.migrate.rehearsal._observation import Observation, Rows, Run
 from pybase.migrate.rehearsal._plans import changes
 from pybase.migrate.rehearsal._writer_session import locks_of, row_counters, rows_since
-from pybase.migrate.sql.grammar import is_kind
+from pybase.migrate.sql.grammar import is_kind, names
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, MODES, ROW_EXCLUSIVE, SHARE
 from pybase.postgres import connect_scratch
 
@@ -166,8 +166,9 @@ class Observer:
         locks, scans, rows = self._measure()
         gained = {oid: rank for oid, rank in locks.items() if rank > self._held.get(oid, -1)}
         self._held = locks
-        # all locks, not only `gained`: the statement may have changed a relation locked before
         touched = {oid for oid, rank in locks.items() if rank > ROW_EXCLUSIVE}
+        if is_kind(text, *_ADDING):
+            touched &= gained.keys() | _named(before, text)
         # USING INDEX changes what an index guarantees under the lock of its table
         touched |= {oid for oid, item in before.relations.items() if item.table in touched}
         self.state = reread_state(self.connection, before, touched)
@@ -248,6 +249,12 @@ class Observer:
         self._notices.append(f"{diagnostic.sqlstate} {diagnostic.message_primary}")
 
 
+def _named(state: State, text: str) -> set[int]:
+    """Return the relations whose names a statement has, in any schema."""
+    named = {name.relname for name in names(text)}
+    return {oid for oid, relation in state.relations.items() if relation.name in named}
+
+
 def _locked_later(before: State, after: State) -> Iterator[int]:
     """Yield what was locked against readers after the statement had waited for writers.
 
@@ -263,6 +270,10 @@ def _locked_later(before: State, after: State) -> Iterator[int]:
 
 _UNWATCHED = (StatementKind.VERSION, StatementKind.LEDGER)
 """Statements that change a row of the workflow's own tables: no rule is about them."""
+
+_ADDING = (ast.CreateStmt, ast.IndexStmt, ast.CommentStmt)
+"""Statements that change what they name, and nothing else that the transaction has locked before:
+to read all of that again after each of 300 new tables would take minutes."""
 
 _DEALLOCATES = re.compile(r"\b(deallocate|discard)\b", re.IGNORECASE)
 """Statements that may deallocate the prepared ones of the session."""
