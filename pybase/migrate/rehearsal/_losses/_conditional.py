@@ -40,6 +40,7 @@ def conditional(observations: Sequence[Observation]) -> Iterator[Loss]:
     """Yield the tables and columns that are lost where they are there."""
     given: set[QualifiedName] = set()
     own: set[QualifiedName] = set()
+    renamed: dict[QualifiedName, QualifiedName] = {}
     for observation in observations:
         if observation.error is not None:
             return
@@ -49,7 +50,12 @@ def conditional(observations: Sequence[Observation]) -> Iterator[Loss]:
             relation: Any = into.rel if into else getattr(tree, "relation", None)
             is_new = relation.relpersistence == "t" or not tree.if_not_exists
             (own if is_new else given).add(_qualified(relation))
+        if isinstance(tree, ast.RenameStmt) and tree.missing_ok and tree.renameType in _WITH_ROWS:
+            before, after = _qualified(tree.relation), str(tree.newname)
+            renamed[QualifiedName(before.schema, after)] = renamed.get(before, before)
         for table, column in _destroyed(observation, tree):
+            if table in renamed:
+                yield Loss(renamed[table], column, LossKind.CONDITIONAL)
             is_there = table in own or _is_there(observation, table, column)
             if table in given or not is_there:
                 yield Loss(table, column, LossKind.CONDITIONAL)
