@@ -21,14 +21,22 @@ from hashlib import sha256
 from pathlib import Path
 
 import psycopg
+from psycopg.sql import Identifier
 
 from benchmarks.generate import write_project
 from pybase.core import settings
 from pybase.migrate.record import HAZARDS, Script
+from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.review._severity import Severity, severity
 from pybase.migrate.revisions import RevisionSql, read, render
-from pybase.postgres import Cluster, ensure_template, scratch_cluster, scratch_database
+from pybase.postgres import (
+    Cluster,
+    keep_as_template,
+    last_template,
+    scratch_cluster,
+    scratch_database,
+)
 from tests.workflow.hazards import CASES, Case, revision_source
 
 ROWS = 200_000
@@ -229,16 +237,18 @@ def _verdicts(
 
 def _filled(cluster: Cluster, setup: str) -> str:
     """Return a template with the setup of a case, and rows in all tables."""
-
-    def build(url: str) -> None:
+    template = f"waits_{sha256(setup.encode()).hexdigest()[:20]}"
+    if last_template(cluster.url(), [template]):
+        return template
+    with scratch_database(cluster.url()) as url:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"{setup};{_VERSION_TABLE}".encode())
             connection.execute("SET session_replication_role = replica")
             for table, name, columns in connection.execute(_COLUMNS).fetchall():
                 connection.execute(_insert(table, name, columns).encode())
             connection.execute("VACUUM ANALYZE")
-
-    return ensure_template(cluster.url(), f"waits_{sha256(setup.encode()).hexdigest()[:20]}", build)
+        keep_as_template(cluster.url(), url, template)
+    return template
 
 
 def _insert(table: str, name: str, columns: list[list[str]]) -> str:
@@ -278,22 +288,20 @@ def _run_under_traffic(url: str, script: Script, tables: list[str]) -> bool:
         for who, query in _TRAFFIC.items():
             for table in tables:
                 name = f"{who}:{table}"
-                arguments = (url, name, query.format(_quoted(table)), done, ready)
+                quoted = Identifier(*table.split(".")).as_string()
+                arguments = (url, name, query.format(quoted), done, ready)
                 thread = threading.Thread(target=_repeat, args=arguments)
                 thread.start()
                 stack.callback(thread.join)
         stack.callback(done.set)
         ready.wait()
         try:
-            _run(url, script)
+            with psycopg.connect(url, autocommit=True, application_name="migration") as connection:
+                scratch.execute(connection, script)
         except psycopg.Error as error:
             print(f"fails on these rows: {error}", file=sys.stderr, flush=True)
             return False
     return True
-
-
-def _quoted(table: str) -> str:
-    return ".".join(f'"{part}"' for part in table.split("."))
 
 
 def _repeat(
@@ -307,17 +315,6 @@ def _repeat(
                 connection.execute(query.encode(), prepare=False)
             except psycopg.errors.UndefinedTable:
                 return
-
-
-def _run(url: str, script: Script) -> None:
-    with psycopg.connect(url, autocommit=True, application_name="migration") as connection:
-        for block in script.blocks:
-            if block.transactional:
-                connection.execute("BEGIN")
-            for statement in block.statements:
-                connection.execute(statement.encode())
-            if block.transactional:
-                connection.execute("COMMIT")
 
 
 def _page(found: Mapping[str, list[Wait]]) -> Iterator[str]:
