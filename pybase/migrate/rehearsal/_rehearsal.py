@@ -301,7 +301,10 @@ class Rehearsal:
 
 
 def _by_python(before: State, after: State) -> Observation:
-    """Return what Python has done, as of one statement whose text does not show it."""
+    """Return what Python has done, as of one statement whose text does not show it.
+
+    A SELECT may call anything, so rules look for words in it: for these, which Python may have run.
+    """
     return Observation(-1, "SELECT 'TRUNCATE CASCADE'", True, before, after)
 
 

@@ -1,13 +1,13 @@
 """Objects that a revision with CASCADE drops where it is rehearsed."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from pglast import ast, enums
 
 from pybase.migrate.catalog import Relation, State
 from pybase.migrate.record import DroppedObject, ObjectKind
-from pybase.migrate.rehearsal._losses._conditional import named_objects
 from pybase.migrate.rehearsal._losses._names import lost_columns
 from pybase.migrate.rehearsal._rules import Case
 from pybase.migrate.sql import QualifiedName
@@ -19,9 +19,37 @@ def cascade(case: Case) -> tuple[DroppedObject, ...]:
     if not any(_has_cascade(observation.sql) for observation in case.observations):
         return ()
     named = {
-        item for observation in case.observations for item in named_objects(parsed(observation.sql))
+        item
+        for observation in case.observations
+        for item in _named_objects(parsed(observation.sql))
     }
     return tuple(sorted({*_dropped_objects(case.run.start, case.run.end), *named}))
+
+
+def _named_objects(tree: Any) -> Iterator[DroppedObject]:
+    """Yield what a DROP names, there or not."""
+    kind = _OBJECTS.get(tree.removeType) if isinstance(tree, ast.DropStmt) else None
+    if kind is None:
+        return
+    default = "public" if kind in (ObjectKind.RELATION, ObjectKind.TYPE) else ""
+    for item in tree.objects or ():
+        words = getattr(item, "names", item)  # of a type
+        *schema, name = (word.sval for word in (words if isinstance(words, tuple) else (words,)))
+        yield DroppedObject(kind, QualifiedName(schema[-1] if schema else default, name))
+
+
+_OBJECTS: Mapping[Any, ObjectKind] = {
+    enums.ObjectType.OBJECT_TABLE: ObjectKind.RELATION,
+    enums.ObjectType.OBJECT_FOREIGN_TABLE: ObjectKind.RELATION,
+    enums.ObjectType.OBJECT_MATVIEW: ObjectKind.RELATION,
+    enums.ObjectType.OBJECT_VIEW: ObjectKind.RELATION,
+    enums.ObjectType.OBJECT_SEQUENCE: ObjectKind.RELATION,
+    enums.ObjectType.OBJECT_SCHEMA: ObjectKind.SCHEMA,
+    enums.ObjectType.OBJECT_EXTENSION: ObjectKind.EXTENSION,
+    enums.ObjectType.OBJECT_TYPE: ObjectKind.TYPE,
+    enums.ObjectType.OBJECT_DOMAIN: ObjectKind.TYPE,
+}
+"""What DROP ... CASCADE is followed from."""
 
 
 def _has_cascade(sql: str) -> bool:

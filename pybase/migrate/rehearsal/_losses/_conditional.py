@@ -5,29 +5,16 @@ EXISTS may find.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pglast import ast, enums
 
-from pybase.migrate.record import DroppedObject, Loss, LossKind, ObjectKind
+from pybase.migrate.record import Loss, LossKind
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.sql import QualifiedName, parse_backfill
 from pybase.migrate.sql.grammar import code_words, names, parsed
-
-_OBJECTS: Mapping[Any, ObjectKind] = {
-    enums.ObjectType.OBJECT_TABLE: ObjectKind.RELATION,
-    enums.ObjectType.OBJECT_FOREIGN_TABLE: ObjectKind.RELATION,
-    enums.ObjectType.OBJECT_MATVIEW: ObjectKind.RELATION,
-    enums.ObjectType.OBJECT_VIEW: ObjectKind.RELATION,
-    enums.ObjectType.OBJECT_SEQUENCE: ObjectKind.RELATION,
-    enums.ObjectType.OBJECT_SCHEMA: ObjectKind.SCHEMA,
-    enums.ObjectType.OBJECT_EXTENSION: ObjectKind.EXTENSION,
-    enums.ObjectType.OBJECT_TYPE: ObjectKind.TYPE,
-    enums.ObjectType.OBJECT_DOMAIN: ObjectKind.TYPE,
-}
-"""What DROP ... CASCADE is followed from."""
 
 _WITH_ROWS = (
     enums.ObjectType.OBJECT_TABLE,
@@ -94,15 +81,3 @@ def _is_there(observation: Observation, table: QualifiedName, column: str) -> bo
 
 def _qualified(name: Any) -> QualifiedName:
     return QualifiedName(name.schemaname or "public", name.relname)
-
-
-def named_objects(tree: Any) -> Iterator[DroppedObject]:
-    """Yield what a DROP names, there or not."""
-    kind = _OBJECTS.get(tree.removeType) if isinstance(tree, ast.DropStmt) else None
-    if kind is None:
-        return
-    default = "public" if kind in (ObjectKind.RELATION, ObjectKind.TYPE) else ""
-    for item in tree.objects or ():
-        words = getattr(item, "names", item)  # of a type
-        *schema, name = (word.sval for word in (words if isinstance(words, tuple) else (words,)))
-        yield DroppedObject(kind, QualifiedName(schema[-1] if schema else default, name))
