@@ -119,9 +119,7 @@ def _load(path: Path) -> tuple[Script, Declared]:
 def _files(scripts: ScriptDirectory) -> Iterator[Path]:
     """Return every file that Alembic would read as a revision, once."""
     listed = set()
-    resolved = functools.cache(
-        Path.resolve
-    )  # of a folder: to resolve each file would take 0.1 s of 1,000
+    resolved = functools.cache(Path.resolve)  # a folder: each file would take 0.1 s of 1,000
     for folder in filter(Path.exists, map(Path, scripts._version_locations)):
         for file in Script._list_py_dir(scripts, folder):
             path = file.resolve() if file.is_symlink() else resolved(file.parent) / file.name
