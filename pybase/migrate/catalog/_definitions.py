@@ -73,6 +73,7 @@ reported AS (
         'COMMENT ON ' || o.target || ' IS ' || quote_literal(d.description), NULL, o.*
     FROM own AS o JOIN pg_description AS d
         ON d.classoid = o.classid AND d.objoid = o.objid AND d.objsubid = o.objsubid
+        AND (d.objoid >= 16384 OR d.classoid = 'pg_namespace'::regclass)  -- few of some thousands
     WHERE o.kind <> 'extension'
         AND NOT (o.identity = 'schema public' AND d.description = 'standard public schema')
     UNION ALL

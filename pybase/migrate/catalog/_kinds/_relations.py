@@ -74,6 +74,7 @@ COLUMN = Kind(
     # that does not follow a renamed table, and older servers do not.
     source="""relation AS o
         JOIN pg_attribute AS a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
+            AND a.attrelid >= 16384
         JOIN pg_type AS t ON t.oid = a.atttypid
         LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.atthasdef
         LEFT JOIN pg_constraint AS n
