@@ -20,6 +20,22 @@ def partitioned(*content: str) -> str:
     return USERS + table + listen(*map(part.format, range(2)))
 
 
+CHILDREN = listen(
+    "CREATE TABLE child (mood mood) INHERITS (t)", "CREATE TABLE other () INHERITS (t)"
+)
+
+
+def parted_moods(*labels: str) -> str:
+    """A partitioned table with all that depends on an enum: an array, an index and a check."""
+    enum = f"sa.Enum({', '.join(map(repr, labels))}, name='mood')"
+    return partitioned(
+        f"C('mood', {enum}, server_default='ok')",
+        f"C('moods', pg.ARRAY({enum}))",
+        "sa.CheckConstraint(\"mood >= 'ok'\", name='known')",
+        "sa.Index('i', 'id', postgresql_where=sa.text(\"mood = 'ok'\"))",
+    )
+
+
 def function(result: str, value: str) -> str:
     """Models with a function, a view on it, and comments on both."""
     return t() + listen(
@@ -60,6 +76,10 @@ CASES = [
     ModelCase("table whose partitions the models declare", partitioned("C('u', sa.ForeignKey('users.id', name='fk'))", "C('a', sa.Text)", "sa.CheckConstraint('id > -9', name='c')", "sa.Index('i', 'a')"), partitioned("C('u', sa.ForeignKey('users.id', name='fk', ondelete='CASCADE'))", "C('b', sa.Text, server_default='x', nullable=False)", "C('a', sa.Text)", "sa.CheckConstraint('id > -1', name='c')", "sa.Index('i', 'a', 'b')", "sa.Index('j', 'a')", "sa.UniqueConstraint('id', 'b', name='uq')"), steps=3, rows="INSERT INTO p (a) VALUES ('a'), (NULL)", kept="SELECT id, a FROM p ORDER BY 1", guarded="INSERT INTO p (id) VALUES (-9)", hazards=("blocking-index-build", "blocking-index-drop", "builds-key", "validates-constraint")),
     ModelCase("partitioned table dropped, with the partitions that its downgrade restores", partitioned("C('a', sa.Text)"), USERS, steps=1, rows="INSERT INTO p (a) VALUES ('a')", hazards=("drops-table",)),
     ModelCase("columns that lose, keep and get an enum of which a value is dropped", t("C('x', pg.ARRAY(sa.Enum('a', 'b', name='e')), server_default='{a}')", "C('y', sa.Enum('a', 'b', name='e'), server_default='a')", "C('z', sa.Enum('a', 'b', name='e'))"), t("C('x', pg.ARRAY(sa.Text))", "C('y', sa.Enum('a', name='e'))", "C('w', sa.Enum('a', name='e'), server_default='a')"), flags=("--no-rename",), steps=3, rows="INSERT INTO t (z) VALUES ('b')", kept="SELECT y::text FROM t", hazards=("drops-column", "drops-enum-value", "rewrites-table")),
+    ModelCase("value dropped from an enum of a partitioned table", parted_moods("ok", "bad"), parted_moods("ok"), steps=1, rows="INSERT INTO p (id, mood, moods) SELECT n, 'ok', '{ok,ok}' FROM generate_series(0, 9) AS n", kept="SELECT id, mood::text, moods::text FROM p ORDER BY id", hazards=("blocking-index-build", "blocking-index-drop", "drops-enum-value", "rewrites-table", "validates-constraint")),
+    ModelCase("value added to an enum of a partitioned table", parted_moods("ok"), parted_moods("ok", "bad"), steps=1, rows="INSERT INTO p (id, mood, moods) SELECT n, 'ok', '{ok,ok}' FROM generate_series(0, 9) AS n", kept="SELECT id, mood::text, moods::text FROM p ORDER BY id"),
+    ModelCase("value added to an enum of a table and its child", t("C('mood', sa.Enum('ok', name='mood'))") + CHILDREN, t("C('mood', sa.Enum('ok', 'bad', name='mood'))") + CHILDREN, steps=1, rows="INSERT INTO child (id, mood) VALUES (7, 'ok'); INSERT INTO other (id, mood) VALUES (8, 'ok')", kept="SELECT id, mood::text FROM t ORDER BY id"),
+    ModelCase("type of a column that a child has, too", t("C('n', sa.Integer)") + listen("CREATE TABLE child (n integer) INHERITS (t)"), t("C('n', sa.BigInteger)") + listen("CREATE TABLE child (n bigint) INHERITS (t)"), steps=1, rows="INSERT INTO child (id, n) VALUES (7, 8)", kept="SELECT id, n FROM t ORDER BY id", hazards=("rewrites-table",)),
     ModelCase("single revision that uses an enum value which it adds", t(f"C('mood', {MOOD})"), t("C('mood', sa.Enum('sad', 'ok', 'fine', name='mood'), server_default='fine')"), flags=("--single",), result="refused", code="single-fails", message="mood"),
     ModelCase("single revision of which a part is impossible", partitioned("C('a', sa.Text)") + t(NAME), USERS + "T('p', ID(), C('a', sa.Text))\n" + t(NAME, BASE), flags=("--single",), steps=1, result="incomplete", message="how p is partitioned"),
     ModelCase("required columns dropped over rows, of types with a modifier and without a zero", t("C('a', sa.Numeric(10, 2), nullable=False)", "C('b', sa.String(20), nullable=False)", "C('c', sa.CHAR(3), nullable=False)", "C('d', sa.Time, nullable=False)", "C('e', sa.Interval, nullable=False)", "C('f', pg.INET, nullable=False)", "C('g', pg.INT4RANGE, nullable=False)", "C('h', pg.ARRAY(sa.Numeric(10, 2)), nullable=False)", "C('i', pg.TSVECTOR, nullable=False)", "C('j', pg.DOMAIN('word', sa.Text, check=sa.text('length(value) < 3')), nullable=False)", "C('k', pg.MACADDR, nullable=False)"), t(), steps=1, rows="INSERT INTO t (a, b, c, d, e, f, g, h, i, j, k) VALUES (1, 'b', 'c', '01:00', '1 day', '10.0.0.1', '[1,2)', '{1}', 'i', 'j', '08:00:2b:01:02:03')", hazards=("drops-column", "drops-type")),

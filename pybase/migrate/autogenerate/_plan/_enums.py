@@ -73,10 +73,19 @@ def _replaced(old: Side, new: Side, name: str) -> Part:
 
 
 def _users(state: Side, other: Side, name: str) -> list[Column]:
-    """Return the columns of a type that keep it: others lose it before, or get it afterwards."""
-    columns = sorted(state.users_of_type(name), key=lambda user: (user.table, user.name))
+    """Return the columns of a type that keep it: others lose it before, or get it afterwards.
+
+    Without those that a partition or a child inherits: they change with their parent's.
+    """
+    own = (column for column in state.users_of_type(name) if not _is_inherited(state, column))
+    columns = sorted(own, key=lambda user: (user.table, user.name))
     pairs = ((column, other.columns.get((column.table, column.name))) for column in columns)
     return [column for column, same in pairs if same and same.base_type == name]
+
+
+def _is_inherited(state: Side, column: Column) -> bool:
+    parents = source.parents(state, column.table)
+    return any((parent, column.name) in state.columns for parent in parents)
 
 
 def _holds(column: Column, labels: str) -> str:
@@ -136,6 +145,9 @@ def _dependent(old: Side, new: Side, name: str) -> Iterator[str]:
     """Yield the constraints and indexes that cast to the type and are the same on both sides."""
     pattern = re.compile(rf"::{re.escape(name)}(?![\w.\"])")
     for key, definition in sorted(old.definitions.items()):
-        if key.startswith(("constraint ", "index ")) and pattern.search(definition):
-            if new.definitions.get(key) == definition:
-                yield key
+        if not key.startswith(("constraint ", "index ")) or not pattern.search(definition):
+            continue
+        if new.definitions.get(key) == definition and not source.is_inherited(
+            old, old.objects[key]
+        ):
+            yield key

@@ -155,12 +155,13 @@ def _is_implied(context: Context, change: Change, item: CatalogObject) -> bool:
         domain = f"domain {item.name.rpartition('.')[0]}"
         return domain not in old.objects or domain not in new.objects
     if item.kind == "column":
-        sides = [
-            column
-            for column in (_column(old, item.identity), _column(new, item.identity))
-            if column
-        ]
-        return bool(sides) and not any(column.is_local for column in sides)
+        sides = [side for side in (old, new) if item.identity in side.objects]
+        if len(sides) == 2 and all(
+            source.is_as_inherited(side, side.objects[item.identity]) for side in sides
+        ):
+            return True
+        found = [column for side in sides if (column := _column(side, item.identity))]
+        return bool(found) and not any(column.is_local for column in found)
     if item.kind == "comment":
         is_created = item.about in new.objects and item.about not in old.objects
         return is_created if change.before is None else item.about not in new.objects

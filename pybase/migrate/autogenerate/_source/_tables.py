@@ -236,9 +236,13 @@ def is_inherited(side: Side, item: CatalogObject) -> bool:
         return False
     if any(" ATTACH PARTITION " in sql for sql in item.extra or ()):
         return item.kind in ("index", "constraint")
-    name = item.name.removeprefix(f"{item.table}.")
-    owned_by = (f"{item.kind} {parent}.{name}" for parent in parents(side, item.table))
+    return item.kind in ("column", "constraint") and is_as_inherited(side, item)
+
+
+def is_as_inherited(side: Side, item: CatalogObject) -> bool:
+    """Whether a parent of the table has the same column or constraint."""
+    table = item.table or ""
+    name = item.name.removeprefix(f"{table}.")
+    owned_by = (f"{item.kind} {parent}.{name}" for parent in parents(side, table))
     same = (side.objects.get(identity) for identity in owned_by)
-    return item.kind in ("column", "constraint") and any(
-        other is not None and other.definition == item.definition for other in same
-    )
+    return any(other is not None and other.definition == item.definition for other in same)
