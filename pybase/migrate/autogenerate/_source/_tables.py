@@ -205,14 +205,7 @@ def sort_tables(side: Side, tables: Collection[str]) -> tuple[list[str], set[str
 
     Returns the order, and the foreign keys that have to be added afterwards, by identity.
     """
-    keys = {
-        table: {
-            key.identity: {owner for owner, _ in side.uses[key.identity].columns} - {table}
-            for key in side.of(table, "constraint")
-            if constraint_kind(key) == "foreignkey" and key.identity in side.uses
-        }
-        for table in tables
-    }
+    keys = {table: _references(side, table) for table in tables}
     needs = {table: parents(side, table).union(*keys[table].values()) for table in tables}
     for table in needs.keys() - side.partitions:  # no partition is dropped below a foreign key
         needs[table] |= {part for owner in needs[table] for part in partitions(side, owner)}
@@ -223,11 +216,20 @@ def sort_tables(side: Side, tables: Collection[str]) -> tuple[list[str], set[str
         ready = [table for table in waiting if not needs[table] & set(waiting) - {table}]
         if not ready:
             ready = waiting[:1]
-            open_keys = keys[ready[0]].items()
-            later |= {key for key, owners in open_keys if owners & set(waiting) - {ready[0]}}
+            others = set(waiting[1:])
+            later |= {key for key, owners in keys[ready[0]].items() if owners & others}
         order += ready
         waiting = [table for table in waiting if table not in ready]
     return order, later
+
+
+def _references(side: Side, table: str) -> dict[str, set[str]]:
+    """Return the foreign keys of a table, by identity, and the other tables that each refers to."""
+    return {
+        key.identity: {owner for owner, _ in side.uses[key.identity].columns} - {table}
+        for key in side.of(table, "constraint")
+        if constraint_kind(key) == "foreignkey" and key.identity in side.uses
+    }
 
 
 def partitions(side: Side, table: str) -> Iterator[str]:
