@@ -30,8 +30,7 @@ from pybase.migrate.revisions._run_env import (
     record_in,
     revision_step,
     run_env,
-    steps_to,
-    version_table_of,
+    steps_to_heads,
 )
 from pybase.migrate.revisions._sandbox import (
     TimeLimitError,
@@ -75,10 +74,9 @@ __all__ = [
     "revision_step",
     "run_env",
     "same_session",
-    "steps_to",
+    "steps_to_heads",
     "time_limit",
     "title",
-    "version_table_of",
     "without_terminal",
     "write_with_literals",
 ]

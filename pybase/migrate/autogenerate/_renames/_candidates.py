@@ -173,7 +173,7 @@ def _derived(old: Side, new: Side, before: CatalogObject, after: CatalogObject) 
             one, other = (raw(constraint_name(item)) for item in (before, after))
             return Rename("constraint", one, other, before.table)
     if before.kind == "index" and before.definition and after.definition:
-        if source.index_sql(before, "x") == source.index_sql(after, "x"):
+        if source.unnamed_index(before) == source.unnamed_index(after):
             return Rename("index", *names)
     if before.kind == "sequence":
         owners = [

@@ -242,11 +242,11 @@ def create_index(item: CatalogObject, *, concurrently: bool = False, name: str =
     )
 
 
-def index_sql(item: CatalogObject, name: str) -> str:
-    """Return CREATE INDEX under another name; without ONLY, so that partitions get it, too."""
+def unnamed_index(item: CatalogObject) -> str:
+    """Return CREATE INDEX without the name, and without ONLY."""
     parsed = parse_index(item.definition)
     unique = "UNIQUE " if parsed.tree.unique else ""
-    return f"CREATE {unique}INDEX {quote(name)} ON {shown(parsed.table)} {parsed.tail}"
+    return f"CREATE {unique}INDEX ON {shown(parsed.table)} {parsed.tail}"
 
 
 def drop_index(item: CatalogObject, *, concurrently: bool = False, name: str = "") -> str:
