@@ -161,13 +161,13 @@ def _belongings(side: Side, table: CatalogObject, *, has_comments: bool) -> Iter
         if index.definition and not any(" ATTACH PARTITION " in sql for sql in index.extra or ()):
             yield create_index(index)
     yield from extras(table)
-    for kind in ("column", "statistics", "rule", "trigger", "policy"):
+    for column in side.of(table.name, "column"):
+        yield from extras(column)
+    for kind in ("statistics", "rule", "trigger", "policy"):
         for item in side.of(table.name, kind):
-            if kind == "trigger" and item.position < 0:
-                continue
-            if kind != "column":
+            if kind != "trigger" or item.position >= 0:
                 yield execute(item.definition)
-            yield from extras(item)
+                yield from extras(item)
     written = {f"column {table.name}.{column.name}" for column in side.columns_of(table.name)}
     for item in side.of(table.name, "comment", "grants"):
         is_written = has_comments and item.about in written | {table.identity}
