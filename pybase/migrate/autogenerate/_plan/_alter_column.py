@@ -165,8 +165,8 @@ def _set_default(change: ColumnChange) -> Iterator[str]:
 
 
 def _change_sequence(change: ColumnChange) -> Iterator[str]:
-    old = change.old.objects[change.before.identity_key].extra or ()
-    for extra in change.new.objects[change.after.identity_key].extra or ():
+    old = change.old.objects[change.before.identity_key].extra
+    for extra in change.new.objects[change.after.identity_key].extra:
         if extra not in old and not extra.startswith("--"):
             yield source.execute(extra)
 

@@ -178,8 +178,7 @@ def _is_same(old: Side, new: Side, before: CatalogObject, after: CatalogObject) 
     """Whether two parts of a table are the same but for their name."""
     match before.kind:
         case "constraint":
-            extras = [item.extra or [] for item in (before, after)]
-            return before.definition == after.definition and extras[0] == extras[1]
+            return before.statements == after.statements
         case "index":
             has_both = bool(before.definition and after.definition)
             return has_both and source.unnamed_index(before) == source.unnamed_index(after)

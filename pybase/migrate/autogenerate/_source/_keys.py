@@ -148,7 +148,7 @@ def key_index(item: CatalogObject, name: str) -> CatalogObject:
     )
     schema = quote(parts(table)[0])
     storage = next(
-        (extra.partition(" SET ")[2] for extra in item.extra or ()
+        (extra.partition(" SET ")[2] for extra in item.extra
          if extra.startswith("ALTER INDEX ") and " SET (" in extra), "",
     )  # fmt: skip
     definition = (
@@ -158,7 +158,7 @@ def key_index(item: CatalogObject, name: str) -> CatalogObject:
         + (f" WITH {storage}" if storage else "")
     )
     return replace(
-        item, name=f"{schema}.{quote(name)}", definition=definition, kind="index", extra=None
+        item, name=f"{schema}.{quote(name)}", definition=definition, kind="index", extra=[]
     )
 
 
