@@ -14,7 +14,6 @@ from textwrap import wrap
 
 from alembic import util
 from alembic.script import ScriptDirectory
-from alembic.script.write_hooks import _run_hooks
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -23,7 +22,13 @@ from pybase.core.files import write_file
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Step
 from pybase.migrate.autogenerate._titles import described, free_titles
-from pybase.migrate.revisions import ROWS_IN_THE_WAY, History, explained
+from pybase.migrate.revisions import (
+    ROWS_IN_THE_WAY,
+    History,
+    explained,
+    run_hooks,
+    with_folder,
+)
 from pybase.migrate.sql.grammar import break_line
 
 _WIDTH = 100
@@ -97,12 +102,7 @@ def _own_of_the_project() -> Iterator[None]:
 
 def _scripts(history: History, folder: Path) -> tuple[ScriptDirectory, Path]:
     """Return the project's scripts with one more folder, and the folder of new revisions."""
-    scripts = ScriptDirectory.from_config(history.config)
-    scripts.hooks = []
-    scripts.messaging_opts = {"quiet": True}
-    locations = list(scripts._version_locations)
-    scripts.version_locations = [*map(str, locations), str(folder)]
-    vars(scripts).pop("_version_locations", None)
+    scripts, locations = with_folder(history.config, folder)
     parents = [Path(history.get(head).path).parent for head in history.heads]
     return scripts, next((parent for parent in parents if parent in locations), locations[0])
 
@@ -194,7 +194,7 @@ def _format(folder: Path, paths: Sequence[Path], hooks: Sequence[Mapping[str, st
     own = [hook for hook in hooks if "ruff" not in " ".join(map(str, hook.values()))]
     for path in paths if own else ():
         try:
-            _run_hooks(path, own)
+            run_hooks(path, own)
         except OSError as error:
             raise UsageError(
                 f"A post-write hook of alembic.ini cannot be run: {error}.",
