@@ -6,17 +6,13 @@ from msgspec.structs import replace
 
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._plan import _backfills as backfills
-from pybase.migrate.autogenerate._plan._alter_column import (
-    ColumnChange,
-    change_statements,
-    is_retyped,
-)
+from pybase.migrate.autogenerate._plan._alter_column import ColumnChange, change_statements
 from pybase.migrate.autogenerate._plan._columns import add_statements, drop_column, restore
 from pybase.migrate.autogenerate._plan._context import Context, column_title
 from pybase.migrate.autogenerate._plan._required import nullable, required
+from pybase.migrate.autogenerate._plan._retyped import is_retyped, notes
 from pybase.migrate.autogenerate._schema_snapshot import Column
-from pybase.migrate.autogenerate._server_checks import BY_TEXT
-from pybase.migrate.sql.names import literal, shown
+from pybase.migrate.sql.names import shown
 
 _SET_EXPRESSION = 170000
 """The first server that can change the expression of a generated column."""
@@ -63,7 +59,7 @@ def _part(
     if is_retyped(before, after):
         title = f"Change the type of {name}"
         if context.checks.retypes(before.type, after.type):
-            why, owes, find = _notes(context, before, after)
+            why, owes, find = notes(context, before, after)
     elif after.identity and not before.required:
         title = f"Number {name}"
         find = f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NULL"
@@ -75,47 +71,6 @@ def _part(
         Stage.COLUMN, title, tuple(up), tuple(down), frozenset({after.table}),
         why=why, owes=owes, find=find,
     )  # fmt: skip
-
-
-def _notes(context: Context, before: Column, after: Column) -> tuple[str, str, str]:
-    """Return why it is dangerous, what has to be decided, and a query for rows in its way."""
-    why = (
-        f"From {before.type} to {after.type}. Where PostgreSQL has to rewrite the table, or to "
-        "read it, it holds ACCESS EXCLUSIVE meanwhile. Safer on a large table: a new column, "
-        "filled in batches while both are written, then switch over and drop the old one a release "
-        "later."
-    )
-    owes = (
-        f"{column_title(after)} changes its type from {before.type} to {after.type}: code and rows "
-        "have to be ready for that"
-    )
-    enums = before.base_type in context.old.labels and after.base_type in context.new.labels
-    has_cast = not context.checks.casts(before.type, after.type).startswith(BY_TEXT)
-    if not (has_cast or enums):
-        owes += (
-            "; PostgreSQL has no cast between them, so the text of a value is read as the new "
-            "type: write another rule after USING where that fails"
-        )
-    if has_cast and not _is_read(before.base_type, after.base_type):
-        return why, owes, ""
-    find = (
-        f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NOT NULL AND NOT "
-        f"pg_input_is_valid({before.name}::text, {literal(after.type)})"
-    )
-    return why, owes, find
-
-
-_TEXTS = ("text", "character varying", "character")
-_INTEGERS = ("smallint", "integer", "bigint")
-
-
-def _is_read(before: str, after: str) -> bool:
-    """Whether a cast refuses the values of which the new type does not accept the text.
-
-    Others round or compute: 1.5 is a value for an integer, and its text is none.
-    """
-    is_whole = before in _INTEGERS and after in (*_INTEGERS, "numeric")
-    return before in _TEXTS or before == after or is_whole
 
 
 # --- generated columns ------------------------------------------------------------------------
