@@ -224,8 +224,11 @@ def _comparisons(condition: str) -> Iterator[Any]:
             yield node
 
 
-_VALUE = re.compile(r"\((?:InitPlan|SubPlan) \d+\)\.col\d+")
-"""The single value of a subquery, as EXPLAIN prints it since PostgreSQL 17; before, `$0`."""
+_VALUE = re.compile(r"\((?:InitPlan|SubPlan) \w+\)\.col\d+")
+"""The single value of a subquery, as EXPLAIN prints it since PostgreSQL 17; before, `$0`.
+
+Up to 18 a subquery has a number, since 19 a name.
+"""
 
 
 def _column(node: Any) -> str:

@@ -69,13 +69,23 @@ def _unpublished(change: Change, item: str | None) -> str:
         return ""  # it is new, or has lost its conditions
     if item:
         return item if after is None else f"all of {item}"
-    if after is None or ("FOR ALL TABLES" in before and "FOR ALL TABLES" not in after):
-        return "any table" if after is None else "every table"
-    verbs, kept = (set(_PUBLISHED.findall(text)) for text in (before, after))
-    return ", ".join(sorted(verbs - kept))
+    if after is None:
+        return "any table"
+    (had, left_out), (has, leaves_out) = map(_published, (before, after))
+    return ", ".join(sorted((had - has) | (leaves_out - left_out)))
 
 
-_PUBLISHED = re.compile(r"\b(?:insert|update|delete|truncate)\b")
+def _published(definition: str) -> tuple[set[str], set[str]]:
+    """Return what a publication publishes, and the tables that it leaves out."""
+    excepted = _EXCEPTED.search(definition)
+    rest = _EXCEPTED.sub("", definition)
+    names = set(_NAMES.findall(excepted[1])) if excepted else set()
+    return set(_PUBLISHED.findall(rest)), names
+
+
+_EXCEPTED = re.compile(r" EXCEPT \(TABLE (.+)\)(?=, ALL SEQUENCES| WITH \()")
+_NAMES = re.compile(r'(?:"(?:[^"]|"")+"|[^", ])+')
+_PUBLISHED = re.compile(r"\b(?:insert|update|delete|truncate|ALL TABLES|ALL SEQUENCES)\b")
 
 
 def sequences(case: Case) -> Iterator[Finding]:
