@@ -26,7 +26,7 @@ from psycopg.sql import Identifier
 from benchmarks.generate import write_project
 from pybase.core import settings
 from pybase.migrate.record import HAZARDS, Script
-from pybase.migrate.rehearsal import scratch
+from pybase.migrate.rehearsal import execute
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.review._severity import Severity, severity
 from pybase.migrate.revisions import RevisionSql, read, render
@@ -297,7 +297,7 @@ def _run_under_traffic(url: str, script: Script, tables: list[str]) -> bool:
         ready.wait()
         try:
             with psycopg.connect(url, autocommit=True, application_name="migration") as connection:
-                scratch.execute(connection, script)
+                execute(connection, script)
         except psycopg.Error as error:
             print(f"fails on these rows: {error}", file=sys.stderr, flush=True)
             return False

@@ -27,7 +27,6 @@ from pybase.migrate.record import (
     acceptance_faults,
     reason_for,
 )
-from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.revisions import History, RevisionSql, render
 from pybase.migrate.sql import QualifiedName
@@ -111,7 +110,7 @@ class Bench:
 
     def _state(self) -> object:
         """What the rehearsal has just read: another connection would have to plan it all again."""
-        state = self._rehearsal._observer.state
+        state = self._rehearsal._database.state
         relations = {
             oid: replace(relation, file=None, columns=_alive(relation.columns))
             for oid, relation in state.relations.items()
@@ -119,7 +118,7 @@ class Bench:
         return replace(state, relations=relations), self._rehearsal._catalog
 
     def _read_rows(self) -> object:
-        return rows_of(self._rehearsal._observer.connection)
+        return rows_of(self._rehearsal._database.connection)
 
 
 def _alive(columns: Mapping[int, Column]) -> dict[int, Column]:
@@ -177,7 +176,7 @@ def _template(server_url: str, setup: str) -> str:
 def _rehearsal(url: str, table: Table | None = None) -> Rehearsal:
     def run_online(revision: RevisionSql) -> None:
         assert table is not None
-        scratch.run_online(table.history, url, revision)
+        run_online(table.history, url, revision)
 
     return Rehearsal(url, OWN_TABLES, frozenset(), run_online)
 

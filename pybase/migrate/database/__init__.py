@@ -25,10 +25,10 @@ from pybase.migrate.database._own_session import Backend as Backend
 from pybase.migrate.database._own_session import own_session as own_session
 from pybase.migrate.database._own_session import put_aside as put_aside
 from pybase.migrate.database._own_session import require_schema as require_schema
+from pybase.migrate.database._refusals import first_line as first_line
+from pybase.migrate.database._refusals import refusal as refusal
 from pybase.migrate.database._server_errors import about_rows as about_rows
 from pybase.migrate.database._server_errors import details as details
-from pybase.migrate.database._server_errors import first_line as first_line
-from pybase.migrate.database._server_errors import refusal as refusal
 from pybase.migrate.database._server_errors import role_hint as role_hint
 from pybase.migrate.database._server_errors import rows_hint as rows_hint
 from pybase.migrate.database._server_errors import server_error as server_error

@@ -51,12 +51,12 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._losses import Consent as Consent
     from pybase.migrate.deploy._losses import observed as observed
     from pybase.migrate.deploy._plan import Plan as Plan
-    from pybase.migrate.deploy._plan import Source as Source
     from pybase.migrate.deploy._plan import Step as Step
-    from pybase.migrate.deploy._plan import committed_source as committed_source
-    from pybase.migrate.deploy._plan import python_source as python_source
-    from pybase.migrate.deploy._plan import record_source as record_source
-    from pybase.migrate.deploy._plan import status_source as status_source
+    from pybase.migrate.deploy._sources import Source as Source
+    from pybase.migrate.deploy._sources import committed_source as committed_source
+    from pybase.migrate.deploy._sources import python_source as python_source
+    from pybase.migrate.deploy._sources import record_source as record_source
+    from pybase.migrate.deploy._sources import status_source as status_source
 else:
     __getattr__ = lazy(
         __name__,
@@ -72,6 +72,7 @@ else:
             "_locked": "CHECKS DRIFT Locked changed_entries locked note_changed_entries"
             " pending_revisions read_status unrecorded",
             "_losses": "Confirmation Consent observed",
-            "_plan": "Plan Source Step committed_source python_source record_source status_source",
+            "_plan": "Plan Step",
+            "_sources": "Source committed_source python_source record_source status_source",
         },
     )

@@ -27,14 +27,8 @@ from pybase.migrate.database import (
     server_error,
 )
 from pybase.migrate.deploy._followed import as_env_leaves_it, runnable
-from pybase.migrate.deploy._plan import (
-    Plan,
-    Source,
-    committed_source,
-    plan,
-    python_source,
-    renewed_source,
-)
+from pybase.migrate.deploy._plan import Plan, plan
+from pybase.migrate.deploy._sources import Source, committed_source, python_source, renewed_source
 from pybase.migrate.record import Direction, Revision, ancestors
 from pybase.migrate.sqlfiles import StaleError
 

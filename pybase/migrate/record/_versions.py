@@ -12,7 +12,7 @@ from pybase.migrate.record._effects import (
     TableEffect,
     VersionEffects,
 )
-from pybase.migrate.record._hazards import Finding
+from pybase.migrate.record._finding import Finding
 from pybase.migrate.record._script import Direction, Directions
 
 _Item = TypeVar("_Item")

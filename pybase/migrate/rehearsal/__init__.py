@@ -1,12 +1,12 @@
 """Revisions run on a scratch database and observed: effects, hazards, losses."""
 
 from pybase.migrate.rehearsal._baseline import Baseline
+from pybase.migrate.rehearsal._execution import execute
 from pybase.migrate.rehearsal._on_scratch import on_scratch, render
 from pybase.migrate.rehearsal._reports import Rehearsed, rehearse
 from pybase.migrate.rehearsal._samples import Samples
 from pybase.migrate.rehearsal.scratch import at_head as scratch_at_head
 from pybase.migrate.rehearsal.scratch import empty as scratch_empty
-from pybase.migrate.rehearsal.scratch import execute
 
 __all__ = [
     "Baseline",

@@ -23,7 +23,8 @@ class Observation(Struct, frozen=True, dict=True):
 
     `locks` is the strongest rank in MODES that its transaction holds on each relation afterwards,
     `gained` what this statement itself added to that. `changes` is what its plan writes to; of
-    code that has no plan, `rows` show it.
+    code that has no plan, `rows` show it. It `is_of_python` where the statements of a revision are
+    not known: it may have run any.
     """
 
     index: int
@@ -38,6 +39,7 @@ class Observation(Struct, frozen=True, dict=True):
     notices: tuple[str, ...] = ()
     error: psycopg.Error | None = None
     changes: tuple[Change, ...] = ()
+    is_of_python: bool = False
 
     # Every rule needs these, of every statement: with hundreds of tables, compute them once.
 

@@ -14,6 +14,7 @@ from pybase.core.files import digest
 from pybase.core.settings import Settings
 from pybase.migrate.record import Direction, Script, ScriptStatus
 from pybase.migrate.rehearsal import scratch
+from pybase.migrate.rehearsal._execution import execute_apart, execute_framed
 from pybase.migrate.revisions import (
     AlembicScript,
     History,
@@ -147,8 +148,8 @@ class _Walk:
 
     def _run(self, url: str, script: Script) -> psycopg.Error | None:
         with connect_scratch(url, autocommit=True) as connection:
-            error = scratch.execute_framed(connection, script)
+            error = execute_framed(connection, script)
             if error is not None:  # such as a GRANT to a role that only another server has
                 connection.rollback()
-                return scratch.execute_apart(connection, script)
+                return execute_apart(connection, script)
         return None

@@ -22,6 +22,7 @@ from pybase.migrate.catalog import Entity
 from pybase.migrate.record import RevisionReport, combined
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._baseline import Baseline
+from pybase.migrate.rehearsal._execution import run_online
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.revisions import History, RenderedHistory, RevisionSql
 
@@ -131,7 +132,7 @@ def _rehearse_on_server(
                     database,
                     rendered.own_tables,
                     frozenset(settings.options.small_tables),
-                    partial(scratch.run_online, history, database),
+                    partial(run_online, history, database),
                     failed=_failed(rendered, reports) if start else None,
                     baseline=baseline,
                 )

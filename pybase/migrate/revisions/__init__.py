@@ -17,12 +17,11 @@ from pybase.migrate.revisions._render import (
     OnScratch,
     OwnScripts,
     RenderedHistory,
-    Renderer,
     RevisionSql,
-    Step,
     render,
     render_path,
 )
+from pybase.migrate.revisions._renderer import Renderer, Step
 from pybase.migrate.revisions._run_env import (
     DigestOf,
     configured_naming,

@@ -1,24 +1,22 @@
 """Columns that stay and change: their type, default, identity, expression or nullability."""
 
 from collections.abc import Iterator
-from functools import partial
 
 from msgspec.structs import replace
 
-from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._plan import _backfills as backfills
+from pybase.migrate.autogenerate._plan._alter_column import (
+    ColumnChange,
+    change_statements,
+    is_retyped,
+)
 from pybase.migrate.autogenerate._plan._columns import add_statements, drop_column, restore
 from pybase.migrate.autogenerate._plan._context import Context, column_title
-from pybase.migrate.autogenerate._plan._enums import is_replaced
-from pybase.migrate.autogenerate._plan._required import (
-    alter_column,
-    nullable,
-    required,
-)
-from pybase.migrate.autogenerate._plan._retyped import is_retyped, notes, retype
-from pybase.migrate.autogenerate._schema_snapshot import Column, Side
-from pybase.migrate.sql.names import derived, literal, parts, quote, raw, shown
+from pybase.migrate.autogenerate._plan._required import nullable, required
+from pybase.migrate.autogenerate._schema_snapshot import Column
+from pybase.migrate.autogenerate._server_checks import BY_TEXT
+from pybase.migrate.sql.names import literal, shown
 
 _SET_EXPRESSION = 170000
 """The first server that can change the expression of a generated column."""
@@ -29,8 +27,8 @@ def changed(context: Context, before: Column, after: Column) -> Iterator[Part]:
     if (before.generated, before.storage) != (after.generated, after.storage):
         yield from _regenerated(context, before, after)
         return
-    up = list(_statements(context, context.old, before, context.new, after))
-    down = list(_statements(context, context.new, after, context.old, before))
+    change = ColumnChange(context, context.old, before, context.new, after)
+    up, down = list(change_statements(change)), list(change_statements(change.reversed()))
     if before.required and not after.required:
         up.append(nullable(context, after, True))
         down += [] if before.identity else [nullable(context, before, False)]
@@ -65,7 +63,7 @@ def _part(
     if is_retyped(before, after):
         title = f"Change the type of {name}"
         if context.checks.retypes(before.type, after.type):
-            why, owes, find = notes(context, before, after)
+            why, owes, find = _notes(context, before, after)
     elif after.identity and not before.required:
         title = f"Number {name}"
         find = f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NULL"
@@ -79,97 +77,45 @@ def _part(
     )  # fmt: skip
 
 
-def _statements(
-    context: Context, old: Side, before: Column, new: Side, after: Column
-) -> Iterator[str]:
-    """Yield the statements that change a column, but for NOT NULL."""
-    alter = partial(source.alter_column, after)
-    has_new_type = is_retyped(before, after)
-    enum_sets_default = not has_new_type and is_replaced(context.old, context.new, after.base_type)
-    new_default = before.default != after.default and not enum_sets_default
-    old_serial, new_serial = (
-        column.sequence if not column.identity else "" for column in (before, after)
+def _notes(context: Context, before: Column, after: Column) -> tuple[str, str, str]:
+    """Return why it is dangerous, what has to be decided, and a query for rows in its way."""
+    why = (
+        f"From {before.type} to {after.type}. Where PostgreSQL has to rewrite the table, or to "
+        "read it, it holds ACCESS EXCLUSIVE meanwhile. Safer on a large table: a new column, "
+        "filled in batches while both are written, then switch over and drop the old one a release "
+        "later."
     )
-    loses_sequence = bool(old_serial) and old_serial != new_serial
-    if before.generated and not after.generated:
-        yield alter("DROP EXPRESSION")
-    elif before.generated != after.generated:
-        yield alter(f"SET EXPRESSION AS ({source.readable(after.generated)})")
-    aside = _set_aside(before, after)
-    if aside:
-        yield source.execute(f"ALTER SEQUENCE {shown(before.sequence)} RENAME TO {aside}")
-    elif before.identity and not after.identity:
-        yield alter("DROP IDENTITY")
-    if before.default and (has_new_type or (new_default and not after.default) or loses_sequence):
-        yield alter("DROP DEFAULT")
-    if loses_sequence and not aside:
-        yield source.execute(f"DROP SEQUENCE {shown(old_serial)}")
-    if has_new_type:
-        yield retype(context, before, after)
-    yield from _identity(before, new, after, aside)
-    if new_serial and new_serial != old_serial:
-        yield source.execute(new.objects[f"sequence {new_serial}"].definition)
-        yield _restart(new, after, _beside(before.sequence, aside) if aside else "")
-        if aside:
-            yield alter("DROP IDENTITY")
-        yield source.owned(after)
-    if aside and after.identity:
-        yield source.execute(f"DROP SEQUENCE {_beside(before.sequence, aside)}")
-    if after.default and (new_default or (has_new_type and before.default)):
-        yield _default(context, after)
-    for extra in new.objects[after.identity_key].extra or ():
-        if extra not in (old.objects[before.identity_key].extra or ()) and extra[:2] != "--":
-            yield source.execute(extra)
+    owes = (
+        f"{column_title(after)} changes its type from {before.type} to {after.type}: code and rows "
+        "have to be ready for that"
+    )
+    enums = before.base_type in context.old.labels and after.base_type in context.new.labels
+    has_cast = not context.checks.casts(before.type, after.type).startswith(BY_TEXT)
+    if not (has_cast or enums):
+        owes += (
+            "; PostgreSQL has no cast between them, so the text of a value is read as the new "
+            "type: write another rule after USING where that fails"
+        )
+    if has_cast and not _is_read(before.base_type, after.base_type):
+        return why, owes, ""
+    find = (
+        f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NOT NULL AND NOT "
+        f"pg_input_is_valid({before.name}::text, {literal(after.type)})"
+    )
+    return why, owes, find
 
 
-def _set_aside(before: Column, after: Column) -> str:
-    """Return the name that a sequence has until the one that replaces it goes on from its value.
+_TEXTS = ("text", "character varying", "character")
+_INTEGERS = ("smallint", "integer", "bigint")
 
-    Empty where none replaces it: the sequences of SERIAL and of an identity are not the same.
+
+def _is_read(before: str, after: str) -> bool:
+    """Whether a cast refuses the values of which the new type does not accept the text.
+
+    Others round or compute: 1.5 is a value for an integer, and its text is none.
     """
-    is_replaced = (
-        before.sequence and after.sequence and bool(before.identity) != bool(after.identity)
-    )
-    return quote(derived(raw(before.sequence), "old")) if is_replaced else ""
-
-
-def _beside(sequence: str, name: str) -> str:
-    """Return another name in the schema of a sequence, as people write it."""
-    return shown(f"{quote(parts(sequence)[0])}.{name}")
-
-
-def _identity(before: Column, new: Side, after: Column, aside: str) -> Iterator[str]:
-    if after.identity and not before.identity:
-        sequence = new.objects[f"sequence {after.sequence}"]
-        options = source.sequence_options(sequence.definition)
-        if not before.required:
-            yield source.alter_column(after, "SET NOT NULL")
-        given = f"(SEQUENCE NAME {after.sequence} {options})"
-        yield source.alter_column(after, f"ADD GENERATED {after.identity} AS IDENTITY {given}")
-        yield _restart(new, after, _beside(before.sequence, aside) if aside else "")
-    elif after.identity and after.identity != before.identity:
-        yield source.alter_column(after, f"SET GENERATED {after.identity}")
-
-
-def _restart(side: Side, column: Column, old_sequence: str) -> str:
-    """Return what sets the next number: not below the start, an old sequence or any row."""
-    definition = side.objects[f"sequence {column.sequence}"].definition
-    start = source.parse_sequence(definition)["start"]
-    values = [] if start == "1" else [start]
-    values += [f"nextval({literal(old_sequence)})"] if old_sequence else []
-    values.append(f"coalesce(max({column.name}), 0) + 1")
-    value = f"greatest({', '.join(values)})" if len(values) > 1 else values[0]
-    return source.execute(
-        f"SELECT setval({literal(shown(column.sequence))}, {value}, false) "
-        f"FROM {shown(column.table)}"
-    )
-
-
-def _default(context: Context, column: Column) -> str:
-    action = f"SET DEFAULT {column.default}"
-    if column.sequence:
-        return source.alter_column(column, action)
-    return alter_column(context, column, action, server_default=source.text(column.default))
+    is_whole = before in _INTEGERS and after in (*_INTEGERS, "numeric")
+    return before in _TEXTS or before == after or is_whole
 
 
 # --- generated columns ------------------------------------------------------------------------
@@ -177,14 +123,14 @@ def _default(context: Context, column: Column) -> str:
 
 def _regenerated(context: Context, before: Column, after: Column) -> Iterator[Part]:
     """Plan another expression, or that a column becomes generated or plain."""
-    in_place = _is_in_place(context, before, after)
+    change = ColumnChange(context, context.old, before, context.new, after)
+    in_place = _is_in_place(change)
     is_filled_later = bool(before.generated and not after.generated) and not in_place
-    bare = replace(after, required=False) if is_filled_later else after
+    bare = replace(change, after=replace(after, required=False)) if is_filled_later else change
     name = column_title(before)
     yield Part(
         Stage.COLUMN, f"Change the expression of {name}",
-        tuple(_regenerate(context, context.old, before, context.new, bare)),
-        tuple(_regenerate(context, context.new, after, context.old, before)),
+        tuple(_regenerate(bare)), tuple(_regenerate(change.reversed())),
         frozenset({after.table}),
         owes="" if in_place else
         f"drops-column on {name}: accept it with the reason why nothing is lost",
@@ -197,25 +143,26 @@ def _regenerated(context: Context, before: Column, after: Column) -> Iterator[Pa
             yield from required(context, after)
 
 
-def _is_in_place(context: Context, before: Column, after: Column) -> bool:
+def _is_in_place(change: ColumnChange) -> bool:
     """Whether PostgreSQL can change the expression without a new column."""
+    before, after = change.before, change.after
     if is_retyped(before, after):
         return False
     if before.generated and after.generated:
-        return before.storage == after.storage and context.checks.version >= _SET_EXPRESSION
+        is_possible = change.context.checks.version >= _SET_EXPRESSION
+        return before.storage == after.storage and is_possible
     return before.storage == "STORED" and not after.generated
 
 
-def _regenerate(
-    context: Context, old: Side, before: Column, new: Side, after: Column
-) -> Iterator[str]:
-    if _is_in_place(context, before, after):
-        yield from _statements(context, old, before, new, after)
+def _regenerate(change: ColumnChange) -> Iterator[str]:
+    if _is_in_place(change):
+        yield from change_statements(change)
         return
-    yield drop_column(before)
-    yield from add_statements(new, after)
-    for item in context.old.of(after.table, "constraint", "index"):
-        uses = context.old.uses.get(item.identity)
-        is_dropped = uses and item.definition and (after.table, after.name) in uses.columns
-        if is_dropped and context.is_unchanged(item):
+    yield drop_column(change.before)
+    yield from add_statements(change.new, change.after)
+    old, column = change.context.old, (change.after.table, change.after.name)
+    for item in old.of(change.after.table, "constraint", "index"):
+        uses = old.uses.get(item.identity)
+        is_dropped = uses and item.definition and column in uses.columns
+        if is_dropped and change.context.is_unchanged(item):
             yield restore(item)

@@ -46,6 +46,12 @@ class TableParts(Struct, frozen=True):
     storage: dict[str, str]
     tablespace: str
 
+    @property
+    def is_operation(self) -> bool:
+        """Whether `op.create_table` has an option for each of them."""
+        has_more = self.inherits or self.method or self.tablespace
+        return not has_more and not any(key.startswith("toast.") for key in self.storage)
+
 
 def table_parts(item: CatalogObject) -> TableParts | None:
     """Read a table's definition; None for one that has more to it, as a foreign table."""
@@ -63,27 +69,40 @@ def create_table(side: Side, table: str, later: Collection[str] = ()) -> list[st
 
     `later` are the identities of foreign keys that cannot be added yet.
     """
-    keys = [key for key in side.of(table, "constraint") if key.identity not in later]
-    is_attached = table in side.partitions  # and has to have the columns before that
-    columns = [column for column in side.columns_of(table) if column.is_local or is_attached]
+    all_keys = side.of(table, "constraint")
+    keys = [key for key in all_keys if key.identity not in later]
+    columns = _own_columns(side, table)
     item = side.objects.get(f"table {table}")
-    if is_attached:  # which makes its columns identities, and refuses those that are already
-        columns = [replace(column, identity="") for column in columns]
     if item is None:
         item = side.objects[f"foreign table {table}"]
-        return [execute(_create_sql(side, item, columns, side.of(table, "constraint")))]
+        return [execute(_create_sql(side, item, columns, all_keys))]
     inline = {key.identity: inline_constraint(key) for key in sorted(keys, key=_place)}
     written = _create_source(side, item, columns, [text for text in inline.values() if text])
     if written is not None:
         apart = [add_constraint(key) for key in keys if not inline[key.identity]]
         return [written, *apart, *_belongings(side, item, has_comments=True)]
-    serials = [column for column in columns if column.sequence and not column.identity]
     return [
-        *(_create_sequence(side, column) for column in serials),
+        *(_create_sequence(side, column) for column in _serials(columns)),
         execute(_create_sql(side, item, columns, keys)),
-        *(owned(column) for column in serials),
+        *map(owned, _serials(columns)),
         *_belongings(side, item, has_comments=False),
     ]
+
+
+def _own_columns(side: Side, table: str) -> list[Column]:
+    """Return the columns that the statement that creates a table names.
+
+    A partition has all of its parent's before it is attached, none of them an identity: that makes
+    its columns identities, and refuses those that are already.
+    """
+    columns = side.columns_of(table)
+    if table in side.partitions:
+        return [replace(column, identity="") for column in columns]
+    return [column for column in columns if column.is_local]
+
+
+def _serials(columns: list[Column]) -> list[Column]:
+    return [column for column in columns if column.sequence and not column.identity]
 
 
 def _place(item: CatalogObject) -> int:
@@ -93,31 +112,33 @@ def _place(item: CatalogObject) -> int:
 def _create_source(
     side: Side, item: CatalogObject, columns: list[Column], inline: list[str]
 ) -> str | None:
+    """Return `op.create_table`, None where it cannot express the table."""
     parts = table_parts(item)
-    if parts is None or parts.inherits or parts.method or parts.tablespace:
+    if parts is None or not parts.is_operation or len(_serials(columns)) > 1:
         return None
-    keys = {
-        column
-        for key in side.of(item.name, "constraint")
-        if constraint_kind(key) == "primary"
-        for column in key_columns(key)
-    }
-    sources = [column_source(side, column, in_key=raw(column.name) in keys) for column in columns]
-    serial = sum(bool(column.sequence and not column.identity) for column in columns)
-    if None in sources or serial > 1 or any(key.startswith("toast.") for key in parts.storage):
-        return None
-    comment = comment_of(side, item.identity)
+    keys = [key for key in side.of(item.name, "constraint") if constraint_kind(key) == "primary"]
+    in_key = {column for key in keys for column in key_columns(key)}
+    sources = []
+    for column in columns:
+        written = column_source(side, column, in_key=raw(column.name) in in_key)
+        if written is None:
+            return None
+        sources.append(written)
     return call(
         "create_table",
         repr(raw(item.name)),
-        *(source for source in sources if source),
+        *sources,
         *inline,
         schema=schema_option(item.name),
-        comment=None if comment is None else repr(comment),
-        prefixes="['UNLOGGED']" if parts.unlogged else None,
-        postgresql_partition_by=repr(parts.partition) if parts.partition else None,
-        postgresql_with=repr(parts.storage) if parts.storage else None,
+        comment=_option(comment_of(side, item.identity)),
+        prefixes=_option(parts.unlogged.split()),
+        postgresql_partition_by=_option(parts.partition),
+        postgresql_with=_option(parts.storage),
     )
+
+
+def _option(value: object) -> str | None:
+    return repr(value) if value else None
 
 
 def _create_sql(
@@ -184,14 +205,7 @@ def sort_tables(side: Side, tables: Collection[str]) -> tuple[list[str], set[str
 
     Returns the order, and the foreign keys that have to be added afterwards, by identity.
     """
-    keys = {
-        table: {
-            key.identity: {owner for owner, _ in side.uses[key.identity].columns} - {table}
-            for key in side.of(table, "constraint")
-            if constraint_kind(key) == "foreignkey" and key.identity in side.uses
-        }
-        for table in tables
-    }
+    keys = {table: _references(side, table) for table in tables}
     needs = {table: parents(side, table).union(*keys[table].values()) for table in tables}
     for table in needs.keys() - side.partitions:  # no partition is dropped below a foreign key
         needs[table] |= {part for owner in needs[table] for part in partitions(side, owner)}
@@ -202,11 +216,20 @@ def sort_tables(side: Side, tables: Collection[str]) -> tuple[list[str], set[str
         ready = [table for table in waiting if not needs[table] & set(waiting) - {table}]
         if not ready:
             ready = waiting[:1]
-            open_keys = keys[ready[0]].items()
-            later |= {key for key, owners in open_keys if owners & set(waiting) - {ready[0]}}
+            others = set(waiting[1:])
+            later |= {key for key, owners in keys[ready[0]].items() if owners & others}
         order += ready
         waiting = [table for table in waiting if table not in ready]
     return order, later
+
+
+def _references(side: Side, table: str) -> dict[str, set[str]]:
+    """Return the foreign keys of a table, by identity, and the other tables that each refers to."""
+    return {
+        key.identity: {owner for owner, _ in side.uses[key.identity].columns} - {table}
+        for key in side.of(table, "constraint")
+        if constraint_kind(key) == "foreignkey" and key.identity in side.uses
+    }
 
 
 def partitions(side: Side, table: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ def emptied(start: State, observation: Observation) -> Iterator[Loss]:
     """Yield the tables that a TRUNCATE names, and those that it takes along."""
     sql, before = observation.sql, observation.before
     tree = parsed(sql)
-    is_hidden = is_opaque(sql) and "truncate" in sql.lower()
+    is_hidden = observation.is_of_python or (is_opaque(sql) and "truncate" in sql.lower())
     if not isinstance(tree, ast.TruncateStmt) and not is_hidden:
         return
     named: set[int] = set()
