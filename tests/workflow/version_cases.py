@@ -81,7 +81,9 @@ DOCUMENTED = (
     (
         "19",
         "`REPACK` replaces VACUUM FULL and CLUSTER, under the same lock; `REPACK (CONCURRENTLY)` "
-        "lets others read and write meanwhile.",
+        "lets others read and write meanwhile, for a permanent table with a primary key or another "
+        "identity index: no partitioned one, no materialized view, no REPLICA IDENTITY FULL "
+        "(tried on 19rc1).",
     ),
     ("19", "A publication of all tables can leave some out (`EXCEPT`), and publish all sequences."),
     ("19", "The default operator classes of inet and cidr for GiST are no longer btree_gist's."),
