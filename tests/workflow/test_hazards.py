@@ -115,7 +115,7 @@ class Bench:
             oid: replace(relation, file=None, columns=_alive(relation.columns))
             for oid, relation in state.relations.items()
         }
-        return replace(state, relations=relations), self._rehearsal._catalog
+        return replace(state, relations=relations), self._rehearsal._database.schema
 
     def _read_rows(self) -> object:
         return rows_of(self._rehearsal._database.connection)

@@ -188,9 +188,7 @@ def _definition(old: Side, new: Side, key: str) -> str | None:
     item, other = old.objects.get(key), new.objects.get(key)
     if item is None or other is None:
         return old.definitions.get(key)
-    extras = [
-        sql for sql in item.extra or () if sql in (other.extra or ()) or not _TUNING.search(sql)
-    ]
+    extras = [sql for sql in item.extra if sql in other.extra or not _TUNING.search(sql)]
     return ";\n".join([item.definition, *extras])
 
 

@@ -1,4 +1,8 @@
-"""A PostgreSQL database: connections, the migration lock, version table, ledger, table sizes."""
+"""A PostgreSQL database: connections, the migration lock, version table, ledger, table sizes.
+
+`connect` opens every connection to the user's database, and `server_errors` turns what a server
+reports into an error with a hint. Quick to import.
+"""
 
 from pybase.migrate.database._connect import EMBEDDED_DATABASE as EMBEDDED_DATABASE
 from pybase.migrate.database._connect import Database as Database

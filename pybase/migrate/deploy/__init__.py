@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._apply import apply as apply
     from pybase.migrate.deploy._apply import check as check
     from pybase.migrate.deploy._apply import confirm as confirm
-    from pybase.migrate.deploy._backfill_runner import declared_backfills as declared_backfills
     from pybase.migrate.deploy._backfill_runner import find_backfill as find_backfill
     from pybase.migrate.deploy._backfill_runner import run_backfill as run_backfill
     from pybase.migrate.deploy._check import CheckResult as CheckResult
@@ -62,7 +61,7 @@ else:
         __name__,
         {
             "_apply": "apply check confirm",
-            "_backfill_runner": "declared_backfills find_backfill run_backfill",
+            "_backfill_runner": "find_backfill run_backfill",
             "_check": "CheckResult Severity not_rehearsed require_clear",
             "_distribution": "distribute plan_distribution planned_lines require_possible",
             "_drift": "stamp",

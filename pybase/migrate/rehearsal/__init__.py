@@ -1,4 +1,12 @@
-"""Revisions run on a scratch database and observed: effects, hazards, losses."""
+"""Revisions run on a scratch database and observed: effects, hazards, losses.
+
+    rendered = render(history)
+    rehearsed = rehearse(history, rendered)
+
+`scratch` gives databases at a revision for everything else that is tried on a real server.
+`_observer` observes and never evaluates; `_rules` and `_losses` evaluate, and never ask a server.
+Nothing here knows the user's database.
+"""
 
 from pybase.migrate.rehearsal._baseline import Baseline
 from pybase.migrate.rehearsal._execution import execute

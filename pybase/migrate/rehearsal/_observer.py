@@ -20,11 +20,11 @@ from pybase.migrate.catalog import (
     reread_state,
 )
 from pybase.migrate.record import Script, StatementKind
+from pybase.migrate.rehearsal._measurements import Meter, locks_of, row_counters, rows_since
 from pybase.migrate.rehearsal._observation import Observation, Rows, Run
 from pybase.migrate.rehearsal._plans import changes
-from pybase.migrate.rehearsal._writer_session import locks_of, row_counters, rows_since
 from pybase.migrate.sql.grammar import is_kind, names
-from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, MODES, ROW_EXCLUSIVE, SHARE
+from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, ROW_EXCLUSIVE, SHARE
 from pybase.postgres import connect_scratch
 
 STATEMENT_TIMEOUT = "60s"
@@ -45,7 +45,7 @@ class Observer:
         self.connection.add_notice_handler(self._note)
         self.state = read_state(self.connection)
         prepare_reread(self.connection)
-        self._counters: dict[int, tuple[int, ...]] = {}
+        self._meter = Meter(self.connection)
         self._held: dict[int, int] = {}
         self._unwatched: frozenset[str] = frozenset()
         self._start = self.state
@@ -115,8 +115,7 @@ class Observer:
     ) -> Iterator[Observation]:
         before = self.state
         self._held = {}
-        self._counters = {}
-        self.connection.execute("SELECT pg_stat_force_next_flush()")  # counters begin at zero
+        self._meter.begin()
         self.connection.execute("BEGIN")
         if at_start is not None:
             at_start()
@@ -191,20 +190,7 @@ class Observer:
 
     def _measure(self) -> tuple[dict[int, int], dict[int, int], dict[int, Rows]]:
         """Read the locks that the transaction holds, and what was scanned and written since."""
-        locks: dict[int, int] = {}
-        scans: dict[int, int] = {}
-        rows: dict[int, Rows] = {}
-        for oid, mode, *counts in self.connection.execute(_LOCKS):
-            locks[oid] = max(locks.get(oid, 0), MODES.index(mode))
-            last = self._counters.get(oid, (0, 0, 0, 0))
-            if any(new < old for new, old in zip(counts, last, strict=True)):
-                last = (0, 0, 0, 0)  # the server has flushed its counters
-            scanned, *written = (new - old for new, old in zip(counts, last, strict=True))
-            self._counters[oid] = tuple(counts)
-            if scanned:
-                scans[oid] = scanned
-            if any(written):
-                rows[oid] = Rows(*written)
+        locks, scans, rows = self._meter.read()
         return self._with_tables(locks), scans, rows
 
     def _with_tables(self, locks: dict[int, int]) -> dict[int, int]:
@@ -292,17 +278,4 @@ SELECT EXISTS (
     AND pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
         + pg_stat_get_xact_tuples_deleted(c.oid) > 0
 )
-"""
-
-_LOCKS = f"""
-SELECT
-    l.relation::bigint, l.mode,
-    coalesce(pg_stat_get_xact_numscans(l.relation), 0),
-    coalesce(pg_stat_get_xact_tuples_inserted(l.relation), 0),
-    coalesce(pg_stat_get_xact_tuples_updated(l.relation), 0),
-    coalesce(pg_stat_get_xact_tuples_deleted(l.relation), 0)
-FROM pg_locks AS l
-WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
-AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-AND l.relation >= {FIRST_USER_OID}
 """

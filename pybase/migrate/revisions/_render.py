@@ -120,7 +120,7 @@ def render_path(
     path: Callable[[], Sequence[AlembicScript]],
     start: Sequence[str],
     direction: Direction,
-    on_scratch: OnScratch | None = None,
+    on_scratch: OnScratch,
 ) -> list[RevisionSql]:
     """Render a path of revisions as Alembic would run it on a database at `start`."""
     rendered: list[RevisionSql] = []
@@ -130,7 +130,7 @@ def render_path(
             steps = [(script, direction) for script in path()]
         renderer = Renderer(history, configured)
         own = OwnScripts({step: renderer.own(*step) for step in steps})
-        if on_scratch is not None and own.unrendered:
+        if own.unrendered:
             own = _own_scripts(history, renderer, _folders(history))
             on_scratch(renderer, own)
         scripts = renderer.with_bookkeeping(steps, own, start)

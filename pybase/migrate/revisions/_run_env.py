@@ -112,12 +112,10 @@ def revision_step(history: History, revision: str, direction: Direction) -> Revi
     return _alembic.step(history.scripts, history.get(revision), direction)
 
 
-def steps_to(
-    history: History, heads: tuple[str, ...], destination: str, direction: Direction
-) -> list[RevisionStep]:
-    """Return Alembic's steps from `heads` to a destination; raises what Alembic raises."""
-    path = history.path_from(tuple(heads), destination, direction)
-    return [_alembic.step(history.scripts, script, direction) for script in path]
+def steps_to_heads(history: History, current: Iterable[str]) -> list[RevisionStep]:
+    """Return Alembic's steps from the `current` heads to the last; raises what Alembic raises."""
+    path = history.path_from(tuple(current), "heads", Direction.UPGRADE)
+    return [_alembic.step(history.scripts, script, Direction.UPGRADE) for script in path]
 
 
 def version_table_of(configured: MigrationContext) -> VersionTable:

@@ -39,16 +39,11 @@ class ColumnChange(Struct, frozen=True):
         return self.before.default != after.default and not is_set
 
     @property
-    def lost_serial(self) -> str:
-        """The sequence of a SERIAL that the column has no longer."""
-        sequence = _serial(self.before)
-        return sequence if sequence != _serial(self.after) else ""
-
-    @property
-    def new_serial(self) -> str:
-        """The sequence of a SERIAL that the column has from now on."""
-        sequence = _serial(self.after)
-        return sequence if sequence != _serial(self.before) else ""
+    def serials(self) -> tuple[str, str]:
+        """The sequences of SERIAL that the column loses and gets, empty where it keeps its own."""
+        sides = (self.before, self.after)
+        before, after = ("" if column.identity else column.sequence for column in sides)
+        return (before, after) if before != after else ("", "")
 
     @property
     def set_aside(self) -> str:
@@ -83,10 +78,6 @@ class ColumnChange(Struct, frozen=True):
         return self.new.objects[f"sequence {self.after.sequence}"].definition
 
 
-def _serial(column: Column) -> str:
-    return "" if column.identity else column.sequence
-
-
 def change_statements(change: ColumnChange) -> Iterator[str]:
     """Yield the statements that change a column, but for NOT NULL."""
     for statements in (
@@ -113,12 +104,13 @@ def _release_sequence(change: ColumnChange) -> Iterator[str]:
 
 
 def _drop_default(change: ColumnChange) -> Iterator[str]:
-    is_in_the_way = change.has_new_type or change.lost_serial
+    lost_serial, _ = change.serials
+    is_in_the_way = change.has_new_type or lost_serial
     is_removed = change.has_new_default and not change.after.default
     if change.before.default and (is_in_the_way or is_removed):
         yield change.alter("DROP DEFAULT")
-    if change.lost_serial and not change.set_aside:
-        yield source.execute(f"DROP SEQUENCE {shown(change.lost_serial)}")
+    if lost_serial and not change.set_aside:
+        yield source.execute(f"DROP SEQUENCE {shown(lost_serial)}")
 
 
 def _change_type(change: ColumnChange) -> Iterator[str]:
@@ -141,7 +133,8 @@ def _change_identity(change: ColumnChange) -> Iterator[str]:
 
 def _start_serial(change: ColumnChange) -> Iterator[str]:
     """Create the sequence of a SERIAL; what was set aside for it, or an identity, is dropped."""
-    if change.new_serial:
+    _, new_serial = change.serials
+    if new_serial:
         yield source.execute(change.new_sequence)
         yield change.restart()
         if change.set_aside:
@@ -165,8 +158,8 @@ def _set_default(change: ColumnChange) -> Iterator[str]:
 
 
 def _change_sequence(change: ColumnChange) -> Iterator[str]:
-    old = change.old.objects[change.before.identity_key].extra or ()
-    for extra in change.new.objects[change.after.identity_key].extra or ():
+    old = change.old.objects[change.before.identity_key].extra
+    for extra in change.new.objects[change.after.identity_key].extra:
         if extra not in old and not extra.startswith("--"):
             yield source.execute(extra)
 

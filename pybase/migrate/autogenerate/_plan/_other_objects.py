@@ -221,7 +221,7 @@ def _settings(name: str, one: source.TableParts, other: source.TableParts) -> It
 
 def _extras(name: str, before: CatalogObject, after: CatalogObject) -> Iterator[str]:
     """Yield what changes partitions, row security and replica identity."""
-    old, new = set(before.extra or ()), set(after.extra or ())
+    old, new = set(before.extra), set(after.extra)
     alter = f"ALTER TABLE {shown(name)}"
     for statement in sorted(old - new):
         attach, is_attached, _ = statement.partition(" ATTACH PARTITION ")
@@ -252,7 +252,7 @@ def _alter_sequence(one: CatalogObject, other: CatalogObject) -> Iterator[str]:
     type_ = re.search(r" AS (\w+) INCREMENT BY ", other.definition)
     kind = f"AS {type_[1]} " if type_ and other.position >= 0 else ""
     yield source.execute(f"{alter} {kind}{source.sequence_options(other.definition)}")
-    if (one.extra or []) != (other.extra or []) and other.position >= 0:
+    if one.extra != other.extra and other.position >= 0:
         yield source.execute(other.extra[0] if other.extra else f"{alter} OWNED BY NONE")
 
 

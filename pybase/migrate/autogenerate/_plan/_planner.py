@@ -23,7 +23,7 @@ from pybase.migrate.catalog import CatalogObject, Change
 from pybase.migrate.sql.names import plain, raw
 
 
-def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[Part] = ()) -> Plan:
+def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[Part]) -> Plan:
     """Plan the steps from the old schema to the new one, after the renames."""
     context = replace(context, replaced=replacements(context, changes))
     old, new = _needs(context.old, context.new), _needs(context.new, context.old)

@@ -158,16 +158,16 @@ def _create_sql(
 def _belongings(side: Side, table: CatalogObject, *, has_comments: bool) -> Iterator[str]:
     """Yield what belongs to a new table besides its columns and constraints."""
     for index in side.of(table.name, "index"):
-        if index.definition and not any(" ATTACH PARTITION " in sql for sql in index.extra or ()):
+        if index.definition and not _attachments(index):
             yield create_index(index)
     yield from extras(table)
-    for kind in ("column", "statistics", "rule", "trigger", "policy"):
+    for column in side.of(table.name, "column"):
+        yield from extras(column)
+    for kind in ("statistics", "rule", "trigger", "policy"):
         for item in side.of(table.name, kind):
-            if kind == "trigger" and item.position < 0:
-                continue
-            if kind != "column":
+            if kind != "trigger" or item.position >= 0:
                 yield execute(item.definition)
-            yield from extras(item)
+                yield from extras(item)
     written = {f"column {table.name}.{column.name}" for column in side.columns_of(table.name)}
     for item in side.of(table.name, "comment", "grants"):
         is_written = has_comments and item.about in written | {table.identity}
@@ -177,10 +177,15 @@ def _belongings(side: Side, table: CatalogObject, *, has_comments: bool) -> Iter
 
 def extras(item: CatalogObject) -> Iterator[str]:
     """Yield the statements that complete a definition."""
-    is_index = item.kind == "index"
-    for sql in item.extra or ():
-        if not sql.startswith("--") and not (is_index and " ATTACH PARTITION " in sql):
+    excluded = _attachments(item) if item.kind == "index" else []
+    for sql in item.extra:
+        if not sql.startswith("--") and sql not in excluded:
             yield execute(readable(sql))
+
+
+def _attachments(item: CatalogObject) -> list[str]:
+    """Return the statements that attach a partition, or its index, to a parent."""
+    return [sql for sql in item.extra if " ATTACH PARTITION " in sql]
 
 
 def _create_sequence(side: Side, column: Column) -> str:
@@ -248,8 +253,7 @@ def parents(side: Side, table: str) -> set[str]:
     match = _DEFINITION.fullmatch(item.definition)
     created = match["inherits"] if match else None
     inherited = parse_statement(f"CREATE TABLE x () INHERITS ({created})") if created else None
-    attached = [sql for sql in item.extra or () if " ATTACH PARTITION " in sql]
-    nodes = [parse_statement(sql).relation for sql in attached]
+    nodes = [parse_statement(sql).relation for sql in _attachments(item)]
     return {table_name(node) for node in [*nodes, *(inherited.inhRelations if inherited else ())]}
 
 
@@ -257,7 +261,7 @@ def is_inherited(side: Side, item: CatalogObject) -> bool:
     """Whether a part of a partition is what its parent makes it: it changes with the parent."""
     if item.table not in side.partitions:
         return False
-    if any(" ATTACH PARTITION " in sql for sql in item.extra or ()):
+    if _attachments(item):
         return item.kind in ("index", "constraint")
     return item.kind in ("column", "constraint") and is_as_inherited(side, item)
 
