@@ -18,6 +18,13 @@ class Rows(Struct, frozen=True):
     deleted: int = 0
 
 
+class Scans(Struct, frozen=True):
+    """How often a table or index was scanned, and how many rows or entries that returned."""
+
+    number: int
+    read: int
+
+
 class Observation(Struct, frozen=True, dict=True):
     """What one statement did. Relations are named by oid.
 
@@ -33,7 +40,7 @@ class Observation(Struct, frozen=True, dict=True):
     after: State
     locks: Mapping[int, int] = {}
     gained: Mapping[int, int] = {}
-    scans: Mapping[int, int] = {}
+    scans: Mapping[int, Scans] = {}
     rows: Mapping[int, Rows] = {}
     notices: tuple[str, ...] = ()
     error: psycopg.Error | None = None
@@ -70,6 +77,21 @@ class Observation(Struct, frozen=True, dict=True):
             for oid in self.after.family(table)
             if oid in self.before.relations or oid == table
         )
+
+    def is_read_through(self, table: int) -> bool:
+        """Whether a table was read otherwise than row by row, each by a unique key."""
+        relations = self.before.relations
+        return any(
+            not self._is_lookup(part, self.scans[part])
+            for oid in self.after.family(table)
+            for part in (oid, *self.after.indexes_of(oid))
+            if part in self.scans and part in relations
+        )
+
+    def _is_lookup(self, oid: int, scans: Scans) -> bool:
+        """Whether each scan of a unique index found one row at most."""
+        index = self.after.relations[oid].index
+        return index is not None and index.is_unique and scans.read <= scans.number
 
     def is_rewritten(self, oid: int) -> bool:
         """Whether a relation has another file than before the statement."""

@@ -20,8 +20,8 @@ from pybase.migrate.catalog import (
     reread_state,
 )
 from pybase.migrate.record import Script, StatementKind
-from pybase.migrate.rehearsal._observation import Observation, Rows, Run
-from pybase.migrate.rehearsal._plans import changes
+from pybase.migrate.rehearsal._observation import Observation, Rows, Run, Scans
+from pybase.migrate.rehearsal._plans import BY_INDEX, changes
 from pybase.migrate.rehearsal._writer_session import locks_of, row_counters, rows_since
 from pybase.migrate.sql.grammar import is_kind, names
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, MODES, ROW_EXCLUSIVE, SHARE
@@ -93,7 +93,7 @@ class Observer:
         """Give the session the settings of a new one."""
         self.connection.execute(
             "RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP;"
-            f" SET statement_timeout = '{STATEMENT_TIMEOUT}'"
+            f" SET statement_timeout = '{STATEMENT_TIMEOUT}'; {BY_INDEX}".encode()
         )
 
     def has_changed_catalog(self) -> bool:
@@ -189,20 +189,20 @@ class Observer:
             f"it sets client_encoding to {encoding}, and all SQL of a migration is sent as UTF-8"
         )
 
-    def _measure(self) -> tuple[dict[int, int], dict[int, int], dict[int, Rows]]:
+    def _measure(self) -> tuple[dict[int, int], dict[int, Scans], dict[int, Rows]]:
         """Read the locks that the transaction holds, and what was scanned and written since."""
         locks: dict[int, int] = {}
-        scans: dict[int, int] = {}
+        scans: dict[int, Scans] = {}
         rows: dict[int, Rows] = {}
         for oid, mode, *counts in self.connection.execute(_LOCKS):
             locks[oid] = max(locks.get(oid, 0), MODES.index(mode))
-            last = self._counters.get(oid, (0, 0, 0, 0))
+            last = self._counters.get(oid, _NO_COUNTS)
             if any(new < old for new, old in zip(counts, last, strict=True)):
-                last = (0, 0, 0, 0)  # the server has flushed its counters
-            scanned, *written = (new - old for new, old in zip(counts, last, strict=True))
+                last = _NO_COUNTS  # the server has flushed its counters
+            number, read, *written = (new - old for new, old in zip(counts, last, strict=True))
             self._counters[oid] = tuple(counts)
-            if scanned:
-                scans[oid] = scanned
+            if number:
+                scans[oid] = Scans(number, read)
             if any(written):
                 rows[oid] = Rows(*written)
         return self._with_tables(locks), scans, rows
@@ -268,6 +268,8 @@ def _locked_later(before: State, after: State) -> Iterator[int]:
             yield oid
 
 
+_NO_COUNTS = (0, 0, 0, 0, 0)
+
 _UNWATCHED = (StatementKind.VERSION, StatementKind.LEDGER)
 """Statements that change a row of the workflow's own tables: no rule is about them."""
 
@@ -298,6 +300,7 @@ _LOCKS = f"""
 SELECT
     l.relation::bigint, l.mode,
     coalesce(pg_stat_get_xact_numscans(l.relation), 0),
+    coalesce(pg_stat_get_xact_tuples_returned(l.relation), 0),
     coalesce(pg_stat_get_xact_tuples_inserted(l.relation), 0),
     coalesce(pg_stat_get_xact_tuples_updated(l.relation), 0),
     coalesce(pg_stat_get_xact_tuples_deleted(l.relation), 0)
