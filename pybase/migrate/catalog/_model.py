@@ -148,6 +148,8 @@ class State(Struct, frozen=True, dict=True):
     without_identity: frozenset[int]
     """Published tables without a replica identity: UPDATE and DELETE of them fail."""
     replication_role: str
+    search_path: tuple[str, ...]
+    """The schemas where a name without one is looked for."""
 
     def table_of(self, oid: int) -> int:
         """Return the table to which an index belongs; any other relation is its own."""

@@ -73,7 +73,7 @@ def read_column_uses(
 def _state(connection: psycopg.Connection[Any], kept: dict[int, Relation], query: str) -> State:
     row = cursor(connection).execute(query.encode(), prepare=False).fetchone()
     assert row is not None
-    relations, schemas, types, functions, extensions, published, replication_role = row
+    relations, schemas, types, functions, extensions, published, replication_role, path = row
     kept.update((oid, _relation(*values)) for oid, *values in relations or ())
     return State(
         relations=dict(sorted(kept.items())),
@@ -83,6 +83,7 @@ def _state(connection: psycopg.Connection[Any], kept: dict[int, Relation], query
         extensions=dict(_by_oid(extensions)),
         without_identity=frozenset(published or ()),
         replication_role=replication_role,
+        search_path=tuple(path),
     )
 
 
@@ -220,7 +221,8 @@ SELECT
             WHERE p.pubupdate OR p.pubdelete
         )
     ),
-    current_setting('session_replication_role')
+    current_setting('session_replication_role'),
+    to_json(current_schemas(false))
 """
 
 _COMMENTS = f"""

@@ -9,6 +9,8 @@ from msgspec import Struct
 from pybase.migrate.catalog import Relation, State
 from pybase.migrate.rehearsal._plans import Change
 
+_FEW = 10_000
+
 
 class Rows(Struct, frozen=True):
     """How many rows of one table a statement wrote."""
@@ -30,7 +32,8 @@ class Observation(Struct, frozen=True, dict=True):
 
     `locks` is the strongest rank in MODES that its transaction holds on each relation afterwards,
     `gained` what this statement itself added to that. `changes` is what its plan writes to; of
-    code that has no plan, `rows` show it.
+    code that has no plan, `rows` show it. `emptied` are the tables that hidden code left empty with
+    a new file.
     """
 
     index: int
@@ -45,6 +48,7 @@ class Observation(Struct, frozen=True, dict=True):
     notices: tuple[str, ...] = ()
     error: psycopg.Error | None = None
     changes: tuple[Change, ...] = ()
+    emptied: frozenset[int] = frozenset()
 
     # Every rule needs these, of every statement: with hundreds of tables, compute them once.
 
@@ -89,9 +93,10 @@ class Observation(Struct, frozen=True, dict=True):
         )
 
     def _is_lookup(self, oid: int, scans: Scans) -> bool:
-        """Whether each scan of a unique index found one row at most."""
+        """Whether each scan of a unique index found one row at most, and they were not many."""
         index = self.after.relations[oid].index
-        return index is not None and index.is_unique and scans.read <= scans.number
+        is_few = scans.read <= scans.number <= _FEW
+        return index is not None and index.is_unique and is_few
 
     def is_rewritten(self, oid: int) -> bool:
         """Whether a relation has another file than before the statement."""

@@ -23,7 +23,7 @@ from pybase.migrate.record import Script, StatementKind
 from pybase.migrate.rehearsal._observation import Observation, Rows, Run, Scans
 from pybase.migrate.rehearsal._plans import BY_INDEX, changes
 from pybase.migrate.rehearsal._writer_session import locks_of, row_counters, rows_since
-from pybase.migrate.sql.grammar import is_kind, names
+from pybase.migrate.sql.grammar import is_kind, is_opaque, names
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, MODES, ROW_EXCLUSIVE, SHARE
 from pybase.postgres import connect_scratch
 
@@ -176,7 +176,14 @@ class Observer:
         return Observation(
             *(index, text, True, before, self.state, locks, gained, scans, rows, notices),
             changes=planned,
+            emptied=self._emptied(before, touched) if is_opaque(text) else frozenset(),
         )
+
+    def _emptied(self, before: State, touched: set[int]) -> frozenset[int]:
+        """Return the tables that have a new file without a row: what TRUNCATE leaves."""
+        new = [oid for oid in touched if _has_new_file(before, self.state, oid)]
+        rows = self.connection.execute(_EMPTY, [new]).fetchall() if new else ()
+        return frozenset(oid for (oid,) in rows)
 
     def _other_encoding(self) -> psycopg.Error | None:
         """Return the error for code that has changed the encoding of the session, and undo that."""
@@ -255,6 +262,12 @@ def _named(state: State, text: str) -> set[int]:
     return {oid for oid, relation in state.relations.items() if relation.name in named}
 
 
+def _has_new_file(before: State, after: State, oid: int) -> bool:
+    """Whether a table that was there has another file."""
+    old, new = before.relations.get(oid), after.relations.get(oid)
+    return old is not None and new is not None and old.is_table and old.file != new.file
+
+
 def _locked_later(before: State, after: State) -> Iterator[int]:
     """Yield what was locked against readers after the statement had waited for writers.
 
@@ -294,6 +307,10 @@ SELECT EXISTS (
     AND pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
         + pg_stat_get_xact_tuples_deleted(c.oid) > 0
 )
+"""
+
+_EMPTY = """
+SELECT oid FROM unnest(%s::bigint[]) AS t (oid) WHERE pg_relation_size(oid::oid) = 0
 """
 
 _LOCKS = f"""

@@ -15,7 +15,7 @@ from pglast.enums import A_Expr_Kind, BoolExprType
 from pglast.stream import RawStream
 
 from pybase.migrate.catalog import State
-from pybase.migrate.sql.grammar import WRITES, block_words, code_words, nodes, parsed
+from pybase.migrate.sql.grammar import WRITES, block_parts, code_words, is_write, nodes, parsed
 
 _Plan = Mapping[str, Any]
 
@@ -82,17 +82,13 @@ _WITH_PLANS = (*WRITES, ast.SelectStmt, ast.ExecuteStmt, ast.CreateTableAsStmt)
 
 def _planned_in_block(text: str) -> list[str]:
     """Return what a DO block writes by plain statements, if all that it writes is that."""
-    parts = " ".join(block_words(text)).split(" ; ")
-    writes = [_WRITE.match(part) for part in parts if _MAY_WRITE.search(part)]
-    is_plain = all(match and not _MAY_WRITE.search(match[1]) for match in writes)
-    return [match[2] for match in writes if match] if is_plain else []
+    parts = [(words, sql, is_write(sql)) for words, sql in block_parts(text)]
+    rest = (words if is_planned else words + sql for words, sql, is_planned in parts)
+    is_plain = not any(map(_MAY_WRITE.search, rest))
+    return [sql for _, sql, is_planned in parts if is_planned] if is_plain else []
 
 
 _MAY_WRITE = re.compile(r"\b(update|delete|insert|merge|execute|perform|call)\b", re.IGNORECASE)
-_WRITE = re.compile(
-    r"(|.*?\b(?:begin|then|else|loop) )((?:update|delete|insert|merge) .*)",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 class _Reader:

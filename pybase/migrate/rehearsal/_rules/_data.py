@@ -113,7 +113,7 @@ def _is_more_than_values(case: Case, observation: Observation, oid: int) -> bool
     """Whether hidden code changed existing rows, or copied them from another table."""
     rows = observation.rows.get(oid)
     if rows is not None and (rows.updated or rows.deleted):
-        return True
+        return observation.is_read_through(oid)
     if rows is not None and rows.inserted:
         tables = filter(case.is_known_table, case.known.relations)
         return any(table != oid and observation.is_read_through(table) for table in tables)
