@@ -82,6 +82,8 @@ class Relation(QualifiedName, frozen=True):
     is_extension_member: bool
     is_populated: bool
     """False for a materialized view that the server refuses to read."""
+    is_owned: bool
+    """Whether it is the sequence of a column, from whose values its position can be found again."""
     row_type: int
     index: Index | None
     columns: Mapping[int, Column]

@@ -131,7 +131,12 @@ SELECT
                   WHERE h.inhrelid = c.oid ORDER BY 1),
             c.relispartition,
             {_IS_MEMBER.format(catalog="pg_class", oid="c.oid")},
-            c.relispopulated, c.reltype::bigint,
+            c.relispopulated,
+            CASE WHEN c.relkind = 'S' THEN EXISTS (
+                SELECT FROM pg_depend AS d
+                WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')) ELSE false END,
+            c.reltype::bigint,
             CASE WHEN i.indexrelid IS NOT NULL THEN json_build_array(
                 i.indrelid::bigint, i.indkey::smallint[], i.indnkeyatts, i.indisprimary,
                 i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL,

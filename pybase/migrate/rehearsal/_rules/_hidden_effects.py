@@ -132,7 +132,7 @@ def _is_rule(tree: object) -> bool:
 def lasting_settings(case: Case) -> Iterator[Finding]:
     """Find settings that decide what statements mean, and that outlast the revision in Alembic."""
     places: dict[str, int] = {}
-    texts = enumerate(case.script.texts)
+    texts = enumerate(case.script.texts if case.run.error is None else ())
     trees = [(index, parsed(sql)) for index, text in texts for sql in statements(text)]
     for index, tree in trees:
         for name in filter(_MEANINGFUL.__contains__, _set_by_function(tree)):

@@ -17,7 +17,7 @@ from pybase.migrate.rehearsal._rules._access import mention
 from pybase.migrate.rehearsal._rules._case import Case, retyped
 from pybase.migrate.rehearsal._rules._objects import renamed_schemas
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import parsed, statements
+from pybase.migrate.sql.grammar import nodes, parsed, statements
 from pybase.migrate.sql.names import parts, quote
 
 _USED = re.compile(
@@ -120,23 +120,33 @@ def _narrowed(old: re.Match[str], new: re.Match[str]) -> str:
 def restarted(case: Case) -> Iterator[Finding]:
     """Find a RESTART of a sequence, whose position no catalog has."""
     for item in case.observations if case.is_upgrade else ():
-        names = () if item.error else map(_restarted, map(parsed, statements(item.sql)))
-        for oid in (find_relation(item.before, name) for name in names if name is not None):
-            if oid is not None and case.is_known(oid):
-                yield case.finding(item, "narrows-sequence", oid, "RESTART")
+        for tree in () if item.error else map(parsed, statements(item.sql)):
+            for name, word in _restarted(tree):
+                oid = find_relation(item.before, name)
+                if oid is not None and case.is_known(oid):
+                    yield case.finding(item, "narrows-sequence", oid, word)
 
 
-def _restarted(tree: Any) -> Any:
-    """Return what a statement names whose sequence it restarts, or None."""
+def _restarted(tree: Any) -> Iterator[tuple[Any, str]]:
+    """Yield what a statement names whose sequence it puts to a fixed place, and by which word."""
     match tree:
         case ast.AlterSeqStmt():
-            name, options = tree.sequence, [*(tree.options or ())]
+            commands = [(tree.sequence, tree.options)]
         case ast.AlterTableStmt():
-            commands = [c for c in tree.cmds or () if c.subtype == AlterTableType.AT_SetIdentity]
-            name, options = tree.relation, [item for c in commands for item in c.def_]
+            of_identity = AlterTableType.AT_SetIdentity
+            cmds = [command for command in tree.cmds or () if command.subtype == of_identity]
+            commands = [(tree.relation, command.def_) for command in cmds]
         case _:
-            return None
-    return name if any(option.defname == "restart" for option in options) else None
+            commands = []
+    for name, options in commands:
+        if any(option.defname == "restart" for option in options or ()):
+            yield name, "RESTART"
+    for call in nodes(tree, ast.FuncCall) if isinstance(tree, ast.SelectStmt) else ():
+        values = [getattr(argument, "val", None) for argument in call.args or ()]
+        is_fixed = call.funcname[-1].sval == "setval" and isinstance(values[1], ast.Integer)
+        if is_fixed and isinstance(values[0], ast.String):
+            *schema, sequence = parts(str(values[0].sval))
+            yield ast.RangeVar(schemaname=schema[0] if schema else None, relname=sequence), "setval"
 
 
 def default_privileges(case: Case) -> Iterator[Finding]:
