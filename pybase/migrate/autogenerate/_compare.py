@@ -209,7 +209,8 @@ def _is_left_alone(old: Side, new: Side, key: str, scope: Scope) -> bool:
             return True  # an undeclared partition, or a part of a view
     if item.kind == "comment":
         about = old.objects.get(item.about)
-        return about is None or about.kind in _UNDECLARED - {"schema"}
+        is_undeclared = about is None or about.kind in _UNDECLARED - {"schema"}
+        return is_undeclared or _is_left_alone(old, new, item.about, scope)
     if item.kind == "column" and not item.definition:
         return True
     if item.kind == "type" and item.name not in old.labels:

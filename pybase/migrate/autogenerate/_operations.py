@@ -71,8 +71,9 @@ class Step(Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """The title of the revision, where the user gave none."""
-        titles = list(dict.fromkeys(part.title for part in self.parts))
+        """The title of the revision, where the user gave none: not of what is only added again."""
+        parts = sorted(self.parts, key=lambda part: part.group == TOGETHER and not part.why)
+        titles = list(dict.fromkeys(part.title for part in parts))
         return titles[0] if len(titles) == 1 else f"{titles[0]} and {len(titles) - 1} more"
 
     @property

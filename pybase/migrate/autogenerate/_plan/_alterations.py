@@ -16,7 +16,7 @@ from pybase.migrate.autogenerate._plan._required import (
     nullable,
     required,
 )
-from pybase.migrate.autogenerate._plan._retyped import is_retyped, notes, retype
+from pybase.migrate.autogenerate._plan._retyped import is_retyped, notes, retype, rules
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
 from pybase.migrate.sql.names import derived, literal, parts, quote, raw, shown
 
@@ -62,20 +62,24 @@ def _part(
 ) -> Part:  # fmt: skip
     name = column_title(after)
     title, why, owes, find = f"Change {name}", "", "", ""
+    constants = rules(context, before, after) if is_retyped(before, after) else ()
     if is_retyped(before, after):
         title = f"Change the type of {name}"
         if context.checks.retypes(before.type, after.type):
             why, owes, find = notes(context, before, after)
-    elif after.identity and not before.required:
+    elif after.identity and not before.identity:
         title = f"Number {name}"
         find = f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NULL"
+        find = "" if before.required else find
+    elif before.identity != after.identity:
+        title = f"Change how {name} is numbered" if after.identity else f"Number {name} no longer"
     elif before.required and not after.required:
         title = f"Allow null in {name}"
     elif before.default != after.default:
         title = f"Change the default of {name}"
     return Part(
         Stage.COLUMN, title, tuple(up), tuple(down), frozenset({after.table}),
-        why=why, owes=owes, find=find,
+        why=why, owes=owes, find=find, constants=constants,
     )  # fmt: skip
 
 
@@ -181,10 +185,14 @@ def _regenerated(context: Context, before: Column, after: Column) -> Iterator[Pa
     is_filled_later = bool(before.generated and not after.generated) and not in_place
     bare = replace(after, required=False) if is_filled_later else after
     name = column_title(before)
+    up = list(_regenerate(context, context.old, before, context.new, bare))
+    down = list(_regenerate(context, context.new, after, context.old, before))
+    if in_place and before.required and not after.required:
+        up.append(nullable(context, after, True))
+        is_kept = _is_in_place(context, after, before)
+        down += [nullable(context, before, False)] if is_kept else []
     yield Part(
-        Stage.COLUMN, f"Change the expression of {name}",
-        tuple(_regenerate(context, context.old, before, context.new, bare)),
-        tuple(_regenerate(context, context.new, after, context.old, before)),
+        Stage.COLUMN, f"Change the expression of {name}", tuple(up), tuple(down),
         frozenset({after.table}),
         owes="" if in_place else
         f"drops-column on {name}: accept it with the reason why nothing is lost",
@@ -195,6 +203,8 @@ def _regenerated(context: Context, before: Column, after: Column) -> Iterator[Pa
         yield backfills.by_expression(context, after, before.generated)
         if after.required:
             yield from required(context, after)
+    elif in_place and after.required and not before.required:
+        yield from _required(context, after)
 
 
 def _is_in_place(context: Context, before: Column, after: Column) -> bool:

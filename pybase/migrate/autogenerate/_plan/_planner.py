@@ -15,7 +15,7 @@ from pybase.migrate.autogenerate._plan import _indexes as indexes
 from pybase.migrate.autogenerate._plan import _keys as keys
 from pybase.migrate.autogenerate._plan import _other_objects as other_objects
 from pybase.migrate.autogenerate._plan._context import Context
-from pybase.migrate.autogenerate._plan._recreated import add_again
+from pybase.migrate.autogenerate._plan._recreated import add_again, undo_below
 from pybase.migrate.autogenerate._plan._units import replacements, table_unit, unit
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side, constraint_kind
 from pybase.migrate.catalog import CatalogObject, Change
@@ -44,6 +44,7 @@ def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[
             if parts:
                 plan.units.append(unit(context, change, item, parts))
     add_again(plan, context, {change.identity for change in changes})
+    undo_below(plan, context)
     return plan
 
 
@@ -154,15 +155,17 @@ def _is_implied(context: Context, change: Change, item: CatalogObject) -> bool:
     if other_objects.is_domain_constraint(item):
         domain = f"domain {item.name.rpartition('.')[0]}"
         return domain not in old.objects or domain not in new.objects
+    sides = [side for side in (old, new) if item.identity in side.objects]
+    if all(source.is_inherited_check(side, side.objects[item.identity]) for side in sides):
+        return True
     if item.kind == "column":
-        sides = [side for side in (old, new) if item.identity in side.objects]
         if len(sides) == 2 and all(
             source.is_as_inherited(side, side.objects[item.identity]) for side in sides
         ):
             return True
         found = [column for side in sides if (column := _column(side, item.identity))]
         return bool(found) and not any(column.is_local for column in found)
-    if item.kind == "comment":
+    if item.kind == "comment" or (item.kind == "grants" and not item.about.startswith("column ")):
         is_created = item.about in new.objects and item.about not in old.objects
         return is_created if change.before is None else item.about not in new.objects
     if item.kind == "index" and f"materialized view {item.table}" in old.objects | new.objects:
@@ -214,7 +217,7 @@ def _steps(context: Context, change: Change, item: CatalogObject) -> Iterator[Pa
         yield other_objects.created(context.new, item)
     elif change.after is None:
         yield other_objects.dropped(context.old, item)
-    elif not other_objects.follows(change, item):
+    elif old and new and not other_objects.follows(change, old, new):
         yield other_objects.changed(context.old, context.new, change.identity)
 
 

@@ -3,7 +3,8 @@
 Drop, change and creation are one transaction: no query misses a view, and no write a rule.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import TopologicalSorter
 
 from msgspec.structs import replace
 
@@ -60,11 +61,7 @@ def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[Catalo
     That is the object itself, or the check or foreign key of another name that replaces it.
     """
     below = {key for unit in plan.units for key in unit.drops & unit.creates}
-    below |= {
-        column.identity_key
-        for key in below
-        for column in context.old.users_of_type(key.removeprefix("type "))
-    }
+    below |= _users(context, below)
     successors = {
         item.identity: identity
         for identity, (item, *others) in context.replaced.items()
@@ -72,6 +69,14 @@ def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[Catalo
     }
     below |= successors.keys()
     gone = {key for unit in plan.units for key in unit.drops - unit.creates} - successors.keys()
+    found = _giving_way(plan, context, below, gone, changed)
+    return [(item, successors.get(key, key)) for key, item in sorted(found.items())]
+
+
+def _giving_way(
+    plan: Plan, context: Context, below: set[str], gone: Collection[str], changed: set[str]
+) -> dict[str, CatalogObject]:
+    """Return what prevents a change of the objects `below`, without what is dropped anyway."""
     found: dict[str, CatalogObject] = {}
     candidates = [item for item in context.old.objects.values() if item.identity not in gone]
     while True:
@@ -81,8 +86,25 @@ def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[Catalo
             if item.identity not in found and _gives_way(plan, context, item, below, found, changed)
         }
         if not more:
-            return [(item, successors.get(key, key)) for key, item in sorted(found.items())]
+            return found
         found |= more
+
+
+def undo_below(plan: Plan, context: Context) -> None:
+    """Drop and create again what prevents the downgrade of new enum values, as in `_again`."""
+    for place, each in enumerate(plan.units):
+        grown = each.creates - each.drops
+        types = {key for key in grown if key.removeprefix("type ") in context.old.labels}
+        below = types | _users(context, types)
+        found = _giving_way(plan, context, below, (), set()) if types else {}
+        needs = {key: plan.dropped.get(key, frozenset()) & found.keys() for key in found}
+        order = [_dropped(context, found[key]) for key in TopologicalSorter(needs).static_order()]
+        if order:
+            part = each.parts[0]
+            drops = (line for drop, _ in reversed(order) for line in drop)
+            restored = (line for _, restore in order for line in restore)
+            down = (*drops, *part.down, *restored)
+            plan.units[place] = replace(each, parts=(replace(part, down=down),))
 
 
 def _gives_way(
@@ -108,6 +130,15 @@ def _gives_way(
     return False
 
 
+def _users(context: Context, types: Collection[str]) -> set[str]:
+    """Return the columns of some types, by identity as these."""
+    return {
+        column.identity_key
+        for key in types
+        for column in context.old.users_of_type(key.removeprefix("type "))
+    }
+
+
 def _column(side: Side, item: CatalogObject) -> Column | None:
     return side.columns.get((item.table or "", quote(raw(item.name))))
 
@@ -128,8 +159,7 @@ def _created(context: Context, side: Side, item: CatalogObject) -> Iterator[Part
         title = f"Add {column_title(column)} again"
         yield Part(Stage.COLUMN, title, up, (drop_column(column),), frozenset({column.table}))
     else:
-        part = other_objects.created(side, item)
-        yield replace(part, up=(*part.up, *other_objects.belongings(side, item)))
+        yield other_objects.created(side, item)
 
 
 def _dropped(context: Context, item: CatalogObject) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -63,15 +63,19 @@ def create_table(side: Side, table: str, later: Collection[str] = ()) -> list[st
 
     `later` are the identities of foreign keys that cannot be added yet.
     """
-    keys = [key for key in side.of(table, "constraint") if key.identity not in later]
     is_attached = table in side.partitions  # and has to have the columns before that
+    keys = [
+        key
+        for key in side.of(table, "constraint")
+        if key.identity not in later and (is_attached or not is_inherited_check(side, key))
+    ]
     columns = [column for column in side.columns_of(table) if column.is_local or is_attached]
     item = side.objects.get(f"table {table}")
     if is_attached:  # which makes its columns identities, and refuses those that are already
         columns = [replace(column, identity="") for column in columns]
     if item is None:
         item = side.objects[f"foreign table {table}"]
-        return [execute(_create_sql(side, item, columns, side.of(table, "constraint")))]
+        return [execute(_create_sql(side, item, columns, keys))]
     inline = {key.identity: inline_constraint(key) for key in sorted(keys, key=_place)}
     written = _create_source(side, item, columns, [text for text in inline.values() if text])
     if written is not None:
@@ -246,3 +250,9 @@ def is_as_inherited(side: Side, item: CatalogObject) -> bool:
     owned_by = (f"{item.kind} {parent}.{name}" for parent in parents(side, table))
     same = (side.objects.get(identity) for identity in owned_by)
     return any(other is not None and other.definition == item.definition for other in same)
+
+
+def is_inherited_check(side: Side, item: CatalogObject) -> bool:
+    """Whether a check is what a parent makes it."""
+    is_check = constraint_kind(item) == "check" and not item.definition.endswith(" NO INHERIT")
+    return is_check and is_as_inherited(side, item)
