@@ -164,9 +164,9 @@ def _completed(text: str, step: Step, place: int, titles: Sequence[str]) -> str:
 def _query(query: str) -> str:
     """Return a query as a paragraph of the docstring, broken where it is long."""
     margin = " " * len(ROWS_IN_THE_WAY)
-    lines = break_line(_safe(query), margin, _CLAUSES).splitlines()
+    lines = break_line(query, margin, _CLAUSES).splitlines()
     broken = (break_line(line, margin, _COMMA) for line in lines)
-    return ROWS_IN_THE_WAY + "\n".join(broken).lstrip()
+    return ROWS_IN_THE_WAY + _safe("\n".join(broken).lstrip())
 
 
 _CLAUSES = frozenset({"FROM", "WHERE", "AND", "GROUP", "HAVING"})
@@ -174,7 +174,7 @@ _COMMA = frozenset({","})
 
 
 def _safe(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"""', "'''")
+    return text.replace("\\", "\\\\").replace('"""', '""\\"')
 
 
 def _format(folder: Path, paths: Sequence[Path], hooks: Sequence[Mapping[str, str]]) -> None:

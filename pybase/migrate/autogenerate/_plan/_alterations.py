@@ -213,7 +213,14 @@ def _is_in_place(context: Context, before: Column, after: Column) -> bool:
         return False
     if before.generated and after.generated:
         return before.storage == after.storage and context.checks.version >= _SET_EXPRESSION
-    return before.storage == "STORED" and not after.generated
+    return before.storage == "STORED" and not after.generated and not _is_deep(context, after.table)
+
+
+def _is_deep(context: Context, table: str) -> bool:
+    """Whether children of a table have children, for which PostgreSQL cannot drop an expression."""
+    parents = {other: source.parents(context.old, other) for other in context.old.tables}
+    children = {other for other, names in parents.items() if table in names}
+    return any(children & names for names in parents.values())
 
 
 def _regenerate(

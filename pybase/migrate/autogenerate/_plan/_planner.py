@@ -15,7 +15,8 @@ from pybase.migrate.autogenerate._plan import _indexes as indexes
 from pybase.migrate.autogenerate._plan import _keys as keys
 from pybase.migrate.autogenerate._plan import _other_objects as other_objects
 from pybase.migrate.autogenerate._plan._context import Context
-from pybase.migrate.autogenerate._plan._recreated import add_again, undo_below
+from pybase.migrate.autogenerate._plan._order import grouped
+from pybase.migrate.autogenerate._plan._recreated import FIXED, add_again, undo_below
 from pybase.migrate.autogenerate._plan._units import replacements, table_unit, unit
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side, constraint_kind
 from pybase.migrate.catalog import CatalogObject, Change
@@ -45,12 +46,20 @@ def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[
                 plan.units.append(unit(context, change, item, parts))
     add_again(plan, context, {change.identity for change in changes})
     undo_below(plan, context)
+    plan.units = list(grouped(plan))
     return plan
 
 
 def _needs(side: Side, other: Side) -> dict[str, frozenset[str]]:
-    """Return what each object needs: a table that stays also those that it refers to."""
+    """Return what each object needs: a table that stays also those that it refers to.
+
+    What PostgreSQL keeps from being changed under a column needs the type of that, too.
+    """
     needs = dict(side.needs)
+    types = {column.identity_key: {f"type {column.base_type}"} for column in side.columns.values()}
+    for identity, needed in side.needs.items():
+        if side.objects[identity].kind in (*FIXED, "column"):
+            needs[identity] = needed.union(*(types.get(key, ()) for key in needed))
     for identity, uses in side.uses.items():
         item = side.objects[identity]
         if constraint_kind(item) == "foreignkey" and item.table in other.tables:

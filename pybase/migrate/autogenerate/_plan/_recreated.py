@@ -25,7 +25,7 @@ from pybase.migrate.catalog import CatalogObject
 from pybase.migrate.sql.names import quote, raw
 
 _VIEWS = ("view", "materialized view")
-_FIXED = (*_VIEWS, "trigger", "policy", "rule")
+FIXED = (*_VIEWS, "trigger", "policy", "rule")
 """Kinds that keep PostgreSQL from changing what they use."""
 
 
@@ -117,7 +117,7 @@ def _gives_way(
             return True
     if not item.definition or not (needs & below or needs & again.keys()):
         return False
-    if item.kind in _FIXED:
+    if item.kind in FIXED:
         is_of_table = {f"table {item.table}"}
         return bool((needs - is_of_table) & (below | again.keys()))
     if item.kind == "column":
