@@ -7,7 +7,8 @@ from msgspec import Struct
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._plan._context import Context
 from pybase.migrate.autogenerate._plan._enums import is_replaced
-from pybase.migrate.autogenerate._plan._required import alter_column, column_type
+from pybase.migrate.autogenerate._plan._required import alter_column
+from pybase.migrate.autogenerate._plan._retyped import is_retyped, retype
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
 from pybase.migrate.sql.names import derived, literal, parts, quote, shown
 
@@ -162,22 +163,3 @@ def _change_sequence(change: ColumnChange) -> Iterator[str]:
     for extra in change.new.objects[change.after.identity_key].extra:
         if extra not in old and not extra.startswith("--"):
             yield source.execute(extra)
-
-
-def is_retyped(before: Column, after: Column) -> bool:
-    """Whether the type of a column changes, or its collation."""
-    return (before.type, before.collation) != (after.type, after.collation)
-
-
-def retype(context: Context, before: Column, after: Column) -> str:
-    """Return the statement that changes the type."""
-    using = context.checks.casts(before.type, after.type).format(before.name)
-    suffix = f" USING {using}" if using else ""
-    new = column_type(context, after)
-    if new is None or (before.collation and not after.collation):
-        collate = f" COLLATE {after.collation}" if after.collation else ""
-        return source.alter_column(after, f"TYPE {after.type}{collate}{suffix}")
-    return alter_column(
-        context, before, f"TYPE {after.type}{suffix}", type_=new,
-        postgresql_using=repr(source.escaped(using)) if using else None,
-    )  # fmt: skip

@@ -4,19 +4,16 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._plan import _backfills as backfills
-from pybase.migrate.autogenerate._plan._alter_column import (
-    ColumnChange,
-    change_statements,
-    is_retyped,
-)
+from pybase.migrate.autogenerate._plan._alter_column import ColumnChange, change_statements
 from pybase.migrate.autogenerate._plan._columns import add_statements, drop_column, restore
 from pybase.migrate.autogenerate._plan._context import Context, column_title
 from pybase.migrate.autogenerate._plan._required import nullable, required
+from pybase.migrate.autogenerate._plan._retyped import is_retyped, notes, rules
 from pybase.migrate.autogenerate._schema_snapshot import Column
-from pybase.migrate.autogenerate._server_checks import BY_TEXT
-from pybase.migrate.sql.names import literal, shown
+from pybase.migrate.sql.names import shown
 
 _SET_EXPRESSION = 170000
 """The first server that can change the expression of a generated column."""
@@ -60,62 +57,25 @@ def _part(
 ) -> Part:  # fmt: skip
     name = column_title(after)
     title, why, owes, find = f"Change {name}", "", "", ""
+    constants = rules(context, before, after) if is_retyped(before, after) else ()
     if is_retyped(before, after):
         title = f"Change the type of {name}"
         if context.checks.retypes(before.type, after.type):
-            why, owes, find = _notes(context, before, after)
-    elif after.identity and not before.required:
+            why, owes, find = notes(context, before, after)
+    elif after.identity and not before.identity:
         title = f"Number {name}"
         find = f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NULL"
+        find = "" if before.required else find
+    elif before.identity != after.identity:
+        title = f"Change how {name} is numbered" if after.identity else f"Number {name} no longer"
     elif before.required and not after.required:
         title = f"Allow null in {name}"
     elif before.default != after.default:
         title = f"Change the default of {name}"
     return Part(
         Stage.COLUMN, title, tuple(up), tuple(down), frozenset({after.table}),
-        why=why, owes=owes, find=find,
+        why=why, owes=owes, find=find, constants=constants,
     )  # fmt: skip
-
-
-def _notes(context: Context, before: Column, after: Column) -> tuple[str, str, str]:
-    """Return why it is dangerous, what has to be decided, and a query for rows in its way."""
-    why = (
-        f"From {before.type} to {after.type}. Where PostgreSQL has to rewrite the table, or to "
-        "read it, it holds ACCESS EXCLUSIVE meanwhile. Safer on a large table: a new column, "
-        "filled in batches while both are written, then switch over and drop the old one a release "
-        "later."
-    )
-    owes = (
-        f"{column_title(after)} changes its type from {before.type} to {after.type}: code and rows "
-        "have to be ready for that"
-    )
-    enums = before.base_type in context.old.labels and after.base_type in context.new.labels
-    has_cast = not context.checks.casts(before.type, after.type).startswith(BY_TEXT)
-    if not (has_cast or enums):
-        owes += (
-            "; PostgreSQL has no cast between them, so the text of a value is read as the new "
-            "type: write another rule after USING where that fails"
-        )
-    if has_cast and not _is_read(before.base_type, after.base_type):
-        return why, owes, ""
-    find = (
-        f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NOT NULL AND NOT "
-        f"pg_input_is_valid({before.name}::text, {literal(after.type)})"
-    )
-    return why, owes, find
-
-
-_TEXTS = ("text", "character varying", "character")
-_INTEGERS = ("smallint", "integer", "bigint")
-
-
-def _is_read(before: str, after: str) -> bool:
-    """Whether a cast refuses the values of which the new type does not accept the text.
-
-    Others round or compute: 1.5 is a value for an integer, and its text is none.
-    """
-    is_whole = before in _INTEGERS and after in (*_INTEGERS, "numeric")
-    return before in _TEXTS or before == after or is_whole
 
 
 # --- generated columns ------------------------------------------------------------------------
@@ -128,9 +88,13 @@ def _regenerated(context: Context, before: Column, after: Column) -> Iterator[Pa
     is_filled_later = bool(before.generated and not after.generated) and not in_place
     bare = replace(change, after=replace(after, required=False)) if is_filled_later else change
     name = column_title(before)
+    up, down = list(_regenerate(bare)), list(_regenerate(change.reversed()))
+    if in_place and before.required and not after.required:
+        up.append(nullable(context, after, True))
+        is_kept = _is_in_place(change.reversed())
+        down += [nullable(context, before, False)] if is_kept else []
     yield Part(
-        Stage.COLUMN, f"Change the expression of {name}",
-        tuple(_regenerate(bare)), tuple(_regenerate(change.reversed())),
+        Stage.COLUMN, f"Change the expression of {name}", tuple(up), tuple(down),
         frozenset({after.table}),
         owes="" if in_place else
         f"drops-column on {name}: accept it with the reason why nothing is lost",
@@ -141,6 +105,8 @@ def _regenerated(context: Context, before: Column, after: Column) -> Iterator[Pa
         yield backfills.by_expression(context, after, before.generated)
         if after.required:
             yield from required(context, after)
+    elif in_place and after.required and not before.required:
+        yield from _required(context, after)
 
 
 def _is_in_place(change: ColumnChange) -> bool:
@@ -151,7 +117,15 @@ def _is_in_place(change: ColumnChange) -> bool:
     if before.generated and after.generated:
         is_possible = change.context.checks.version >= _SET_EXPRESSION
         return before.storage == after.storage and is_possible
-    return before.storage == "STORED" and not after.generated
+    is_stored = before.storage == "STORED" and not after.generated
+    return is_stored and not _is_deep(change.context, after.table)
+
+
+def _is_deep(context: Context, table: str) -> bool:
+    """Whether children of a table have children, for which PostgreSQL cannot drop an expression."""
+    parents = {other: source.parents(context.old, other) for other in context.old.tables}
+    children = {other for other, names in parents.items() if table in names}
+    return any(children & names for names in parents.values())
 
 
 def _regenerate(change: ColumnChange) -> Iterator[str]:

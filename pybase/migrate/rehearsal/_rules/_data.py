@@ -8,11 +8,11 @@ from pybase.migrate.catalog import State
 from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._plans import Change
-from pybase.migrate.rehearsal._row_sources import target_table
+from pybase.migrate.rehearsal._row_sources import find_relation, target_table
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.rehearsal._rules._objects import drops_data
 from pybase.migrate.sql import QualifiedName, is_unfilled, parse_backfill
-from pybase.migrate.sql.grammar import is_kind, is_opaque, is_write
+from pybase.migrate.sql.grammar import is_kind, is_opaque, is_write, parsed
 from pybase.migrate.sql.lock_modes import ROW_EXCLUSIVE, SHARE
 from pybase.migrate.sql.names import parts
 
@@ -33,11 +33,12 @@ def data_changes(case: Case, observation: Observation) -> Iterator[Finding]:
 
 
 def unfilled_rules(case: Case, observation: Observation) -> Iterator[Finding]:
-    """Find generated fills whose rule is not written yet."""
+    """Find generated fills and casts whose rule is not written yet."""
     if not is_unfilled(observation.sql):
         return
     table = filled_table(observation)
-    target = target_table(observation.sql, observation.before)
+    relation = getattr(parsed(observation.sql), "relation", None)
+    target = find_relation(observation.before, relation) if relation else None
     if table is not None:
         yield Finding(observation.index, "unfilled-rule", table)
     elif target is not None:

@@ -46,6 +46,8 @@ def errors(case: Case) -> Iterator[Finding]:
     is_own = failed.sql not in case.script.bookkeeping
     index = failed.index if is_own else -1
     message = error.diag.message_primary or str(error).strip()
+    if isinstance(error, psycopg.errors.DependentObjectsStillExist):
+        message += f": {error.diag.message_detail}".replace("\n", "; ")
     if isinstance(error, psycopg.errors.ActiveSqlTransaction):
         if any(map(is_transaction_control, case.script.texts)):
             return  # `transaction_control` reports that
