@@ -326,7 +326,8 @@ def _page(found: Mapping[str, list[Wait]]) -> Iterator[str]:
             groups[wait.verdict.words].append(wait)
         for words, waits in sorted(groups.items()):
             readers, writers = ([w.reader_ms for w in waits], [w.writer_ms for w in waits])
-            yield f"| `{code}` | {len(waits)} | {words} | {_range(readers)} | {_range(writers)} |"
+            name = f"`{code}`" if code in HAZARDS else code
+            yield f"| {name} | {len(waits)} | {words} | {_range(readers)} | {_range(writers)} |"
 
 
 def _range(times: list[float]) -> str:

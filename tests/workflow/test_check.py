@@ -57,7 +57,7 @@ def test_each_proof_has_a_line(project: Project) -> None:
         "ok  models equal revisions",
         "ok  committed SQL equals the online run, by catalog and rows",
         "ok  each downgrade leaves no trace, or gives the reason why there is none",
-        "ok  each generated fill has its rule",
+        "ok  each generated fill and cast has its rule",
         f"--  {NO_REPOSITORY}",
         "    hint: Run it in a checkout, with the folder .git.",
         "ok  what is applied to the database at hand has not changed since",
@@ -69,11 +69,11 @@ def test_fill_without_its_rule_is_refused_until_it_is_accepted(project: Project)
     unfilled = Revision("dddddddddddd", THREE.id, fill, "pass  # rows may keep it", "Fill notes.")
     model = CITIES_MODEL.replace("sa.PrimaryKey", "sa.Column('note', sa.Text()), sa.PrimaryKey")
     project.lay_out(*LINE, unfilled, models=model).write_sql()
-    assert project.refused("check", code=1).count("RULE is NULL") == 1
+    assert project.refused("check", code=1).count("a rule is NULL") == 1
     assert "unfilled-rule" in project.run("sql-lint").text
     project.add(replace(unfilled, accepted={"unfilled-rule on cities": "no row has one"}))
     project.write_sql()
-    assert "each generated fill has its rule" in project.done("check")
+    assert "each generated fill and cast has its rule" in project.done("check")
 
 
 def test_committed_sql_that_was_tampered_with_is_refused(project: Project) -> None:

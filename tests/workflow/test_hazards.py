@@ -5,6 +5,7 @@ setup created.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from pybase.postgres import scratch_database
 from .hazards import CASES, RECIPES, Case, Findings, revision_source
 
 SERVERS = (18, 16)
+_TRIED = (*SERVERS, *([19] if "PYBASE_POSTGRES_19_URL" in os.environ else []))
 _PARENT = Revision("aaaaaaaaaaaa", title="Create the setup.")
 _VERSION_TABLE = f"""
 CREATE TABLE alembic_version (version_num varchar(32) NOT NULL PRIMARY KEY);
@@ -44,7 +46,7 @@ INSERT INTO alembic_version VALUES ('{_PARENT.id}');
 RUNS = [
     pytest.param(case, major, id=f"{case.name}-pg{major}")
     for case in sorted(CASES, key=lambda case: case.setup)  # cases of one template together
-    for major in SERVERS
+    for major in _TRIED
     if (case.min_version or 0) <= major <= (case.max_version or major)
 ]
 

@@ -200,11 +200,11 @@ def _is_left_alone(old: Side, new: Side, key: str, scope: Scope) -> bool:
         or all(source.is_inherited(side, side.objects[key]) for side in owners)
         # the comment of a NOT NULL constraint, whose name is not compared either
         or (item.kind == "comment" and item.subtype == "n")
-        or (key not in new.objects and _is_undeclared(old, new, item))
+        or (key not in new.objects and _is_undeclared(old, new, item, scope))
     )
 
 
-def _is_undeclared(old: Side, new: Side, item: CatalogObject) -> bool:
+def _is_undeclared(old: Side, new: Side, item: CatalogObject, scope: Scope) -> bool:
     """Whether models rarely declare what only the revisions have, or cannot."""
     if item.table and item.table not in new.tables:
         if item.table in old.partitions or item.table not in old.tables:
@@ -212,7 +212,8 @@ def _is_undeclared(old: Side, new: Side, item: CatalogObject) -> bool:
     match item.kind:
         case "comment":
             about = old.objects.get(item.about)
-            return about is None or about.kind in _UNDECLARED - {"schema"}
+            is_undeclared = about is None or about.kind in _UNDECLARED - {"schema"}
+            return is_undeclared or _is_left_alone(old, new, item.about, scope)
         case "column":
             return not item.definition
         case "type":

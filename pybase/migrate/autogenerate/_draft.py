@@ -170,9 +170,9 @@ def _unique(texts: Iterable[str]) -> list[str]:
 def _query(query: str) -> str:
     """Return a query as a paragraph of the docstring, broken where it is long."""
     margin = " " * len(ROWS_IN_THE_WAY)
-    lines = break_line(_safe(query), margin, _CLAUSES).splitlines()
+    lines = break_line(query, margin, _CLAUSES).splitlines()
     broken = (break_line(line, margin, _COMMA) for line in lines)
-    return ROWS_IN_THE_WAY + "\n".join(broken).lstrip()
+    return ROWS_IN_THE_WAY + _safe("\n".join(broken).lstrip())
 
 
 _CLAUSES = frozenset({"FROM", "WHERE", "AND", "GROUP", "HAVING"})
@@ -180,7 +180,7 @@ _COMMA = frozenset({","})
 
 
 def _safe(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"""', "'''")
+    return text.replace("\\", "\\\\").replace('"""', '""\\"')
 
 
 def _format(folder: Path, paths: Sequence[Path], hooks: Sequence[Mapping[str, str]]) -> None:

@@ -36,7 +36,7 @@ class Stage(IntEnum):
 
 
 TOGETHER = "in one transaction"
-"""The group of parts that must not be divided."""
+"""The beginning of the group of parts that must not be divided."""
 
 
 class Part(Struct, frozen=True):
@@ -62,6 +62,11 @@ class Part(Struct, frozen=True):
     constants: tuple[str, ...] = ()
     group: str = ""
 
+    @property
+    def is_undivided(self) -> bool:
+        """Whether it must be in one transaction with its group."""
+        return self.group.startswith(TOGETHER)
+
 
 class Step(Struct, frozen=True):
     """The content of one revision."""
@@ -70,8 +75,9 @@ class Step(Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """The title of the revision, where the user gave none."""
-        titles = list(dict.fromkeys(part.title for part in self.parts))
+        """The title of the revision, where the user gave none: not of what is only added again."""
+        parts = sorted(self.parts, key=lambda part: part.is_undivided and not part.why)
+        titles = list(dict.fromkeys(part.title for part in parts))
         return titles[0] if len(titles) == 1 else f"{titles[0]} and {len(titles) - 1} more"
 
     @property

@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from pybase.postgres import connect_scratch
 
-BY_TEXT = "{}::text::"
+BY_TEXT = "{0}::text::"
+IN_ARRAY = "array_to_string({0}, ',')"
+"""The text of the value of an array that has one; of several, no type but a text accepts it."""
 
 
 class ServerChecks(Struct, frozen=True):
@@ -25,10 +27,12 @@ class ServerChecks(Struct, frozen=True):
     value: Callable[[str], str]
     """A literal that a type accepts, with the checks of a domain; '' where none is known."""
     casts: Callable[[str, str], str]
-    """How to cast one type to another: '' by itself, else an expression with {} in it.
+    """How to cast one type to another: '' by itself, else an expression with {0} in it.
 
     It begins with `BY_TEXT` where PostgreSQL has no cast.
     """
+    reads: Callable[[str, tuple[str, ...]], bool]
+    """Whether a type accepts each of some texts."""
 
 
 @contextmanager
@@ -51,6 +55,7 @@ def server_checks(old_url: str, new_url: str) -> Iterator[ServerChecks]:
             cache(partial(_compares, new)),
             cache(partial(_value, old)),
             casts,
+            cache(lambda type_, texts: any(_reads(one, type_, texts) for one in (new, old))),
         )
 
 
@@ -84,11 +89,33 @@ def _value(connection: psycopg.Connection, type_: str) -> str:
 
 def _cast(connection: psycopg.Connection, before: str, after: str) -> str | None:
     """Return how to cast one type to the other; None where it is impossible or unknown."""
-    for expression, using in (("", ""), (f"{{}}::{after}", f" USING value::{after}")):
-        alter = f"ALTER value TYPE {after}{using}"
-        if _altered(connection, f"value {before}", alter) is not None:
+    for expression in _casts(before, after):
+        using = expression and f" USING {expression.format('value')}"
+        if _altered(connection, f"value {before}", f"ALTER value TYPE {after}{using}") is not None:
             return expression
     return None
+
+
+def _casts(before: str, after: str) -> Iterator[str]:
+    """Yield casts, the best one first: of a value and an array, those without a bracket in it."""
+    is_array, becomes_array = before.endswith("[]"), after.endswith("[]")
+    if becomes_array and not is_array:
+        cast = "" if after == f"{before}[]" else f"::{after}"
+        yield f"nullif(ARRAY[{{0}}]{cast}, '{{{{NULL}}}}')"
+    elif is_array and not becomes_array:
+        yield IN_ARRAY if after == "text" else f"{IN_ARRAY}::{after}"
+    yield from ("", f"{{0}}::{after}")
+    if before == "boolean" or (after == "boolean" and before in ("smallint", "bigint")):
+        yield f"{{0}}::integer::{after}"
+
+
+def _reads(connection: psycopg.Connection, type_: str, texts: tuple[str, ...]) -> bool:
+    query = (
+        "SELECT to_regtype(%(type)s) IS NOT NULL AND (SELECT bool_and(pg_input_is_valid(value,"
+        " %(type)s)) FROM unnest(%(texts)s::text[]) AS value)"
+    )
+    row = connection.execute(query, {"type": type_, "texts": list(texts)}).fetchone()
+    return bool(row and row[0])
 
 
 def _altered(connection: psycopg.Connection, columns: str, action: str) -> bool | None:

@@ -17,7 +17,7 @@ from pybase.migrate.autogenerate._draft import (
     draft,
     in_place,
 )
-from pybase.migrate.autogenerate._operations import TOGETHER, Plan, Step, Unit
+from pybase.migrate.autogenerate._operations import Plan, Step, Unit
 from pybase.migrate.autogenerate._plan import divide, related
 from pybase.migrate.autogenerate._request import Outcome, Request
 from pybase.migrate.autogenerate._schema_snapshot import Side
@@ -107,7 +107,8 @@ def _remove(plan: Plan, step: Step, message: str, unsolved: list[str]) -> None:
         raise CheckFailedError(message, "Nothing was written.", code="revision-fails")
     refused = {id(part) for part in step.parts}
     units = [unit for unit in plan.units if any(id(part) in refused for part in unit.parts)]
-    if len(units) > 1 and {part.group for part in step.parts} != {TOGETHER}:
+    groups = {part.group if part.is_undivided else "" for part in step.parts}
+    if len(units) > 1 and (len(groups) > 1 or "" in groups):
         plan.units = [_apart(unit, refused) if unit in units else unit for unit in plan.units]
         return
     unsolved.append(f"{step.title}: {message}")
@@ -117,7 +118,7 @@ def _remove(plan: Plan, step: Step, message: str, unsolved: list[str]) -> None:
 
 def _apart(unit: Unit, refused: Collection[int]) -> Unit:
     parts = (
-        replace(part, alone=True, group=part.group if part.group == TOGETHER else "")
+        replace(part, alone=True, group=part.group if part.is_undivided else "")
         if id(part) in refused
         else part
         for part in unit.parts

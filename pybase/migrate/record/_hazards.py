@@ -21,9 +21,9 @@ _TABLE = (
     ),
     Hazard(
         "unfilled-rule", ERROR,
-        "RULE is NULL, so no row of {relation} gets a value, and what requires one fails later.",
-        "Write the value of existing rows as RULE, SQL over the row. For a table without rows, "
-        "accept it with that reason.",
+        "a rule is NULL, so no row of {relation} gets a value, and what requires one fails.",
+        "Write the value of existing rows where the revision has TODO, as SQL over the row. For a "
+        "table without rows, accept it with that reason.",
     ),
     Hazard(
         "changes-data-under-lock", ERROR,

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from pybase.migrate.catalog import FIRST_USER_OID, State
-from pybase.migrate.rehearsal._observation import Rows
+from pybase.migrate.rehearsal._observation import Rows, Scans
 from pybase.migrate.sql.lock_modes import MODES
 from pybase.postgres import connect_scratch
 
@@ -31,29 +31,32 @@ class Meter:
         self._counters = {}
         self._connection.execute("SELECT pg_stat_force_next_flush()")
 
-    def read(self) -> tuple[dict[int, int], dict[int, int], dict[int, Rows]]:
+    def read(self) -> tuple[dict[int, int], dict[int, Scans], dict[int, Rows]]:
         """Return the locks that the transaction holds, and what it has scanned and written."""
         locks: dict[int, int] = {}
-        scans: dict[int, int] = {}
+        scans: dict[int, Scans] = {}
         rows: dict[int, Rows] = {}
         for oid, mode, *counts in self._connection.execute(_LOCKS):
             locks[oid] = max(locks.get(oid, 0), MODES.index(mode))
-            last = self._counters.get(oid, (0, 0, 0, 0))
+            last = self._counters.get(oid, _NO_COUNTS)
             if any(new < old for new, old in zip(counts, last, strict=True)):
-                last = (0, 0, 0, 0)  # the server has flushed its counters
-            scanned, *written = (new - old for new, old in zip(counts, last, strict=True))
+                last = _NO_COUNTS  # the server has flushed its counters
+            number, read, *written = (new - old for new, old in zip(counts, last, strict=True))
             self._counters[oid] = tuple(counts)
-            if scanned:
-                scans[oid] = scanned
+            if number:
+                scans[oid] = Scans(number, read)
             if any(written):
                 rows[oid] = Rows(*written)
         return locks, scans, rows
 
 
+_NO_COUNTS = (0, 0, 0, 0, 0)
+
 _LOCKS = f"""
 SELECT
     l.relation::bigint, l.mode,
     coalesce(pg_stat_get_xact_numscans(l.relation), 0),
+    coalesce(pg_stat_get_xact_tuples_returned(l.relation), 0),
     coalesce(pg_stat_get_xact_tuples_inserted(l.relation), 0),
     coalesce(pg_stat_get_xact_tuples_updated(l.relation), 0),
     coalesce(pg_stat_get_xact_tuples_deleted(l.relation), 0)

@@ -21,9 +21,9 @@ from pybase.migrate.catalog import (
 )
 from pybase.migrate.record import Script, StatementKind
 from pybase.migrate.rehearsal._measurements import Meter, locks_of, row_counters, rows_since
-from pybase.migrate.rehearsal._observation import Observation, Rows, Run
-from pybase.migrate.rehearsal._plans import changes
-from pybase.migrate.sql.grammar import is_kind, names
+from pybase.migrate.rehearsal._observation import Observation, Rows, Run, Scans
+from pybase.migrate.rehearsal._plans import BY_INDEX, changes
+from pybase.migrate.sql.grammar import is_kind, is_opaque, names
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, ROW_EXCLUSIVE, SHARE
 from pybase.postgres import connect_scratch
 
@@ -93,7 +93,7 @@ class Observer:
         """Give the session the settings of a new one."""
         self.connection.execute(
             "RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP;"
-            f" SET statement_timeout = '{STATEMENT_TIMEOUT}'"
+            f" SET statement_timeout = '{STATEMENT_TIMEOUT}'; {BY_INDEX}".encode()
         )
 
     def has_changed_catalog(self) -> bool:
@@ -175,7 +175,14 @@ class Observer:
         return Observation(
             *(index, text, True, before, self.state, locks, gained, scans, rows, notices),
             changes=planned,
+            emptied=self._emptied(before, touched) if is_opaque(text) else frozenset(),
         )
+
+    def _emptied(self, before: State, touched: set[int]) -> frozenset[int]:
+        """Return the tables that have a new file without a row: what TRUNCATE leaves."""
+        new = [oid for oid in touched if _has_new_file(before, self.state, oid)]
+        rows = self.connection.execute(_EMPTY, [new]).fetchall() if new else ()
+        return frozenset(oid for (oid,) in rows)
 
     def _other_encoding(self) -> psycopg.Error | None:
         """Return the error for code that has changed the encoding of the session, and undo that."""
@@ -188,7 +195,7 @@ class Observer:
             f"it sets client_encoding to {encoding}, and all SQL of a migration is sent as UTF-8"
         )
 
-    def _measure(self) -> tuple[dict[int, int], dict[int, int], dict[int, Rows]]:
+    def _measure(self) -> tuple[dict[int, int], dict[int, Scans], dict[int, Rows]]:
         """Read the locks that the transaction holds, and what was scanned and written since."""
         locks, scans, rows = self._meter.read()
         return self._with_tables(locks), scans, rows
@@ -241,6 +248,12 @@ def _named(state: State, text: str) -> set[int]:
     return {oid for oid, relation in state.relations.items() if relation.name in named}
 
 
+def _has_new_file(before: State, after: State, oid: int) -> bool:
+    """Whether a table that was there has another file."""
+    old, new = before.relations.get(oid), after.relations.get(oid)
+    return old is not None and new is not None and old.is_table and old.file != new.file
+
+
 def _locked_later(before: State, after: State) -> Iterator[int]:
     """Yield what was locked against readers after the statement had waited for writers.
 
@@ -278,4 +291,8 @@ SELECT EXISTS (
     AND pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
         + pg_stat_get_xact_tuples_deleted(c.oid) > 0
 )
+"""
+
+_EMPTY = """
+SELECT oid FROM unnest(%s::bigint[]) AS t (oid) WHERE pg_relation_size(oid::oid) = 0
 """

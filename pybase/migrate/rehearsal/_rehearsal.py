@@ -243,5 +243,9 @@ class Rehearsal:
 
 
 def _by_python(before: State, after: State) -> Observation:
-    """Return what Python has done, as of one SELECT, which may call anything."""
-    return Observation(-1, "SELECT", True, before, after, is_of_python=True)
+    """Return what Python has done, as of one SELECT, which may call anything.
+
+    A table with a new file may have lost its rows.
+    """
+    done = Observation(-1, "SELECT", True, before, after, is_of_python=True)
+    return replace(done, emptied=frozenset(filter(done.is_rewritten, before.relations)))

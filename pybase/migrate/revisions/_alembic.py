@@ -165,7 +165,19 @@ def real_heads(scripts: ScriptDirectory) -> tuple[str, ...]:
 
 def step(scripts: ScriptDirectory, script: Script, direction: Direction) -> RevisionStep:
     """Return Alembic's own step for one direction of a revision."""
-    return RevisionStep(scripts.revision_map, script, direction.is_upgrade)
+    revision_step = RevisionStep(scripts.revision_map, script, direction.is_upgrade)
+    revision_step.migration_fn = function(script, direction)
+    return revision_step
+
+
+def function(script: Script, direction: Direction) -> Any:
+    """Return the function of one direction as its file defines it; None where it has none.
+
+    The file is run again: an earlier run of the function may have changed what its module holds.
+    """
+    path = Path(script.path)
+    with loading(path):
+        return getattr(load_python_file(path.parent, path.name), direction.value, None)
 
 
 def stamp_steps(scripts: ScriptDirectory, heads: tuple[str, ...], target: str) -> list[StampStep]:

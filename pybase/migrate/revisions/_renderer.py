@@ -173,7 +173,7 @@ def _failure(
 
 
 def _run(script: AlembicScript, direction: Direction) -> None:
-    function = getattr(script.module, direction.value, None)
+    function = _alembic.function(script, direction)
     if function is None:
         raise NotImplementedError
     function()

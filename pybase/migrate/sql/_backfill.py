@@ -245,8 +245,13 @@ is before the first row."""
 
 
 def is_unfilled(statement: str) -> bool:
-    """Whether a generated fill still has NULL where the developer writes the rule."""
-    return re.search(r"\(\s*NULL\s*\)\s+IS\s+NOT\s+NULL\b", statement, re.IGNORECASE) is not None
+    """Whether a generated fill or cast still has NULL where the developer writes the rule."""
+    return _UNFILLED.search(statement) is not None
+
+
+_UNFILLED = re.compile(
+    r"\(\s*NULL\s*\)\s+IS\s+NOT\s+NULL\b|\bcoalesce\(\s*\(\s*NULL\s*\)::text\b", re.IGNORECASE
+)
 
 
 STATEMENT = re.compile(

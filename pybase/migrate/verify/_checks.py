@@ -138,15 +138,15 @@ def _downgrades_restore(records: tuple[Record, ...]) -> Finding:
 
 
 def _rules_are_written(records: tuple[Record, ...]) -> Finding:
-    """Require the rule of each generated fill, unless the revision accepts that it has none."""
+    """Require the rule of each generated fill and cast, unless the revision accepts its lack."""
     wrong = list(_unaccepted(records, Direction.UPGRADE, ("unfilled-rule",)))
     if wrong:
         raise CheckFailedError(
             "Rules that are not written yet:\n" + "\n".join(wrong),
-            "Write the value of existing rows as RULE, then run `nox -s sql`.",
+            "Write the value of existing rows where the revision has TODO, then run `nox -s sql`.",
             code="unfilled-rule",
         )
-    return Finding("each generated fill has its rule")
+    return Finding("each generated fill and cast has its rule")
 
 
 def _unaccepted(

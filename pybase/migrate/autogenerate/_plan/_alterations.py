@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._plan import _backfills as backfills
 from pybase.migrate.autogenerate._plan._alter_column import ColumnChange, change_statements
 from pybase.migrate.autogenerate._plan._columns import add_statements, drop_column, restore
 from pybase.migrate.autogenerate._plan._context import Context, column_title
 from pybase.migrate.autogenerate._plan._required import nullable, required
-from pybase.migrate.autogenerate._plan._retyped import is_retyped, notes
+from pybase.migrate.autogenerate._plan._retyped import is_retyped, notes, rules
 from pybase.migrate.autogenerate._schema_snapshot import Column
 from pybase.migrate.sql.names import shown
 
@@ -56,20 +57,24 @@ def _part(
 ) -> Part:  # fmt: skip
     name = column_title(after)
     title, why, owes, find = f"Change {name}", "", "", ""
+    constants = rules(context, before, after) if is_retyped(before, after) else ()
     if is_retyped(before, after):
         title = f"Change the type of {name}"
         if context.checks.retypes(before.type, after.type):
             why, owes, find = notes(context, before, after)
-    elif after.identity and not before.required:
+    elif after.identity and not before.identity:
         title = f"Number {name}"
         find = f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NULL"
+        find = "" if before.required else find
+    elif before.identity != after.identity:
+        title = f"Change how {name} is numbered" if after.identity else f"Number {name} no longer"
     elif before.required and not after.required:
         title = f"Allow null in {name}"
     elif before.default != after.default:
         title = f"Change the default of {name}"
     return Part(
         Stage.COLUMN, title, tuple(up), tuple(down), frozenset({after.table}),
-        why=why, owes=owes, find=find,
+        why=why, owes=owes, find=find, constants=constants,
     )  # fmt: skip
 
 
@@ -83,9 +88,13 @@ def _regenerated(context: Context, before: Column, after: Column) -> Iterator[Pa
     is_filled_later = bool(before.generated and not after.generated) and not in_place
     bare = replace(change, after=replace(after, required=False)) if is_filled_later else change
     name = column_title(before)
+    up, down = list(_regenerate(bare)), list(_regenerate(change.reversed()))
+    if in_place and before.required and not after.required:
+        up.append(nullable(context, after, True))
+        is_kept = _is_in_place(change.reversed())
+        down += [nullable(context, before, False)] if is_kept else []
     yield Part(
-        Stage.COLUMN, f"Change the expression of {name}",
-        tuple(_regenerate(bare)), tuple(_regenerate(change.reversed())),
+        Stage.COLUMN, f"Change the expression of {name}", tuple(up), tuple(down),
         frozenset({after.table}),
         owes="" if in_place else
         f"drops-column on {name}: accept it with the reason why nothing is lost",
@@ -96,6 +105,8 @@ def _regenerated(context: Context, before: Column, after: Column) -> Iterator[Pa
         yield backfills.by_expression(context, after, before.generated)
         if after.required:
             yield from required(context, after)
+    elif in_place and after.required and not before.required:
+        yield from _required(context, after)
 
 
 def _is_in_place(change: ColumnChange) -> bool:
@@ -106,7 +117,15 @@ def _is_in_place(change: ColumnChange) -> bool:
     if before.generated and after.generated:
         is_possible = change.context.checks.version >= _SET_EXPRESSION
         return before.storage == after.storage and is_possible
-    return before.storage == "STORED" and not after.generated
+    is_stored = before.storage == "STORED" and not after.generated
+    return is_stored and not _is_deep(change.context, after.table)
+
+
+def _is_deep(context: Context, table: str) -> bool:
+    """Whether children of a table have children, for which PostgreSQL cannot drop an expression."""
+    parents = {other: source.parents(context.old, other) for other in context.old.tables}
+    children = {other for other, names in parents.items() if table in names}
+    return any(children & names for names in parents.values())
 
 
 def _regenerate(change: ColumnChange) -> Iterator[str]:

@@ -1,9 +1,12 @@
 """Order of a plan: each part follows what it depends on; then its division into revisions."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise, product
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from pybase.migrate.autogenerate._operations import TOGETHER, Part, Plan, Step, Unit
 
@@ -56,6 +59,17 @@ def related(plan: Plan, unit: Unit) -> list[Unit]:
     return [plan.units[place] for place in sorted(found)]
 
 
+def grouped(plan: Plan) -> Iterator[Unit]:
+    """Yield the units, what must not be divided in a group for each part of the plan by itself."""
+    for unit in plan.units:
+        if any(part.is_undivided for part in unit.parts):
+            group = f"{TOGETHER} {plan.units.index(related(plan, unit)[0])}"
+            parts = (replace(p, group=group) if p.is_undivided else p for p in unit.parts)
+            yield replace(unit, parts=tuple(parts))
+        else:
+            yield unit
+
+
 # --- dependencies -----------------------------------------------------------------------------
 
 
@@ -95,12 +109,16 @@ def _stages(plan: Plan, edges: Sequence[Edge]) -> dict[Node, int]:
 
 
 def _undivided(plan: Plan, edges: Sequence[Edge]) -> Iterator[Edge]:
-    """Yield what keeps the parts of one transaction together: what any waits for precedes all."""
+    """Yield what keeps the parts of a transaction together: what any waits for precedes all."""
     edges = [*edges, *_sequences(plan)]
-    together = {node for node in _nodes(plan) if _part(plan, node).group == TOGETHER}
-    after = _reached(together, edges)
-    before = _reached(together, [(end, start) for start, end in edges])
-    yield from product(before - after - together, together)
+    groups = defaultdict[str, set[Node]](set)
+    for node in _nodes(plan):
+        if _part(plan, node).is_undivided:
+            groups[_part(plan, node).group].add(node)
+    for together in groups.values():
+        after = _reached(together, edges)
+        before = _reached(together, [(end, start) for start, end in edges])
+        yield from product(before - after - together, together)
 
 
 def _reached(nodes: set[Node], edges: Sequence[Edge]) -> set[Node]:

@@ -32,7 +32,7 @@ def created(side: Side, item: CatalogObject) -> Part:
     """Plan an object that only the models have."""
     return Part(
         _CREATE_STAGE.get(item.kind, Stage.OTHER), f"Create {_title(item)}",
-        tuple(_create(side, item)), tuple(_drop(item)),
+        (*_create(side, item), *belongings(side, item)), tuple(_drop(item)),
     )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def dropped(side: Side, item: CatalogObject) -> Part:
     """Plan the drop of an object."""
     return Part(
         _DROP_STAGE.get(item.kind, Stage.TYPE_DROP), f"Drop {_title(item)}",
-        tuple(_drop(item)), tuple(_create(side, item)),
+        tuple(_drop(item)), (*_create(side, item), *belongings(side, item)),
         owes=f"drops-type on {plain(item.name)}: accept it with the reason why no code casts to it"
         if item.kind in ("type", "domain") else "",
     )  # fmt: skip
@@ -62,7 +62,7 @@ def _create(side: Side, item: CatalogObject) -> Iterator[str]:
             f"ALTER DOMAIN {shown(domain)} ADD CONSTRAINT {name} {_lowered(item.definition)}"
         )
     elif item.kind != "sequence" or item.position >= 0:
-        yield source.execute(source.readable(item.definition))
+        yield source.execute(_lowered(source.readable(item.definition)))
         yield from source.extras(item)
     if item.kind == "domain":
         for other in side.objects.values():
@@ -130,7 +130,7 @@ def belongings(side: Side, item: CatalogObject) -> Iterator[str]:
     """Yield the comment, owner and grants of an object."""
     for other in side.objects.values():
         if other.about == item.identity and other is not item and other.kind != "comment":
-            yield from map(source.execute, other.statements)
+            yield from map(source.execute, map(_lowered, other.statements))
     if item.kind != "column":
         comment = side.objects.get(f"comment on {item.identity}")
         yield from (source.execute(comment.definition),) if comment else ()
@@ -165,12 +165,13 @@ def _comment(side: Side, item: CatalogObject) -> str:
     return source.execute(item.definition)
 
 
-def _lowered(check: str) -> str:
-    """Write VALUE, the one name that PostgreSQL shows in upper case, like every other name."""
-    for token in reversed(parser.scan(check)):
-        if check[token.start : token.end + 1] == "VALUE":
-            check = f"{check[: token.start]}value{check[token.end + 1 :]}"
-    return check
+def _lowered(sql: str) -> str:
+    """Write the names that PostgreSQL shows in upper case like every other name."""
+    for token in reversed(parser.scan(sql)):
+        word = sql[token.start : token.end + 1]
+        if word in ("VALUE", "PUBLIC"):
+            sql = f"{sql[: token.start]}{word.lower()}{sql[token.end + 1 :]}"
+    return sql
 
 
 # --- tables -----------------------------------------------------------------------------------
@@ -239,21 +240,54 @@ def _extras(name: str, before: CatalogObject, after: CatalogObject) -> Iterator[
 # --- sequences and domains --------------------------------------------------------------------
 
 
-def follows(change: Change, item: CatalogObject) -> bool:
-    """Whether PostgreSQL does it by itself: a column's sequence is logged as its table is."""
-    if item.kind != "sequence" or not item.table:
+def follows(change: Change, before: CatalogObject, after: CatalogObject) -> bool:
+    """Whether PostgreSQL does it by itself: a column's sequence is logged as its table is.
+
+    That of an identity has the type of its column, and the limits of that.
+    """
+    if before.kind != "sequence" or not before.table:
         return False
     one, other = ((text or "").replace("UNLOGGED ", "") for text in (change.before, change.after))
-    return one == other
+    return one == other or not [*_alter_sequence(before, after), *_alter_sequence(after, before)]
+
+
+_OPTIONS = {
+    "as": "AS {}", "increment": "INCREMENT BY {}", "minvalue": "MINVALUE {}",
+    "maxvalue": "MAXVALUE {}", "start": "START WITH {}", "cache": "CACHE {}", "cycle": "CYCLE",
+}  # fmt: skip
+_INTEGERS = {
+    "pg_catalog.int2": ("smallint", 2**15),
+    "pg_catalog.int4": ("integer", 2**31),
+    "pg_catalog.int8": ("bigint", 2**63),
+}
+"""How people write the type of a sequence, and the first number that it does not have."""
 
 
 def _alter_sequence(one: CatalogObject, other: CatalogObject) -> Iterator[str]:
     alter = f"ALTER SEQUENCE {shown(other.name)}"
-    type_ = re.search(r" AS (\w+) INCREMENT BY ", other.definition)
-    kind = f"AS {type_[1]} " if type_ and other.position >= 0 else ""
-    yield source.execute(f"{alter} {kind}{source.sequence_options(other.definition)}")
+    (_, old), (options, new) = map(_sequence_options, (one, other))
+    words = [
+        word.format(options[key]) if key in options else f"NO {word}"
+        for key, word in _OPTIONS.items()
+        if old.get(key) != new.get(key)
+    ]
+    if words:
+        yield source.execute(f"{alter} {' '.join(words)}")
     if one.extra != other.extra and other.position >= 0:
         yield source.execute(other.extra[0] if other.extra else f"{alter} OWNED BY NONE")
+
+
+def _sequence_options(item: CatalogObject) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the options of a sequence, and those of them that do not follow from its type.
+
+    The type itself follows from that of the column where it is an identity.
+    """
+    options = source.parse_sequence(item.definition)
+    options["as"], limit = _INTEGERS[options["as"]]
+    implied = {"maxvalue": f"{limit - 1}", "minvalue": f"{-limit}"}
+    if item.position < 0:
+        implied["as"] = options["as"]
+    return options, {key: value for key, value in options.items() if implied.get(key) != value}
 
 
 def _domain(before: CatalogObject, after: CatalogObject) -> Part | str:

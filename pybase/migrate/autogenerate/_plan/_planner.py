@@ -16,7 +16,8 @@ from pybase.migrate.autogenerate._plan import _indexes as indexes
 from pybase.migrate.autogenerate._plan import _keys as keys
 from pybase.migrate.autogenerate._plan import _other_objects as other_objects
 from pybase.migrate.autogenerate._plan._context import Context
-from pybase.migrate.autogenerate._plan._recreated import add_again
+from pybase.migrate.autogenerate._plan._order import grouped
+from pybase.migrate.autogenerate._plan._recreated import FIXED, add_again, undo_below
 from pybase.migrate.autogenerate._plan._units import replacements, table_unit, unit
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side, constraint_kind
 from pybase.migrate.catalog import CatalogObject, Change
@@ -41,6 +42,8 @@ def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[
         if not (is_new or is_gone or _is_implied(context, change, item)):
             _add_change(plan, context, change, item)
     add_again(plan, context, {change.identity for change in changes})
+    undo_below(plan, context)
+    plan.units = list(grouped(plan))
     return plan
 
 
@@ -53,8 +56,15 @@ def _add_change(plan: Plan, context: Context, change: Change, item: CatalogObjec
 
 
 def _needs(side: Side, other: Side) -> dict[str, frozenset[str]]:
-    """Return what each object needs: a table that stays also those that it refers to."""
+    """Return what each object needs: a table that stays also those that it refers to.
+
+    What PostgreSQL keeps from being changed under a column needs the type of that, too.
+    """
     needs = dict(side.needs)
+    types = {column.identity_key: {f"type {column.base_type}"} for column in side.columns.values()}
+    for identity, needed in side.needs.items():
+        if side.objects[identity].kind in (*FIXED, "column"):
+            needs[identity] = needed.union(*(types.get(key, ()) for key in needed))
     for identity, uses in side.uses.items():
         item = side.objects[identity]
         if constraint_kind(item) == "foreignkey" and item.table in other.tables:
@@ -159,9 +169,12 @@ def _is_implied(context: Context, change: Change, item: CatalogObject) -> bool:
     if other_objects.is_domain_constraint(item):
         domain = f"domain {item.name.rpartition('.')[0]}"
         return domain not in old.objects or domain not in new.objects
+    sides = [side for side in (old, new) if item.identity in side.objects]
+    if all(source.is_inherited_check(side, side.objects[item.identity]) for side in sides):
+        return True
     if item.kind == "column":
         return _follows_its_parent(context, item)
-    if item.kind == "comment":
+    if item.kind == "comment" or (item.kind == "grants" and not item.about.startswith("column ")):
         is_created = item.about in new.objects and item.about not in old.objects
         return is_created if change.before is None else item.about not in new.objects
     if item.kind == "index" and f"materialized view {item.table}" in old.objects | new.objects:
@@ -208,8 +221,10 @@ def _steps(context: Context, change: Change, item: CatalogObject) -> Iterator[Pa
         yield other_objects.created(context.new, item)
     elif change.after is None:
         yield other_objects.dropped(context.old, item)
-    elif not other_objects.follows(change, item):
-        yield other_objects.changed(context.old, context.new, change.identity)
+    else:
+        old, new = (side.objects[change.identity] for side in (context.old, context.new))
+        if not other_objects.follows(change, old, new):
+            yield other_objects.changed(context.old, context.new, change.identity)
 
 
 _Planner: TypeAlias = Callable[..., Iterator[Part]]

@@ -3,7 +3,8 @@
 Drop, change and creation are one transaction: no query misses a view, and no write a rule.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import TopologicalSorter
 
 from msgspec.structs import replace
 
@@ -24,7 +25,7 @@ from pybase.migrate.catalog import CatalogObject
 from pybase.migrate.sql.names import quote, raw
 
 _VIEWS = ("view", "materialized view")
-_FIXED = (*_VIEWS, "trigger", "policy", "rule")
+FIXED = (*_VIEWS, "trigger", "policy", "rule")
 """Kinds that keep PostgreSQL from changing what they use."""
 
 
@@ -66,6 +67,14 @@ def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[Catalo
     }
     below = _replaced(plan, context) | successors.keys()
     gone = {key for unit in plan.units for key in unit.drops - unit.creates} - successors.keys()
+    found = _giving_way(plan, context, below, gone, changed)
+    return [(item, successors.get(key, key)) for key, item in sorted(found.items())]
+
+
+def _giving_way(
+    plan: Plan, context: Context, below: set[str], gone: Collection[str], changed: set[str]
+) -> dict[str, CatalogObject]:
+    """Return what prevents a change of the objects `below`, without what is dropped anyway."""
     found: dict[str, CatalogObject] = {}
     candidates = {key: item for key, item in context.old.objects.items() if key not in gone}
     while more := {
@@ -74,15 +83,30 @@ def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[Catalo
         if key not in found and _gives_way(plan, context, item, below, found, changed)
     }:
         found |= more
-    return [(item, successors.get(key, key)) for key, item in sorted(found.items())]
+    return found
 
 
 def _replaced(plan: Plan, context: Context) -> set[str]:
     """Return what the plan itself replaces, with the columns of the types among it."""
     replaced = {key for unit in plan.units for key in unit.drops & unit.creates}
-    types = [key.removeprefix("type ") for key in replaced]
-    users = (column for type_ in types for column in context.old.users_of_type(type_))
-    return replaced | {column.identity_key for column in users}
+    return replaced | _users(context, replaced)
+
+
+def undo_below(plan: Plan, context: Context) -> None:
+    """Drop and create again what prevents the downgrade of new enum values, as in `_again`."""
+    for place, each in enumerate(plan.units):
+        grown = each.creates - each.drops
+        types = {key for key in grown if key.removeprefix("type ") in context.old.labels}
+        below = types | _users(context, types)
+        found = _giving_way(plan, context, below, (), set()) if types else {}
+        needs = {key: plan.dropped.get(key, frozenset()) & found.keys() for key in found}
+        order = [_dropped(context, found[key]) for key in TopologicalSorter(needs).static_order()]
+        if order:
+            part = each.parts[0]
+            drops = (line for drop, _ in reversed(order) for line in drop)
+            restored = (line for _, restore in order for line in restore)
+            down = (*drops, *part.down, *restored)
+            plan.units[place] = replace(each, parts=(replace(part, down=down),))
 
 
 def _gives_way(
@@ -94,7 +118,7 @@ def _gives_way(
     replaced = plan.dropped.get(item.identity, frozenset()) & (below | again.keys())
     if not item.definition or not replaced:
         return False
-    if item.kind in _FIXED:
+    if item.kind in FIXED:
         return replaced != {f"table {item.table}"}
     if item.kind == "column":
         column = _column(context.old, item)
@@ -103,6 +127,15 @@ def _gives_way(
         columns = [need for need in replaced if need.startswith("column ")]
         return any(need in again or item.identity in below for need in columns)
     return False
+
+
+def _users(context: Context, types: Collection[str]) -> set[str]:
+    """Return the columns of some types, by identity as these."""
+    return {
+        column.identity_key
+        for key in types
+        for column in context.old.users_of_type(key.removeprefix("type "))
+    }
 
 
 def _column(side: Side, item: CatalogObject) -> Column | None:
@@ -125,8 +158,7 @@ def _created(context: Context, side: Side, item: CatalogObject) -> Iterator[Part
         title = f"Add {column_title(column)} again"
         yield Part(Stage.COLUMN, title, up, (drop_column(column),), frozenset({column.table}))
     else:
-        part = other_objects.created(side, item)
-        yield replace(part, up=(*part.up, *other_objects.belongings(side, item)))
+        yield other_objects.created(side, item)
 
 
 def _dropped(context: Context, item: CatalogObject) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,11 +1,13 @@
 """Types of columns that change: the statement, and what a reviewer has to know of it."""
 
+import re
+
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._plan._context import Context, column_title
 from pybase.migrate.autogenerate._plan._required import alter_column, column_type
 from pybase.migrate.autogenerate._schema_snapshot import Column
-from pybase.migrate.autogenerate._server_checks import BY_TEXT
-from pybase.migrate.sql.names import literal, shown
+from pybase.migrate.autogenerate._server_checks import BY_TEXT, IN_ARRAY
+from pybase.migrate.sql.names import literal, plain, raw, shown
 
 
 def is_retyped(before: Column, after: Column) -> bool:
@@ -15,42 +17,98 @@ def is_retyped(before: Column, after: Column) -> bool:
 
 def retype(context: Context, before: Column, after: Column) -> str:
     """Return the statement that changes the type."""
-    using = context.checks.casts(before.type, after.type).format(before.name)
+    using, rule = _using(context, before, after), _rule(before, after)
     suffix = f" USING {using}" if using else ""
+    words = {"RULE": rule} if using.startswith(_RULED) else {}
     new = column_type(context, after)
-    if new is None or (before.collation and not after.collation):
+    is_bare = "%" in using  # which Alembic sends as a parameter
+    if new is None or is_bare or (before.collation and not after.collation):
         collate = f" COLLATE {after.collation}" if after.collation else ""
-        return source.alter_column(after, f"TYPE {after.type}{collate}{suffix}")
+        action = f"TYPE {after.type}{collate}{suffix}"
+        if not words:
+            return source.alter_column(after, action)
+        sql = f"ALTER TABLE {shown(after.table)} ALTER COLUMN {after.name} {action}"
+        return source.call("execute", source.template(source.escaped(sql), **words))
+    escaped = source.escaped(using)
+    given = source.template(escaped, **words) if words else repr(escaped)
     return alter_column(
         context, before, f"TYPE {after.type}{suffix}", type_=new,
-        postgresql_using=repr(source.escaped(using)) if using else None,
+        postgresql_using=given if using else None,
     )  # fmt: skip
+
+
+_RULED = "coalesce((RULE)::text, "
+"""A row without a value by the rule keeps its text, which the new type refuses: none is lost."""
+
+
+def _using(context: Context, before: Column, after: Column) -> str:
+    """Return the expression after USING; empty where PostgreSQL needs none."""
+    cast = context.checks.casts(before.type, after.type)
+    if not is_ruled(context, before, after):
+        return cast.format(before.name)
+    return f"{_RULED}{before.name}::text)::{shown(after.type)}"
+
+
+def is_ruled(context: Context, before: Column, after: Column) -> bool:
+    """Whether only the developer knows the new values: there is no cast, and no value in common."""
+    if not context.checks.casts(before.type, after.type).startswith(BY_TEXT):
+        return False
+    texts = context.old.labels.get(before.type) or context.new.labels.get(before.type, ())
+    if before.type == "boolean":
+        texts = ("true", "false")
+    if texts and after.type in {**context.old.labels, **context.new.labels}:
+        return not any(context.checks.reads(after.type, (text,)) for text in texts)
+    return not (texts and context.checks.reads(after.type, texts))
+
+
+def rules(context: Context, before: Column, after: Column) -> tuple[str, ...]:
+    """Return the constants that are to be filled in: of the upgrade, then of the downgrade."""
+    return tuple(
+        line
+        for one, other in ((before, after), (after, before))
+        if is_ruled(context, one, other)
+        for line in (
+            f"# TODO: {column_title(one)} as {plain(other.type)}, as SQL over the row: PostgreSQL "
+            "has no cast.",
+            "# NULL is an error of sql-lint, and a row that gets no value stops the revision.",
+            f'{_rule(one, other)} = "NULL"',
+        )
+    )
+
+
+def _rule(before: Column, after: Column) -> str:
+    words = re.sub(r"\W+", "_", f"{raw(before.name)}_as_{plain(after.type)}").strip("_")
+    return f"RULE_{words}".upper()
 
 
 def notes(context: Context, before: Column, after: Column) -> tuple[str, str, str]:
     """Return why it is dangerous, what has to be decided, and a query for rows in its way."""
+    old, new = plain(before.type), plain(after.type)
     why = (
-        f"From {before.type} to {after.type}. Where PostgreSQL has to rewrite the table, or to "
+        f"From {old} to {new}. Where PostgreSQL has to rewrite the table, or to "
         "read it, it holds ACCESS EXCLUSIVE meanwhile. Safer on a large table: a new column, "
         "filled in batches while both are written, then switch over and drop the old one a release "
         "later."
     )
     owes = (
-        f"{column_title(after)} changes its type from {before.type} to {after.type}: code and rows "
-        "have to be ready for that"
+        f"{column_title(after)} changes its type from {old} to {new}: code and rows have to be "
+        "ready for that"
     )
-    enums = before.base_type in context.old.labels and after.base_type in context.new.labels
-    has_cast = not context.checks.casts(before.type, after.type).startswith(BY_TEXT)
-    if not (has_cast or enums):
-        owes += (
-            "; PostgreSQL has no cast between them, so the text of a value is read as the new "
-            "type: write another rule after USING where that fails"
-        )
-    if has_cast and not _is_read(before.base_type, after.base_type):
+    if is_ruled(context, before, after):
+        owes += f"; PostgreSQL has no cast between them: write {_rule(before, after)}"
+        return why, owes, ""
+    cast = context.checks.casts(before.type, after.type)
+    text, type_ = f"{before.name}::text", after.type
+    if cast.startswith(IN_ARRAY):
+        text = IN_ARRAY.format(before.name)
+    elif after.type.endswith("[]") and not before.type.endswith("[]"):
+        type_ = after.base_type
+    is_read = cast.startswith(BY_TEXT) or _is_read(before.base_type, after.base_type)
+    if not is_read or type_ in (before.type, "text"):
         return why, owes, ""
     find = (
         f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NOT NULL AND NOT "
-        f"pg_input_is_valid({before.name}::text, {literal(after.type)})"
+        f"pg_input_is_valid({text}, {literal(type_)})"
     )
     return why, owes, find
 

@@ -24,6 +24,7 @@ from pybase.migrate.autogenerate._source._tables import drop_table as drop_table
 from pybase.migrate.autogenerate._source._tables import extras as extras
 from pybase.migrate.autogenerate._source._tables import is_as_inherited as is_as_inherited
 from pybase.migrate.autogenerate._source._tables import is_inherited as is_inherited
+from pybase.migrate.autogenerate._source._tables import is_inherited_check as is_inherited_check
 from pybase.migrate.autogenerate._source._tables import owned as owned
 from pybase.migrate.autogenerate._source._tables import parents as parents
 from pybase.migrate.autogenerate._source._tables import partitions as partitions

@@ -69,13 +69,17 @@ def create_table(side: Side, table: str, later: Collection[str] = ()) -> list[st
 
     `later` are the identities of foreign keys that cannot be added yet.
     """
-    all_keys = side.of(table, "constraint")
-    keys = [key for key in all_keys if key.identity not in later]
+    is_attached = table in side.partitions
+    keys = [
+        key
+        for key in side.of(table, "constraint")
+        if key.identity not in later and (is_attached or not is_inherited_check(side, key))
+    ]
     columns = _own_columns(side, table)
     item = side.objects.get(f"table {table}")
     if item is None:
         item = side.objects[f"foreign table {table}"]
-        return [execute(_create_sql(side, item, columns, all_keys))]
+        return [execute(_create_sql(side, item, columns, keys))]
     inline = {key.identity: inline_constraint(key) for key in sorted(keys, key=_place)}
     written = _create_source(side, item, columns, [text for text in inline.values() if text])
     if written is not None:
@@ -273,3 +277,9 @@ def is_as_inherited(side: Side, item: CatalogObject) -> bool:
     owned_by = (f"{item.kind} {parent}.{name}" for parent in parents(side, table))
     same = (side.objects.get(identity) for identity in owned_by)
     return any(other is not None and other.definition == item.definition for other in same)
+
+
+def is_inherited_check(side: Side, item: CatalogObject) -> bool:
+    """Whether a check is what a parent makes it."""
+    is_check = constraint_kind(item) == "check" and not item.definition.endswith(" NO INHERIT")
+    return is_check and is_as_inherited(side, item)

@@ -14,7 +14,7 @@ from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import is_resumable, names, newer_form, parsed
+from pybase.migrate.sql.grammar import MOVES_PARTITIONS, is_resumable, names, newer_form, parsed
 
 _NAME_TOO_LONG = "42622"
 
@@ -46,6 +46,8 @@ def errors(case: Case) -> Iterator[Finding]:
     is_own = failed.sql not in case.script.bookkeeping
     index = failed.index if is_own else -1
     message = error.diag.message_primary or str(error).strip()
+    if isinstance(error, psycopg.errors.DependentObjectsStillExist):
+        message += f": {error.diag.message_detail}".replace("\n", "; ")
     if isinstance(error, psycopg.errors.ActiveSqlTransaction):
         if any(map(is_transaction_control, case.script.texts)):
             return  # `transaction_control` reports that
@@ -69,6 +71,8 @@ def _newer_hint(error: psycopg.Error, sql: str) -> str:
     form = newer_form(sql)
     if not form or not isinstance(error, psycopg.errors.SyntaxError):
         return ""
+    if form in MOVES_PARTITIONS:
+        return f"No PostgreSQL up to the release candidate of 19 has {form}"
     return f"{form} is a statement of PostgreSQL 19: name such a server in {REHEARSAL_URL}"
 
 

@@ -148,6 +148,11 @@ def _lines(nodes: list[_Node], margin: str, borders: frozenset[str]) -> Iterator
         for clause in clauses:
             yield from _lines(clause, margin, borders)
         return
+    if _text(nodes[0]) == "SELECT" and nodes[1:]:
+        yield f"{margin}SELECT"
+        for target in _split(nodes[1:], lambda node: _text(node) == ",", after=True):
+            yield from _lines(target, margin + " " * 4, borders)
+        return
     groups = [node for node in nodes if isinstance(node, _Group) and node.nodes]
     if groups:
         yield from _opened(nodes, max(groups, key=lambda group: len(_text(group))), margin)
