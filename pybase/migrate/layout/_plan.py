@@ -33,15 +33,11 @@ def plan(layouts: Sequence[TableLayout], schema: ObservedSchema) -> Distribution
         for layout in layouts
         if layout.table in tables and not _is_spread(tables[layout.table])
     ]
-    linked = {name for link in schema.links for name in (link.source, link.target)}
-    needed = {layout.colocated_with for layout in missing}
+    tied = _linked(schema) | {layout.colocated_with for layout in missing}
     concurrent = tuple(
         layout
         for layout in missing
-        if layout.column is not None
-        and tables[layout.table].has_rows
-        and tables[layout.table].has_primary_key
-        and layout.table not in linked | needed
+        if layout.table not in tied and _gains_by_concurrency(layout, tables[layout.table])
     )
     together = tuple(layout for layout in missing if layout not in concurrent)
     return Distribution(together, concurrent, tuple(_leftovers(layouts, tables)))
@@ -49,6 +45,15 @@ def plan(layouts: Sequence[TableLayout], schema: ObservedSchema) -> Distribution
 
 def _is_spread(table: ObservedTable) -> bool:
     return table.placement is not None and table.placement.kind != "local"
+
+
+def _gains_by_concurrency(layout: TableLayout, table: ObservedTable) -> bool:
+    return layout.column is not None and table.has_rows and table.has_primary_key
+
+
+def _linked(schema: ObservedSchema) -> set[QualifiedName]:
+    """Return the tables that have a foreign key, or that one refers to."""
+    return {name for link in schema.links for name in (link.source, link.target)}
 
 
 def _leftovers(
@@ -65,24 +70,28 @@ def differences(layouts: Sequence[TableLayout], schema: ObservedSchema) -> list[
 
     What is not spread yet is none: `plan` has it.
     """
-    tables = {table.table: table for table in schema.tables}
-    groups = {name: table.placement.group for name, table in tables.items() if table.placement}
-    linked = {name for link in schema.links for name in (link.source, link.target)}
-    found: list[str] = []
-    for layout in layouts:
-        table = tables.get(layout.table)
-        if table is None or table.placement is None:
-            continue
-        placement, label = table.placement, layout.table.label
-        other = layout.colocated_with
-        if placement.kind == "local":
-            if layout.column is not None and layout.table in linked:
-                found.append(f"{label} is a local table that Citus manages, with foreign keys")
-        elif (placement.kind, placement.column) != _declared(layout):
-            found.append(f"{label} is {_shown(placement)}, and declared as {_words(layout)}")
-        elif other is not None and groups.get(other, placement.group) != placement.group:
-            found.append(f"{label} is not colocated with {other.label}")
-    return found
+    placements = {table.table: table.placement for table in schema.tables if table.placement}
+    linked = _linked(schema)
+    found = (_difference(layout, placements, linked) for layout in layouts)
+    return [sentence for sentence in found if sentence]
+
+
+def _difference(
+    layout: TableLayout, placements: Mapping[QualifiedName, Placement], linked: set[QualifiedName]
+) -> str:
+    placement, other = placements.get(layout.table), layout.colocated_with
+    label = layout.table.label
+    if placement is None:
+        return ""
+    if placement.kind == "local":
+        if layout.column is None or layout.table not in linked:
+            return ""
+        return f"{label} is a local table that Citus manages, with foreign keys"
+    if (placement.kind, placement.column) != _declared(layout):
+        return f"{label} is {_shown(placement)}, and declared as {_words(layout)}"
+    if other is not None and other in placements and placements[other].group != placement.group:
+        return f"{label} is not colocated with {other.label}"
+    return ""
 
 
 def _declared(layout: TableLayout) -> tuple[str, str | None]:

@@ -1,6 +1,6 @@
 """Severity of revisions: which sessions wait for them and for how long, in words."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -94,6 +94,17 @@ def direction_line(record: Record, direction: Direction) -> str:
 
 def _effects(effects: Collection[Effects]) -> Iterator[str]:
     tables = [effect for direction in effects for effect in direction.tables]
+    yield from _waits(tables)
+    changed = sorted({effect.table.label for effect in tables if effect.is_changed})
+    if changed:
+        yield f"changes rows of {names(changed)}"
+    losses = sorted({loss.label for direction in effects for loss in direction.losses})
+    if losses:
+        yield f"destroys {names(losses)}"
+
+
+def _waits(tables: Iterable[TableEffect]) -> Iterator[str]:
+    """Yield what waits longest, and for which tables."""
     waits = {effect.table: severity(effect) for effect in sorted(tables, key=severity)}
     blocked = {table: wait for table, wait in waits.items() if wait.length}
     if blocked:
@@ -102,12 +113,6 @@ def _effects(effects: Collection[Effects]) -> Iterator[str]:
         others = len(blocked) - len(labels)
         rest = f", and {counted(others, 'table')} for less" if others else ""
         yield most.sentence(labels) + rest
-    changed = sorted({effect.table.label for effect in tables if effect.is_changed})
-    if changed:
-        yield f"changes rows of {names(changed)}"
-    losses = sorted({loss.label for direction in effects for loss in direction.losses})
-    if losses:
-        yield f"destroys {names(losses)}"
 
 
 def _hazards(shown: Sequence[RevisionSummary]) -> Iterator[str]:
