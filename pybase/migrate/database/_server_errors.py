@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import psycopg
 
 from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
+from pybase.core.urls import REHEARSAL_URL
 from pybase.migrate.database._connect import Database
 from pybase.migrate.sql import masked
 
@@ -55,15 +56,19 @@ def rows_hint(error: BaseException | None, *, shows_data: bool) -> str:
     )
 
 
-def role_hint(error: BaseException | None) -> str:
-    """Return how to declare a role that a scratch server does not have; empty for other errors."""
-    match = _NO_ROLE.search(str(error)) if isinstance(error, _UNDEFINED) else None
-    return (
-        f"If production has the role, declare it in pyproject.toml, next to the others that you "
-        f'have there: [tool.pybase] roles = ["{match[1]}"]'
-        if match
-        else ""
-    )
+def scratch_hint(error: BaseException | None) -> str:
+    """Return how a scratch server gets the role or extension that it lacks; else empty."""
+    if isinstance(error, _UNDEFINED) and (role := _NO_ROLE.search(str(error))):
+        return (
+            "If production has the role, declare it in pyproject.toml, next to the others that you "
+            f'have there: [tool.pybase] roles = ["{role["name"]}"]'
+        )
+    if isinstance(error, psycopg.Error) and (extension := re.search(_MISSING[0], str(error))):
+        return (
+            f"Name a server that has the extension {extension['name']}, and no data to lose, in "
+            f"{REHEARSAL_URL}"
+        )
+    return ""
 
 
 def server_error(
