@@ -8,15 +8,20 @@ from msgspec.structs import replace
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._plan import _backfills as backfills
-from pybase.migrate.autogenerate._plan._columns import add_statements, drop_column, restore
+from pybase.migrate.autogenerate._plan._columns import (
+    add_statements,
+    drop_column,
+    restore,
+    statistics,
+)
 from pybase.migrate.autogenerate._plan._context import Context, column_title
-from pybase.migrate.autogenerate._plan._enums import is_replaced
 from pybase.migrate.autogenerate._plan._required import (
     alter_column,
     nullable,
     required,
 )
 from pybase.migrate.autogenerate._plan._retyped import is_retyped, notes, retype, rules
+from pybase.migrate.autogenerate._plan._types import is_replaced
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
 from pybase.migrate.sql.names import derived, literal, parts, quote, raw, shown
 
@@ -236,3 +241,4 @@ def _regenerate(
         is_dropped = uses and item.definition and (after.table, after.name) in uses.columns
         if is_dropped and context.is_unchanged(item):
             yield restore(item)
+    yield from statistics(context, before)

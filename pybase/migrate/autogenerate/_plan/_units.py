@@ -9,7 +9,7 @@ from pybase.migrate.autogenerate._operations import Part, Unit
 from pybase.migrate.autogenerate._plan import _columns as columns
 from pybase.migrate.autogenerate._plan import _other_objects as other_objects
 from pybase.migrate.autogenerate._plan._context import Context
-from pybase.migrate.autogenerate._plan._enums import is_replaced
+from pybase.migrate.autogenerate._plan._types import is_replaced
 from pybase.migrate.autogenerate._schema_snapshot import Side, constraint_kind
 from pybase.migrate.catalog import CatalogObject, Change
 from pybase.migrate.sql.names import quote, raw, schema_of
