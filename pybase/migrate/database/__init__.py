@@ -33,8 +33,8 @@ from pybase.migrate.database._refusals import first_line as first_line
 from pybase.migrate.database._refusals import refusal as refusal
 from pybase.migrate.database._server_errors import about_rows as about_rows
 from pybase.migrate.database._server_errors import details as details
-from pybase.migrate.database._server_errors import role_hint as role_hint
 from pybase.migrate.database._server_errors import rows_hint as rows_hint
+from pybase.migrate.database._server_errors import scratch_hint as scratch_hint
 from pybase.migrate.database._server_errors import server_error as server_error
 from pybase.migrate.database._server_errors import server_errors as server_errors
 from pybase.migrate.database._table_sizes import COUNTED_BYTES as COUNTED_BYTES

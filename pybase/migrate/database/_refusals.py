@@ -32,10 +32,8 @@ def sqlstate(error: BaseException | None) -> str:
 _VALUE = re.compile(r'(?<!encoding )"(?:.*"|.*)', re.DOTALL)
 """All that may be a value in the message of a DataError."""
 
-_MISSING = (
-    r"extension \"(?P<name>[^\"]*)\" is not available",
-    "Install {name} on the machine of the server, and run the same command again.",
-)
+NO_EXTENSION = re.compile(r"extension \"(?P<name>[^\"]*)\" is not available")
+_INSTALL = "Install {name} on the machine of the server, and run the same command again."
 
 NO_ROLE = re.compile(r"role \"(?P<name>[^\"]*)\" does not exist")
 
@@ -62,8 +60,8 @@ _AS_ANOTHER = "connect as a role that may; then run the same command again."
 _REFUSES = "The server refuses"
 
 _REFUSALS = (
-    ("0A000", _MISSING[0], _REFUSES, _MISSING[1]),
-    ("58P01", _MISSING[0], _REFUSES, _MISSING[1]),
+    ("0A000", NO_EXTENSION.pattern, _REFUSES, _INSTALL),
+    ("58P01", NO_EXTENSION.pattern, _REFUSES, _INSTALL),
     (
         "42704",
         NO_ROLE.pattern,

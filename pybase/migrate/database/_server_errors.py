@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import psycopg
 
 from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
+from pybase.core.urls import REHEARSAL_URL
 from pybase.migrate.database._connect import Database
-from pybase.migrate.database._refusals import NO_ROLE, first_line, refusal, sqlstate
+from pybase.migrate.database._refusals import NO_EXTENSION, NO_ROLE, first_line, refusal, sqlstate
 from pybase.migrate.sql import masked
 
 
@@ -48,17 +49,21 @@ def rows_hint(error: BaseException | None, *, shows_data: bool) -> str:
     )
 
 
-def role_hint(error: BaseException | None) -> str:
-    """Return how to declare a role that a scratch server does not have; empty for other errors."""
-    match = (
-        NO_ROLE.search(str(error)) if isinstance(error, psycopg.errors.UndefinedObject) else None
-    )
-    return (
-        f"If production has the role, declare it in pyproject.toml, next to the others that you "
-        f'have there: [tool.pybase] roles = ["{match[1]}"]'
-        if match
-        else ""
-    )
+def scratch_hint(error: BaseException | None) -> str:
+    """Return how a scratch server gets the role or extension that it lacks; else empty."""
+    is_undefined = isinstance(error, psycopg.errors.UndefinedObject)
+    if is_undefined and (role := NO_ROLE.search(str(error))):
+        return (
+            "If production has the role, declare it in pyproject.toml, next to the others that you "
+            f'have there: [tool.pybase] roles = ["{role["name"]}"]'
+        )
+    is_refused = isinstance(error, psycopg.Error)
+    if is_refused and (extension := NO_EXTENSION.search(str(error))):
+        return (
+            f"Name a server that has the extension {extension['name']}, and no data to lose, in "
+            f"{REHEARSAL_URL}"
+        )
+    return ""
 
 
 def server_error(

@@ -17,7 +17,7 @@ from pybase.migrate.database import (
     lock_lost,
     server_error,
 )
-from pybase.migrate.deploy import _blocking_sessions, _privileges
+from pybase.migrate.deploy import _blocking_sessions, _hazards, _privileges
 from pybase.migrate.deploy import _check as checks
 from pybase.migrate.deploy._check import Check, Checked, CheckResult
 from pybase.migrate.deploy._distribution import distribute_new, out_of_time, refused
@@ -42,7 +42,7 @@ from pybase.migrate.deploy._session import Session, is_blocking
 from pybase.migrate.record import ScriptStatus
 
 _FUNCTIONS: tuple[Check, ...] = (
-    *(checks.writable, checks.version, checks.hazards, _privileges.privileges),
+    *(checks.writable, checks.version, _hazards.hazards, _privileges.privileges),
     checks.transactions,
     *(_blocking_sessions.locks, _blocking_sessions.long_transactions, rows),
 )

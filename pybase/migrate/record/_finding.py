@@ -47,6 +47,12 @@ class Finding(Struct, frozen=True):
         return f"{self.label}.{self.detail}" if self.detail and self.has_part else self.label
 
     @property
+    def is_about_use(self) -> bool:
+        """Whether it hurts only those who use what the database has already."""
+        names = "{relation}" in self.hazard.consequence and self.code != "uses-new-enum-value"
+        return names or self.code == "many-blocking-locks"
+
+    @property
     def has_part(self) -> bool:
         """Whether `detail` is a column, an index or a constraint of the relation."""
         return self.code in _OF_PARTS or "{relation}.{detail}" in self.hazard.consequence

@@ -26,7 +26,8 @@ def combined(reports: Sequence[RevisionReport]) -> RevisionReport:
         VersionEffects(version, report.effects) for report in reports for version in report.versions
     )
     is_same = len({report.effects for report in reports}) == 1
-    both = (_worst({e.version: e.effects[direction] for e in each}) for direction in Direction)
+    distinct = each[:1] if is_same else each
+    both = (_worst({e.version: e.effects[direction] for e in distinct}) for direction in Direction)
     return RevisionReport(
         Directions(*both),
         all(report.leads_on for report in reports),

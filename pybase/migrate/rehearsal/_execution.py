@@ -114,7 +114,7 @@ def is_about_rows(error: BaseException | None) -> bool:
     return isinstance(error, psycopg.IntegrityError | psycopg.DataError)
 
 
-def is_about_what_is_missing(error: BaseException) -> bool:
+def is_about_what_is_missing(error: BaseException | None) -> bool:
     """Whether what is missing may be what an earlier, failed revision should have created."""
     return isinstance(error, _MISSING)
 

@@ -80,23 +80,21 @@ class Observation(Struct, frozen=True, dict=True):
         """Whether a table, or one of its partitions, was read from end to end; no new one."""
         return bool(self.scans) and any(
             oid in self.scans or any(index in self.scans for index in self.after.indexes_of(oid))
-            for oid in self.after.family(table)
-            if oid in self.before.relations or oid == table
+            for oid in self.before.family(table)
         )
 
     def is_read_through(self, table: int) -> bool:
         """Whether a table was read otherwise than row by row, each by a unique key."""
-        relations = self.before.relations
         return any(
             not self._is_lookup(part, self.scans[part])
-            for oid in self.after.family(table)
-            for part in (oid, *self.after.indexes_of(oid))
-            if part in self.scans and part in relations
+            for oid in self.before.family(table)
+            for part in (oid, *self.before.indexes_of(oid))
+            if part in self.scans
         )
 
     def _is_lookup(self, oid: int, scans: Scans) -> bool:
         """Whether each scan of a unique index found one row at most, and they were not many."""
-        index = self.after.relations[oid].index
+        index = self.before.relations[oid].index
         is_few = scans.read <= scans.number <= _FEW
         return index is not None and index.is_unique and is_few
 

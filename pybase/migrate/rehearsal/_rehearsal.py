@@ -90,7 +90,8 @@ class Rehearsal:
             snapshots = (before, database.schema) if database.is_changed else None
             case = replace(case, access=(access, database.access), snapshots=snapshots)
             leftovers = describe_leftovers(before, database.schema)
-            upgrade = self._report(case)
+            is_moot = not leftovers and self._is_behind_failure(revision) and _has_skipped(run)
+            upgrade = self._unseen(case) if is_moot else self._report(case)
             downgrade = self._downgraded(revision, case, before, leftovers)
             report = RevisionReport(Directions(upgrade, downgrade))
             database.fill()
@@ -136,6 +137,8 @@ class Rehearsal:
         if not script.own_blocks:
             return self._report(replace(case, leftovers=changes))
         run, leftovers = self._run_downgrade(revision, upgrade, script, before)
+        if self._is_behind_failure(revision) and is_about_what_is_missing(run.error):
+            return self._unseen(case)
         return self._report(replace(case, run=run, leftovers=leftovers))
 
     def _run_downgrade(
@@ -189,10 +192,10 @@ class Rehearsal:
         self._database.close()
         self._database.open()
         end = self._database.state
-        unseen = replace(case, run=Run(case.known, case.known, ()))
         if refused is None and error is None:
             case = replace(case, run=Run(case.known, end, (_by_python(case.known, end),)))
-        upgrade = replace(self._report(unseen if is_moot else case), is_rehearsed=False)
+        upgrade = self._unseen(case) if is_moot else self._report(case)
+        upgrade = replace(upgrade, is_rehearsed=False)
         if error is not None and refused is None and not is_moot:
             failure = Finding(-1, "rehearsal-failed", detail=message(error))
             upgrade = replace(upgrade, findings=(*upgrade.findings, failure))
@@ -201,8 +204,8 @@ class Rehearsal:
             leftovers = describe_leftovers(before, self._database.schema)
             downgrade = self._downgraded(revision, replace(case, run=run), before, leftovers)
         else:
-            case = replace(unseen, script=revision.scripts.downgrade, upgrade=run)
-            downgrade = replace(self._report(case), is_rehearsed=False)
+            case = replace(case, script=revision.scripts.downgrade, upgrade=run)
+            downgrade = self._unseen(case)
         self._database.fill()
         return RevisionReport(Directions(upgrade, downgrade), leads_on=error is None)
 
@@ -225,6 +228,11 @@ class Rehearsal:
         except (Exception, SystemExit, TimeLimitError) as error:  # the others are rehearsed
             return getattr(error, "orig", None) or error
         return None
+
+    def _unseen(self, case: Case) -> Effects:
+        """Return what is known of a direction that met no database at its parent."""
+        unseen = self._report(replace(case, run=Run(case.known, case.known, ())))
+        return replace(unseen, is_rehearsed=False)
 
     def _report(self, case: Case) -> Effects:
         findings = find_hazards(case)
@@ -249,3 +257,12 @@ def _by_python(before: State, after: State) -> Observation:
     """
     done = Observation(-1, "SELECT", True, before, after, is_of_python=True)
     return replace(done, emptied=frozenset(filter(done.is_rewritten, before.relations)))
+
+
+def _has_skipped(run: Run) -> bool:
+    """Whether IF EXISTS did not find what it names."""
+    return any(
+        notice.endswith(" does not exist, skipping")
+        for observation in run.observations
+        for notice in observation.notices
+    )

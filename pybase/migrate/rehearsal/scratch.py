@@ -16,7 +16,7 @@ from pybase.core.errors import CheckFailedError, DatabaseError
 from pybase.core.files import digest
 from pybase.core.settings import Settings, rehearsal_url
 from pybase.core.urls import REHEARSAL_URL
-from pybase.migrate.database import first_line, read_url, role_hint
+from pybase.migrate.database import first_line, read_url, scratch_hint
 from pybase.migrate.record import StatementKind
 from pybase.migrate.rehearsal._execution import execute, run_online
 from pybase.migrate.revisions import (
@@ -220,7 +220,7 @@ def _apply(
                 raise CheckFailedError(
                     f"Revision {sql.revision.id} ({sql.revision.title}) fails on PostgreSQL "
                     f"{version}: {first_line(error)}",
-                    role_hint(error)
+                    scratch_hint(error)
                     or f"Correct its upgrade(), or leave {version} out of "
                     "`postgres` in [tool.pybase] if production has none; nothing was changed.",
                     code="rehearsal-failed",

@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.migrate import catalog
-from pybase.migrate.database import Database, engine, first_line, role_hint, scratch_at
+from pybase.migrate.database import Database, engine, first_line, scratch_at, scratch_hint
 from pybase.migrate.record import Script
 from pybase.migrate.rehearsal import scratch_empty
 from pybase.migrate.revisions import History, record_in, run_env, steps_to_heads
@@ -113,7 +113,7 @@ def _online_errors() -> Iterator[None]:
 def _fails(path: str, error: psycopg.Error) -> CheckFailedError:
     return CheckFailedError(
         f"The SQL of {path} fails on a database at the revision before: {first_line(error)}.",
-        role_hint(error) or "Correct that revision, then run `nox -s sql`.",
+        scratch_hint(error) or "Correct that revision, then run `nox -s sql`.",
         code="committed-sql-fails",
     )
 

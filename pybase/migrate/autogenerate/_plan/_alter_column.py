@@ -6,9 +6,9 @@ from msgspec import Struct
 
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._plan._context import Context
-from pybase.migrate.autogenerate._plan._enums import is_replaced
 from pybase.migrate.autogenerate._plan._required import alter_column
 from pybase.migrate.autogenerate._plan._retyped import is_retyped, retype
+from pybase.migrate.autogenerate._plan._types import is_replaced
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
 from pybase.migrate.sql.names import derived, literal, parts, quote, shown
 

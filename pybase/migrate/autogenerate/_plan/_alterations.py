@@ -8,7 +8,12 @@ from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._plan import _backfills as backfills
 from pybase.migrate.autogenerate._plan._alter_column import ColumnChange, change_statements
-from pybase.migrate.autogenerate._plan._columns import add_statements, drop_column, restore
+from pybase.migrate.autogenerate._plan._columns import (
+    add_statements,
+    drop_column,
+    restore,
+    statistics,
+)
 from pybase.migrate.autogenerate._plan._context import Context, column_title
 from pybase.migrate.autogenerate._plan._required import nullable, required
 from pybase.migrate.autogenerate._plan._retyped import is_retyped, notes, rules
@@ -140,3 +145,4 @@ def _regenerate(change: ColumnChange) -> Iterator[str]:
         is_dropped = uses and item.definition and column in uses.columns
         if is_dropped and change.context.is_unchanged(item):
             yield restore(item)
+    yield from statistics(change.context, change.before)

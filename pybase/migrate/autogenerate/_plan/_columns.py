@@ -160,6 +160,17 @@ def _dropped_along(context: Context, column: Column) -> Iterator[str]:
     for item in context.old.of(column.table, "comment"):
         if is_dropped_along(context, item.about, column):
             yield source.execute(item.definition)
+    yield from statistics(context, column)
+
+
+def statistics(context: Context, column: Column) -> Iterator[str]:
+    """Yield what restores the statistics that a drop takes along, for the first such column."""
+    for item in context.old.of(column.table, "statistics"):
+        needs = {key for key in context.old.needs.get(item.identity, ()) if key[:7] == "column "}
+        gone = sorted(needs - context.new.objects.keys()) or [column.identity_key]
+        if column.identity_key in needs and column.identity_key == gone[0]:
+            yield from (source.execute(item.definition), *source.extras(item))
+            yield from comments(context.old, item.identity)
 
 
 def restore(item: CatalogObject) -> str:

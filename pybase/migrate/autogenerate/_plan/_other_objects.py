@@ -8,6 +8,7 @@ from pglast.stream import RawStream
 
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
+from pybase.migrate.autogenerate._plan import _types as types
 from pybase.migrate.autogenerate._schema_snapshot import Side, constraint_name
 from pybase.migrate.catalog import CatalogObject, Change
 from pybase.migrate.sql.names import literal, plain, raw, shown
@@ -33,6 +34,7 @@ def created(side: Side, item: CatalogObject) -> Part:
     return Part(
         _CREATE_STAGE.get(item.kind, Stage.OTHER), f"Create {_title(item)}",
         (*_create(side, item), *belongings(side, item)), tuple(_drop(item)),
+        find=types.refused(side, item),
     )  # fmt: skip
 
 
@@ -59,22 +61,17 @@ def _create(side: Side, item: CatalogObject) -> Iterator[str]:
     elif item.kind == "constraint":
         domain, _, name = item.name.rpartition(".")
         yield source.execute(
-            f"ALTER DOMAIN {shown(domain)} ADD CONSTRAINT {name} {_lowered(item.definition)}"
+            f"ALTER DOMAIN {shown(domain)} ADD CONSTRAINT {name} {source.readable(item.definition)}"
         )
     elif item.kind != "sequence" or item.position >= 0:
-        yield source.execute(_lowered(source.readable(item.definition)))
+        yield source.execute(source.readable(item.definition))
         yield from source.extras(item)
     if item.kind == "domain":
         for other in side.objects.values():
-            if is_domain_constraint(other) and other.name.rpartition(".")[0] == item.name:
+            if types.is_domain_constraint(other) and other.name.rpartition(".")[0] == item.name:
                 yield from _create(side, other)
     if item.kind in _VIEWS:
         yield from map(source.create_index, side.of(item.name, "index"))
-
-
-def is_domain_constraint(item: CatalogObject) -> bool:
-    """Whether an object is a constraint of a domain."""
-    return item.kind == "constraint" and item.table is None
 
 
 def _drop(item: CatalogObject) -> Iterator[str]:
@@ -116,13 +113,13 @@ def changed(old: Side, new: Side, key: str) -> Part | str:
         up, down = (tuple(map(source.execute, item.statements)) for item in (after, before))
         return Part(Stage.TYPE, title, up, down)
     if kind == "domain":
-        return _domain(before, after)
+        return types.changed_domain(old, before, after)
     if kind in (*_VIEWS, *_ON_TABLE, *_FUNCTIONS, "grants", "constraint"):
         up, down = (
             (*_drop(one), *_create(side, other), *belongings(side, other))
             for one, side, other in ((before, new, after), (after, old, before))
         )
-        return Part(Stage.OTHER, title, up, down)
+        return Part(Stage.OTHER, title, up, down, find=types.refused(old, after))
     return f"PostgreSQL cannot change {key} in place."
 
 
@@ -130,7 +127,7 @@ def belongings(side: Side, item: CatalogObject) -> Iterator[str]:
     """Yield the comment, owner and grants of an object."""
     for other in side.objects.values():
         if other.about == item.identity and other is not item and other.kind != "comment":
-            yield from map(source.execute, map(_lowered, other.statements))
+            yield from map(source.execute, map(source.readable, other.statements))
     if item.kind != "column":
         comment = side.objects.get(f"comment on {item.identity}")
         yield from (source.execute(comment.definition),) if comment else ()
@@ -163,15 +160,6 @@ def _comment(side: Side, item: CatalogObject) -> str:
         text, schema = source.comment_of(side, item.about), source.schema_option(name)
         return source.call("create_table_comment", repr(raw(name)), repr(text), schema=schema)
     return source.execute(item.definition)
-
-
-def _lowered(sql: str) -> str:
-    """Write the names that PostgreSQL shows in upper case like every other name."""
-    for token in reversed(parser.scan(sql)):
-        word = sql[token.start : token.end + 1]
-        if word in ("VALUE", "PUBLIC"):
-            sql = f"{sql[: token.start]}{word.lower()}{sql[token.end + 1 :]}"
-    return sql
 
 
 # --- tables -----------------------------------------------------------------------------------
@@ -237,7 +225,7 @@ def _extras(name: str, before: CatalogObject, after: CatalogObject) -> Iterator[
     yield from (statement for statement in sorted(new - old) if not statement.startswith("--"))
 
 
-# --- sequences and domains --------------------------------------------------------------------
+# --- sequences ------------------------------------------------------------------------------
 
 
 def follows(change: Change, before: CatalogObject, after: CatalogObject) -> bool:
@@ -288,27 +276,3 @@ def _sequence_options(item: CatalogObject) -> tuple[dict[str, str], dict[str, st
     if item.position < 0:
         implied["as"] = options["as"]
     return options, {key: value for key, value in options.items() if implied.get(key) != value}
-
-
-def _domain(before: CatalogObject, after: CatalogObject) -> Part | str:
-    (type_, one), (other_type, other) = (_domain_parts(item) for item in (before, after))
-    if type_ != other_type:
-        return f"PostgreSQL cannot change the base type of {plain(after.name)} in place."
-    up, down = (tuple(_alter_domain(after.name, *pair)) for pair in ((one, other), (other, one)))
-    return Part(Stage.ENUM, f"Change domain {plain(after.name)}", up, down)
-
-
-def _domain_parts(item: CatalogObject) -> tuple[object, dict[str, str]]:
-    """Return the type of a domain, and its default and NOT NULL as they follow SET."""
-    tree = source.parse_statement(item.definition)
-    texts = [RawStream()(constraint) for constraint in tree.constraints or ()]
-    type_ = (tree.typeName(), tree.collClause and tree.collClause())
-    return type_, {text.partition(" ")[0]: text for text in texts}
-
-
-def _alter_domain(name: str, one: dict[str, str], other: dict[str, str]) -> Iterator[str]:
-    alter = f"ALTER DOMAIN {shown(name)}"
-    for word, part in (("DEFAULT", "DEFAULT"), ("NOT", "NOT NULL")):
-        if one.get(word) != other.get(word):
-            action = f"SET {other[word]}" if word in other else f"DROP {part}"
-            yield source.execute(f"{alter} {action}")

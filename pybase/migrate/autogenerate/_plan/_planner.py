@@ -11,10 +11,10 @@ from pybase.migrate.autogenerate._operations import Part, Plan, Stage, Unit
 from pybase.migrate.autogenerate._plan import _alterations as alterations
 from pybase.migrate.autogenerate._plan import _backfills as backfills
 from pybase.migrate.autogenerate._plan import _columns as columns
-from pybase.migrate.autogenerate._plan import _enums as enums
 from pybase.migrate.autogenerate._plan import _indexes as indexes
 from pybase.migrate.autogenerate._plan import _keys as keys
 from pybase.migrate.autogenerate._plan import _other_objects as other_objects
+from pybase.migrate.autogenerate._plan import _types as types
 from pybase.migrate.autogenerate._plan._context import Context
 from pybase.migrate.autogenerate._plan._order import grouped
 from pybase.migrate.autogenerate._plan._recreated import FIXED, add_again, undo_below
@@ -61,10 +61,12 @@ def _needs(side: Side, other: Side) -> dict[str, frozenset[str]]:
     What PostgreSQL keeps from being changed under a column needs the type of that, too.
     """
     needs = dict(side.needs)
-    types = {column.identity_key: {f"type {column.base_type}"} for column in side.columns.values()}
+    of_columns = {
+        column.identity_key: {f"type {column.base_type}"} for column in side.columns.values()
+    }
     for identity, needed in side.needs.items():
         if side.objects[identity].kind in (*FIXED, "column"):
-            needs[identity] = needed.union(*(types.get(key, ()) for key in needed))
+            needs[identity] = needed.union(*(of_columns.get(key, ()) for key in needed))
     for identity, uses in side.uses.items():
         item = side.objects[identity]
         if constraint_kind(item) == "foreignkey" and item.table in other.tables:
@@ -166,7 +168,7 @@ def _drop_tables(context: Context, tables: set[str]) -> Iterator[Unit]:
 def _is_implied(context: Context, change: Change, item: CatalogObject) -> bool:
     """Whether a change is a consequence of another one, which has its own steps."""
     old, new = context.old, context.new
-    if other_objects.is_domain_constraint(item):
+    if types.is_domain_constraint(item):
         domain = f"domain {item.name.rpartition('.')[0]}"
         return domain not in old.objects or domain not in new.objects
     sides = [side for side in (old, new) if item.identity in side.objects]
@@ -216,7 +218,7 @@ def _steps(context: Context, change: Change, item: CatalogObject) -> Iterator[Pa
     if item.kind in _PLANNERS and item.table:
         yield from _part_of_table(context, item.kind, change.identity)
     elif item.kind == "type" and item.name in context.old.labels and not change.is_one_sided:
-        yield enums.changed(context.old, context.new, item.name, single=context.single)
+        yield types.changed(context.old, context.new, item.name, single=context.single)
     elif change.before is None:
         yield other_objects.created(context.new, item)
     elif change.after is None:

@@ -5,6 +5,7 @@ import re
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._plan._context import Context, column_title
 from pybase.migrate.autogenerate._plan._required import alter_column, column_type
+from pybase.migrate.autogenerate._plan._types import base_type, refused_values
 from pybase.migrate.autogenerate._schema_snapshot import Column
 from pybase.migrate.autogenerate._server_checks import BY_TEXT, IN_ARRAY
 from pybase.migrate.sql.names import literal, plain, raw, shown
@@ -43,7 +44,7 @@ _RULED = "coalesce((RULE)::text, "
 
 def _using(context: Context, before: Column, after: Column) -> str:
     """Return the expression after USING; empty where PostgreSQL needs none."""
-    cast = context.checks.casts(before.type, after.type)
+    cast = _cast(context, before, after)
     if not is_ruled(context, before, after):
         return cast.format(before.name)
     return f"{_RULED}{before.name}::text)::{shown(after.type)}"
@@ -51,7 +52,7 @@ def _using(context: Context, before: Column, after: Column) -> str:
 
 def is_ruled(context: Context, before: Column, after: Column) -> bool:
     """Whether only the developer knows the new values: there is no cast, and no value in common."""
-    if not context.checks.casts(before.type, after.type).startswith(BY_TEXT):
+    if not _cast(context, before, after).startswith(BY_TEXT):
         return False
     texts = context.old.labels.get(before.type) or context.new.labels.get(before.type, ())
     if before.type == "boolean":
@@ -97,20 +98,43 @@ def notes(context: Context, before: Column, after: Column) -> tuple[str, str, st
     if is_ruled(context, before, after):
         owes += f"; PostgreSQL has no cast between them: write {_rule(before, after)}"
         return why, owes, ""
-    cast = context.checks.casts(before.type, after.type)
-    text, type_ = f"{before.name}::text", after.type
+    refused = _refused(context, before, after)
+    return why, owes, f"SELECT * FROM {shown(after.table)} WHERE {refused}" if refused else ""
+
+
+def _refused(context: Context, before: Column, after: Column) -> str:
+    """Return the condition for values that the new type refuses, empty if none is known.
+
+    It names no type that the change creates: it runs before that.
+    """
+    name, text = before.name, f"{before.name}::text"
+    labels = ", ".join(map(literal, context.new.labels.get(after.base_type, ())))
+    if labels and after.type == after.base_type:
+        return f"{text} NOT IN ({labels})"
+    if labels and before.type.endswith("[]"):
+        return f"NOT {text}[] <@ ARRAY[{labels}]"
+    if f"domain {after.type}" in context.new.objects:
+        is_same = _base(context, before) == _base(context, after)
+        return refused_values(context.new, after.type, name) if is_same else ""
+    cast = _cast(context, before, after)
+    type_ = after.type
     if cast.startswith(IN_ARRAY):
-        text = IN_ARRAY.format(before.name)
+        text = IN_ARRAY.format(name)
     elif after.type.endswith("[]") and not before.type.endswith("[]"):
         type_ = after.base_type
     is_read = cast.startswith(BY_TEXT) or _is_read(before.base_type, after.base_type)
     if not is_read or type_ in (before.type, "text"):
-        return why, owes, ""
-    find = (
-        f"SELECT * FROM {shown(after.table)} WHERE {before.name} IS NOT NULL AND NOT "
-        f"pg_input_is_valid({text}, {literal(type_)})"
-    )
-    return why, owes, find
+        return ""
+    return f"{name} IS NOT NULL AND NOT pg_input_is_valid({text}, {literal(type_)})"
+
+
+def _base(context: Context, column: Column) -> str:
+    side = context.new if f"domain {column.type}" in context.new.objects else context.old
+    return base_type(side, column.type)
+
+
+def _cast(context: Context, before: Column, after: Column) -> str:
+    return context.checks.casts(_base(context, before), _base(context, after))
 
 
 _TEXTS = ("text", "character varying", "character")

@@ -2,14 +2,12 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from msgspec.structs import replace
-
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Unit
 from pybase.migrate.autogenerate._plan import _columns as columns
 from pybase.migrate.autogenerate._plan import _other_objects as other_objects
 from pybase.migrate.autogenerate._plan._context import Context
-from pybase.migrate.autogenerate._plan._enums import is_replaced
+from pybase.migrate.autogenerate._plan._types import is_replaced
 from pybase.migrate.autogenerate._schema_snapshot import Side, constraint_kind
 from pybase.migrate.catalog import CatalogObject, Change
 from pybase.migrate.sql.names import quote, raw, schema_of
@@ -93,18 +91,12 @@ def unit(context: Context, change: Change, item: CatalogObject, parts: Sequence[
         gone += [old, *_dropped_along(context, old)]
     created = () if new is None or _is_unlogged(context, item) else (new,)
     return Unit(
-        tuple(replace(part, tables=_families(context, part.tables)) for part in parts),
+        tuple(parts),
         frozenset(key for each in created for key in (each.identity, *_name(each))),
         frozenset(key for each in gone for key in (each.identity, *_name(each))),
         frozenset() if item.kind in _WITHOUT_CONCERN and not item.table else _concerns(item),
         min(1, len(parts) - 1) if _is_built_first(item, gone) else 0,
     )  # fmt: skip
-
-
-def _families(context: Context, tables: Collection[str]) -> frozenset[str]:
-    """Return tables with their partitions, which are locked with them."""
-    partitions = (source.partitions(context.old, table) for table in tables)
-    return frozenset(tables).union(*partitions)
 
 
 def _is_built_first(item: CatalogObject, gone: Sequence[CatalogObject]) -> bool:

@@ -4,9 +4,11 @@ from pybase.migrate.autogenerate._source._columns import column_source as column
 from pybase.migrate.autogenerate._source._columns import column_sql as column_sql
 from pybase.migrate.autogenerate._source._columns import parse_sequence as parse_sequence
 from pybase.migrate.autogenerate._source._columns import sequence_options as sequence_options
+from pybase.migrate.autogenerate._source._definitions import check_expression as check_expression
 from pybase.migrate.autogenerate._source._definitions import parse_constraint as parse_constraint
 from pybase.migrate.autogenerate._source._definitions import parse_index as parse_index
 from pybase.migrate.autogenerate._source._definitions import parse_statement as parse_statement
+from pybase.migrate.autogenerate._source._definitions import renamed as renamed
 from pybase.migrate.autogenerate._source._keys import add_constraint as add_constraint
 from pybase.migrate.autogenerate._source._keys import create_index as create_index
 from pybase.migrate.autogenerate._source._keys import drop_constraint as drop_constraint

@@ -74,6 +74,14 @@ def check_expression(definition: str) -> str:
     return readable(unbracketed(first_bracket(definition)))
 
 
+def renamed(expression: str, old: str, new: str) -> str:
+    """Return an expression with another name for a column."""
+    for token in reversed(parser.scan(expression)):
+        if expression[token.start : token.end + 1] == old:
+            expression = f"{expression[: token.start]}{new}{expression[token.end + 1 :]}"
+    return expression
+
+
 class Index(Struct, frozen=True):
     """An index: the parse tree, and the text of its elements and of its predicate."""
 

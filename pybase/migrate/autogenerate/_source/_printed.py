@@ -53,6 +53,8 @@ def _read(definition: str) -> Any:
 
 _OPERATORS = {("=", "ANY"): "IN", ("<>", "ALL"): "NOT IN"}
 _BOUNDS = ("modulus", "remainder")
+_NAMES = ("PUBLIC", "VALUE")
+"""What PostgreSQL prints in upper case, though it is a name like any other."""
 _TEXTS = ("text", "varchar", "bpchar")
 
 
@@ -60,8 +62,8 @@ _TEXTS = ("text", "varchar", "bpchar")
 def readable(sql: str) -> str:
     """Return SQL that PostgreSQL printed as a person writes it.
 
-    That is `IN (...)`, TRUE and MODULUS in upper case as NULL is, and names without the schema
-    public, but for functions: those of pg_catalog are found first.
+    That is `IN (...)`, TRUE and MODULUS in upper case as NULL is, names in lower case, and without
+    the schema public, but for functions: those of pg_catalog are found first.
     """
     try:
         tokens = parser.scan(sql)
@@ -85,6 +87,8 @@ def _replacements(sql: str, tokens: Sequence[Any]) -> Iterator[tuple[int, int, s
             yield token.start, token.end + 1, token.name.removesuffix("_P")
         if words[place] in _BOUNDS and "PARTITION" in words:
             yield token.start, token.end + 1, words[place].upper()
+        if words[place] in _NAMES:
+            yield token.start, token.end + 1, words[place].lower()
     for place in range(1, len(tokens) - 1):
         if words[place] not in ("ANY", "ALL") or words[place + 1] != "(":
             continue

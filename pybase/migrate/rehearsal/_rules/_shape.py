@@ -8,7 +8,7 @@ from pglast import ast
 from pglast.enums import TransactionStmtKind
 
 from pybase.core.urls import REHEARSAL_URL
-from pybase.migrate.database import role_hint
+from pybase.migrate.database import scratch_hint
 from pybase.migrate.record import HALF_DONE, RESUMED, Finding, ScriptStatus, StatementKind
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
@@ -59,7 +59,7 @@ def errors(case: Case) -> Iterator[Finding]:
     elif isinstance(error, psycopg.errors.InvalidTransactionTermination):
         yield Finding(index, "transaction-control")
     elif case.is_upgrade:
-        advice = role_hint(error) or _newer_hint(error, failed.sql)
+        advice = scratch_hint(error) or _newer_hint(error, failed.sql)
         message += f". {advice}" if advice else ""
         table = _table_of(case, failed.sql) if is_own else None
         yield Finding(index, "rehearsal-failed", table, message)

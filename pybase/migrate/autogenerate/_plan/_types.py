@@ -1,13 +1,16 @@
-"""Enum types whose values change: new values are added, any other change needs a new type."""
+"""Types that change: enums, whose values are added or which are created again, and domains."""
 
 import re
 from collections.abc import Iterable, Iterator
+
+from pglast.stream import RawStream
 
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._plan._columns import restore
 from pybase.migrate.autogenerate._plan._context import comments
 from pybase.migrate.autogenerate._schema_snapshot import Column, Side
+from pybase.migrate.catalog import CatalogObject
 from pybase.migrate.sql.names import derived, literal, parts, plain, quote, raw, shown
 
 
@@ -151,3 +154,79 @@ def _dependent(old: Side, new: Side, name: str) -> Iterator[str]:
             old, old.objects[key]
         ):
             yield key
+
+
+# --- domains ----------------------------------------------------------------------------------
+
+
+def is_domain_constraint(item: CatalogObject) -> bool:
+    """Whether an object is a constraint of a domain."""
+    return item.kind == "constraint" and item.table is None
+
+
+def refused(side: Side, item: CatalogObject) -> str:
+    """Return a query for the values that a constraint of a domain refuses; empty for another."""
+    if not is_domain_constraint(item):
+        return ""
+    return _values(side, item.name.rpartition(".")[0], _violated(item))
+
+
+def _violated(constraint: CatalogObject) -> str:
+    return f"NOT ({source.check_expression(constraint.definition)})"
+
+
+def refused_values(side: Side, domain: str, column: str) -> str:
+    """Return the condition for values of a column that a domain refuses, empty if none can be."""
+    conditions = [
+        source.renamed(_violated(item), "value", column)
+        for item in side.objects.values()
+        if is_domain_constraint(item) and item.name.rpartition(".")[0] == domain
+    ]
+    is_required = side.objects[f"domain {domain}"].definition.endswith(" NOT NULL")
+    return " OR ".join([*conditions, *([f"{column} IS NULL"] if is_required else [])])
+
+
+def _values(side: Side, domain: str, condition: str) -> str:
+    """Return a query for the values of a domain that satisfy a condition on `value`."""
+    columns = (column for column in side.users_of_type(domain) if column.type == domain)
+    return " UNION ALL ".join(
+        f"SELECT {literal(plain(column.table))}, ctid, {column.name}::text "
+        f"FROM {shown(column.table)} WHERE {source.renamed(condition, 'value', column.name)}"
+        for column in sorted(columns, key=lambda column: (column.table, column.name))
+        if column.table not in side.partitions
+    )
+
+
+def changed_domain(old: Side, before: CatalogObject, after: CatalogObject) -> Part | str:
+    (type_, one), (other_type, other) = (_domain_parts(item) for item in (before, after))
+    if type_ != other_type:
+        return (
+            f"PostgreSQL cannot change the base type of {plain(after.name)} in place: give the "
+            "domain of the models another name, and its columns are changed to that."
+        )
+    up, down = (tuple(_alter_domain(after.name, *pair)) for pair in ((one, other), (other, one)))
+    is_required = "NOT" in other and "NOT" not in one
+    find = _values(old, after.name, "value IS NULL") if is_required else ""
+    return Part(Stage.ENUM, f"Change domain {plain(after.name)}", up, down, find=find)
+
+
+def base_type(side: Side, type_: str) -> str:
+    """Return the type that a domain is of, any other type as it is."""
+    item = side.objects.get(f"domain {type_}")
+    return str(RawStream()(source.parse_statement(item.definition).typeName)) if item else type_
+
+
+def _domain_parts(item: CatalogObject) -> tuple[object, dict[str, str]]:
+    """Return the type of a domain, and its default and NOT NULL as they follow SET."""
+    tree = source.parse_statement(item.definition)
+    texts = [RawStream()(constraint) for constraint in tree.constraints or ()]
+    type_ = (tree.typeName(), tree.collClause and tree.collClause())
+    return type_, {text.partition(" ")[0]: text for text in texts}
+
+
+def _alter_domain(name: str, one: dict[str, str], other: dict[str, str]) -> Iterator[str]:
+    alter = f"ALTER DOMAIN {shown(name)}"
+    for word, part in (("DEFAULT", "DEFAULT"), ("NOT", "NOT NULL")):
+        if one.get(word) != other.get(word):
+            action = f"SET {other[word]}" if word in other else f"DROP {part}"
+            yield source.execute(f"{alter} {action}")
