@@ -40,21 +40,30 @@ def replaced(settings: Settings, files: Mapping[str, str]) -> Replaced:
     changes = tuple(change for change in every if not change.is_foreign)
     for path in (change.path for change in changes):
         is_ours = path in named | _manifest.ALWAYS or path.startswith(_GENERATED)
-        if not is_ours and path in present and _head(present[path]) != _head(files[path]):
-            raise UsageError(
-                f"{settings.written_name(path)} exists, and `nox -s sql` has not written it.",
-                "Move it elsewhere; if it is the drawing, another name in [tool.pybase] picture "
-                "will do, too.",
-                code="file-in-use",
-            )
-        if is_linked(settings, place(settings.sql, path)):
-            raise UsageError(
-                f"{settings.written_name(path)} is a symbolic link, or below one.",
-                "Delete the link: what is generated is written only into the project itself.",
-                code="linked-file",
-            )
+        if not is_ours and path in present:
+            _require_same_head(settings, path, present[path], files[path])
+        _require_unlinked(settings, path)
     contents = {place(settings.sql, change.path): files.get(change.path) for change in changes}
     return Replaced(changes, contents, tuple(change for change in every if change.is_foreign))
+
+
+def _require_same_head(settings: Settings, path: str, before: str, after: str) -> None:
+    if _head(before) != _head(after):
+        raise UsageError(
+            f"{settings.written_name(path)} exists, and `nox -s sql` has not written it.",
+            "Move it elsewhere; if it is the drawing, another name in [tool.pybase] picture "
+            "will do, too.",
+            code="file-in-use",
+        )
+
+
+def _require_unlinked(settings: Settings, path: str) -> None:
+    if is_linked(settings, place(settings.sql, path)):
+        raise UsageError(
+            f"{settings.written_name(path)} is a symbolic link, or below one.",
+            "Delete the link: what is generated is written only into the project itself.",
+            code="linked-file",
+        )
 
 
 def _head(text: str) -> list[str]:
