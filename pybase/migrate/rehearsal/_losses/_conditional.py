@@ -14,8 +14,9 @@ from pybase.migrate.catalog import State
 from pybase.migrate.record import Loss, LossKind
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
-from pybase.migrate.sql import QualifiedName
+from pybase.migrate.sql import QualifiedName, parse_backfill
 from pybase.migrate.sql.grammar import code_words, dropped_names, is_kind, parsed, statements
+from pybase.migrate.sql.names import parts
 
 _WITH_ROWS = (
     enums.ObjectType.OBJECT_TABLE,
@@ -31,9 +32,12 @@ def conditional(observations: Sequence[Observation]) -> Iterator[Loss]:
         if observation.error is not None:
             return
         is_block = is_kind(observation.sql, ast.DoStmt)
+        position = _position_of_backfill(observation)
         for tree in map(parsed, statements(observation.sql)):
             tables.note(tree, observation.before, is_block)
             for table, column in _destroyed(tree, observation.before):
+                if table == position:
+                    continue
                 if table in tables.renamed:
                     yield Loss(tables.renamed[table], column, LossKind.CONDITIONAL)
                 is_there = table in tables.own or _is_there(observation, table, column)
@@ -41,6 +45,15 @@ def conditional(observations: Sequence[Observation]) -> Iterator[Loss]:
                     yield Loss(table, column, LossKind.CONDITIONAL)
         if is_block and _composes_a_drop(observation.sql):
             yield Loss(QualifiedName("", ""), kind=LossKind.UNKNOWN)
+
+
+def _position_of_backfill(observation: Observation) -> QualifiedName | None:
+    """Return the table that a backfill makes for its position, and drops at its end."""
+    loop = parse_backfill(observation.sql)
+    if loop is None:
+        return None
+    *schema, name = parts(loop[1])
+    return _qualified(ast.RangeVar(relname=name, schemaname=(*schema, None)[0]), observation.before)
 
 
 class _Tables:
