@@ -82,6 +82,7 @@ WRITES = [
         "truncated_and_rewritten_in_a_block", ORDERS,
         _block("TRUNCATE order_items; ALTER TABLE products ALTER COLUMN price TYPE numeric(9, 3)"),
         ("truncates", "order_items"), ("rewrites-table", "products"),
+        ("scans-under-lock", "order_items"),
     ),
     _case(
         "triggers_disabled_in_a_block", ROUTINES, _block("ALTER TABLE orders DISABLE TRIGGER USER"),
