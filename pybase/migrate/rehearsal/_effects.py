@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 
 from msgspec.structs import replace
-from pglast import ast
 
 from pybase.migrate.record import Finding, TableEffect
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules import Case, filled_table, held_locks
 from pybase.migrate.sql import LOCKS, QualifiedName
-from pybase.migrate.sql.grammar import REPACK_CONCURRENTLY, is_kind, newer_form, statements
+from pybase.migrate.sql.grammar import REPACK_CONCURRENTLY, newer_form
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, ROW_EXCLUSIVE
 
 _LONG = {
@@ -57,7 +56,7 @@ def _table_effect(
     observation: Observation, oid: int, name: QualifiedName, rank: int
 ) -> TableEffect:
     """Return what a statement did; TRUNCATE gives a table a new file, and is done at once."""
-    is_truncated = any(is_kind(sql, ast.TruncateStmt) for sql in statements(observation.sql))
+    is_truncated = not observation.emptied.isdisjoint(observation.before.family(oid))
     is_brief = is_truncated or newer_form(observation.sql) == REPACK_CONCURRENTLY
     is_written = observation.gained.get(oid) == ROW_EXCLUSIVE or oid in observation.rows
     return TableEffect(
@@ -65,5 +64,5 @@ def _table_effect(
         LOCKS[rank][0],
         observation.is_rewritten(oid) and not is_brief,
         observation.is_scanned(oid) and not is_brief,
-        is_written or (is_truncated and observation.is_rewritten(oid)),
+        is_written or oid in observation.emptied,
     )

@@ -32,9 +32,9 @@ class Observation(Struct, frozen=True, dict=True):
 
     `locks` is the strongest rank in MODES that its transaction holds on each relation afterwards,
     `gained` what this statement itself added to that. `changes` is what its plan writes to; of
-    code that has no plan, `rows` show it. `emptied` are the tables that hidden code left empty with
-    a new file. It `is_of_python` where the statements of a revision are not known: it may have run
-    any.
+    code that has no plan, `rows` show it. `emptied` are the tables that TRUNCATE, or hidden code,
+    has left with a new and empty file. It `is_of_python` where the statements of a revision are not
+    known: it may have run any.
     """
 
     index: int

@@ -175,7 +175,7 @@ class Observer:
         return Observation(
             *(index, text, True, before, self.state, locks, gained, scans, rows, notices),
             changes=planned,
-            emptied=self._emptied(before, touched) if is_opaque(text) else frozenset(),
+            emptied=self._emptied(before, touched) if _may_truncate(text) else frozenset(),
         )
 
     def _emptied(self, before: State, touched: set[int]) -> frozenset[int]:
@@ -248,10 +248,14 @@ def _named(state: State, text: str) -> set[int]:
     return {oid for oid, relation in state.relations.items() if relation.name in named}
 
 
+def _may_truncate(text: str) -> bool:
+    return is_opaque(text) or is_kind(text, ast.TruncateStmt)
+
+
 def _has_new_file(before: State, after: State, oid: int) -> bool:
     """Whether a table that was there has another file."""
     old, new = before.relations.get(oid), after.relations.get(oid)
-    return old is not None and new is not None and old.is_table and old.file != new.file
+    return old is not None and new is not None and old.kind == "r" and old.file != new.file
 
 
 def _locked_later(before: State, after: State) -> Iterator[int]:

@@ -79,6 +79,12 @@ WRITES = [
     ),
     _case("truncated_in_a_function", _CLEAR, "SELECT clear()", ("truncates", "order_items")),
     _case(
+        "truncated_and_rewritten_in_a_block", ORDERS,
+        _block("TRUNCATE order_items; ALTER TABLE products ALTER COLUMN price TYPE numeric(9, 3)"),
+        ("truncates", "order_items"), ("rewrites-table", "products"),
+        ("scans-under-lock", "order_items"),
+    ),
+    _case(
         "triggers_disabled_in_a_block", ROUTINES, _block("ALTER TABLE orders DISABLE TRIGGER USER"),
         ("disables-triggers", "orders"),
     ),

@@ -24,8 +24,7 @@ def emptied(start: State, observation: Observation) -> Iterator[Loss]:
     cascades = any(tree.behavior == enums.DropBehavior.DROP_CASCADE for tree in truncates)
     kind = LossKind.EMPTIED_CASCADE if cascades else LossKind.EMPTIED
     with_parts = {part for oid in named for part in before.family(oid)}
-    taken = filter(observation.is_rewritten, before.relations) if truncates else observation.emptied
-    for oid in named | {_topmost(before, oid) for oid in set(taken) - with_parts}:
+    for oid in named | {_topmost(before, oid) for oid in observation.emptied - with_parts}:
         if oid in start.relations and start.relations[oid].is_table:
             yield Loss(start.relations[oid].qualified_name, kind=kind)
 

@@ -103,14 +103,14 @@ def _referenced(observation: Observation) -> Iterator[int]:
 
 def _read(case: Case, observation: Observation) -> Iterator[int]:
     """Yield the known tables that a statement reads from end to end; `_data` looks at writes."""
-    if is_kind(observation.sql, *WRITES, ast.TruncateStmt) or _is_reported(case, observation):
+    if is_kind(observation.sql, *WRITES) or _is_reported(case, observation):
         return
     is_read = observation.is_scanned
     if is_kind(observation.sql, *_QUERIES):
         is_read = observation.is_read_through
     tables = {oid for oid in observation.before.relations if is_read(oid)}
     tables -= {oid for change in observation.changes for oid in change.found - change.read}
-    tables -= processed(case, observation)
+    tables -= processed(case, observation) | observation.emptied
     if is_kind(observation.sql, ast.SelectStmt, ast.DoStmt):
         tables = {oid for oid in tables if not _is_one_row(observation, oid)}
     elif is_kind(observation.sql, ast.VacuumStmt):

@@ -17,7 +17,6 @@ from pybase.migrate.sql.grammar import (
     is_opaque,
     newer_form,
     parsed,
-    statements,
 )
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, SHARE
 
@@ -141,8 +140,7 @@ def _is_maintenance(sql: str) -> bool:
 def _rewrite_code(observation: Observation, oid: int, kind: str) -> str:
     if kind == "m":
         return "refreshes-view"
-    is_truncate = any(is_kind(sql, ast.TruncateStmt) for sql in statements(observation.sql))
-    if is_truncate or oid in observation.emptied:
+    if oid in observation.emptied:
         return "truncates"
     if _is_maintenance(observation.sql):
         return "rewrites-by-maintenance"
