@@ -149,12 +149,9 @@ def _beside(sequence: str, name: str) -> str:
 
 def _identity(before: Column, new: Side, after: Column, aside: str) -> Iterator[str]:
     if after.identity and not before.identity:
-        sequence = new.objects[f"sequence {after.sequence}"]
-        options = source.sequence_options(sequence.definition)
         if not before.required:
             yield source.alter_column(after, "SET NOT NULL")
-        given = f"(SEQUENCE NAME {after.sequence} {options})"
-        yield source.alter_column(after, f"ADD GENERATED {after.identity} AS IDENTITY {given}")
+        yield source.alter_column(after, f"ADD {source.identity_sql(new, after)}")
         yield _restart(new, after, _beside(before.sequence, aside) if aside else "")
     elif after.identity and after.identity != before.identity:
         yield source.alter_column(after, f"SET GENERATED {after.identity}")
