@@ -73,6 +73,8 @@ def create_table(side: Side, table: str, later: Collection[str] = ()) -> list[st
     item = side.objects.get(f"table {table}")
     if is_attached:  # which makes its columns identities, and refuses those that are already
         columns = [replace(column, identity="") for column in columns]
+    else:
+        columns = [_as_child(side, column) for column in columns]
     if item is None:
         item = side.objects[f"foreign table {table}"]
         return [execute(_create_sql(side, item, columns, keys))]
@@ -88,6 +90,15 @@ def create_table(side: Side, table: str, later: Collection[str] = ()) -> list[st
         *(owned(column) for column in serials),
         *_belongings(side, item, has_comments=False),
     ]
+
+
+def _as_child(side: Side, column: Column) -> Column:
+    """Return a column without the NOT NULL that a parent gives it.
+
+    PostgreSQL 18 refuses another type for the parent's where the child has one of another name.
+    """
+    same = (side.columns.get((parent, column.name)) for parent in parents(side, column.table))
+    return replace(column, required=False) if any(c and c.required for c in same) else column
 
 
 def _place(item: CatalogObject) -> int:
