@@ -26,7 +26,7 @@ from psycopg.sql import Identifier
 from benchmarks.generate import write_project
 from pybase.core import settings
 from pybase.migrate.record import HAZARDS, Script
-from pybase.migrate.rehearsal import scratch
+from pybase.migrate.rehearsal import execute
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.review._severity import Severity, severity
 from pybase.migrate.revisions import RevisionSql, read, render
@@ -297,7 +297,7 @@ def _run_under_traffic(url: str, script: Script, tables: list[str]) -> bool:
         ready.wait()
         try:
             with psycopg.connect(url, autocommit=True, application_name="migration") as connection:
-                scratch.execute(connection, script)
+                execute(connection, script)
         except psycopg.Error as error:
             print(f"fails on these rows: {error}", file=sys.stderr, flush=True)
             return False
@@ -326,7 +326,8 @@ def _page(found: Mapping[str, list[Wait]]) -> Iterator[str]:
             groups[wait.verdict.words].append(wait)
         for words, waits in sorted(groups.items()):
             readers, writers = ([w.reader_ms for w in waits], [w.writer_ms for w in waits])
-            yield f"| `{code}` | {len(waits)} | {words} | {_range(readers)} | {_range(writers)} |"
+            name = f"`{code}`" if code in HAZARDS else code
+            yield f"| {name} | {len(waits)} | {words} | {_range(readers)} | {_range(writers)} |"
 
 
 def _range(times: list[float]) -> str:

@@ -124,7 +124,20 @@ def server16_url(servers_folder: Path) -> str:
     return _started(scratch_cluster(servers_folder / "16", 16))
 
 
-@pytest.fixture(params=["server18_url", "server16_url"], ids=["pg18", "pg16"])
+@pytest.fixture(scope="session")
+def server19_url() -> str:
+    """The server that PYBASE_POSTGRES_19_URL names: no wheel has one."""
+    if "PYBASE_POSTGRES_19_URL" not in os.environ:
+        pytest.skip("PYBASE_POSTGRES_19_URL names no server of PostgreSQL 19")
+    return os.environ["PYBASE_POSTGRES_19_URL"]
+
+
+_SERVERS = {"pg18": "server18_url", "pg16": "server16_url"} | (
+    {"pg19": "server19_url"} if "PYBASE_POSTGRES_19_URL" in os.environ else {}
+)
+
+
+@pytest.fixture(params=_SERVERS.values(), ids=_SERVERS)
 def any_server_url(request: pytest.FixtureRequest) -> str:
     """Each supported server in turn."""
     url: str = request.getfixturevalue(request.param)

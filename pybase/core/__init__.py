@@ -1,1 +1,4 @@
-"""Errors, settings, files and styled text: what every package may import."""
+"""Errors, settings, files and styled text: what every package may import.
+
+It imports no other package of PyBase, opens no connection to a database, and prints nothing.
+"""

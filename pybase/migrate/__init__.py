@@ -1,5 +1,5 @@
 """The workflow: from a revision to reviewed SQL to a migrated database.
 
-This room sees a schema only through an Alembic `Config`. It never imports `pybase.models`, so
+This package sees a schema only through an Alembic `Config`. It never imports `pybase.models`, so
 every verb works on any Alembic history on PostgreSQL.
 """

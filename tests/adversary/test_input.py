@@ -474,7 +474,7 @@ def test_endless_revision_has_a_time_limit(
 ) -> None:
     """The limits are seconds; here they are shorter."""
     monkeypatch.setattr("pybase.migrate.revisions._declared.LOAD_LIMIT_S", 0.2)
-    monkeypatch.setattr("pybase.migrate.revisions._render.TIME_LIMIT_S", 0.2)
+    monkeypatch.setattr("pybase.migrate.revisions._renderer.TIME_LIMIT_S", 0.2)
     variables = {"DATABASE_URL": NOWHERE, "PYBASE_REHEARSAL_URL": server18_url}
     endless = "import time\nwhile True: time.sleep(9)"
     project = Project(tmp_path, variables).lay_out(replace(ONE, upgrade=endless))

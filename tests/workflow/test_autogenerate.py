@@ -51,9 +51,11 @@ ON_16 = [
     if not _ONLY_18.search(case.before + case.after)
     and ("PYBASE_ALL_ON_16" in os.environ or case.name.startswith(_FEW))
 ]
+ON_19 = "PYBASE_POSTGRES_19_URL" in os.environ
 RUNS = [
     *(pytest.param(case, "server18_url", id=case.name) for case in CASES),
     *(pytest.param(case, "server16_url", id=f"16: {case.name}") for case in ON_16),
+    *(pytest.param(case, "server19_url", id=f"19: {case.name}") for case in CASES if ON_19),
 ]
 
 
@@ -150,7 +152,8 @@ def _begin(project: Project, case: ModelCase, url: str, files: Path) -> None:
     shutil.rmtree(project.root)
     with psycopg.connect(url) as connection:
         version = connection.info.server_version // 10_000
-    project.lay_out(models=case.models(case.before)).on(version)
+    newest = min(version, 18)  # the settings name no server of 19
+    project.lay_out(models=case.models(case.before)).on(newest)
     write_models(project, case.models(case.before))
     autogenerate.generate(loaded(project), request("create all there is", ()))
     if case.history:

@@ -170,6 +170,19 @@ def test_hazard_that_is_not_accepted_is_an_error_and_on_the_embedded_server_a_wa
     )
 
 
+def test_hazard_for_those_who_use_tables_is_none_in_a_database_without_tables(
+    cities: psycopg.Connection[Any],
+) -> None:
+    findings = (NOT_NULL, Finding(-1, "many-blocking-locks"), Finding(-1, "cannot-render"))
+    hazardous = step(findings=findings)
+    cities.execute("DROP TABLE cities")
+    (result,) = results(cities, hazardous)
+    assert result.problem.endswith(" has cannot-render.")
+    cities.execute("CREATE TABLE cities (name text)")
+    (result,) = results(cities, hazardous)
+    assert "many-blocking-locks" in result.problem
+
+
 # --- privileges -----------------------------------------------------------------------------------
 
 

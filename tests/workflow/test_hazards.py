@@ -5,6 +5,7 @@ setup created.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,7 +27,6 @@ from pybase.migrate.record import (
     acceptance_faults,
     reason_for,
 )
-from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.revisions import History, RevisionSql, render
 from pybase.migrate.sql import QualifiedName
@@ -36,6 +36,7 @@ from pybase.postgres import scratch_database
 from .hazards import CASES, RECIPES, Case, Findings, revision_source
 
 SERVERS = (18, 16)
+_TRIED = (*SERVERS, *([19] if "PYBASE_POSTGRES_19_URL" in os.environ else []))
 _PARENT = Revision("aaaaaaaaaaaa", title="Create the setup.")
 _VERSION_TABLE = f"""
 CREATE TABLE alembic_version (version_num varchar(32) NOT NULL PRIMARY KEY);
@@ -45,7 +46,7 @@ INSERT INTO alembic_version VALUES ('{_PARENT.id}');
 RUNS = [
     pytest.param(case, major, id=f"{case.name}-pg{major}")
     for case in sorted(CASES, key=lambda case: case.setup)  # cases of one template together
-    for major in SERVERS
+    for major in _TRIED
     if (case.min_version or 0) <= major <= (case.max_version or major)
 ]
 
@@ -109,15 +110,15 @@ class Bench:
 
     def _state(self) -> object:
         """What the rehearsal has just read: another connection would have to plan it all again."""
-        state = self._rehearsal._observer.state
+        state = self._rehearsal._database.state
         relations = {
             oid: replace(relation, file=None, columns=_alive(relation.columns))
             for oid, relation in state.relations.items()
         }
-        return replace(state, relations=relations), self._rehearsal._catalog
+        return replace(state, relations=relations), self._rehearsal._database.schema
 
     def _read_rows(self) -> object:
-        return rows_of(self._rehearsal._observer.connection)
+        return rows_of(self._rehearsal._database.connection)
 
 
 def _alive(columns: Mapping[int, Column]) -> dict[int, Column]:
@@ -175,7 +176,7 @@ def _template(server_url: str, setup: str) -> str:
 def _rehearsal(url: str, table: Table | None = None) -> Rehearsal:
     def run_online(revision: RevisionSql) -> None:
         assert table is not None
-        scratch.run_online(table.history, url, revision)
+        run_online(table.history, url, revision)
 
     return Rehearsal(url, OWN_TABLES, frozenset(), run_online)
 

@@ -5,6 +5,7 @@ import re
 import psycopg
 import pytest
 from projects import FORK, LINE, ONE, THREE, TWO, Project, Revision
+from waiting import wait_until
 
 PYTHON = "--python-revisions"
 
@@ -47,9 +48,20 @@ def test_migrate_upgrades_to_head_and_reports_each_revision(three: Project) -> N
     assert lines[3] == "3 applied."
 
 
-def test_migrate_again_has_nothing_to_do(three: Project) -> None:
+def test_migrate_again_has_nothing_to_do_and_takes_one_session(three: Project) -> None:
     three.done("migrate")
-    assert three.done("migrate") == "Nothing to do: the database is up to date.\n"
+    with psycopg.connect(three.environment["DATABASE_URL"], autocommit=True) as observer:
+        before = sessions(observer)
+        assert three.done("migrate") == "Nothing to do: the database is up to date.\n"
+        assert sessions(observer) - before == 1
+
+
+def sessions(observer: psycopg.Connection) -> int:
+    """The sessions that the database has had: a backend counts its own before it is gone."""
+    alone = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()"
+    wait_until(lambda: observer.execute(alone).fetchone() == (True,))
+    had = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
+    return int(observer.execute(had).fetchall()[0][0])
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,13 @@ NAMES = {("renames-table", "events_1"), ("renames-table", "events_2")}
             "ALTER TABLE events MERGE PARTITIONS (events_1, events_2) INTO merged",
             {("rewrites-table", "events"), *NAMES},
         ),
+        (
+            MERGED,
+            "DO $$ BEGIN ALTER TABLE events MERGE PARTITIONS (events_1, events_2) INTO m; END $$",
+            {("rewrites-table", "events"), *NAMES},
+        ),
     ],
-    ids=["repack", "concurrently", "merge"],
+    ids=["repack", "concurrently", "merge", "merge-in-a-block"],
 )
 def test_statement_of_19_has_its_hazards_and_loses_nothing(
     run: str, text: str, expected: set[tuple[str, str]], database_url: str

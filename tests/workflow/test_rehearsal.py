@@ -489,17 +489,24 @@ def test_revision_behind_a_failing_one_is_rehearsed(compose: Compose, project: P
     assert "n text" in files["schema/cities.sql"]
 
 
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        ("ALTER TABLE towns ADD COLUMN m text", "ALTER TABLE towns DROP COLUMN m"),
+        ("DROP INDEX IF EXISTS ix_towns_n", "CREATE INDEX ix_towns_n ON towns (n)"),
+    ],
+)
 def test_revision_that_only_follows_a_failing_one_is_not_blamed(
-    compose: Compose, project: Project
+    bodies: tuple[str, str], compose: Compose, project: Project
 ) -> None:
-    failing = Revision("bbbbbbbbbbbb", ONE.id, "op.execute('CREATE TABEL towns (n integer)')")
-    column = Revision(
-        "cccccccccccc", failing.id, "op.add_column('towns', sa.Column('m', sa.Text()))"
-    )
-    files = compose(project.lay_out(ONE, failing, column))
+    failing = Revision("bbbbbbbbbbbb", ONE.id, "op.execute('CREATE EXTENSION citext')")
+    behind = Revision("cccccccccccc", failing.id, *(f"op.execute({body!r})" for body in bodies))
+    files = compose(project.lay_out(ONE, failing, behind))
     assert "rehearsal-failed" in header(files, failing)
-    assert "hazards" not in header(files, column)
-    assert "-- unseen    not rehearsed" in header(files, column)
+    assert "PYBASE_REHEARSAL_URL" in files[f"upgrade/{failing.name}.sql"]
+    for way in ("upgrade", "downgrade"):
+        assert "hazards" not in header(files, behind, way)
+    assert "-- unseen    not rehearsed" in header(files, behind)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,11 @@ SAME = {
     "sorted": "for name in sorted({'one', 'two', 'three'}):\n    op.execute(f\"SELECT '{name}'\")",
     "date": "import datetime\nop.execute(f\"SELECT '{datetime.date(2026, 1, 2)}'\")",
     "server": 'op.execute("SELECT gen_random_uuid(), now()")',
+    "indexes_of_columns": "import os\n"
+    "columns = [sa.Column(name, sa.Text(), index=True) for name in 'abcdefgh']\n"
+    "op.create_table('indexed', *columns)",
+    "state_of_its_module": "runs = globals().setdefault('runs', [])\nruns.append(1)\n"
+    "op.get_bind().execute(sa.text(f'SELECT {len(runs)}'))",
 }
 BODIES = VARYING | SAME
 

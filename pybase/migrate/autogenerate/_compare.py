@@ -16,7 +16,7 @@ from pybase.core.errors import CheckFailedError
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._schema_snapshot import Side, read
 from pybase.migrate.autogenerate._scope import Scope, read_scope, reflect
-from pybase.migrate.catalog import Change
+from pybase.migrate.catalog import CatalogObject, Change
 from pybase.migrate.database import engine, scratch_at
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.revisions import History, RenderedHistory
@@ -188,33 +188,37 @@ def _definition(old: Side, new: Side, key: str) -> str | None:
     item, other = old.objects.get(key), new.objects.get(key)
     if item is None or other is None:
         return old.definitions.get(key)
-    extras = [
-        sql for sql in item.extra or () if sql in (other.extra or ()) or not _TUNING.search(sql)
-    ]
+    extras = [sql for sql in item.extra if sql in other.extra or not _TUNING.search(sql)]
     return ";\n".join([item.definition, *extras])
 
 
 def _is_left_alone(old: Side, new: Side, key: str, scope: Scope) -> bool:
     item = new.objects.get(key) or old.objects[key]
-    if scope.excludes(old, new, item):
-        return True
-    if all(source.is_inherited(s, s.objects[key]) for s in (old, new) if key in s.objects):
-        return True
-    if item.kind == "comment" and item.subtype == "n":
-        return True  # of a NOT NULL constraint, whose name is not compared either
-    if key in new.objects:
-        return False
+    owners = [side for side in (old, new) if key in side.objects]
+    return (
+        scope.excludes(old, new, item)
+        or all(source.is_inherited(side, side.objects[key]) for side in owners)
+        # the comment of a NOT NULL constraint, whose name is not compared either
+        or (item.kind == "comment" and item.subtype == "n")
+        or (key not in new.objects and _is_undeclared(old, new, item, scope))
+    )
+
+
+def _is_undeclared(old: Side, new: Side, item: CatalogObject, scope: Scope) -> bool:
+    """Whether models rarely declare what only the revisions have, or cannot."""
     if item.table and item.table not in new.tables:
         if item.table in old.partitions or item.table not in old.tables:
             return True  # an undeclared partition, or a part of a view
-    if item.kind == "comment":
-        about = old.objects.get(item.about)
-        is_undeclared = about is None or about.kind in _UNDECLARED - {"schema"}
-        return is_undeclared or _is_left_alone(old, new, item.about, scope)
-    if item.kind == "column" and not item.definition:
-        return True
-    if item.kind == "type" and item.name not in old.labels:
-        return True  # composite, range and base types: no model declares one
-    if item.kind == "constraint" and item.table is None:
-        return f"domain {item.name.rpartition('.')[0]}" not in new.objects
-    return item.kind in _UNDECLARED
+    match item.kind:
+        case "comment":
+            about = old.objects.get(item.about)
+            is_undeclared = about is None or about.kind in _UNDECLARED - {"schema"}
+            return is_undeclared or _is_left_alone(old, new, item.about, scope)
+        case "column":
+            return not item.definition
+        case "type":
+            return item.name not in old.labels  # a composite, range or base type
+        case "constraint" if item.table is None:
+            return f"domain {item.name.rpartition('.')[0]}" not in new.objects
+        case kind:
+            return kind in _UNDECLARED

@@ -6,7 +6,7 @@ Owns the text of a revision file.
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,6 @@ from textwrap import wrap
 
 from alembic import util
 from alembic.script import ScriptDirectory
-from alembic.script.write_hooks import _run_hooks
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -23,7 +22,13 @@ from pybase.core.files import write_file
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Step
 from pybase.migrate.autogenerate._titles import described, free_titles
-from pybase.migrate.revisions import ROWS_IN_THE_WAY, History, explained
+from pybase.migrate.revisions import (
+    ROWS_IN_THE_WAY,
+    History,
+    explained,
+    run_hooks,
+    with_folder,
+)
 from pybase.migrate.sql.grammar import break_line
 
 _WIDTH = 100
@@ -97,12 +102,7 @@ def _own_of_the_project() -> Iterator[None]:
 
 def _scripts(history: History, folder: Path) -> tuple[ScriptDirectory, Path]:
     """Return the project's scripts with one more folder, and the folder of new revisions."""
-    scripts = ScriptDirectory.from_config(history.config)
-    scripts.hooks = []
-    scripts.messaging_opts = {"quiet": True}
-    locations = list(scripts._version_locations)
-    scripts.version_locations = [*map(str, locations), str(folder)]
-    vars(scripts).pop("_version_locations", None)
+    scripts, locations = with_folder(history.config, folder)
     parents = [Path(history.get(head).path).parent for head in history.heads]
     return scripts, next((parent for parent in parents if parent in locations), locations[0])
 
@@ -136,19 +136,7 @@ _TODO = "TODO: the reason, and the invariant that holds after this revision."
 
 def _completed(text: str, step: Step, place: int, titles: Sequence[str]) -> str:
     """Put what changes and the reasons into the docstring, and remove the template's reminders."""
-    reasons = list(dict.fromkeys(part.why for part in step.parts if part.why))
-    if step.parts and (not reasons or described(step) != titles[place]):
-        reasons.insert(0, f"{described(step)}.")
-    finds = list(dict.fromkeys(part.find for part in step.parts if part.find))
-    if len(titles) > 1:
-        first = titles[0].rstrip(".")
-        reasons.append(f"Revision {place + 1} of {len(titles)} of: {first}.")
-    paragraphs = [
-        "\n".join(wrap(_safe(reason), _WIDTH, break_long_words=False, break_on_hyphens=False))
-        for reason in reasons
-    ]
-    paragraphs += [_query(query) for query in finds]
-    why = "\n\n".join(paragraphs)
+    why = "\n\n".join(_paragraphs(step, place, titles))
     head, mark, rest = text.partition("Revision ID:")
     if _TODO in head:
         head = head.replace(_TODO, why or _TODO)
@@ -159,6 +147,24 @@ def _completed(text: str, step: Step, place: int, titles: Sequence[str]) -> str:
     if constants:
         text = text.replace("\ndef upgrade", "\n" + "\n".join(constants) + "\n\n\ndef upgrade", 1)
     return text
+
+
+def _paragraphs(step: Step, place: int, titles: Sequence[str]) -> Iterator[str]:
+    """Yield what changes, the reasons, the place among the revisions, and the queries for rows."""
+    reasons = _unique(part.why for part in step.parts)
+    if step.parts and (not reasons or described(step) != titles[place]):
+        reasons.insert(0, f"{described(step)}.")
+    if len(titles) > 1:
+        first = titles[0].rstrip(".")
+        reasons.append(f"Revision {place + 1} of {len(titles)} of: {first}.")
+    for reason in reasons:
+        lines = wrap(_safe(reason), _WIDTH, break_long_words=False, break_on_hyphens=False)
+        yield "\n".join(lines)
+    yield from map(_query, _unique(part.find for part in step.parts))
+
+
+def _unique(texts: Iterable[str]) -> list[str]:
+    return [text for text in dict.fromkeys(texts) if text]
 
 
 def _query(query: str) -> str:
@@ -188,7 +194,7 @@ def _format(folder: Path, paths: Sequence[Path], hooks: Sequence[Mapping[str, st
     own = [hook for hook in hooks if "ruff" not in " ".join(map(str, hook.values()))]
     for path in paths if own else ():
         try:
-            _run_hooks(path, own)
+            run_hooks(path, own)
         except OSError as error:
             raise UsageError(
                 f"A post-write hook of alembic.ini cannot be run: {error}.",

@@ -50,9 +50,7 @@ def generate(settings: Settings, request: Request) -> Outcome | None:
             _require_branch(history, request.head)
         message, gone = request.message, dict[Path, None]()
         if request.again:
-            scripts = replaceable(history, request)
-            message = message or title(scripts[0].doc)
-            gone = {Path(script.path): None for script in scripts}
+            message, gone = _to_replace(history, request)
             writer.write(gone)
             history = read(settings)
         name = checked_title(history, message)
@@ -64,6 +62,12 @@ def generate(settings: Settings, request: Request) -> Outcome | None:
         writer.write(outcome.contents)
         remember(settings, (outcome.contents[path] or "" for path in outcome.revisions))
     return replace(outcome, contents={**gone, **outcome.contents})
+
+
+def _to_replace(history: History, request: Request) -> tuple[str, dict[Path, None]]:
+    """Return the message and the files of the revisions that are written again."""
+    scripts = replaceable(history, request)
+    return request.message or title(scripts[0].doc), {Path(script.path): None for script in scripts}
 
 
 def _from_models(history: History, request: Request, name: str) -> Outcome | None:

@@ -33,7 +33,6 @@ class Stage(IntEnum):
     INDEX_DROP = 18
     DROP = 19
     TYPE_DROP = 20
-    SCHEMA_DROP = 21
 
 
 TOGETHER = "in one transaction"

@@ -28,6 +28,7 @@ from pybase.migrate.rehearsal import scratch
 from pybase.migrate.revisions import History
 from pybase.migrate.sqlfiles import (
     Built,
+    LintFinding,
     Replaced,
     build,
     effect_words,
@@ -187,6 +188,14 @@ def _written(sql: Replaced) -> tuple[str, ...]:
     return tuple(change.path for change in sql.changes if change.reason != "orphaned")
 
 
+_DOWN = Direction.DOWNGRADE.value
+
+
+def _hazard_text(line: LintFinding) -> str:
+    place = f" on {line.relation}" if line.relation else ""
+    return f"{line.code}{place}: {line.message}"
+
+
 def finish(
     written: Draft, built: Built, steps: Sequence[Step], gap: str, alone: Iterable[str]
 ) -> Outcome:
@@ -198,13 +207,8 @@ def finish(
         for record in records
         for line in hazard_findings(settings, record, record.revision.stem)
     ]
-    down = Direction.DOWNGRADE.value
-    waits = [line for line in found if (line.direction, line.level) == (down, WARNING)]
-    hazards = [
-        f"{line.code} on {line.relation}: {line.message}".replace(" on :", ":")
-        for line in found
-        if line not in waits
-    ]
+    waits = [line for line in found if line.level == WARNING and line.direction == _DOWN]
+    hazards = [_hazard_text(line) for line in found if line not in waits]
     effects = [
         (effect.table.label, "; ".join(effect_words(effect)))
         for record in records

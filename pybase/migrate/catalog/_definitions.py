@@ -92,7 +92,8 @@ reported AS (
         AND NOT (o.identity = 'schema public' AND o.owner < 16384)
 )
 SELECT r.prefix || r.identity, r.role, r.identity, r.kind, r.path, r.name, r.suffix, r.subtype,
-    t.name, r.position, r.first, r.more, r.objid::bigint, r.relid::bigint, r.numbers
+    t.name, r.position, r.first, coalesce(r.more, '{{}}'), r.objid::bigint, r.relid::bigint,
+    r.numbers
 FROM reported AS r LEFT JOIN relation AS t ON t.oid = r.relid
 """
 
@@ -117,7 +118,7 @@ class CatalogObject(Struct, frozen=True):
     """The table, view or other relation with which it is dropped, quoted and qualified."""
     position: int
     definition: str
-    extra: list[str] | None
+    extra: list[str]
     oid: int
     """Of the object itself, of its table for a column, of what a comment and the like is about."""
     table_oid: int
@@ -127,7 +128,7 @@ class CatalogObject(Struct, frozen=True):
     @property
     def statements(self) -> list[str]:
         """The definition and what completes it, none with a semicolon."""
-        return [self.definition, *(self.extra or ())]
+        return [self.definition, *self.extra]
 
 
 def read_objects(

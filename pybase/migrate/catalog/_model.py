@@ -82,6 +82,8 @@ class Relation(QualifiedName, frozen=True):
     is_extension_member: bool
     is_populated: bool
     """False for a materialized view that the server refuses to read."""
+    is_owned: bool
+    """Whether it is the sequence of a column, from whose values its position can be found again."""
     row_type: int
     index: Index | None
     columns: Mapping[int, Column]
@@ -148,6 +150,8 @@ class State(Struct, frozen=True, dict=True):
     without_identity: frozenset[int]
     """Published tables without a replica identity: UPDATE and DELETE of them fail."""
     replication_role: str
+    search_path: tuple[str, ...]
+    """The schemas where a name without one is looked for."""
 
     def table_of(self, oid: int) -> int:
         """Return the table to which an index belongs; any other relation is its own."""

@@ -73,7 +73,7 @@ def read_column_uses(
 def _state(connection: psycopg.Connection[Any], kept: dict[int, Relation], query: str) -> State:
     row = cursor(connection).execute(query.encode(), prepare=False).fetchone()
     assert row is not None
-    relations, schemas, types, functions, extensions, published, replication_role = row
+    relations, schemas, types, functions, extensions, published, replication_role, path = row
     kept.update((oid, _relation(*values)) for oid, *values in relations or ())
     return State(
         relations=dict(sorted(kept.items())),
@@ -83,6 +83,7 @@ def _state(connection: psycopg.Connection[Any], kept: dict[int, Relation], query
         extensions=dict(_by_oid(extensions)),
         without_identity=frozenset(published or ()),
         replication_role=replication_role,
+        search_path=tuple(path),
     )
 
 
@@ -130,7 +131,12 @@ SELECT
                   WHERE h.inhrelid = c.oid ORDER BY 1),
             c.relispartition,
             {_IS_MEMBER.format(catalog="pg_class", oid="c.oid")},
-            c.relispopulated, c.reltype::bigint,
+            c.relispopulated,
+            CASE WHEN c.relkind = 'S' THEN EXISTS (
+                SELECT FROM pg_depend AS d
+                WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')) ELSE false END,
+            c.reltype::bigint,
             CASE WHEN i.indexrelid IS NOT NULL THEN json_build_array(
                 i.indrelid::bigint, i.indkey::smallint[], i.indnkeyatts, i.indisprimary,
                 i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL,
@@ -220,7 +226,8 @@ SELECT
             WHERE p.pubupdate OR p.pubdelete
         )
     ),
-    current_setting('session_replication_role')
+    current_setting('session_replication_role'),
+    to_json(current_schemas(false))
 """
 
 _COMMENTS = f"""

@@ -155,7 +155,7 @@ def _file(items: list[CatalogObject]) -> Iterator[str]:
 
 def _statements(item: CatalogObject, items: Iterable[CatalogObject]) -> list[str]:
     """Return the statements of one object, the first one empty where CREATE TABLE contains it."""
-    extra = item.extra or []
+    extra = item.extra
     if item.kind in _TABLES:
         return [_table(item, items), *extra]
     if item.kind == "column":

@@ -1,4 +1,8 @@
-"""A PostgreSQL database: connections, the migration lock, version table, ledger, table sizes."""
+"""A PostgreSQL database: connections, the migration lock, version table, ledger, table sizes.
+
+`connect` opens every connection to the user's database, and `server_errors` turns what a server
+reports into an error with a hint. Quick to import.
+"""
 
 from pybase.migrate.database._connect import EMBEDDED_DATABASE as EMBEDDED_DATABASE
 from pybase.migrate.database._connect import Database as Database
@@ -25,12 +29,12 @@ from pybase.migrate.database._own_session import Backend as Backend
 from pybase.migrate.database._own_session import own_session as own_session
 from pybase.migrate.database._own_session import put_aside as put_aside
 from pybase.migrate.database._own_session import require_schema as require_schema
+from pybase.migrate.database._refusals import first_line as first_line
+from pybase.migrate.database._refusals import refusal as refusal
 from pybase.migrate.database._server_errors import about_rows as about_rows
 from pybase.migrate.database._server_errors import details as details
-from pybase.migrate.database._server_errors import first_line as first_line
-from pybase.migrate.database._server_errors import refusal as refusal
-from pybase.migrate.database._server_errors import role_hint as role_hint
 from pybase.migrate.database._server_errors import rows_hint as rows_hint
+from pybase.migrate.database._server_errors import scratch_hint as scratch_hint
 from pybase.migrate.database._server_errors import server_error as server_error
 from pybase.migrate.database._server_errors import server_errors as server_errors
 from pybase.migrate.database._table_sizes import COUNTED_BYTES as COUNTED_BYTES

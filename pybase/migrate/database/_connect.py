@@ -16,6 +16,7 @@ from pybase.core.errors import CheckFailedError, DatabaseError, UsageError
 from pybase.core.settings import Settings, database_url
 from pybase.core.urls import DATABASE_URL
 from pybase.migrate.database._limited import HAS_ANSWERED, KEEPALIVES, LimitedConnection
+from pybase.migrate.database._unreachable import unreachable
 
 if TYPE_CHECKING:
     from pybase.postgres import Cluster
@@ -151,7 +152,7 @@ def connect(
     try:
         connection = _open(database)(database.url, **(missing | options | database._address))
     except psycopg.Error as error:
-        raise unreachable(database, error) from None  # the chain would show the URL's parts
+        raise unreachable(database.name, error) from None  # the chain would show the URL's parts
     if isinstance(connection, LimitedConnection) and not is_short:
         connection.has_answered = partial(has_answered, database, connection.info.backend_pid)
     if not is_ours and not database._address:
@@ -204,26 +205,6 @@ def engine(database: Database) -> Any:
     )
 
 
-def unreachable(database: Database, error: psycopg.Error) -> DatabaseError:
-    """Return the DatabaseError for a failed connection, by what libpq or the server reports."""
-    message = str(error)
-    for pattern, problem, hint in _REASONS:
-        match = re.search(pattern, message, re.IGNORECASE)
-        if match:
-            detail = match.groupdict()
-            return DatabaseError(
-                f"{problem.format(**detail)} ({database.name}).",
-                hint.format(**detail),
-                code="unreachable",
-            )
-    last_line = message.strip().splitlines()[-1] if message.strip() else type(error).__name__
-    return DatabaseError(
-        f"The server cannot be used ({database.name}): {last_line}",
-        _HINT_ADDRESS,
-        code="unreachable",
-    )
-
-
 def read_url(url: str, variable: str = DATABASE_URL) -> dict[str, Any]:
     """Return the parameters of a URL, as libpq reads it. Raises UsageError."""
     try:
@@ -243,66 +224,3 @@ def read_url(url: str, variable: str = DATABASE_URL) -> dict[str, Any]:
             "URL-encoded.",
             code="unreadable-url",
         ) from None
-
-
-_HINT_ADDRESS = "Check DATABASE_URL, or unset it to use the embedded server (nox -s db -- status)."
-
-_REASONS: tuple[tuple[str, str, str], ...] = (
-    (
-        r"password authentication failed for user \"(?P<user>[^\"]*)\"",
-        "The server refuses the password of user {user}",
-        "Correct the password in DATABASE_URL; @ / % # in it must be URL-encoded.",
-    ),
-    (
-        r"session is (not )?read-only|server is (not )?in hot standby",
-        "None of the servers there can be used as target_session_attrs requires",
-        "Name the primary in DATABASE_URL.",
-    ),
-    (
-        r"no password supplied",
-        "The server asks for a password and DATABASE_URL has none",
-        "Write it as postgresql://user:password@host:port/database.",
-    ),
-    (
-        r"role \"(?P<user>[^\"]*)\" does not exist",
-        "The server has no user {user}",
-        "Create it (createuser {user}), or correct the user in DATABASE_URL.",
-    ),
-    (
-        r"database \"(?P<name>[^\"]*)\" does not exist",
-        "The server has no database {name}",
-        'Create it (createdb "{name}" on that server), or correct the name in DATABASE_URL.',
-    ),
-    (
-        r"no pg_hba\.conf entry",
-        "The server's pg_hba.conf does not let this user in from here",
-        "Ask its administrator, or correct the user in DATABASE_URL.",
-    ),
-    (
-        r"permission denied for database \"(?P<name>[^\"]*)\"",
-        "The server lets this user into other databases, but not into {name}",
-        'Run GRANT CONNECT ON DATABASE "{name}" TO the user, or correct the user in DATABASE_URL.',
-    ),
-    (
-        r"connection refused|no such file or directory",
-        "No server listens at that address",
-        "Start it. " + _HINT_ADDRESS,
-    ),
-    (
-        r"translate host name|name or service not known|resolve",
-        "The server's host name is unknown",
-        _HINT_ADDRESS,
-    ),
-    (r"timeout expired|timed out", "The server did not answer in time", _HINT_ADDRESS),
-    (
-        r"the database system is (?P<state>starting up|shutting down|in recovery mode)",
-        "The server is {state}",
-        "Wait a moment and run the same command again.",
-    ),
-    (
-        r"too many (clients|connections)|remaining connection slots",
-        "The server has no free connection",
-        "Run the same command again when one is free.",
-    ),
-)
-"""(what libpq or the server reports, our sentence, the hint), tried in order."""

@@ -10,16 +10,10 @@ from contextlib import contextmanager
 import psycopg
 
 from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
+from pybase.core.urls import REHEARSAL_URL
 from pybase.migrate.database._connect import Database
+from pybase.migrate.database._refusals import NO_EXTENSION, NO_ROLE, first_line, refusal, sqlstate
 from pybase.migrate.sql import masked
-
-
-def first_line(error: BaseException | None) -> str:
-    """Return the first line of an error's message without values, or its type where it has none."""
-    message = (isinstance(error, psycopg.Error) and error.diag.message_primary) or str(error)
-    if isinstance(error, psycopg.DataError):
-        message = _VALUE.sub('"..."', message)
-    return (message.strip().splitlines() or [type(error).__name__])[0]
 
 
 def about_rows(error: BaseException | None, *, shows_data: bool) -> str:
@@ -46,7 +40,7 @@ def rows_hint(error: BaseException | None, *, shows_data: bool) -> str:
     has_values = is_about_rows or (
         isinstance(error, psycopg.Error)
         and bool(error.diag.message_detail)
-        and _sqlstate(error).startswith(_WITH_VALUES)
+        and sqlstate(error).startswith(_WITH_VALUES)
     )
     return (
         "\nValues of rows are withheld: see them with --show-data."
@@ -55,15 +49,21 @@ def rows_hint(error: BaseException | None, *, shows_data: bool) -> str:
     )
 
 
-def role_hint(error: BaseException | None) -> str:
-    """Return how to declare a role that a scratch server does not have; empty for other errors."""
-    match = _NO_ROLE.search(str(error)) if isinstance(error, _UNDEFINED) else None
-    return (
-        f"If production has the role, declare it in pyproject.toml, next to the others that you "
-        f'have there: [tool.pybase] roles = ["{match[1]}"]'
-        if match
-        else ""
-    )
+def scratch_hint(error: BaseException | None) -> str:
+    """Return how a scratch server gets the role or extension that it lacks; else empty."""
+    is_undefined = isinstance(error, psycopg.errors.UndefinedObject)
+    if is_undefined and (role := NO_ROLE.search(str(error))):
+        return (
+            "If production has the role, declare it in pyproject.toml, next to the others that you "
+            f'have there: [tool.pybase] roles = ["{role["name"]}"]'
+        )
+    is_refused = isinstance(error, psycopg.Error)
+    if is_refused and (extension := NO_EXTENSION.search(str(error))):
+        return (
+            f"Name a server that has the extension {extension['name']}, and no data to lose, in "
+            f"{REHEARSAL_URL}"
+        )
+    return ""
 
 
 def server_error(
@@ -132,25 +132,9 @@ _DUPLICATES = (
 """Errors for what exists already."""
 
 
-def refusal(error: BaseException | None) -> tuple[str, str] | None:
-    """Return what the server, and not a revision, is the cause of, and the hint; else None."""
-    message, state = first_line(error), _sqlstate(error)
-    for prefix, pattern, what, hint in _REFUSALS:
-        match = re.search(pattern, message) if state.startswith(prefix) else None
-        if match:
-            return what, hint.format(**match.groupdict())
-    return None
-
-
-def _sqlstate(error: BaseException | None) -> str:
-    """Return the SQLSTATE; an error of the connection has none, and gets that of its class."""
-    state = getattr(error, "sqlstate", None)
-    return state or ("08000" if isinstance(error, psycopg.OperationalError) else "")
-
-
 def _kind(error: BaseException | None) -> str:
     """Return the beginning of the sentence about an error of a revision."""
-    kinds = (what for prefix, what in _KINDS if _sqlstate(error).startswith(prefix))
+    kinds = (what for prefix, what in _KINDS if sqlstate(error).startswith(prefix))
     return next(kinds, "PostgreSQL reports an error")
 
 
@@ -162,7 +146,7 @@ def details(error: BaseException | None, *, shows_data: bool) -> str:
     if not isinstance(error, psycopg.Error):
         return ""
     diag, context = error.diag, error.diag.context or ""
-    is_withheld = _sqlstate(error).startswith(_WITH_VALUES) and not shows_data
+    is_withheld = sqlstate(error).startswith(_WITH_VALUES) and not shows_data
     is_shown_already = isinstance(error, _ABOUT_ROWS)
     parts = {
         "DETAIL": "" if is_withheld or is_shown_already else diag.message_detail,
@@ -180,126 +164,8 @@ _FUNCTION = re.compile(r"^(?:PL/\w+|SQL) function [^\n]*$", re.MULTILINE)
 
 _ABOUT_ROWS = (psycopg.IntegrityError, psycopg.DataError)
 
-_VALUE = re.compile(r'(?<!encoding )"(?:.*"|.*)', re.DOTALL)
-"""All that may be a value in the message of a DataError."""
-
 _COLUMNS = re.compile(r"\((?P<names>.*?)\)=\(")
 """The columns of a key in a detail such as `Key (name)=(Troy) already exists.`, in any language."""
-
-_MISSING = (
-    r"extension \"(?P<name>[^\"]*)\" is not available",
-    "Install {name} on the machine of the server, and run the same command again.",
-)
-
-_UNDEFINED = psycopg.errors.UndefinedObject
-_NO_ROLE = re.compile(r"role \"(?P<name>[^\"]*)\" does not exist")
-
-_GRANTS = (
-    (r"denied for schema (?P<name>\S+)", "Let its owner GRANT USAGE, CREATE ON SCHEMA {name}"),
-    (
-        r"denied for (?:table|view|materialized view|foreign table|relation) (?P<name>\S+)",
-        "Let its owner GRANT SELECT, INSERT, UPDATE, DELETE ON {name}",
-    ),
-    (r"denied for sequence (?P<name>\S+)", "Let its owner GRANT USAGE, SELECT ON SEQUENCE {name}"),
-    (r"denied for database (?P<name>\S+)", "Let its owner GRANT CREATE ON DATABASE {name}"),
-    (r"denied for (?:function|procedure) (?P<name>\S+)", "Let its owner GRANT EXECUTE ON {name}"),
-    (
-        r"denied for (?P<kind>type|language|tablespace) (?P<name>\S+)",
-        "Let its owner GRANT the right to {kind} {name}",
-    ),
-    (r"must be owner of (?P<name>.+)", "Let the owner of {name} GRANT its own role"),
-    (r"must be able to SET ROLE (?P<name>.+)", "Let an administrator GRANT {name}"),
-)
-"""(what a refusal holds, who has to grant what), for the role that connects."""
-
-_AS_ANOTHER = "connect as a role that may; then run the same command again."
-
-_REFUSES = "The server refuses"
-
-_REFUSALS = (
-    ("0A000", _MISSING[0], _REFUSES, _MISSING[1]),
-    ("58P01", _MISSING[0], _REFUSES, _MISSING[1]),
-    (
-        "42704",
-        _NO_ROLE.pattern,
-        _REFUSES,
-        "Let a role that may run there: CREATE ROLE {name}; then run the same command again.",
-    ),
-    (
-        "42501",
-        r"create extension \"(?P<name>[^\"]*)\"",
-        _REFUSES,
-        "Let a superuser run: CREATE EXTENSION {name}; then run the same command again, with "
-        "IF NOT EXISTS in the revision.",
-    ),
-    (
-        "42501",
-        r"row-level security",
-        _REFUSES,
-        "This role does not see all rows: connect as the owner of the table, or a role with "
-        "BYPASSRLS.",
-    ),
-    *(
-        ("42501", pattern, _REFUSES, f"{grant} to this role, or {_AS_ANOTHER}")
-        for pattern, grant in _GRANTS
-    ),
-    ("42501", "", _REFUSES, f"Let an administrator allow it, or {_AS_ANOTHER}"),
-    (
-        "25006",
-        "",
-        _REFUSES,
-        "This is a read-only standby or session: point DATABASE_URL at the primary server.",
-    ),
-    (
-        "55P03",
-        "",
-        _REFUSES,
-        "Another session holds the lock; run the same command again when it is done.",
-    ),
-    (
-        "57014",
-        "",
-        "The statement was cancelled",
-        "Raise the statement_timeout that the revision sets, or find out who cancelled it in the "
-        "server's log; then run the same command again.",
-    ),
-    (
-        "53100",
-        "",
-        "The server has no space left",
-        "Free space on the server, and run the same command again.",
-    ),
-    (
-        "53200",
-        "",
-        "The server has no memory left",
-        "Give the server more memory, or lower work_mem and maintenance_work_mem; where it asks "
-        "for max_locks_per_transaction, raise that. Then run the same command again.",
-    ),
-    (
-        "53",
-        "",
-        "The server has reached a limit of its configuration",
-        "Raise it, or wait until other sessions have ended, and run the same command again.",
-    ),
-    (
-        "58",
-        "",
-        "The server's operating system reports an error",
-        "See the server's log, correct the cause, and run the same command again.",
-    ),
-    *(
-        (
-            prefix,
-            "",
-            _REFUSES,
-            "Run the same command again: each revision is applied completely or not at all.",
-        )
-        for prefix in ("08", "25P03", "40", "57P")
-    ),
-)
-"""(SQLSTATE or its beginning, what the message holds, the sentence's beginning, the hint), the more
-special first. Any other is the revision's."""
 
 _KINDS = (
     ("54", "A limit of PostgreSQL is exceeded"),

@@ -124,10 +124,11 @@ RECORDED_TABLES = """recorded
 CROSS JOIN LATERAL (
     SELECT CASE WHEN recorded.schema = 'public' THEN to_regclass(quote_ident(recorded.name)) END
 ) AS path (oid)
-JOIN pg_class AS c ON c.relname = recorded.name AND c.relkind IN ('r', 'p', 'm', 'f')
+JOIN pg_class AS c ON c.relname = recorded.name AND c.relkind IN ('r', 'p', 'm', 'f', 'S')
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 """
-"""For a FROM: tables by their names in records, `recorded (schema, name)`, as `c` in `n`.
+"""For a FROM: tables, and sequences, by their names in records, `recorded (schema, name)`, as `c`
+in `n`.
 
 A record's `public` is what an unqualified name resolved to: `path` is what it resolves to here.
 """

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._apply import apply as apply
     from pybase.migrate.deploy._apply import check as check
     from pybase.migrate.deploy._apply import confirm as confirm
-    from pybase.migrate.deploy._backfill_runner import declared_backfills as declared_backfills
     from pybase.migrate.deploy._backfill_runner import find_backfill as find_backfill
     from pybase.migrate.deploy._backfill_runner import run_backfill as run_backfill
     from pybase.migrate.deploy._check import CheckResult as CheckResult
@@ -51,18 +50,18 @@ if TYPE_CHECKING:
     from pybase.migrate.deploy._losses import Consent as Consent
     from pybase.migrate.deploy._losses import observed as observed
     from pybase.migrate.deploy._plan import Plan as Plan
-    from pybase.migrate.deploy._plan import Source as Source
     from pybase.migrate.deploy._plan import Step as Step
-    from pybase.migrate.deploy._plan import committed_source as committed_source
-    from pybase.migrate.deploy._plan import python_source as python_source
-    from pybase.migrate.deploy._plan import record_source as record_source
-    from pybase.migrate.deploy._plan import status_source as status_source
+    from pybase.migrate.deploy._sources import Source as Source
+    from pybase.migrate.deploy._sources import committed_source as committed_source
+    from pybase.migrate.deploy._sources import python_source as python_source
+    from pybase.migrate.deploy._sources import record_source as record_source
+    from pybase.migrate.deploy._sources import status_source as status_source
 else:
     __getattr__ = lazy(
         __name__,
         {
             "_apply": "apply check confirm",
-            "_backfill_runner": "declared_backfills find_backfill run_backfill",
+            "_backfill_runner": "find_backfill run_backfill",
             "_check": "CheckResult Severity not_rehearsed require_clear",
             "_distribution": "distribute plan_distribution planned_lines require_possible",
             "_drift": "stamp",
@@ -72,6 +71,7 @@ else:
             "_locked": "CHECKS DRIFT Locked changed_entries locked note_changed_entries"
             " pending_revisions read_status unrecorded",
             "_losses": "Confirmation Consent observed",
-            "_plan": "Plan Source Step committed_source python_source record_source status_source",
+            "_plan": "Plan Step",
+            "_sources": "Source committed_source python_source record_source status_source",
         },
     )

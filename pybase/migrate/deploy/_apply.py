@@ -17,12 +17,12 @@ from pybase.migrate.database import (
     lock_lost,
     server_error,
 )
-from pybase.migrate.deploy import _blocking_sessions, _privileges
+from pybase.migrate.deploy import _blocking_sessions, _hazards, _privileges
 from pybase.migrate.deploy import _check as checks
 from pybase.migrate.deploy._check import Check, Checked, CheckResult
 from pybase.migrate.deploy._distribution import distribute_new, out_of_time, refused
 from pybase.migrate.deploy._lock_waits import LockRetry, OutOfTimeError
-from pybase.migrate.deploy._locked import CHECKS, DRIFT, Locked, connected
+from pybase.migrate.deploy._locked import CHECKS, DRIFT, Locked
 from pybase.migrate.deploy._losses import (
     NO_CONSENT,
     Confirmation,
@@ -42,7 +42,7 @@ from pybase.migrate.deploy._session import Session, is_blocking
 from pybase.migrate.record import ScriptStatus
 
 _FUNCTIONS: tuple[Check, ...] = (
-    *(checks.writable, checks.version, checks.hazards, _privileges.privileges),
+    *(checks.writable, checks.version, _hazards.hazards, _privileges.privileges),
     checks.transactions,
     *(_blocking_sessions.locks, _blocking_sessions.long_transactions, rows),
 )
@@ -181,16 +181,14 @@ def _go_on(locked: Locked, plan: Plan, reporter: Reporter, guard: Guard, done: i
     """Run the rest of a plan over another connection, if the migration lock is held still."""
     last = plan.steps[done - 1].revision
     reporter.note(f"The connection broke in revision {last.id}, which is committed nevertheless.")
+    fresh = replace(locked, source=plan.source, around=ExitStack())
     try:
         if not locked.lock.is_held():
             raise lock_lost()
-        around = ExitStack()
-        connection, backend = around.enter_context(connected(plan.source))
+        guard.connection = fresh.connection  # it knows what was there before the first step
     except PybaseError as error:
         raise _with_state(error, _state(plan, done)) from None
-    with around:
-        fresh = replace(locked, connection=connection, backend=backend)
-        guard.connection = connection  # it knows what was there before the first step
+    with fresh.around:
         return _apply(fresh, plan, reporter, guard, done)
 
 

@@ -16,7 +16,7 @@ from pybase.core.errors import CheckFailedError, DatabaseError, PybaseError
 from pybase.core.settings import EMBEDDED
 from pybase.migrate.database import limits
 from pybase.migrate.deploy._plan import Plan, Step
-from pybase.migrate.record import ERROR, TableEffect
+from pybase.migrate.record import TableEffect
 from pybase.migrate.sql import QualifiedName
 
 OLDEST, FULLY_FROM, TESTED_TO = 14, 16, 18
@@ -155,7 +155,7 @@ def not_rehearsed(number: int, steps: Sequence[Step]) -> Iterator[CheckResult]:
         word = "revision" if len(missing) == 1 else "revisions"
         yield CheckResult(
             "version", Severity.WARNING,
-            f"The server is PostgreSQL {major}, and {word} {_some([*missing])} "
+            f"The server is PostgreSQL {major}, and {word} {some([*missing])} "
             f"{'was' if len(missing) == 1 else 'were'} rehearsed on "
             f"{' and '.join(map(str, versions))} only.",
             f"Add {major} to `postgres` in [tool.pybase], and run `nox -s sql`."
@@ -164,40 +164,24 @@ def not_rehearsed(number: int, steps: Sequence[Step]) -> Iterator[CheckResult]:
         )  # fmt: skip
 
 
-def hazards(checked: Checked) -> Iterator[CheckResult]:
-    """Check for hazards at the level of an error that are not accepted."""
-    for step in checked.plan.steps:
-        revision = step.revision
-        refused = [
-            finding.title
-            for finding in step.effects.findings
-            if finding.level(step.direction) == ERROR
-            and step.record.reason_for(finding, step.direction) is None
-        ]
-        if refused:
-            yield CheckResult(
-                "hazards", _unless_embedded(checked),
-                f"Revision {revision.id} ({revision.title}) has {_some(refused)}.",
-                "See how to do it safely, or how to accept it: nox -s sql-lint",
-            )  # fmt: skip
-
-
 def transactions(checked: Checked) -> Iterator[CheckResult]:
     """Check that env.py does not ask for one transaction for several revisions."""
     env, count = checked.plan.source.env, len(checked.plan.steps)
     if env is not None and env.has_one_transaction and count > 1:
         yield CheckResult(
-            "transactions", _unless_embedded(checked),
+            "transactions", unless_embedded(checked),
             f"env.py sets transaction_per_migration = False, one transaction for all {count} "
             "revisions. Each has a transaction of its own here: a failure keeps those before it.",
             "Set it to True in env.py, or run one revision at a time.",
         )  # fmt: skip
 
 
-def _unless_embedded(checked: Checked) -> Severity:
+def unless_embedded(checked: Checked) -> Severity:
+    """Return an error, and a warning on the embedded server."""
     return Severity.WARNING if checked.plan.source.database.is_embedded else Severity.ERROR
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more

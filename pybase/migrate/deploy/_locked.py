@@ -4,8 +4,8 @@ What runs a plan is in `_apply`, which a database with nothing to do never impor
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager
+from functools import cached_property, partial
 from typing import Any
 
 import psycopg
@@ -24,17 +24,12 @@ from pybase.migrate.database import (
     migration_lock,
     own_session,
     require_known,
+    require_schema,
     server_error,
 )
 from pybase.migrate.deploy._followed import as_env_leaves_it, runnable
-from pybase.migrate.deploy._plan import (
-    Plan,
-    Source,
-    committed_source,
-    plan,
-    python_source,
-    renewed_source,
-)
+from pybase.migrate.deploy._plan import Plan, plan
+from pybase.migrate.deploy._sources import Source, committed_source, python_source, renewed_source
 from pybase.migrate.record import Direction, Revision, ancestors
 from pybase.migrate.sqlfiles import StaleError
 
@@ -48,22 +43,44 @@ CHECKS = (
 """Every other check by the name that `--force` takes, in the order in which they are reported."""
 
 
-class Locked(Struct, frozen=True):
-    """A database under the migration lock, and a connection for the work."""
+class Locked(Struct, frozen=True, dict=True):
+    """A database under the migration lock, and a connection for the work.
+
+    That is opened when it is first used, and `around` closes it.
+    """
 
     source: Source
-    connection: psycopg.Connection[Any]
-    backend: Backend
     lock: MigrationLock
     renew: Callable[[StaleError], Source]
     """Returns the source to run from where files of a step turn out to be stale, or raises."""
+    around: ExitStack
+
+    @cached_property
+    def _connected(self) -> tuple[psycopg.Connection[Any], Backend]:
+        return self.around.enter_context(connected(self.source))
+
+    @property
+    def connection(self) -> psycopg.Connection[Any]:
+        """The connection for the work, as env.py leaves its own."""
+        return self._connected[0]
+
+    @property
+    def backend(self) -> Backend:
+        """The server process of the connection."""
+        return self._connected[1]
 
     def plan(self, destination: str | None, direction: Direction) -> Plan:
-        """Plan the way to a destination. Raises as `plan`."""
+        """Plan the way to a destination. Raises as `plan`.
+
+        Over the connection of the lock, where env.py leaves its own as it was opened: a database
+        with nothing to do needs no other.
+        """
+        connection = self.connection if self.source.session else self.lock.connection
+        require_schema(connection, self.source.database)
         try:
-            return plan(self.connection, self.source, destination, direction)
+            return plan(connection, self.source, destination, direction)
         except StaleError as error:
-            return plan(self.connection, self.renew(error), destination, direction)
+            return plan(connection, self.renew(error), destination, direction)
 
 
 @contextmanager
@@ -97,8 +114,8 @@ def locked(
                 source = runnable(source, reporter)
             except StaleError as error:
                 source = renew(error)
-            with connected(source) as (connection, backend):
-                yield Locked(source, connection, backend, lock, renew)
+            with ExitStack() as around:
+                yield Locked(source, lock, renew, around)
     except psycopg.Error as error:
         raise server_error(database, error) from None
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pybase.migrate.database import IS_USED, RECORDED_TABLES
 from pybase.migrate.deploy._check import Checked, CheckResult, Severity
+from pybase.migrate.deploy._plan import Step
 from pybase.migrate.record import StatementKind
 from pybase.migrate.sql import QualifiedName
 from pybase.migrate.sql.lock_modes import ROW_EXCLUSIVE, SHARE_ROW_EXCLUSIVE
@@ -16,30 +17,34 @@ def privileges(checked: Checked) -> Iterator[CheckResult]:
     names = [*checked.tables, version]
     role = checked.row("SELECT current_user::text")[0]
     query = [[name.schema for name in names], [name.name for name in names]]
-    for schema, name, is_owner, may_refer, may_write, owner in checked.connection.execute(
-        _PRIVILEGES, query
-    ):
+    for schema, name, *held, owner in checked.connection.execute(_PRIVILEGES, query):
         relation = QualifiedName(schema, name)
         effect = checked.tables.get(relation)
-        rank = effect.rank if effect else ROW_EXCLUSIVE
-        if is_owner or (rank <= ROW_EXCLUSIVE and may_write):
-            continue
-        if rank == SHARE_ROW_EXCLUSIVE and may_refer:
-            continue
-        yield CheckResult(
-            "privileges", Severity.ERROR,
-            f"The role {role} may not change {relation.label}, which belongs to {owner}.",
-            f"Connect as {owner}, or GRANT {owner} TO {role}.", True,
-        )  # fmt: skip
-    creates = (
+        if not _suffice(effect.rank if effect else ROW_EXCLUSIVE, *held):
+            yield CheckResult(
+                "privileges", Severity.ERROR,
+                f"The role {role} may not change {relation.label}, which belongs to {owner}.",
+                f"Connect as {owner}, or GRANT {owner} TO {role}.", True,
+            )  # fmt: skip
+    if any(map(_creates, checked.plan.steps)):
+        yield from _may_create(checked, role)
+
+
+def _suffice(rank: int, is_owner: bool, may_refer: bool, may_write: bool) -> bool:
+    """Whether a role may take a lock of a rank for what takes it."""
+    is_by_grant = (rank <= ROW_EXCLUSIVE and may_write) or (
+        rank == SHARE_ROW_EXCLUSIVE and may_refer
+    )
+    return is_owner or is_by_grant
+
+
+def _creates(step: Step) -> bool:
+    return any(
         line.lstrip().startswith("CREATE ")
-        for step in checked.plan.steps
         for statement in step.script.statements
         if statement.kind in (StatementKind.OWN, StatementKind.SETUP)
         for line in statement.sql.splitlines()
     )
-    if any(creates):
-        yield from _may_create(checked, role)
 
 
 def _may_create(checked: Checked, role: str) -> Iterator[CheckResult]:

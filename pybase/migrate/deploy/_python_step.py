@@ -15,7 +15,8 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.migrate.database import first_line
 from pybase.migrate.deploy._lock_waits import RETRIED
-from pybase.migrate.deploy._plan import Source, Step
+from pybase.migrate.deploy._plan import Step
+from pybase.migrate.deploy._sources import Source
 from pybase.migrate.revisions import record_in, revision_step, run_env, same_session
 
 

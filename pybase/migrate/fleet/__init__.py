@@ -1,6 +1,6 @@
 """Many databases, or schemas of one, that have the same history: each migrated as one is.
 
-    fleet = read_fleet("fleet.toml")
+    fleet = read_fleet("fleet.toml", canary=None)
     statuses = read_statuses(fleet, source, jobs, "head", Direction.UPGRADE)
     outcomes = run(fleet, work, limits, receive)
 

@@ -44,7 +44,7 @@ class Fleet(Struct, frozen=True):
         return self.canary.database.schema is not None
 
 
-def read_fleet(argument: str, canary: str | None = None) -> Fleet:
+def read_fleet(argument: str, canary: str | None) -> Fleet:
     """Return the fleet that `--fleet` names: a file, or a URL with `each=PATTERN`.
 
     Raises UsageError, and DatabaseError for a server that cannot be asked.
@@ -83,7 +83,7 @@ def _of_server(argument: str, canary: str | None) -> Fleet:
     return _fleet(members, canary, OF_SERVER, match[2], left_out)
 
 
-def read_schemas(database: Database, pattern: str, canary: str | None = None) -> Fleet:
+def read_schemas(database: Database, pattern: str, canary: str | None) -> Fleet:
     """Return the schemas of a database whose names match, each with a history of its own.
 
     Raises UsageError, and DatabaseError for a server that cannot be asked.

@@ -45,12 +45,12 @@ def parse(data: bytes) -> tuple[TableLayout, ...]:
     return msgspec.json.decode(data, type=tuple[TableLayout, ...])
 
 
-def rendered_block(layouts: Sequence[TableLayout], lock_timeout: str = LOCK_TIMEOUT) -> str:
+def rendered_block(layouts: Sequence[TableLayout]) -> str:
     """Return the statement that distributes what is not distributed yet, in one transaction."""
     rows = ",\n".join(
         f"            ({number}, {_row(layout)})" for number, layout in enumerate(layouts, 1)
     )
-    settings = "".join(f"    SET LOCAL {s};\n" for s in (*_limits(lock_timeout), *SETTINGS))
+    settings = "".join(f"    SET LOCAL {s};\n" for s in (*_limits(LOCK_TIMEOUT), *SETTINGS))
     body = _BODY.format(has_citus=HAS_CITUS, settings=settings, rows=rows)
     tag = next(tag for n in count() if (tag := f"$layout{n or ''}$") not in body)
     return f"DO {tag}\n{body}{tag}"

@@ -21,13 +21,13 @@ from pybase.migrate.record._effects import RevisionReport as RevisionReport
 from pybase.migrate.record._effects import TableColumn as TableColumn
 from pybase.migrate.record._effects import TableEffect as TableEffect
 from pybase.migrate.record._effects import VersionEffects as VersionEffects
+from pybase.migrate.record._finding import HALF_DONE as HALF_DONE
+from pybase.migrate.record._finding import RESUMED as RESUMED
+from pybase.migrate.record._finding import Finding as Finding
 from pybase.migrate.record._hazard import ERROR as ERROR
 from pybase.migrate.record._hazard import WARNING as WARNING
 from pybase.migrate.record._hazard import Hazard as Hazard
-from pybase.migrate.record._hazards import HALF_DONE as HALF_DONE
 from pybase.migrate.record._hazards import HAZARDS as HAZARDS
-from pybase.migrate.record._hazards import RESUMED as RESUMED
-from pybase.migrate.record._hazards import Finding as Finding
 from pybase.migrate.record._revision import Record as Record
 from pybase.migrate.record._revision import Revision as Revision
 from pybase.migrate.record._script import Block as Block

@@ -10,7 +10,8 @@ A key without the part of the relation, or without the relation, is enough where
 
 from collections.abc import Collection, Iterable, Mapping
 
-from pybase.migrate.record._hazards import HAZARDS, Finding
+from pybase.migrate.record._finding import Finding
+from pybase.migrate.record._hazards import HAZARDS
 from pybase.migrate.record._script import Direction, Directions
 
 _DOWNGRADE = "downgrade: "

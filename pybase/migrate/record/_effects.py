@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from pybase.migrate.record._hazards import Finding
+from pybase.migrate.record._finding import Finding
 from pybase.migrate.record._script import Directions
 from pybase.migrate.sql import LOCKS, RANKS, QualifiedName
 from pybase.migrate.sql.lock_modes import SHARE

@@ -9,6 +9,8 @@ LATER = (
     "the reason."
 )
 
+ALONE = "in `with op.get_context().autocommit_block():`, alone in its revision"
+
 
 class Hazard(Struct, frozen=True):
     """One way to hurt a live server or those who use it.

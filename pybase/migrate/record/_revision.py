@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from pybase.migrate.record._acceptance import reason_for
 from pybase.migrate.record._effects import Effects, RevisionReport
-from pybase.migrate.record._hazards import Finding
+from pybase.migrate.record._finding import Finding
 from pybase.migrate.record._script import Direction, Directions, Script
 from pybase.migrate.record._version_table import VersionTable
 

@@ -6,14 +6,10 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from pybase.migrate.record._effects import (
-    Effects,
-    RevisionReport,
-    TableEffect,
-    VersionEffects,
-)
-from pybase.migrate.record._hazards import Finding
+from pybase.migrate.record._effects import Effects, RevisionReport, TableEffect, VersionEffects
+from pybase.migrate.record._finding import Finding
 from pybase.migrate.record._script import Direction, Directions
+from pybase.migrate.sql import QualifiedName
 
 _Item = TypeVar("_Item")
 _FAILED = "rehearsal-failed"
@@ -30,7 +26,8 @@ def combined(reports: Sequence[RevisionReport]) -> RevisionReport:
         VersionEffects(version, report.effects) for report in reports for version in report.versions
     )
     is_same = len({report.effects for report in reports}) == 1
-    both = (_worst({e.version: e.effects[direction] for e in each}) for direction in Direction)
+    distinct = each[:1] if is_same else each
+    both = (_worst({e.version: e.effects[direction] for e in distinct}) for direction in Direction)
     return RevisionReport(
         Directions(*both),
         all(report.leads_on for report in reports),
@@ -54,11 +51,20 @@ def differences(report: RevisionReport, direction: Direction) -> Iterator[tuple[
     others = each.keys() - run.keys() - failures.keys() if run else ()
     yield from ((version, "not rehearsed") for version in sorted(others))
     for name in _united(run.values(), lambda table: table.table):
-        tables = {v: next((t for t in run[v] if t.table == name.table), None) for v in run}
-        if len({table and table.done for table in tables.values()}) > 1:
-            for version, table in tables.items():
-                words = "; ".join(table.done) if table else "no lock against writers"
-                yield version, f"{name.table.label}: {words}"
+        yield from _differing(name.table, run)
+
+
+def _differing(
+    name: QualifiedName, run: Mapping[int, Sequence[TableEffect]]
+) -> Iterator[tuple[int, str]]:
+    """Yield what each version does to one table, where they do not all do the same."""
+    done = {
+        version: next(("; ".join(effect.done) for effect in tables if effect.table == name), "")
+        for version, tables in run.items()
+    }
+    if len(set(done.values())) > 1:
+        for version, words in done.items():
+            yield version, f"{name.label}: {words or 'no lock against writers'}"
 
 
 def _worst(each: Mapping[int, Effects]) -> Effects:

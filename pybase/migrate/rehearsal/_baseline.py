@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from pybase.migrate.rehearsal import scratch
+from pybase.migrate.rehearsal._execution import lead_over
 from pybase.migrate.revisions import History, RenderedHistory, RevisionSql
 from pybase.postgres import connect_scratch, copy_over, scratch_database
 
@@ -51,7 +52,7 @@ class Baseline:
         if self._connection is None or self._connection.closed:
             self._connection = connect_scratch(self._url, autocommit=True)
         for sql in self._revisions[self._at : place]:
-            scratch.lead_over(self._history, self._url, self._connection, sql)
+            lead_over(self._history, self._url, self._connection, sql)
         if self._at < place:
             self._connection.execute("RESET SESSION AUTHORIZATION")
             self._connection.execute("RESET ALL")

@@ -9,7 +9,7 @@ from pybase.migrate.record import Finding, TableEffect
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules import Case, filled_table, held_locks
 from pybase.migrate.sql import LOCKS, QualifiedName
-from pybase.migrate.sql.grammar import REPACK_CONCURRENTLY, is_kind, newer_form
+from pybase.migrate.sql.grammar import REPACK_CONCURRENTLY, is_kind, newer_form, statements
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, ROW_EXCLUSIVE
 
 _LONG = {
@@ -57,7 +57,7 @@ def _table_effect(
     observation: Observation, oid: int, name: QualifiedName, rank: int
 ) -> TableEffect:
     """Return what a statement did; TRUNCATE gives a table a new file, and is done at once."""
-    is_truncated = is_kind(observation.sql, ast.TruncateStmt)
+    is_truncated = any(is_kind(sql, ast.TruncateStmt) for sql in statements(observation.sql))
     is_brief = is_truncated or newer_form(observation.sql) == REPACK_CONCURRENTLY
     is_written = observation.gained.get(oid) == ROW_EXCLUSIVE or oid in observation.rows
     return TableEffect(

@@ -9,6 +9,8 @@ from msgspec import Struct
 from pybase.migrate.catalog import Relation, State
 from pybase.migrate.rehearsal._plans import Change
 
+_FEW = 10_000
+
 
 class Rows(Struct, frozen=True):
     """How many rows of one table a statement wrote."""
@@ -18,12 +20,21 @@ class Rows(Struct, frozen=True):
     deleted: int = 0
 
 
+class Scans(Struct, frozen=True):
+    """How often a table or index was scanned, and how many rows or entries that returned."""
+
+    number: int
+    read: int
+
+
 class Observation(Struct, frozen=True, dict=True):
     """What one statement did. Relations are named by oid.
 
     `locks` is the strongest rank in MODES that its transaction holds on each relation afterwards,
     `gained` what this statement itself added to that. `changes` is what its plan writes to; of
-    code that has no plan, `rows` show it.
+    code that has no plan, `rows` show it. `emptied` are the tables that hidden code left empty with
+    a new file. It `is_of_python` where the statements of a revision are not known: it may have run
+    any.
     """
 
     index: int
@@ -33,11 +44,13 @@ class Observation(Struct, frozen=True, dict=True):
     after: State
     locks: Mapping[int, int] = {}
     gained: Mapping[int, int] = {}
-    scans: Mapping[int, int] = {}
+    scans: Mapping[int, Scans] = {}
     rows: Mapping[int, Rows] = {}
     notices: tuple[str, ...] = ()
     error: psycopg.Error | None = None
     changes: tuple[Change, ...] = ()
+    is_of_python: bool = False
+    emptied: frozenset[int] = frozenset()
 
     # Every rule needs these, of every statement: with hundreds of tables, compute them once.
 
@@ -67,9 +80,23 @@ class Observation(Struct, frozen=True, dict=True):
         """Whether a table, or one of its partitions, was read from end to end; no new one."""
         return bool(self.scans) and any(
             oid in self.scans or any(index in self.scans for index in self.after.indexes_of(oid))
-            for oid in self.after.family(table)
-            if oid in self.before.relations or oid == table
+            for oid in self.before.family(table)
         )
+
+    def is_read_through(self, table: int) -> bool:
+        """Whether a table was read otherwise than row by row, each by a unique key."""
+        return any(
+            not self._is_lookup(part, self.scans[part])
+            for oid in self.before.family(table)
+            for part in (oid, *self.before.indexes_of(oid))
+            if part in self.scans
+        )
+
+    def _is_lookup(self, oid: int, scans: Scans) -> bool:
+        """Whether each scan of a unique index found one row at most, and they were not many."""
+        index = self.before.relations[oid].index
+        is_few = scans.read <= scans.number <= _FEW
+        return index is not None and index.is_unique and is_few
 
     def is_rewritten(self, oid: int) -> bool:
         """Whether a relation has another file than before the statement."""

@@ -20,11 +20,11 @@ from pybase.migrate.catalog import (
     reread_state,
 )
 from pybase.migrate.record import Script, StatementKind
-from pybase.migrate.rehearsal._observation import Observation, Rows, Run
-from pybase.migrate.rehearsal._plans import changes
-from pybase.migrate.rehearsal._writer_session import locks_of, row_counters, rows_since
-from pybase.migrate.sql.grammar import is_kind, names
-from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, MODES, ROW_EXCLUSIVE, SHARE
+from pybase.migrate.rehearsal._measurements import Meter, locks_of, row_counters, rows_since
+from pybase.migrate.rehearsal._observation import Observation, Rows, Run, Scans
+from pybase.migrate.rehearsal._plans import BY_INDEX, changes
+from pybase.migrate.sql.grammar import is_kind, is_opaque, names
+from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, ROW_EXCLUSIVE, SHARE
 from pybase.postgres import connect_scratch
 
 STATEMENT_TIMEOUT = "60s"
@@ -45,7 +45,7 @@ class Observer:
         self.connection.add_notice_handler(self._note)
         self.state = read_state(self.connection)
         prepare_reread(self.connection)
-        self._counters: dict[int, tuple[int, ...]] = {}
+        self._meter = Meter(self.connection)
         self._held: dict[int, int] = {}
         self._unwatched: frozenset[str] = frozenset()
         self._start = self.state
@@ -93,7 +93,7 @@ class Observer:
         """Give the session the settings of a new one."""
         self.connection.execute(
             "RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP;"
-            f" SET statement_timeout = '{STATEMENT_TIMEOUT}'"
+            f" SET statement_timeout = '{STATEMENT_TIMEOUT}'; {BY_INDEX}".encode()
         )
 
     def has_changed_catalog(self) -> bool:
@@ -115,8 +115,7 @@ class Observer:
     ) -> Iterator[Observation]:
         before = self.state
         self._held = {}
-        self._counters = {}
-        self.connection.execute("SELECT pg_stat_force_next_flush()")  # counters begin at zero
+        self._meter.begin()
         self.connection.execute("BEGIN")
         if at_start is not None:
             at_start()
@@ -176,7 +175,14 @@ class Observer:
         return Observation(
             *(index, text, True, before, self.state, locks, gained, scans, rows, notices),
             changes=planned,
+            emptied=self._emptied(before, touched) if is_opaque(text) else frozenset(),
         )
+
+    def _emptied(self, before: State, touched: set[int]) -> frozenset[int]:
+        """Return the tables that have a new file without a row: what TRUNCATE leaves."""
+        new = [oid for oid in touched if _has_new_file(before, self.state, oid)]
+        rows = self.connection.execute(_EMPTY, [new]).fetchall() if new else ()
+        return frozenset(oid for (oid,) in rows)
 
     def _other_encoding(self) -> psycopg.Error | None:
         """Return the error for code that has changed the encoding of the session, and undo that."""
@@ -189,22 +195,9 @@ class Observer:
             f"it sets client_encoding to {encoding}, and all SQL of a migration is sent as UTF-8"
         )
 
-    def _measure(self) -> tuple[dict[int, int], dict[int, int], dict[int, Rows]]:
+    def _measure(self) -> tuple[dict[int, int], dict[int, Scans], dict[int, Rows]]:
         """Read the locks that the transaction holds, and what was scanned and written since."""
-        locks: dict[int, int] = {}
-        scans: dict[int, int] = {}
-        rows: dict[int, Rows] = {}
-        for oid, mode, *counts in self.connection.execute(_LOCKS):
-            locks[oid] = max(locks.get(oid, 0), MODES.index(mode))
-            last = self._counters.get(oid, (0, 0, 0, 0))
-            if any(new < old for new, old in zip(counts, last, strict=True)):
-                last = (0, 0, 0, 0)  # the server has flushed its counters
-            scanned, *written = (new - old for new, old in zip(counts, last, strict=True))
-            self._counters[oid] = tuple(counts)
-            if scanned:
-                scans[oid] = scanned
-            if any(written):
-                rows[oid] = Rows(*written)
+        locks, scans, rows = self._meter.read()
         return self._with_tables(locks), scans, rows
 
     def _with_tables(self, locks: dict[int, int]) -> dict[int, int]:
@@ -255,6 +248,12 @@ def _named(state: State, text: str) -> set[int]:
     return {oid for oid, relation in state.relations.items() if relation.name in named}
 
 
+def _has_new_file(before: State, after: State, oid: int) -> bool:
+    """Whether a table that was there has another file."""
+    old, new = before.relations.get(oid), after.relations.get(oid)
+    return old is not None and new is not None and old.is_table and old.file != new.file
+
+
 def _locked_later(before: State, after: State) -> Iterator[int]:
     """Yield what was locked against readers after the statement had waited for writers.
 
@@ -294,15 +293,6 @@ SELECT EXISTS (
 )
 """
 
-_LOCKS = f"""
-SELECT
-    l.relation::bigint, l.mode,
-    coalesce(pg_stat_get_xact_numscans(l.relation), 0),
-    coalesce(pg_stat_get_xact_tuples_inserted(l.relation), 0),
-    coalesce(pg_stat_get_xact_tuples_updated(l.relation), 0),
-    coalesce(pg_stat_get_xact_tuples_deleted(l.relation), 0)
-FROM pg_locks AS l
-WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
-AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-AND l.relation >= {FIRST_USER_OID}
+_EMPTY = """
+SELECT oid FROM unnest(%s::bigint[]) AS t (oid) WHERE pg_relation_size(oid::oid) = 0
 """

@@ -12,8 +12,10 @@ import psycopg
 from pybase.core import cache
 from pybase.core.files import digest
 from pybase.core.settings import Settings
+from pybase.migrate.database import first_line
 from pybase.migrate.record import Direction, Script, ScriptStatus
 from pybase.migrate.rehearsal import scratch
+from pybase.migrate.rehearsal._execution import execute_apart, execute_framed
 from pybase.migrate.revisions import (
     AlembicScript,
     History,
@@ -113,8 +115,8 @@ class _Walk:
         up, down = ((script, direction) for direction in Direction)
         if not self._own[up].has_sql:
             self._render(url, up)
-        elif self._failure(url, self._own[up]):
-            self._failed = self._failed or script.revision
+        elif error := self._failure(url, self._own[up]):
+            self._fail(script, first_line(error))
         if down in self._needed:
             with scratch.clone(self._settings, database_name(url)) as copy:
                 self._render(copy, down)
@@ -127,28 +129,32 @@ class _Walk:
                 script if again is None else if_same((step[0].revision, step[1]), script, again)
             )
         else:
-            behind = f"revision {self._failed}, before it, cannot be run on a scratch database"
-            reason = f"{self._own[step].reason}, and {behind}"
+            reason = f"{self._own[step].reason}, and {self._failed}"
             script, has_run = Script(status=ScriptStatus.PYTHON, reason=reason), False
         if step in self._needed:
             self._own[step] = script
         if not has_run and step[1].is_upgrade:
-            self._failed = self._failed or step[0].revision
+            self._fail(step[0], script.reason)
+
+    def _fail(self, script: AlembicScript, reason: str) -> None:
+        """Note the first revision after which the database is not that of its history."""
+        failed = f"revision {script.revision}, before it, cannot be run on a scratch database"
+        self._failed = self._failed or f"{failed} ({reason})"
 
     def _tried(self, url: str, step: Step) -> Script:
         """Render a step on a copy of the database, at another time."""
         with scratch.clone(self._settings, database_name(url)) as copy:
             return self._renderer.on_scratch(copy, *step)[0]
 
-    def _failure(self, url: str, script: Script) -> bool:
-        """Run a script; returns whether it leaves another schema than elsewhere."""
+    def _failure(self, url: str, script: Script) -> psycopg.Error | None:
+        """Run a script; returns why it leaves another schema than elsewhere, if it does."""
         error = self._run(url, script)
-        return error is not None and not isinstance(error, psycopg.errors.UndefinedObject)
+        return None if isinstance(error, psycopg.errors.UndefinedObject) else error
 
     def _run(self, url: str, script: Script) -> psycopg.Error | None:
         with connect_scratch(url, autocommit=True) as connection:
-            error = scratch.execute_framed(connection, script)
+            error = execute_framed(connection, script)
             if error is not None:  # such as a GRANT to a role that only another server has
                 connection.rollback()
-                return scratch.execute_apart(connection, script)
+                return execute_apart(connection, script)
         return None

@@ -15,13 +15,15 @@ from pglast.enums import A_Expr_Kind, BoolExprType
 from pglast.stream import RawStream
 
 from pybase.migrate.catalog import State
-from pybase.migrate.sql.grammar import WRITES, block_words, code_words, nodes, parsed
+from pybase.migrate.sql.grammar import WRITES, block_parts, code_words, is_write, nodes, parsed
 
 _Plan = Mapping[str, Any]
 
 _SAVEPOINT = "pybase_plan"
 _OPTIONS = ("seqscan", "indexonlyscan", "hashjoin", "mergejoin", "material", "memoize")
-_BEGIN = f"SAVEPOINT {_SAVEPOINT}; " + "".join(f"SET LOCAL enable_{o} = off; " for o in _OPTIONS)
+BY_INDEX = "; ".join(f"SET enable_{option} = off" for option in _OPTIONS)
+"""Settings with which a session reads few rows by an index wherever a large table has one."""
+
 _END = f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}; RELEASE SAVEPOINT {_SAVEPOINT}"
 
 _EXPLAIN = "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON)"
@@ -33,13 +35,14 @@ _SHORT_RANGE = 10_000
 class Change(Struct, frozen=True):
     """One table, or view, that a statement writes to; 0 for a SELECT.
 
-    `read` are the relations that are read from end to end for it; `calls` whether rows come from a
-    function, which may read others or give any number of them. `is_limited` where the rows to
-    change have given keys.
+    `found` are the relations that are read for it, `read` those that are from end to end; `calls`
+    whether rows come from a function, which may read others or give any number of them.
+    `is_limited` where the rows to change have given keys.
     """
 
     operation: str
     target: int
+    found: frozenset[int]
     read: frozenset[int]
     calls: bool
     is_limited: bool
@@ -53,7 +56,7 @@ def changes(connection: psycopg.Connection[Any], text: str, state: State) -> tup
     statements = _planned(text)
     if not statements:
         return ()
-    connection.execute(_BEGIN.encode())
+    connection.execute(f"SAVEPOINT {_SAVEPOINT}".encode())
     try:
         rows = [connection.execute(f"{_EXPLAIN} {sql}".encode()).fetchall() for sql in statements]
     except psycopg.Error:  # the statement itself fails too
@@ -79,17 +82,13 @@ _WITH_PLANS = (*WRITES, ast.SelectStmt, ast.ExecuteStmt, ast.CreateTableAsStmt)
 
 def _planned_in_block(text: str) -> list[str]:
     """Return what a DO block writes by plain statements, if all that it writes is that."""
-    parts = " ".join(block_words(text)).split(" ; ")
-    writes = [_WRITE.match(part) for part in parts if _MAY_WRITE.search(part)]
-    is_plain = all(match and not _MAY_WRITE.search(match[1]) for match in writes)
-    return [match[2] for match in writes if match] if is_plain else []
+    parts = [(words, sql, is_write(sql)) for words, sql in block_parts(text)]
+    rest = (words if is_planned else words + sql for words, sql, is_planned in parts)
+    is_plain = not any(map(_MAY_WRITE.search, rest))
+    return [sql for _, sql, is_planned in parts if is_planned] if is_plain else []
 
 
 _MAY_WRITE = re.compile(r"\b(update|delete|insert|merge|execute|perform|call)\b", re.IGNORECASE)
-_WRITE = re.compile(
-    r"(|.*?\b(?:begin|then|else|loop) )((?:update|delete|insert|merge) .*)",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 class _Reader:
@@ -121,6 +120,7 @@ class _Reader:
         return Change(
             node["Operation"],
             target,
+            frozenset(map(self._oid, scans)) - {0},
             frozenset(self._oid(scan) for scan in scans if not self._is_lookup(scan)) - {0},
             any(scan["Node Type"] == "Function Scan" and self._is_call(scan) for scan in scans),
             bool(own) and all(self._is_lookup(scan, constant=True) for scan in own),
@@ -224,8 +224,11 @@ def _comparisons(condition: str) -> Iterator[Any]:
             yield node
 
 
-_VALUE = re.compile(r"\((?:InitPlan|SubPlan) \d+\)\.col\d+")
-"""The single value of a subquery, as EXPLAIN prints it since PostgreSQL 17; before, `$0`."""
+_VALUE = re.compile(r"\((?:InitPlan|SubPlan) \w+\)\.col\d+")
+"""The single value of a subquery, as EXPLAIN prints it since PostgreSQL 17; before, `$0`.
+
+Up to 18 a subquery has a number, since 19 a name.
+"""
 
 
 def _column(node: Any) -> str:

@@ -4,7 +4,7 @@ The key of a report is a digest of all SQL up to its revision, of its downgrade,
 packages that rehearse.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -22,6 +22,7 @@ from pybase.migrate.catalog import Entity
 from pybase.migrate.record import RevisionReport, combined
 from pybase.migrate.rehearsal import scratch
 from pybase.migrate.rehearsal._baseline import Baseline
+from pybase.migrate.rehearsal._execution import run_online
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.revisions import History, RenderedHistory, RevisionSql
 
@@ -59,36 +60,48 @@ def rehearse(history: History, rendered: RenderedHistory) -> Rehearsed:
 
 def _rehearse_on_each(each: Sequence[History], rendered: RenderedHistory) -> list[Rehearsed]:
     is_over = Event()
+    works = [
+        partial(_rehearse_on_one, one, rendered, is_over, has_head=one is each[0]) for one in each
+    ]
     # a revision's Python changes what belongs to the process, so two never run at the same time
     if len(each) == 1 or not all(sql.scripts.upgrade.has_sql for sql in rendered.revisions):
-        return [_rehearse_on_one(one, rendered, is_over) for one in each]
+        return [work() for work in works]
     with ThreadPoolExecutor(len(each)) as threads:
-        running = [threads.submit(_rehearse_on_one, one, rendered, is_over) for one in each]
+        running = [threads.submit(work) for work in works]
         try:
             return [one.result() for one in running]
         finally:  # after Ctrl-C, or an error of one, the others end with their revision
             is_over.set()
 
 
-def _rehearse_on_one(history: History, rendered: RenderedHistory, is_over: Event) -> Rehearsed:
-    """Rehearse on the one version, or server, of the settings."""
+def _rehearse_on_one(
+    history: History, rendered: RenderedHistory, is_over: Event, *, has_head: bool
+) -> Rehearsed:
+    """Rehearse on the one version, or server, of the settings; the schema only with `has_head`."""
     settings = history.settings
     keys = list(_keys(settings, rendered))
     heads: list[_Head] = []
 
+    def look(rehearsal: Rehearsal) -> None:
+        if has_head:
+            heads.append(_Head(rehearsal.schema(), rehearsal.entities()))
+
     def make(missing: list[int], known: dict[int, RevisionReport]) -> list[RevisionReport]:
         # the keys are a chain: what follows a missing one is missing too
         rehearsed = [known[i] for i in range(missing[0])]
-        reports, head = _rehearse(history, rendered, keys, rehearsed, is_over)
-        heads.append(head)
+        reports = _rehearse(history, rendered, keys, rehearsed, is_over, look)
         return [reports[place] for place in missing]
 
     version = settings.versions[0]
     reports = cache.cached(settings, f"rehearsed-{version}", keys, make, RevisionReport)
+    if not has_head:
+        return Rehearsed(tuple(reports), {}, ())
     kind, last = f"head-{version}", keys[-1] if keys else "base"
     head = cache.recall(settings, kind, last, _Head)
     if head is None:
-        head = heads[0] if heads else _rehearse(history, rendered, keys, reports, is_over)[1]
+        if not heads:
+            _rehearse(history, rendered, keys, reports, is_over, look)
+        (head,) = heads
         cache.remember(settings, kind, last, head)
     return Rehearsed(tuple(reports), head.schema, head.entities)
 
@@ -99,8 +112,9 @@ def _rehearse(
     keys: Sequence[str],
     known: Sequence[RevisionReport],
     is_over: Event,
-) -> tuple[list[RevisionReport], _Head]:
-    """Rehearse the revisions after those that are known, and read the schema at their end.
+    look: Callable[[Rehearsal], None],
+) -> list[RevisionReport]:
+    """Rehearse the revisions after those that are known, and `look` at their end.
 
     It begins at the last one that left a database, because sample rows depend on all earlier ones:
     plain SQL would make others, and the same revision would get another report. The last revision
@@ -108,7 +122,7 @@ def _rehearse(
     """
     settings = history.settings
     with scratch.started(settings), scratch.watched(settings, rendered):
-        return _rehearse_on_server(history, rendered, keys, known, is_over)
+        return _rehearse_on_server(history, rendered, keys, known, is_over, look)
 
 
 def _rehearse_on_server(
@@ -117,13 +131,13 @@ def _rehearse_on_server(
     keys: Sequence[str],
     known: Sequence[RevisionReport],
     is_over: Event,
-) -> tuple[list[RevisionReport], _Head]:
+    look: Callable[[Rehearsal], None],
+) -> list[RevisionReport]:
     settings = history.settings
     templates = [f"rehearsed_{key}" for key in keys]
     start = scratch.furthest(settings, templates[: len(known)])
     reports = list(known[:start])
     ends = [end for end in (len(keys) - 1, len(keys)) if end > start] or [start]
-    head = _Head({}, ())
     with closing(Baseline(history, rendered)) as baseline:
         for end in ends:
             with scratch.clone(settings, templates[start - 1] if start else None) as database:
@@ -131,19 +145,19 @@ def _rehearse_on_server(
                     database,
                     rendered.own_tables,
                     frozenset(settings.options.small_tables),
-                    partial(scratch.run_online, history, database),
+                    partial(run_online, history, database),
                     failed=_failed(rendered, reports) if start else None,
                     baseline=baseline,
                 )
                 revisions = _until(is_over, rendered.revisions[start:end])
                 reports += map(rehearsal.rehearse, revisions)
                 if end == len(keys):
-                    head = _Head(rehearsal.schema(), rehearsal.entities())
+                    look(rehearsal)
                 rehearsal.close()
                 if end > start:
                     scratch.keep(settings, database, templates[end - 1])
             start = end
-    return reports, head
+    return reports
 
 
 def _until(is_over: Event, revisions: Sequence[RevisionSql]) -> Iterator[RevisionSql]:

@@ -7,10 +7,11 @@ from pybase.migrate.sql.grammar import WRITES, parsed
 
 
 def find_relation(state: State, name: Any) -> int | None:
-    """Return the oid of the relation that a RangeVar names, in public if it names no schema."""
-    path = (name.schemaname or "public", name.relname)
-    relations = state.relations.items()
-    return next((oid for oid, item in relations if (item.schema, item.name) == path), None)
+    """Return the oid of the relation that a RangeVar names, on the search path or in a schema."""
+    schemas = (name.schemaname,) if name.schemaname else state.search_path
+    items = state.relations.items()
+    found = {item.schema: oid for oid, item in items if item.name == name.relname}
+    return next((found[schema] for schema in schemas if schema in found), None)
 
 
 def target_table(sql: str, state: State) -> int | None:

@@ -1,7 +1,17 @@
-"""The revisions of an Alembic history: read, rendered to SQL, run by Alembic where need be."""
+"""The revisions of an Alembic history: read, rendered to SQL, run by Alembic where need be.
+
+    history = read(settings)
+    rendered = render(history)
+    run_env(history, work, connection)
+
+All code of a project (env.py, revisions, templates) runs through this package, which turns what it
+raises into an error that names the file, and lets it reach a database only where one is passed.
+Alembic's private parts are touched in `_alembic` only.
+"""
 
 from alembic.script import Script as AlembicScript
 
+from pybase.migrate.revisions._alembic import run_hooks, with_folder
 from pybase.migrate.revisions._history import (
     ROWS_IN_THE_WAY,
     History,
@@ -17,12 +27,11 @@ from pybase.migrate.revisions._render import (
     OnScratch,
     OwnScripts,
     RenderedHistory,
-    Renderer,
     RevisionSql,
-    Step,
     render,
     render_path,
 )
+from pybase.migrate.revisions._renderer import Renderer, Step
 from pybase.migrate.revisions._run_env import (
     DigestOf,
     configured_naming,
@@ -31,8 +40,7 @@ from pybase.migrate.revisions._run_env import (
     record_in,
     revision_step,
     run_env,
-    steps_to,
-    version_table_of,
+    steps_to_heads,
 )
 from pybase.migrate.revisions._sandbox import (
     TimeLimitError,
@@ -75,11 +83,12 @@ __all__ = [
     "resolving",
     "revision_step",
     "run_env",
+    "run_hooks",
     "same_session",
-    "steps_to",
+    "steps_to_heads",
     "time_limit",
     "title",
-    "version_table_of",
+    "with_folder",
     "without_terminal",
     "write_with_literals",
 ]

@@ -7,7 +7,7 @@ newest release.
 import _imp
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +19,7 @@ from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionS
 from alembic.script import Script, ScriptDirectory
 from alembic.script.base import _only_source_rev_file
 from alembic.script.revision import RevisionMap
+from alembic.script.write_hooks import _run_hooks
 from alembic.util import load_python_file
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.schema import CreateTable
@@ -128,6 +129,22 @@ def _files(scripts: ScriptDirectory) -> Iterator[Path]:
                 yield path
 
 
+def with_folder(config: Config, folder: Path) -> tuple[ScriptDirectory, list[Path]]:
+    """Index the revisions of one more folder, too; returns the folders of the configuration."""
+    scripts = ScriptDirectory.from_config(config)
+    scripts.hooks = []
+    scripts.messaging_opts = {"quiet": True}
+    locations = list(scripts._version_locations)
+    scripts.version_locations = [*map(str, locations), str(folder)]
+    vars(scripts).pop("_version_locations", None)  # what was computed of those before
+    return scripts, locations
+
+
+def run_hooks(path: Path, hooks: list[Mapping[str, str]]) -> None:
+    """Run the post-write hooks of a project on a new revision. Raises what they raise."""
+    _run_hooks(path, hooks)
+
+
 def parents(script: Script) -> tuple[str, ...]:
     """Return the ids that a revision follows or depends on, as Alembic normalizes them."""
     return tuple(script._normalized_down_revisions)
@@ -148,7 +165,19 @@ def real_heads(scripts: ScriptDirectory) -> tuple[str, ...]:
 
 def step(scripts: ScriptDirectory, script: Script, direction: Direction) -> RevisionStep:
     """Return Alembic's own step for one direction of a revision."""
-    return RevisionStep(scripts.revision_map, script, direction.is_upgrade)
+    revision_step = RevisionStep(scripts.revision_map, script, direction.is_upgrade)
+    revision_step.migration_fn = function(script, direction)
+    return revision_step
+
+
+def function(script: Script, direction: Direction) -> Any:
+    """Return the function of one direction as its file defines it; None where it has none.
+
+    The file is run again: an earlier run of the function may have changed what its module holds.
+    """
+    path = Path(script.path)
+    with loading(path):
+        return getattr(load_python_file(path.parent, path.name), direction.value, None)
 
 
 def stamp_steps(scripts: ScriptDirectory, heads: tuple[str, ...], target: str) -> list[StampStep]:

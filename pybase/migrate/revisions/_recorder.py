@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine.mock import MockConnection
+from sqlalchemy.util import OrderedSet
 
 from pybase.migrate.record import Statement
 from pybase.migrate.revisions import _alembic
@@ -125,3 +126,9 @@ def offline_dialect() -> sa.Dialect:
     """
     dialect: sa.Dialect = PGDialect_psycopg(paramstyle="named")  # type: ignore[no-untyped-call]
     return dialect
+
+
+@sa.event.listens_for(sa.Table, "before_create")
+def _sort_indexes(table: sa.Table, *_arguments: Any, **_options: Any) -> None:
+    """Create the indexes of a table by name: the order of a set is another in each process."""
+    table.indexes = OrderedSet(sorted(table.indexes, key=lambda index: str(index.name)))

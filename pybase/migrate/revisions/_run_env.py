@@ -8,7 +8,7 @@ import logging
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -112,12 +112,10 @@ def revision_step(history: History, revision: str, direction: Direction) -> Revi
     return _alembic.step(history.scripts, history.get(revision), direction)
 
 
-def steps_to(
-    history: History, heads: tuple[str, ...], destination: str, direction: Direction
-) -> list[RevisionStep]:
-    """Return Alembic's steps from `heads` to a destination; raises what Alembic raises."""
-    path = history.path_from(tuple(heads), destination, direction)
-    return [_alembic.step(history.scripts, script, direction) for script in path]
+def steps_to_heads(history: History, current: Iterable[str]) -> list[RevisionStep]:
+    """Return Alembic's steps from the `current` heads to the last; raises what Alembic raises."""
+    path = history.path_from(tuple(current), "heads", Direction.UPGRADE)
+    return [_alembic.step(history.scripts, script, Direction.UPGRADE) for script in path]
 
 
 def version_table_of(configured: MigrationContext) -> VersionTable:
@@ -160,6 +158,28 @@ def run_env(
         with reopened():
             return work(heads, configured)
 
+    _configure(history, connection)
+    options |= {"fn": reaching, "as_sql": connection is None}
+    with (
+        _quietly(),
+        _offline() if connection is None else _online(connection, connect, is_applied=is_applied),
+        EnvironmentContext(history.config, history.scripts, **options),
+        explained(),
+        env_errors(reached),
+        limit,
+    ):
+        limit.enter_context(_sandbox.time_limit(ENV_LIMIT_S))
+        history.scripts.run_env()
+    if not reached:
+        raise UsageError(
+            "env.py ends without running migrations.",
+            "Let it call context.configure() and context.run_migrations().",
+            code="env-without-migrations",
+        )
+
+
+def _configure(history: History, connection: sa.Connection | None) -> None:
+    """Set what env.py reads of Alembic's configuration."""
     config = history.config
     config.attributes["connection"] = connection
     given = list(history.settings.x) if connection is not None else []  # sql/ is for every -x
@@ -171,31 +191,24 @@ def run_env(
         # env files of the stock template hand it to configure(); offline it only names a dialect
         config.set_main_option("sqlalchemy.url", "postgresql+psycopg://")
     config.output_buffer = io.StringIO()  # BEGIN and COMMIT around nothing, as env.py sees it
-    options |= {"fn": reaching, "as_sql": connection is None}
-    with ExitStack() as around:
-        around.enter_context(_quietly())
-        if connection is None:
-            connect = _sandbox.refuse
-            around.enter_context(_sandbox.without_terminal())
-        elif connect is None:
-            connect = _sandbox.same_as(connection)
-        around.enter_context(_sandbox.connections(connect))
-        if connection is not None:
-            around.enter_context(_sandbox.sendable())
-        if connection is None or not is_applied:
-            around.enter_context(isolated())
-        around.enter_context(EnvironmentContext(config, history.scripts, **options))
-        around.enter_context(explained())
-        around.enter_context(env_errors(reached))
-        around.enter_context(limit)
-        limit.enter_context(_sandbox.time_limit(ENV_LIMIT_S))
-        history.scripts.run_env()
-    if not reached:
-        raise UsageError(
-            "env.py ends without running migrations.",
-            "Let it call context.configure() and context.run_migrations().",
-            code="env-without-migrations",
-        )
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    with _sandbox.without_terminal(), _sandbox.connections(_sandbox.refuse), isolated():
+        yield
+
+
+@contextmanager
+def _online(
+    connection: sa.Connection, connect: _sandbox.Connect | None, *, is_applied: bool
+) -> Iterator[None]:
+    with (
+        _sandbox.connections(connect or _sandbox.same_as(connection)),
+        _sandbox.sendable(),
+        nullcontext() if is_applied else isolated(),
+    ):
+        yield
 
 
 def _several_runs() -> UsageError:

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import psycopg
 from msgspec.structs import replace
 
 from pybase.core.files import digest
 from pybase.core.urls import redacted
+from pybase.migrate.database import first_line
 from pybase.migrate.record import Direction, Script, ScriptStatus, Statement
 from pybase.migrate.sql import parse_backfill
 from pybase.migrate.sql.grammar import words
@@ -68,7 +70,9 @@ def _identity(sql: str) -> str:
 
 def failed_script(direction: Direction, problem: BaseException) -> Script:
     """Return a script without statements: a downgrade that refuses with a reason, or no SQL."""
-    message = repeatable(str(problem))
+    problem = getattr(problem, "orig", None) or problem  # SQLAlchemy's is followed by the statement
+    is_of_server = isinstance(problem, psycopg.Error)
+    message = repeatable(first_line(problem) if is_of_server else str(problem))
     is_word = isinstance(problem, NotImplementedError | RuntimeError) or type(problem) is Exception
     if not direction.is_upgrade and is_word and message:
         return Script(status=ScriptStatus.IRREVERSIBLE, reason=message)
@@ -76,7 +80,7 @@ def failed_script(direction: Direction, problem: BaseException) -> Script:
         not direction.is_upgrade or not message
     )
     status = ScriptStatus.MISSING if is_missing else ScriptStatus.PYTHON
-    return Script(status=status, reason=f"{type(problem).__name__}: {message}".rstrip(": "))
+    return Script(status=status, reason=f"{type(problem).__name__}: {message}".rstrip(": ."))
 
 
 def repeatable(message: str) -> str:

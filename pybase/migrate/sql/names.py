@@ -13,9 +13,6 @@ _PART = re.compile(r'"((?:[^"]|"")*)"|([^."\s()]+)')
 LONGEST = 63
 """Bytes of an identifier; PostgreSQL cuts what is longer without a word."""
 
-LABEL = "CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END"
-"""What `plain` returns, as SQL for a table `c` in a schema `n`."""
-
 
 class QualifiedName(Struct, frozen=True, order=True):
     """The name of a relation, type or function with its schema, both unquoted."""

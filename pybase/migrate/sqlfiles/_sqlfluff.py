@@ -72,7 +72,7 @@ def lint_layout(
     settings: Settings,
     files: Mapping[str, SqlFile],
     configured: Configured,
-    skipped: Collection[str] = (),
+    skipped: Collection[str],
 ) -> Iterator[LintFinding]:
     """Yield what sqlfluff reports of the SQL files of revisions, by path below `sql/`.
 

@@ -5,7 +5,6 @@ Both databases are scratch ones, created from nothing.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -13,10 +12,10 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from pybase.core.errors import CheckFailedError, PybaseError
 from pybase.migrate import catalog
-from pybase.migrate.database import Database, engine, first_line, role_hint, scratch_at
-from pybase.migrate.record import Direction, Script
+from pybase.migrate.database import Database, engine, first_line, scratch_at, scratch_hint
+from pybase.migrate.record import Script
 from pybase.migrate.rehearsal import scratch_empty
-from pybase.migrate.revisions import History, record_in, run_env, steps_to
+from pybase.migrate.revisions import History, record_in, run_env, steps_to_heads
 from pybase.migrate.sqlfiles import Built
 from pybase.migrate.verify._rows import Rows, other_columns, rows_of
 from pybase.migrate.verify._sampled import rows_that_differ
@@ -79,9 +78,7 @@ def _as_psql(script: Script) -> Iterator[str]:
         yield from ("COMMIT",) if block.transactional else ()
 
 
-def upgrade_online(
-    history: History, database: Database, digests: Mapping[str, str | None] = MappingProxyType({})
-) -> None:
+def upgrade_online(history: History, database: Database, digests: Mapping[str, str | None]) -> None:
     """Upgrade a database to its heads through Alembic's online mode, with its ledger.
 
     Raises CheckFailedError where Alembic, or a revision that it runs, fails.
@@ -89,7 +86,7 @@ def upgrade_online(
 
     def work(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         record_in(context, lambda revision, _direction: digests.get(revision))
-        yield from steps_to(history, heads, "heads", Direction.UPGRADE)
+        yield from steps_to_heads(history, heads)
 
     with _online_errors(), engine(database).connect() as connection:
         run_env(history, work, connection, is_applied=False)
@@ -116,7 +113,7 @@ def _online_errors() -> Iterator[None]:
 def _fails(path: str, error: psycopg.Error) -> CheckFailedError:
     return CheckFailedError(
         f"The SQL of {path} fails on a database at the revision before: {first_line(error)}.",
-        role_hint(error) or "Correct that revision, then run `nox -s sql`.",
+        scratch_hint(error) or "Correct that revision, then run `nox -s sql`.",
         code="committed-sql-fails",
     )
 

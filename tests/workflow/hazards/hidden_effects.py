@@ -170,7 +170,7 @@ UNSEEN = [
             """
         ),
         execute("DROP RULE a_few ON orders"),
-        {("discards-writes", "")},
+        {("discards-writes", "orders")},
         note="the state of a rehearsal has no rules: the block seems to lock and nothing else",
     ),
     Case(
@@ -187,7 +187,7 @@ UNSEEN = [
         ),
         KEPT,
         {
-            ("disables-triggers", ""),
+            ("disables-triggers", "orders"),
             ("unbatched-data-change", "orders"),
             ("changes-data-under-lock", "orders"),
         },

@@ -79,7 +79,7 @@ ROWS = [
             END LOOP;
         END $$
         """,
-        ("unbatched-data-change", "customers"), ("unbatched-data-change", "order_items"),
+        ("unbatched-data-change", "order_items"),
     ),
     _case(
         "all_rows_in_a_block_that_has_none_of_them", ORDERS,

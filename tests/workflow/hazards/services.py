@@ -74,6 +74,13 @@ PUBLICATIONS = [
         accepted={"narrows-publication on changes": "the subscriber has left it out since May"},
     ),
     Case(
+        "publication_that_leaves_a_table_out", _SERVICES,
+        execute("ALTER PUBLICATION everything SET ALL TABLES EXCEPT (TABLE feed)"),
+        execute("ALTER PUBLICATION everything SET ALL TABLES"),
+        {("narrows-publication", "everything")},
+        min_version=19,
+    ),
+    Case(
         "publication_of_one_more_table", _SERVICES,
         execute("ALTER PUBLICATION changes ADD TABLE unpublished"),
         execute("ALTER PUBLICATION changes DROP TABLE unpublished"),

@@ -210,7 +210,7 @@ def _settings(name: str, one: source.TableParts, other: source.TableParts) -> It
 
 def _extras(name: str, before: CatalogObject, after: CatalogObject) -> Iterator[str]:
     """Yield what changes partitions, row security and replica identity."""
-    old, new = set(before.extra or ()), set(after.extra or ())
+    old, new = set(before.extra), set(after.extra)
     alter = f"ALTER TABLE {shown(name)}"
     for statement in sorted(old - new):
         attach, is_attached, _ = statement.partition(" ATTACH PARTITION ")
@@ -261,7 +261,7 @@ def _alter_sequence(one: CatalogObject, other: CatalogObject) -> Iterator[str]:
     ]
     if words:
         yield source.execute(f"{alter} {' '.join(words)}")
-    if (one.extra or []) != (other.extra or []) and other.position >= 0:
+    if one.extra != other.extra and other.position >= 0:
         yield source.execute(other.extra[0] if other.extra else f"{alter} OWNED BY NONE")
 
 

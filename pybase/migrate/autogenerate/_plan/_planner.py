@@ -1,7 +1,8 @@
 """Planner: every difference of two schemas becomes a step of a revision, or is named."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -23,7 +24,7 @@ from pybase.migrate.catalog import CatalogObject, Change
 from pybase.migrate.sql.names import plain, raw
 
 
-def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[Part] = ()) -> Plan:
+def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[Part]) -> Plan:
     """Plan the steps from the old schema to the new one, after the renames."""
     context = replace(context, replaced=replacements(context, changes))
     old, new = _needs(context.old, context.new), _needs(context.new, context.old)
@@ -39,15 +40,19 @@ def plan_changes(context: Context, changes: Sequence[Change], renames: Sequence[
         is_new = change.before is None and item.table in new_tables
         is_gone = change.after is None and (item.table in old_tables or item.identity in replaced)
         if not (is_new or is_gone or _is_implied(context, change, item)):
-            steps = list(_steps(context, change, item))
-            plan.unsolved += [step for step in steps if isinstance(step, str)]
-            parts = [step for step in steps if isinstance(step, Part)]
-            if parts:
-                plan.units.append(unit(context, change, item, parts))
+            _add_change(plan, context, change, item)
     add_again(plan, context, {change.identity for change in changes})
     undo_below(plan, context)
     plan.units = list(grouped(plan))
     return plan
+
+
+def _add_change(plan: Plan, context: Context, change: Change, item: CatalogObject) -> None:
+    steps = list(_steps(context, change, item))
+    plan.unsolved += [step for step in steps if isinstance(step, str)]
+    parts = [step for step in steps if isinstance(step, Part)]
+    if parts:
+        plan.units.append(unit(context, change, item, parts))
 
 
 def _needs(side: Side, other: Side) -> dict[str, frozenset[str]]:
@@ -170,12 +175,7 @@ def _is_implied(context: Context, change: Change, item: CatalogObject) -> bool:
     if all(source.is_inherited_check(side, side.objects[item.identity]) for side in sides):
         return True
     if item.kind == "column":
-        if len(sides) == 2 and all(
-            source.is_as_inherited(side, side.objects[item.identity]) for side in sides
-        ):
-            return True
-        found = [column for side in sides if (column := _column(side, item.identity))]
-        return bool(found) and not any(column.is_local for column in found)
+        return _follows_its_parent(context, item)
     if item.kind == "comment" or (item.kind == "grants" and not item.about.startswith("column ")):
         is_created = item.about in new.objects and item.about not in old.objects
         return is_created if change.before is None else item.about not in new.objects
@@ -185,6 +185,16 @@ def _is_implied(context: Context, change: Change, item: CatalogObject) -> bool:
     if item.kind == "sequence" and item.table:
         return _comes_with_its_column(context, change, item)
     return change.after is None and columns.dropped_along(context, item)
+
+
+def _follows_its_parent(context: Context, item: CatalogObject) -> bool:
+    """Whether a column changes with that of a parent of its table."""
+    sides = [side for side in (context.old, context.new) if item.identity in side.objects]
+    inherited = [source.is_as_inherited(side, side.objects[item.identity]) for side in sides]
+    if inherited == [True, True]:
+        return True
+    found = [column for side in sides if (column := _column(side, item.identity))]
+    return bool(found) and not any(column.is_local for column in found)
 
 
 def _comes_with_its_column(context: Context, change: Change, item: CatalogObject) -> bool:
@@ -205,41 +215,41 @@ def _comes_with_its_column(context: Context, change: Change, item: CatalogObject
 
 def _steps(context: Context, change: Change, item: CatalogObject) -> Iterator[Part | str]:
     """Yield the steps of a change, or a sentence where PostgreSQL has none."""
-    old, new = (side.objects.get(change.identity) for side in (context.old, context.new))
-    if item.kind == "column":
-        yield from _column_steps(context, change.identity)
-    elif item.kind == "type" and item.name in context.old.labels and new and old:
+    if item.kind in _PLANNERS and item.table:
+        yield from _part_of_table(context, item.kind, change.identity)
+    elif item.kind == "type" and item.name in context.old.labels and not change.is_one_sided:
         yield types.changed(context.old, context.new, item.name, single=context.single)
-    elif item.kind == "constraint" and item.table:
-        if old and new:
-            yield from keys.changed(context, old, new)
-        elif new:
-            yield from keys.added(context, new)
-        else:
-            yield keys.dropped(context, item)
-    elif item.kind == "index":
-        if old and new:
-            yield from indexes.changed(context, old, new)
-        elif new:
-            yield from indexes.added(context, new)
-        else:
-            yield indexes.dropped(context, item)
     elif change.before is None:
         yield other_objects.created(context.new, item)
     elif change.after is None:
         yield other_objects.dropped(context.old, item)
-    elif old and new and not other_objects.follows(change, old, new):
-        yield other_objects.changed(context.old, context.new, change.identity)
+    else:
+        old, new = (side.objects[change.identity] for side in (context.old, context.new))
+        if not other_objects.follows(change, old, new):
+            yield other_objects.changed(context.old, context.new, change.identity)
 
 
-def _column_steps(context: Context, identity: str) -> Iterator[Part]:
-    old, new = (_column(side, identity) for side in (context.old, context.new))
+_Planner: TypeAlias = Callable[..., Iterator[Part]]
+_PLANNERS: Mapping[str, tuple[_Planner, _Planner, Callable[..., Part]]] = {
+    "column": (alterations.changed, columns.added, columns.dropped),
+    "constraint": (keys.changed, keys.added, keys.dropped),
+    "index": (indexes.changed, indexes.added, indexes.dropped),
+}
+"""Kinds of parts of a table, and what plans one that changes, is new, or is gone."""
+
+
+def _part_of_table(context: Context, kind: str, identity: str) -> Iterator[Part]:
+    changed, added, dropped = _PLANNERS[kind]
+    old, new = (
+        _column(side, identity) if kind == "column" else side.objects.get(identity)
+        for side in (context.old, context.new)
+    )
     if old and new:
-        yield from alterations.changed(context, old, new)
+        yield from changed(context, old, new)
     elif new:
-        yield from columns.added(context, new)
+        yield from added(context, new)
     elif old:
-        yield columns.dropped(context, old)
+        yield dropped(context, old)
 
 
 def _column(side: Side, identity: str) -> Column | None:

@@ -60,14 +60,12 @@ def _again(plan: Plan, context: Context, changed: set[str]) -> list[tuple[Catalo
 
     That is the object itself, or the check or foreign key of another name that replaces it.
     """
-    below = {key for unit in plan.units for key in unit.drops & unit.creates}
-    below |= _users(context, below)
     successors = {
         item.identity: identity
         for identity, (item, *others) in context.replaced.items()
         if constraint_kind(item) in ("check", "foreignkey") and not others
     }
-    below |= successors.keys()
+    below = _replaced(plan, context) | successors.keys()
     gone = {key for unit in plan.units for key in unit.drops - unit.creates} - successors.keys()
     found = _giving_way(plan, context, below, gone, changed)
     return [(item, successors.get(key, key)) for key, item in sorted(found.items())]
@@ -78,16 +76,20 @@ def _giving_way(
 ) -> dict[str, CatalogObject]:
     """Return what prevents a change of the objects `below`, without what is dropped anyway."""
     found: dict[str, CatalogObject] = {}
-    candidates = [item for item in context.old.objects.values() if item.identity not in gone]
-    while True:
-        more = {
-            item.identity: item
-            for item in candidates
-            if item.identity not in found and _gives_way(plan, context, item, below, found, changed)
-        }
-        if not more:
-            return found
+    candidates = {key: item for key, item in context.old.objects.items() if key not in gone}
+    while more := {
+        key: item
+        for key, item in candidates.items()
+        if key not in found and _gives_way(plan, context, item, below, found, changed)
+    }:
         found |= more
+    return found
+
+
+def _replaced(plan: Plan, context: Context) -> set[str]:
+    """Return what the plan itself replaces, with the columns of the types among it."""
+    replaced = {key for unit in plan.units for key in unit.drops & unit.creates}
+    return replaced | _users(context, replaced)
 
 
 def undo_below(plan: Plan, context: Context) -> None:
@@ -111,22 +113,19 @@ def _gives_way(
     plan: Plan, context: Context, item: CatalogObject, below: set[str],
     again: dict[str, CatalogObject], changed: set[str],
 ) -> bool:  # fmt: skip
-    needs = plan.dropped.get(item.identity, frozenset())
-    if item.kind == "constraint" and constraint_kind(item) == "foreignkey":
-        if _refers_to_change(context, item, changed):
-            return True
-    if not item.definition or not (needs & below or needs & again.keys()):
+    if constraint_kind(item) == "foreignkey" and _refers_to_change(context, item, changed):
+        return True
+    replaced = plan.dropped.get(item.identity, frozenset()) & (below | again.keys())
+    if not item.definition or not replaced:
         return False
     if item.kind in FIXED:
-        is_of_table = {f"table {item.table}"}
-        return bool((needs - is_of_table) & (below | again.keys()))
+        return replaced != {f"table {item.table}"}
     if item.kind == "column":
         column = _column(context.old, item)
         return column is not None and bool(column.generated) and item.identity not in below
     if item.kind in ("index", "constraint") and item.table in context.old.tables:
-        columns = {need for need in needs & again.keys() if need.startswith("column ")}
-        types = {need for need in needs & below if need.startswith("column ")}
-        return bool(columns) or (bool(types) and item.identity in below)
+        columns = [need for need in replaced if need.startswith("column ")]
+        return any(need in again or item.identity in below for need in columns)
     return False
 
 

@@ -165,21 +165,28 @@ def derived(old: Side, new: Side, changes: Sequence[Change]) -> list[Rename]:
 
 
 def _derived(old: Side, new: Side, before: CatalogObject, after: CatalogObject) -> Rename | None:
-    if not before.table or before.table not in new.tables:
+    table = before.table
+    if table is None or table not in new.tables or not _is_same(old, new, before, after):
         return None
-    names = (plain(before.name), plain(after.name))
-    if before.kind == "constraint":
-        if before.definition == after.definition and (before.extra or []) == (after.extra or []):
-            one, other = (raw(constraint_name(item)) for item in (before, after))
-            return Rename("constraint", one, other, before.table)
-    if before.kind == "index" and before.definition and after.definition:
-        if source.index_sql(before, "x") == source.index_sql(after, "x"):
-            return Rename("index", *names)
-    if before.kind == "sequence":
-        owners = [
-            {column.name for column in side.columns.values() if column.sequence == item.name}
-            for side, item in ((old, before), (new, after))
-        ]
-        if owners[0] == owners[1]:
-            return Rename("sequence", *names)
-    return None
+    if before.kind != "constraint":
+        return Rename(before.kind, plain(before.name), plain(after.name))
+    one, other = (raw(constraint_name(item)) for item in (before, after))
+    return Rename("constraint", one, other, table)
+
+
+def _is_same(old: Side, new: Side, before: CatalogObject, after: CatalogObject) -> bool:
+    """Whether two parts of a table are the same but for their name."""
+    match before.kind:
+        case "constraint":
+            return before.statements == after.statements
+        case "index":
+            has_both = bool(before.definition and after.definition)
+            return has_both and source.unnamed_index(before) == source.unnamed_index(after)
+        case "sequence":
+            return _owners(old, before) == _owners(new, after)
+        case _:
+            return False
+
+
+def _owners(side: Side, sequence: CatalogObject) -> set[str]:
+    return {column.name for column in side.columns.values() if column.sequence == sequence.name}

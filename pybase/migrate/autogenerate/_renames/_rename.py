@@ -9,6 +9,7 @@ from pybase.core.errors import CheckFailedError, UsageError
 from pybase.migrate.autogenerate import _source as source
 from pybase.migrate.autogenerate._operations import Part, Stage
 from pybase.migrate.autogenerate._schema_snapshot import Side
+from pybase.migrate.catalog import CatalogObject
 from pybase.migrate.sql.names import literal, plain, quote, raw, schema_of, shown
 
 Ask = Callable[[str], bool]
@@ -74,7 +75,8 @@ def parse(old: Side, new: Side, text: str) -> Rename:
     before, mark, after = text.rpartition(":")
     if not mark or not before or not after:
         raise UsageError(f"--rename {text} is not OLD:NEW.", _FORMS, code="bad-rename")
-    for rename in _readings(old, new, before, after):
+    rename = next(_readings(old, new, before, after), None)
+    if rename is not None:
         return rename
     problem = f"--rename {text}: the revisions have no {before}, or the models no {after}."
     raise UsageError(problem, _FORMS, code="unknown-rename")
@@ -88,26 +90,30 @@ _FORMS = (
 
 def _readings(old: Side, new: Side, before: str, after: str) -> Iterator[Rename]:
     for item in old.objects.values():
-        if plain(item.name) != before:
-            continue
-        schema = schema_of(item.name)
-        if item.kind in ("table", "type", "domain", "index", "sequence"):
-            name = after if "." in after or not schema else f"{schema}.{after}"
-            kind = "type" if item.kind == "domain" else item.kind
-            others = (other for other in new.objects.values() if other.kind == item.kind)
-            if any(plain(other.name) == name for other in others):
-                yield Rename(kind, before, name)
-        elif item.kind == "schema":
-            yield Rename("schema", before, after)
-        elif item.kind in ("column", "constraint") and item.table:
-            name = after.removeprefix(f"{plain(item.table)}.")
-            exists = f"{item.kind} {item.table}.{quote(name)}" in new.objects
-            if exists or item.table not in new.tables:
-                yield Rename(item.kind, raw(item.name), name, item.table)
+        if plain(item.name) == before:
+            yield from _renames_of(new, item, after)
     for type_, labels in old.labels.items():
         label, name = (text.removeprefix(f"{plain(type_)}.") for text in (before, after))
         if label != before and label in labels and name in new.labels.get(type_, (name,)):
             yield Rename("enum value", label, name, type_)
+
+
+def _renames_of(new: Side, item: CatalogObject, after: str) -> Iterator[Rename]:
+    """Yield the rename of an object, nothing where the models have none of the new name."""
+    before = plain(item.name)
+    if item.kind == "schema":
+        yield Rename("schema", before, after)
+    elif item.kind in ("column", "constraint") and item.table:
+        name = after.removeprefix(f"{plain(item.table)}.")
+        exists = f"{item.kind} {item.table}.{quote(name)}" in new.objects
+        if exists or item.table not in new.tables:
+            yield Rename(item.kind, raw(item.name), name, item.table)
+    elif item.kind in ("table", "type", "domain", "index", "sequence"):
+        schema = schema_of(item.name)
+        name = after if "." in after or not schema else f"{schema}.{after}"
+        others = (other for other in new.objects.values() if other.kind == item.kind)
+        if any(plain(other.name) == name for other in others):
+            yield Rename("type" if item.kind == "domain" else item.kind, before, name)
 
 
 def first_known(old: Side, new: Side, flags: Iterable[str]) -> tuple[str, Rename] | None:

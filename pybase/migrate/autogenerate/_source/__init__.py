@@ -13,10 +13,10 @@ from pybase.migrate.autogenerate._source._keys import add_constraint as add_cons
 from pybase.migrate.autogenerate._source._keys import create_index as create_index
 from pybase.migrate.autogenerate._source._keys import drop_constraint as drop_constraint
 from pybase.migrate.autogenerate._source._keys import drop_index as drop_index
-from pybase.migrate.autogenerate._source._keys import index_sql as index_sql
 from pybase.migrate.autogenerate._source._keys import key_columns as key_columns
 from pybase.migrate.autogenerate._source._keys import key_index as key_index
 from pybase.migrate.autogenerate._source._keys import listed_values as listed_values
+from pybase.migrate.autogenerate._source._keys import unnamed_index as unnamed_index
 from pybase.migrate.autogenerate._source._keys import violations as violations
 from pybase.migrate.autogenerate._source._printed import read_alike as read_alike
 from pybase.migrate.autogenerate._source._printed import readable as readable

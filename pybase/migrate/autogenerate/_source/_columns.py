@@ -13,32 +13,30 @@ _LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 def column_source(side: Side, column: Column, *, in_key: bool = False) -> str | None:
     """Return `sa.Column(...)`, or None where SQLAlchemy cannot express it."""
     type_ = python_type(column.type, column.collation, frozenset(side.labels))
-    if type_ is None or not (raw(column.name) and raw(column.table)):
+    values = _values(side, column, in_key=in_key)
+    if type_ is None or values is None or not (raw(column.name) and raw(column.table)):
         return None
-    arguments = [repr(raw(column.name)), type_]
-    options: list[str] = []
-    if column.generated:
-        persisted = column.storage == "STORED"
-        expression = escaped(readable(column.generated))
-        arguments.append(f"sa.Computed({expression!r}, persisted={persisted})")
-    elif column.identity:
-        identity = _identity(side, column)
-        if identity is None:
-            return None
-        arguments.append(identity)
-    elif column.sequence and column.default:
-        if not (in_key and _is_plain_serial(side, column)):
-            return None
-        options.append("autoincrement=True")
-    elif column.default:
-        options.append(f"server_default={text(column.default)}")
-    if in_key and not options and not column.identity:
-        options.append("autoincrement=False")
-    options.append(f"nullable={not column.required}")
+    arguments = [repr(raw(column.name)), type_, *values, f"nullable={not column.required}"]
     comment = comment_of(side, column.identity_key)
     if comment is not None:
-        options.append(f"comment={comment!r}")
-    return f"sa.Column({', '.join([*arguments, *options])})"
+        arguments.append(f"comment={comment!r}")
+    return f"sa.Column({', '.join(arguments)})"
+
+
+def _values(side: Side, column: Column, *, in_key: bool) -> list[str] | None:
+    """Return the arguments for where values come from; None where SQLAlchemy has none."""
+    without_sequence = ["autoincrement=False"] if in_key else []
+    if column.generated:
+        expression = escaped(readable(column.generated))
+        computed = f"sa.Computed({expression!r}, persisted={column.storage == 'STORED'})"
+        return [computed, *without_sequence]
+    if column.identity:
+        identity = _identity(side, column)
+        return None if identity is None else [identity]
+    if column.sequence and column.default:
+        is_serial = in_key and _is_plain_serial(side, column)
+        return ["autoincrement=True"] if is_serial else None
+    return [f"server_default={text(column.default)}"] if column.default else without_sequence
 
 
 def _sequence(side: Side, column: Column) -> dict[str, str] | None:

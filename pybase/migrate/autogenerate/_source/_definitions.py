@@ -127,14 +127,17 @@ def parse_index(definition: str) -> Index:
     definition = readable(definition)
     tokens = list(_tokens(definition))
     outer = [token for depth, token in tokens if depth == 0]
-    using = next(token for token in outer if token.name == "USING")
-    end = next(token.start for token in outer if token.name == _CLOSE[0])
-    cuts = [next(token.start for token in outer if token.name == _OPEN[0])]
-    cuts += [t.start for depth, t in tokens if depth == 1 and t.name == _COMMA and t.start < end]
+    using, start, end = (
+        next(token.start for token in outer if token.name == name)
+        for name in ("USING", _OPEN[0], _CLOSE[0])
+    )
+    commas = (t.start for depth, t in tokens if depth == 1 and t.name == _COMMA and t.start < end)
     where = (definition[token.end + 1 :].strip() for token in outer if token.name == "WHERE")
     return Index(
         parse_statement(definition),
-        tuple(definition[one + 1 : other].strip() for one, other in pairwise([*cuts, end])),
+        tuple(
+            definition[one + 1 : other].strip() for one, other in pairwise([start, *commas, end])
+        ),
         next(where, ""),
-        definition[using.start :],
+        definition[using:],
     )

@@ -148,7 +148,7 @@ def key_index(item: CatalogObject, name: str) -> CatalogObject:
     )
     schema = quote(parts(table)[0])
     storage = next(
-        (extra.partition(" SET ")[2] for extra in item.extra or ()
+        (extra.partition(" SET ")[2] for extra in item.extra
          if extra.startswith("ALTER INDEX ") and " SET (" in extra), "",
     )  # fmt: skip
     definition = (
@@ -158,7 +158,7 @@ def key_index(item: CatalogObject, name: str) -> CatalogObject:
         + (f" WITH {storage}" if storage else "")
     )
     return replace(
-        item, name=f"{schema}.{quote(name)}", definition=definition, kind="index", extra=None
+        item, name=f"{schema}.{quote(name)}", definition=definition, kind="index", extra=[]
     )
 
 
@@ -242,11 +242,11 @@ def create_index(item: CatalogObject, *, concurrently: bool = False, name: str =
     )
 
 
-def index_sql(item: CatalogObject, name: str) -> str:
-    """Return CREATE INDEX under another name; without ONLY, so that partitions get it, too."""
+def unnamed_index(item: CatalogObject) -> str:
+    """Return CREATE INDEX without the name, and without ONLY."""
     parsed = parse_index(item.definition)
     unique = "UNIQUE " if parsed.tree.unique else ""
-    return f"CREATE {unique}INDEX {quote(name)} ON {shown(parsed.table)} {parsed.tail}"
+    return f"CREATE {unique}INDEX ON {shown(parsed.table)} {parsed.tail}"
 
 
 def drop_index(item: CatalogObject, *, concurrently: bool = False, name: str = "") -> str:

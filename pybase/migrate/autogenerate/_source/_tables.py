@@ -46,6 +46,12 @@ class TableParts(Struct, frozen=True):
     storage: dict[str, str]
     tablespace: str
 
+    @property
+    def is_operation(self) -> bool:
+        """Whether `op.create_table` has an option for each of them."""
+        has_more = self.inherits or self.method or self.tablespace
+        return not has_more and not any(key.startswith("toast.") for key in self.storage)
+
 
 def table_parts(item: CatalogObject) -> TableParts | None:
     """Read a table's definition; None for one that has more to it, as a foreign table."""
@@ -63,18 +69,14 @@ def create_table(side: Side, table: str, later: Collection[str] = ()) -> list[st
 
     `later` are the identities of foreign keys that cannot be added yet.
     """
-    is_attached = table in side.partitions  # and has to have the columns before that
+    is_attached = table in side.partitions
     keys = [
         key
         for key in side.of(table, "constraint")
         if key.identity not in later and (is_attached or not is_inherited_check(side, key))
     ]
-    columns = [column for column in side.columns_of(table) if column.is_local or is_attached]
+    columns = _own_columns(side, table)
     item = side.objects.get(f"table {table}")
-    if is_attached:  # which makes its columns identities, and refuses those that are already
-        columns = [replace(column, identity="") for column in columns]
-    else:
-        columns = [_as_child(side, column) for column in columns]
     if item is None:
         item = side.objects[f"foreign table {table}"]
         return [execute(_create_sql(side, item, columns, keys))]
@@ -83,13 +85,24 @@ def create_table(side: Side, table: str, later: Collection[str] = ()) -> list[st
     if written is not None:
         apart = [add_constraint(key) for key in keys if not inline[key.identity]]
         return [written, *apart, *_belongings(side, item, has_comments=True)]
-    serials = [column for column in columns if column.sequence and not column.identity]
     return [
-        *(_create_sequence(side, column) for column in serials),
+        *(_create_sequence(side, column) for column in _serials(columns)),
         execute(_create_sql(side, item, columns, keys)),
-        *(owned(column) for column in serials),
+        *map(owned, _serials(columns)),
         *_belongings(side, item, has_comments=False),
     ]
+
+
+def _own_columns(side: Side, table: str) -> list[Column]:
+    """Return the columns that the statement that creates a table names.
+
+    A partition has all of its parent's before it is attached, none of them an identity: that makes
+    its columns identities, and refuses those that are already.
+    """
+    columns = side.columns_of(table)
+    if table in side.partitions:
+        return [replace(column, identity="") for column in columns]
+    return [_as_child(side, column) for column in columns if column.is_local]
 
 
 def _as_child(side: Side, column: Column) -> Column:
@@ -101,6 +114,10 @@ def _as_child(side: Side, column: Column) -> Column:
     return replace(column, required=False) if any(c and c.required for c in same) else column
 
 
+def _serials(columns: list[Column]) -> list[Column]:
+    return [column for column in columns if column.sequence and not column.identity]
+
+
 def _place(item: CatalogObject) -> int:
     return ("primary", "unique", "check", "foreignkey", "exclude", "").index(constraint_kind(item))
 
@@ -108,31 +125,33 @@ def _place(item: CatalogObject) -> int:
 def _create_source(
     side: Side, item: CatalogObject, columns: list[Column], inline: list[str]
 ) -> str | None:
+    """Return `op.create_table`, None where it cannot express the table."""
     parts = table_parts(item)
-    if parts is None or parts.inherits or parts.method or parts.tablespace:
+    if parts is None or not parts.is_operation or len(_serials(columns)) > 1:
         return None
-    keys = {
-        column
-        for key in side.of(item.name, "constraint")
-        if constraint_kind(key) == "primary"
-        for column in key_columns(key)
-    }
-    sources = [column_source(side, column, in_key=raw(column.name) in keys) for column in columns]
-    serial = sum(bool(column.sequence and not column.identity) for column in columns)
-    if None in sources or serial > 1 or any(key.startswith("toast.") for key in parts.storage):
-        return None
-    comment = comment_of(side, item.identity)
+    keys = [key for key in side.of(item.name, "constraint") if constraint_kind(key) == "primary"]
+    in_key = {column for key in keys for column in key_columns(key)}
+    sources = []
+    for column in columns:
+        written = column_source(side, column, in_key=raw(column.name) in in_key)
+        if written is None:
+            return None
+        sources.append(written)
     return call(
         "create_table",
         repr(raw(item.name)),
-        *(source for source in sources if source),
+        *sources,
         *inline,
         schema=schema_option(item.name),
-        comment=None if comment is None else repr(comment),
-        prefixes="['UNLOGGED']" if parts.unlogged else None,
-        postgresql_partition_by=repr(parts.partition) if parts.partition else None,
-        postgresql_with=repr(parts.storage) if parts.storage else None,
+        comment=_option(comment_of(side, item.identity)),
+        prefixes=_option(parts.unlogged.split()),
+        postgresql_partition_by=_option(parts.partition),
+        postgresql_with=_option(parts.storage),
     )
+
+
+def _option(value: object) -> str | None:
+    return repr(value) if value else None
 
 
 def _create_sql(
@@ -152,16 +171,16 @@ def _create_sql(
 def _belongings(side: Side, table: CatalogObject, *, has_comments: bool) -> Iterator[str]:
     """Yield what belongs to a new table besides its columns and constraints."""
     for index in side.of(table.name, "index"):
-        if index.definition and not any(" ATTACH PARTITION " in sql for sql in index.extra or ()):
+        if index.definition and not _attachments(index):
             yield create_index(index)
     yield from extras(table)
-    for kind in ("column", "statistics", "rule", "trigger", "policy"):
+    for column in side.of(table.name, "column"):
+        yield from extras(column)
+    for kind in ("statistics", "rule", "trigger", "policy"):
         for item in side.of(table.name, kind):
-            if kind == "trigger" and item.position < 0:
-                continue
-            if kind != "column":
+            if kind != "trigger" or item.position >= 0:
                 yield execute(item.definition)
-            yield from extras(item)
+                yield from extras(item)
     written = {f"column {table.name}.{column.name}" for column in side.columns_of(table.name)}
     for item in side.of(table.name, "comment", "grants"):
         is_written = has_comments and item.about in written | {table.identity}
@@ -171,10 +190,15 @@ def _belongings(side: Side, table: CatalogObject, *, has_comments: bool) -> Iter
 
 def extras(item: CatalogObject) -> Iterator[str]:
     """Yield the statements that complete a definition."""
-    is_index = item.kind == "index"
-    for sql in item.extra or ():
-        if not sql.startswith("--") and not (is_index and " ATTACH PARTITION " in sql):
+    excluded = _attachments(item) if item.kind == "index" else []
+    for sql in item.extra:
+        if not sql.startswith("--") and sql not in excluded:
             yield execute(readable(sql))
+
+
+def _attachments(item: CatalogObject) -> list[str]:
+    """Return the statements that attach a partition, or its index, to a parent."""
+    return [sql for sql in item.extra if " ATTACH PARTITION " in sql]
 
 
 def _create_sequence(side: Side, column: Column) -> str:
@@ -199,14 +223,7 @@ def sort_tables(side: Side, tables: Collection[str]) -> tuple[list[str], set[str
 
     Returns the order, and the foreign keys that have to be added afterwards, by identity.
     """
-    keys = {
-        table: {
-            key.identity: {owner for owner, _ in side.uses[key.identity].columns} - {table}
-            for key in side.of(table, "constraint")
-            if constraint_kind(key) == "foreignkey" and key.identity in side.uses
-        }
-        for table in tables
-    }
+    keys = {table: _references(side, table) for table in tables}
     needs = {table: parents(side, table).union(*keys[table].values()) for table in tables}
     for table in needs.keys() - side.partitions:  # no partition is dropped below a foreign key
         needs[table] |= {part for owner in needs[table] for part in partitions(side, owner)}
@@ -217,11 +234,20 @@ def sort_tables(side: Side, tables: Collection[str]) -> tuple[list[str], set[str
         ready = [table for table in waiting if not needs[table] & set(waiting) - {table}]
         if not ready:
             ready = waiting[:1]
-            open_keys = keys[ready[0]].items()
-            later |= {key for key, owners in open_keys if owners & set(waiting) - {ready[0]}}
+            others = set(waiting[1:])
+            later |= {key for key, owners in keys[ready[0]].items() if owners & others}
         order += ready
         waiting = [table for table in waiting if table not in ready]
     return order, later
+
+
+def _references(side: Side, table: str) -> dict[str, set[str]]:
+    """Return the foreign keys of a table, by identity, and the other tables that each refers to."""
+    return {
+        key.identity: {owner for owner, _ in side.uses[key.identity].columns} - {table}
+        for key in side.of(table, "constraint")
+        if constraint_kind(key) == "foreignkey" and key.identity in side.uses
+    }
 
 
 def partitions(side: Side, table: str) -> Iterator[str]:
@@ -240,8 +266,7 @@ def parents(side: Side, table: str) -> set[str]:
     match = _DEFINITION.fullmatch(item.definition)
     created = match["inherits"] if match else None
     inherited = parse_statement(f"CREATE TABLE x () INHERITS ({created})") if created else None
-    attached = [sql for sql in item.extra or () if " ATTACH PARTITION " in sql]
-    nodes = [parse_statement(sql).relation for sql in attached]
+    nodes = [parse_statement(sql).relation for sql in _attachments(item)]
     return {table_name(node) for node in [*nodes, *(inherited.inhRelations if inherited else ())]}
 
 
@@ -249,7 +274,7 @@ def is_inherited(side: Side, item: CatalogObject) -> bool:
     """Whether a part of a partition is what its parent makes it: it changes with the parent."""
     if item.table not in side.partitions:
         return False
-    if any(" ATTACH PARTITION " in sql for sql in item.extra or ()):
+    if _attachments(item):
         return item.kind in ("index", "constraint")
     return item.kind in ("column", "constraint") and is_as_inherited(side, item)
 

@@ -67,7 +67,12 @@ PUBLICATION = Kind(
     kind="'publication'",
     path=("o.pubname",),
     definition="""concat('CREATE PUBLICATION ', quote_ident(o.pubname),
-        CASE WHEN o.puballtables THEN ' FOR ALL TABLES' END, ' WITH (', concat_ws(', ',
+        ' FOR ' || nullif(concat_ws(', ',
+            CASE WHEN o.puballtables THEN concat('ALL TABLES', ' EXCEPT (TABLE ' || (
+                SELECT string_agg(r.name, ', ' ORDER BY r.name) FROM pg_publication_rel AS e
+                JOIN relation AS r ON r.oid = e.prrelid WHERE e.prpubid = o.oid) || ')') END,
+            CASE WHEN (to_jsonb(o) ->> 'puballsequences')::boolean THEN 'ALL SEQUENCES' END), ''),
+        ' WITH (', concat_ws(', ',
             'publish = ' || quote_literal(concat_ws(', ',
                 CASE WHEN o.pubinsert THEN 'insert' END, CASE WHEN o.pubupdate THEN 'update' END,
                 CASE WHEN o.pubdelete THEN 'delete' END,
@@ -79,7 +84,9 @@ PUBLICATION = Kind(
 )
 
 PUBLICATION_TABLE = Kind(
-    source="pg_publication_rel AS o JOIN pg_publication AS p ON p.oid = o.prpubid"
+    # Those of a publication of all tables are its exceptions, which PostgreSQL 19 has.
+    source="pg_publication_rel AS o"
+    " JOIN pg_publication AS p ON p.oid = o.prpubid AND NOT p.puballtables"
     " JOIN relation AS r ON r.oid = o.prrelid",
     kind="'publication table'",
     path=("p.pubname", "r.schema", "r.relname"),
@@ -109,6 +116,7 @@ FOREIGN_DATA_WRAPPER = Kind(
     definition=f"""concat('CREATE FOREIGN DATA WRAPPER ', quote_ident(o.fdwname),
         ' HANDLER ' || {function_name("o.fdwhandler")},
         ' VALIDATOR ' || {function_name("o.fdwvalidator")},
+        ' CONNECTION ' || {function_name("(to_jsonb(o) ->> 'fdwconnection')::oid")},
         {foreign_options("o.fdwoptions")})""",
     **owned("o.fdw", "F"),
 )

@@ -13,14 +13,8 @@ from pybase.core.settings import Settings
 from pybase.migrate import sqlfiles
 from pybase.migrate.database import Database
 from pybase.migrate.deploy import _env
-from pybase.migrate.deploy._plan import (
-    Plan,
-    Source,
-    built_source,
-    plan,
-    record_source,
-    unrendered_source,
-)
+from pybase.migrate.deploy._plan import Plan, plan
+from pybase.migrate.deploy._sources import Source, built_source, record_source, unrendered_source
 from pybase.migrate.record import Direction, StatementKind, VersionTable
 
 

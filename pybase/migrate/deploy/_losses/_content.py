@@ -54,6 +54,9 @@ def content(reader: Reader, target: Target, loss: Loss) -> str:
         return "unknown: it is not there"
     if not target.is_populated:
         return ""
+    if target.kind == "S":
+        position = reader.ask(_POSITION.format(target.identifier))
+        return "unknown position" if position is None else str(position)
     some = _rows_of(target, loss, loss.rows)
     exists = reader.ask(_EXISTS.format(some))
     if exists is None and loss.rows:  # it may name what an earlier revision creates
@@ -80,5 +83,6 @@ def _rows_of(target: Target, loss: Loss, rows: str) -> sql.Composed:
     return sql.Composed(parts)
 
 
+_POSITION = sql.SQL("SELECT CASE WHEN is_called THEN 'at ' || last_value ELSE '' END FROM {}")
 _EXISTS = sql.SQL("SELECT EXISTS (SELECT 1 {})")  # Citus 13.2 fails on a SELECT without columns
 _COUNT = sql.SQL("SELECT count(*) {}")

@@ -194,5 +194,5 @@ AND oid IS DISTINCT FROM to_regclass(%s) AND oid IS DISTINCT FROM to_regclass(%s
 
 _EXISTING = """
 SELECT oid::bigint, relnatts::int FROM pg_class
-WHERE relkind IN ('r', 'p', 'm', 'f') AND relnamespace <> 'pg_catalog'::regnamespace
+WHERE relkind IN ('r', 'p', 'm', 'f', 'S') AND relnamespace <> 'pg_catalog'::regnamespace
 """

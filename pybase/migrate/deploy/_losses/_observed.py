@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from pybase.core.errors import PybaseError
 from pybase.migrate import sqlfiles
 from pybase.migrate.deploy._losses._guard import holds_tables, may_lose
-from pybase.migrate.deploy._plan import Plan, Step, built_source
+from pybase.migrate.deploy._plan import Plan, Step
+from pybase.migrate.deploy._sources import built_source
 from pybase.migrate.record import Record, ScriptStatus
 
 

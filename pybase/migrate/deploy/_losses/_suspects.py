@@ -15,7 +15,7 @@ from pybase.migrate.deploy._plan import Step
 from pybase.migrate.record import Finding, Loss, LossKind, Record, TableColumn
 
 _ACCEPTED_BY: Mapping[LossKind, frozenset[str]] = {
-    LossKind.DROPPED: frozenset({"drops-table", "drops-column", "drops-view"}),
+    LossKind.DROPPED: frozenset({"drops-table", "drops-column", "drops-view", "drops-sequence"}),
     LossKind.CONDITIONAL: frozenset(),
     LossKind.EMPTIED: frozenset({"truncates"}),
     LossKind.EMPTIED_CASCADE: frozenset({"truncates"}),

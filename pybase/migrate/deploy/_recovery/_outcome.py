@@ -8,7 +8,8 @@ import psycopg
 
 from pybase.core.errors import DatabaseError
 from pybase.migrate.database import Backend, Ledger, connect
-from pybase.migrate.deploy._plan import Source, Step
+from pybase.migrate.deploy._plan import Step
+from pybase.migrate.deploy._sources import Source
 
 RECONNECT_S = 10.0
 """How long a new connection is tried for: a server or a pooler may be restarting."""

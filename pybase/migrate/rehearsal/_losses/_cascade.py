@@ -9,19 +9,21 @@ from pglast import ast, enums
 from pybase.migrate.catalog import Relation, State
 from pybase.migrate.record import DroppedObject, ObjectKind
 from pybase.migrate.rehearsal._losses._names import lost_columns
+from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules import Case
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import is_opaque, parsed
+from pybase.migrate.sql.grammar import is_opaque, parsed, statements
 
 
 def cascade(case: Case) -> tuple[DroppedObject, ...]:
     """Return all objects that are dropped, where a statement has CASCADE; else nothing."""
-    if not any(_has_cascade(observation.sql) for observation in case.observations):
+    if not any(map(_may_cascade, case.observations)):
         return ()
     named = {
         item
         for observation in case.observations
-        for item in _named_objects(parsed(observation.sql))
+        for sql in statements(observation.sql)
+        for item in _named_objects(parsed(sql))
     }
     return tuple(sorted({*_dropped_objects(case.run.start, case.run.end), *named}))
 
@@ -52,8 +54,10 @@ _OBJECTS: Mapping[Any, ObjectKind] = {
 """What DROP ... CASCADE is followed from."""
 
 
-def _has_cascade(sql: str) -> bool:
-    tree = parsed(sql)
+def _may_cascade(observation: Observation) -> bool:
+    sql, tree = observation.sql, parsed(observation.sql)
+    if observation.is_of_python:
+        return True
     if tree is None or is_opaque(sql):
         return re.search(r"\bcascade\b", sql, re.IGNORECASE) is not None
     parts = (tree, *(getattr(tree, "cmds", None) or ()))

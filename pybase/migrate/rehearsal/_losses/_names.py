@@ -1,13 +1,15 @@
-"""Tables and columns that one of two states lacks, or has under another name, by object id."""
+"""Tables, columns and sequences that a state lacks or has under another name, by object id."""
 
 from collections.abc import Iterator
 
-from pybase.migrate.catalog import State
+from pybase.migrate.catalog import Relation, State
 from pybase.migrate.record import Rename, TableColumn
 from pybase.migrate.rehearsal._rules import Case
 
-_WITH_ROWS = "rpfm"
-"""The kinds of relations that show rows; those of a foreign table are stored elsewhere."""
+
+def _has_data(relation: Relation) -> bool:
+    """Whether it shows rows, those of a foreign table too, or a position of its own."""
+    return relation.kind in "rpfm" or (relation.kind == "S" and not relation.is_owned)
 
 
 def lost(start: State, end: State) -> Iterator[TableColumn]:
@@ -21,14 +23,14 @@ def lost(start: State, end: State) -> Iterator[TableColumn]:
 
 
 def dropped(start: State, end: State) -> Iterator[TableColumn]:
-    """Yield the tables and columns that are dropped; those of children only on their own.
+    """Yield the tables, columns and sequences that are dropped; those of children on their own.
 
     A materialized view that is created again is computed from the same rows.
     """
     views = {item.qualified_name for item in end.relations.values() if item.kind == "m"}
     for oid, table in start.relations.items():
         after = end.relations.get(oid)
-        if table.kind not in _WITH_ROWS or after is table:
+        if after is table or not _has_data(table):
             continue
         if after is None:
             is_with_parent = table.parent in start.relations and table.parent not in end.relations
@@ -64,7 +66,7 @@ def renames(case: Case) -> tuple[Rename, ...]:
     found = []
     for oid, before in case.run.start.relations.items():
         after = end.get(oid, before)
-        if before is after or before.kind not in _WITH_ROWS:
+        if before is after or not _has_data(before):
             continue
         old, new = before.qualified_name, after.qualified_name
         if old != new:

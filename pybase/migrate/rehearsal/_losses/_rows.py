@@ -123,7 +123,7 @@ def _observed(start: State, observation: Observation, covered: set[Any]) -> Iter
         if table.kind not in "rp" or oid in covered:
             continue
         is_changed = rows is not None and (rows.updated or rows.deleted)
-        is_sought = is_hidden and rows is None and oid in observation.scans
+        is_sought = is_hidden and rows is None and observation.is_scanned(oid)
         if is_changed or (is_sought and observation.gained.get(oid) == ROW_EXCLUSIVE):
             kind = LossKind.DELETED if rows and rows.deleted else LossKind.OVERWRITTEN
             yield Loss(table.qualified_name, kind=kind)

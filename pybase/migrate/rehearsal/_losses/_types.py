@@ -9,7 +9,7 @@ from pglast import ast
 from pybase.migrate.catalog import Column, State
 from pybase.migrate.record import Loss, LossKind
 from pybase.migrate.rehearsal._observation import Observation
-from pybase.migrate.sql.grammar import parsed
+from pybase.migrate.sql.grammar import parsed, statements
 
 
 def converted(start: State, observation: Observation) -> Iterator[Loss]:
@@ -65,11 +65,11 @@ def _scale(name: str) -> float:
 
 
 def _using(sql: str, column: str) -> object:
-    """Return the USING expression of a column's new type; `...` where the text is no ALTER."""
-    tree = parsed(sql)
-    if not isinstance(tree, ast.AlterTableStmt):
+    """Return the USING expression of a column's new type; `...` where the text has no ALTER."""
+    trees = [tree for tree in map(parsed, statements(sql)) if isinstance(tree, ast.AlterTableStmt)]
+    if not trees:
         return ...
-    commands = [cmd for cmd in tree.cmds or () if cmd.name == column]
+    commands = [cmd for tree in trees for cmd in tree.cmds or () if cmd.name == column]
     expressions = (getattr(cmd.def_, "raw_default", None) for cmd in commands)
     return next((item for item in expressions if item is not None), None)
 
@@ -86,5 +86,6 @@ _MOMENTS = ("timestamp without time zone", "timestamp with time zone")
 _EXACT = {
     *((old, new) for old in ("date", *_MOMENTS) for new in _MOMENTS),
     ("real", "double precision"),
+    ("jsonb", "json"),
 }
 """Casts that change no value: they are exact, or refuse it."""

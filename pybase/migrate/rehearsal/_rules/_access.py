@@ -11,7 +11,7 @@ from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import code_words, parsed
+from pybase.migrate.sql.grammar import code_words, parsed, statements
 
 _EVERYONE = "PUBLIC"
 
@@ -136,9 +136,12 @@ def _covers(policy: Policy, other: Policy) -> bool:
 
 def revoked_of_server(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find a REVOKE of what belongs to the server: a role, a database by its name, a setting."""
-    tree = parsed(observation.sql)
-    is_revoke = isinstance(tree, ast.GrantRoleStmt | ast.GrantStmt) and not tree.is_grant
-    if not is_revoke or not case.is_upgrade or observation.error:
+    for sql in statements(observation.sql) if case.is_upgrade and not observation.error else ():
+        yield from _revokes(observation, parsed(sql))
+
+
+def _revokes(observation: Observation, tree: Any) -> Iterator[Finding]:
+    if not isinstance(tree, ast.GrantRoleStmt | ast.GrantStmt) or tree.is_grant:
         return
     if isinstance(tree, ast.GrantRoleStmt) and not tree.opt:
         members = _roles(tree.grantee_roles)

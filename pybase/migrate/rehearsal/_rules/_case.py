@@ -70,7 +70,7 @@ class Case(Struct, frozen=True):
     def part(self, table: int, name: str) -> str:
         """Return the name of an index or constraint of a table; partitions have their own."""
         relation = self.known.relations[table]
-        return name if relation.kind == "r" and relation.parent not in self.known.relations else ""
+        return name if relation.kind == "r" and not relation.is_partition else ""
 
 
 def dropped(observation: Observation, kinds: str) -> Iterator[tuple[int, Relation]]:

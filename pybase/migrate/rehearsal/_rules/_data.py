@@ -21,7 +21,7 @@ def data_changes(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find statements that may process a complete table, and what is locked meanwhile."""
     tables = {
         oid
-        for oid in _processed(case, observation)
+        for oid in processed(case, observation)
         if case.known.relations[oid].label not in case.small_tables
     }
     for oid in tables:
@@ -55,7 +55,7 @@ def filled_table(observation: Observation) -> QualifiedName | None:
     return QualifiedName(schema[0] if schema else "public", name)
 
 
-def _processed(case: Case, observation: Observation) -> set[int]:
+def processed(case: Case, observation: Observation) -> set[int]:
     """Return the known tables that a statement may read or write from end to end."""
     tables: set[int] = set()
     if is_unfilled(observation.sql):
@@ -114,10 +114,11 @@ def _is_more_than_values(case: Case, observation: Observation, oid: int) -> bool
     """Whether hidden code changed existing rows, or copied them from another table."""
     rows = observation.rows.get(oid)
     if rows is not None and (rows.updated or rows.deleted):
-        return True
+        return observation.is_read_through(oid)
     if rows is not None and rows.inserted:
-        return any(table != oid and case.is_known(table) for table in observation.scans)
-    return oid in observation.scans  # it looked for rows to change, and the sample had none
+        tables = filter(case.is_known_table, case.known.relations)
+        return any(table != oid and observation.is_read_through(table) for table in tables)
+    return observation.is_scanned(oid)  # it looked for rows to change, and the sample had none
 
 
 def _commits(observation: Observation) -> bool:

@@ -9,20 +9,22 @@ from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case, retyped
+from pybase.migrate.rehearsal._rules._data import processed
 from pybase.migrate.rehearsal._rules._locks import constraints
 from pybase.migrate.sql import QualifiedName
 from pybase.migrate.sql.grammar import (
     REPACK_CONCURRENTLY,
     WRITES,
+    code_words,
     is_kind,
-    is_write,
     names,
     newer_form,
     parsed,
 )
 from pybase.migrate.sql.lock_modes import SHARE
 
-_READERS = (ast.SelectStmt, ast.CreateTableAsStmt, ast.DoStmt, ast.CallStmt, ast.VacuumStmt)
+_QUERIES = (ast.SelectStmt, ast.CreateTableAsStmt, ast.DoStmt, ast.CallStmt)
+_READERS = (*_QUERIES, ast.VacuumStmt)
 """Statements that lock no table against writers themselves."""
 
 
@@ -101,17 +103,28 @@ def _referenced(observation: Observation) -> Iterator[int]:
 
 def _read(case: Case, observation: Observation) -> Iterator[int]:
     """Yield the known tables that a statement reads from end to end; `_data` looks at writes."""
-    if is_write(observation.sql) or _is_reported(case, observation):
+    if is_kind(observation.sql, *WRITES, ast.TruncateStmt) or _is_reported(case, observation):
         return
-    tables = {oid for oid in observation.before.relations if observation.is_scanned(oid)}
-    if is_kind(observation.sql, ast.SelectStmt, ast.CreateTableAsStmt):
-        if not any(change.calls for change in observation.changes):  # a function reads others
-            tables &= {oid for change in observation.changes for oid in change.read}
+    is_read = observation.is_scanned
+    if is_kind(observation.sql, *_QUERIES):
+        is_read = observation.is_read_through
+    tables = {oid for oid in observation.before.relations if is_read(oid)}
+    tables -= {oid for change in observation.changes for oid in change.found - change.read}
+    tables -= processed(case, observation)
+    if is_kind(observation.sql, ast.SelectStmt, ast.DoStmt):
+        tables = {oid for oid in tables if not _is_one_row(observation, oid)}
     elif is_kind(observation.sql, ast.VacuumStmt):
         tables |= set(_analyzed(observation))
     for oid in tables:
         if case.is_known_table(oid) and case.known.relations[oid].label not in case.small_tables:
             yield oid
+
+
+def _is_one_row(observation: Observation, oid: int) -> bool:
+    """Whether a query without any condition has read only the first row, as of LIMIT 1."""
+    scans, words = observation.scans.get(oid), code_words(observation.sql)
+    is_first = scans is not None and scans.read <= scans.number
+    return is_first and "where" not in words and observation.before.relations[oid].name in words
 
 
 def _is_reported(case: Case, observation: Observation) -> bool:

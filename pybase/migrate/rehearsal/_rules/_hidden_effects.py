@@ -6,6 +6,7 @@ unchecked.
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 from pglast import ast, enums
 
@@ -13,7 +14,7 @@ from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case
-from pybase.migrate.sql.grammar import WRITES, code_words, is_kind, parsed
+from pybase.migrate.sql.grammar import WRITES, code_words, is_kind, nodes, parsed, statements
 
 _EXECUTED = (*WRITES, ast.SelectStmt, ast.DoStmt, ast.CallStmt, ast.CreateTableAsStmt)
 """Statements that use values now; a default, a policy or a function may ask where it is."""
@@ -94,38 +95,48 @@ _TOTAL = re.compile(r" \( select count \( [^()]* \) from \S+ (?:\. \S+ )?\) ")
 
 def disabled_triggers(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find triggers disabled where the rehearsal has none, or for as long as a block runs."""
-    words = code_words(observation.sql)
-    line = f" {' '.join(words)} "
+    line = f" {' '.join(code_words(observation.sql))} "
     is_switched = "session_replication_role" in line and "replica" in line.replace("_repl", "")
-    if " disable trigger " in line or is_switched:
-        tree = parsed(observation.sql)
-        oid = find_relation(observation.before, tree.relation) if _is_table(tree) else None
-        if oid is None and not _is_table(tree):
-            yield Finding(observation.index, "disables-triggers")
-        elif oid is not None and case.is_known(oid):
+    is_disabled = " disable trigger " in line and not observation.error
+    texts = filter(_DISABLES.search, statements(observation.sql))
+    trees = [tree for tree in map(parsed, texts) if isinstance(tree, ast.AlterTableStmt)]
+    if is_switched or (is_disabled and not trees):
+        yield Finding(observation.index, "disables-triggers")
+    for tree in trees if is_disabled else ():
+        oid = find_relation(observation.before, tree.relation)
+        if oid is not None and case.is_known(oid):
             yield case.finding(observation, "disables-triggers", oid)
 
 
-def _is_table(tree: object) -> bool:
-    return isinstance(tree, ast.AlterTableStmt)
+_DISABLES = re.compile(r"\bdisable\s+trigger\b", re.IGNORECASE)
 
 
 def discarded_writes(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find rules that do nothing instead of a write, or of a table something else."""
-    tree, relations = parsed(observation.sql), observation.after.relations
-    is_rule = isinstance(tree, ast.RuleStmt)
-    oid = find_relation(observation.after, tree.relation) if is_rule else None
-    is_other = is_rule and tree.instead and oid is not None and relations[oid].is_table
-    if is_other or " do instead nothing " in f" {' '.join(code_words(observation.sql))} ":
-        name = None if oid is None else relations[oid].qualified_name
-        yield Finding(observation.index, "discards-writes", name)
+    relations = observation.after.relations
+    rules = [tree for tree in map(parsed, statements(observation.sql)) if _is_rule(tree)]
+    for tree in rules:
+        oid = find_relation(observation.after, tree.relation)
+        is_other = oid is not None and relations[oid].is_table
+        if tree.instead and (is_other or not tree.actions):
+            name = None if oid is None else relations[oid].qualified_name
+            yield Finding(observation.index, "discards-writes", name)
+    if not rules and " do instead nothing " in f" {' '.join(code_words(observation.sql))} ":
+        yield Finding(observation.index, "discards-writes")
+
+
+def _is_rule(tree: object) -> bool:
+    return isinstance(tree, ast.RuleStmt)
 
 
 def lasting_settings(case: Case) -> Iterator[Finding]:
     """Find settings that decide what statements mean, and that outlast the revision in Alembic."""
     places: dict[str, int] = {}
-    for index, text in enumerate(case.script.texts):
-        tree = parsed(text)
+    texts = enumerate(case.script.texts if case.run.error is None else ())
+    trees = [(index, parsed(sql)) for index, text in texts for sql in statements(text)]
+    for index, tree in trees:
+        for name in filter(_MEANINGFUL.__contains__, _set_by_function(tree)):
+            places[name] = index
         if not isinstance(tree, ast.VariableSetStmt) or tree.is_local:
             continue
         name = (tree.name or "").lower()
@@ -137,6 +148,16 @@ def lasting_settings(case: Case) -> Iterator[Finding]:
             places.pop(name, None)
     for name, index in places.items():
         yield Finding(index, "sets-session", detail=name)
+
+
+def _set_by_function(tree: Any) -> Iterator[str]:
+    """Yield the settings that a SELECT of set_config() changes for the session."""
+    for call in nodes(tree, ast.FuncCall) if isinstance(tree, ast.SelectStmt) else ():
+        is_call = call.funcname[-1].sval == "set_config" and len(call.args or ()) == 3
+        values = [getattr(argument, "val", None) for argument in call.args or ()] if is_call else []
+        if is_call and isinstance(values[0], ast.String) and isinstance(values[2], ast.Boolean):
+            if not values[2].boolval:
+                yield str(values[0].sval).lower()
 
 
 _MEANINGFUL = frozenset(

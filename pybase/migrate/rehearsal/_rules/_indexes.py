@@ -10,7 +10,7 @@ from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case, created, dropped, retyped
-from pybase.migrate.sql.grammar import is_kind, parsed
+from pybase.migrate.sql.grammar import is_kind, parsed, statements
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, SHARE
 
 
@@ -22,7 +22,8 @@ def index_builds(case: Case, observation: Observation) -> Iterator[Finding]:
     for index in (index for oid, index in new.items() if oid not in keys):
         table = index.table
         is_locked = case.is_known(table) and observation.locks.get(table, 0) >= SHARE
-        if is_locked and observation.is_scanned(table) and not observation.is_rewritten(table):
+        is_rewritten = any(map(observation.is_rewritten, observation.before.family(table)))
+        if is_locked and observation.is_scanned(table) and not is_rewritten:
             is_again = (table, index.name) in old and bool(retyped(observation))
             code = "type-change-scans" if is_again else "blocking-index-build"
             yield case.finding(observation, code, table, case.part(table, index.name))
@@ -47,14 +48,15 @@ def index_rebuilds(case: Case, observation: Observation) -> Iterator[Finding]:
 
 def _moved(observation: Observation) -> Iterator[int]:
     """Yield what SET TABLESPACE is about: where a rehearsal runs, it may be in that one already."""
-    tree, relations = parsed(observation.sql), observation.before.relations
-    if isinstance(tree, ast.AlterTableMoveAllStmt):
-        kind = _MOVED.get(tree.objtype)
-        yield from (oid for oid, item in relations.items() if item.kind == kind)
-    commands = (tree.cmds or ()) if isinstance(tree, ast.AlterTableStmt) else ()
-    if any(command.subtype == AlterTableType.AT_SetTableSpace for command in commands):
-        moved = find_relation(observation.before, tree.relation)
-        yield from () if moved is None else (moved,)
+    relations = observation.before.relations
+    for tree in map(parsed, statements(observation.sql)):
+        if isinstance(tree, ast.AlterTableMoveAllStmt):
+            kind = _MOVED.get(tree.objtype)
+            yield from (oid for oid, item in relations.items() if item.kind == kind)
+        commands = (tree.cmds or ()) if isinstance(tree, ast.AlterTableStmt) else ()
+        if any(command.subtype == AlterTableType.AT_SetTableSpace for command in commands):
+            moved = find_relation(observation.before, tree.relation)
+            yield from () if moved is None else (moved,)
 
 
 _MOVED: Mapping[ObjectType | None, str] = {

@@ -1,5 +1,6 @@
 """Rules about scans and rewrites of existing tables under a lock that blocks other sessions."""
 
+import re
 from collections.abc import Iterator
 
 from pglast import ast
@@ -16,6 +17,7 @@ from pybase.migrate.sql.grammar import (
     is_opaque,
     newer_form,
     parsed,
+    statements,
 )
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, SHARE
 
@@ -124,7 +126,7 @@ def rewrites(case: Case, observation: Observation) -> Iterator[Finding]:
             yield case.finding(observation, "rewrites-table", oid)
     for oid, before, _ in observation.changed:
         if before.is_table and case.is_known(oid) and observation.is_rewritten(oid):
-            yield case.finding(observation, _rewrite_code(observation.sql, before.kind), oid)
+            yield case.finding(observation, _rewrite_code(observation, oid, before.kind), oid)
     is_maintenance = _is_maintenance(observation.sql)
     if is_maintenance and not observation.transactional:
         for oid, rank in observation.locks.items():
@@ -136,12 +138,13 @@ def _is_maintenance(sql: str) -> bool:
     return is_kind(sql, ast.ClusterStmt, ast.VacuumStmt) or newer_form(sql) == REPACK
 
 
-def _rewrite_code(sql: str, kind: str) -> str:
+def _rewrite_code(observation: Observation, oid: int, kind: str) -> str:
     if kind == "m":
         return "refreshes-view"
-    if is_kind(sql, ast.TruncateStmt) or (is_opaque(sql) and "truncate" in sql.lower()):
+    is_truncate = any(is_kind(sql, ast.TruncateStmt) for sql in statements(observation.sql))
+    if is_truncate or oid in observation.emptied:
         return "truncates"
-    if _is_maintenance(sql):
+    if _is_maintenance(observation.sql):
         return "rewrites-by-maintenance"
     return "rewrites-table"
 
@@ -180,12 +183,21 @@ def lock_table(case: Case, observation: Observation) -> Iterator[Finding]:
     is_lock = is_kind(observation.sql, ast.LockStmt)
     is_effective = observation.scans or observation.rows or _is_changed(observation)
     is_hidden = is_opaque(observation.sql) and not is_effective
-    if is_hidden and is_kind(observation.sql, ast.DoStmt):  # else DDL that had nothing to do
-        is_hidden = "lock" in code_words(observation.sql)
-    if is_lock or is_hidden:
+    if is_lock or (is_hidden and _may_lock(case, observation)):
         for oid, rank in observation.gained.items():
             if rank >= SHARE and case.is_known_table(oid):
                 yield case.finding(observation, "locks-table", oid)
+
+
+def _may_lock(case: Case, observation: Observation) -> bool:
+    """Whether hidden code may have LOCK TABLE, and is not DDL that had nothing to do."""
+    if is_kind(observation.sql, ast.DoStmt):
+        return "lock" in code_words(observation.sql)
+    own = [item.sql for item in case.observations if is_kind(item.sql, ast.CreateFunctionStmt)]
+    return not own or any(_LOCK.search(sql) for sql in own)
+
+
+_LOCK = re.compile(r"\block\b", re.IGNORECASE)
 
 
 def _is_changed(observation: Observation) -> bool:

@@ -14,7 +14,7 @@ from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules._case import Case, dropped
 from pybase.migrate.rehearsal._rules._locks import rewrites
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import MOVES_PARTITIONS, is_kind, newer_form
+from pybase.migrate.sql.grammar import MOVES_PARTITIONS, is_kind, newer_form, statements
 
 
 def dropped_tables(case: Case, observation: Observation) -> Iterator[Finding]:
@@ -165,8 +165,8 @@ def sequences(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find sequences dropped by themselves, and renamed ones: an application may call nextval."""
     if not case.is_upgrade:
         return
-    is_part = not is_kind(observation.sql, ast.DropStmt, ast.DoStmt)  # of a table or identity
-    for oid, sequence in () if is_part else dropped(observation, "S"):
+    drops = any(is_kind(sql, ast.DropStmt) for sql in statements(observation.sql))
+    for oid, sequence in dropped(observation, "S") if drops else ():  # else with an identity
         is_kept = by_name(case.run.end, sequence) or drops_data(case, observation)
         if case.is_known(oid) and not is_kept:
             yield Finding(observation.index, "drops-sequence", sequence.qualified_name)

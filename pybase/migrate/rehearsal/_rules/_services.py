@@ -4,7 +4,7 @@ Operators, publications, sequences and default privileges, as snapshots of the c
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pglast import ast
@@ -17,7 +17,7 @@ from pybase.migrate.rehearsal._rules._access import mention
 from pybase.migrate.rehearsal._rules._case import Case, retyped
 from pybase.migrate.rehearsal._rules._objects import renamed_schemas
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import parsed
+from pybase.migrate.sql.grammar import nodes, parsed, statements
 from pybase.migrate.sql.names import parts, quote
 
 _USED = re.compile(
@@ -29,9 +29,12 @@ _USED = re.compile(
 
 def dropped_objects(case: Case) -> Iterator[Finding]:
     """Find objects of those kinds that the end does not have under the old name."""
-    for change in _changes(case):
+    changes = {change.identity: change for change in _changes(case)}
+    renamed = _renamed_types(case)
+    for change in changes.values():
         match = _USED.fullmatch(change.identity)
         is_moved = any(f" {quote(schema)}." in change.identity for schema in renamed_schemas(case))
+        is_moved = is_moved or renamed(change.identity) in changes.keys() - {change.identity}
         if match and change.after is None and not is_moved:
             index, name = _mention(case, match["name"]), QualifiedName("", change.identity)
             yield Finding(index, "drops-object", name)
@@ -40,6 +43,14 @@ def dropped_objects(case: Case) -> Iterator[Finding]:
         if isinstance(tree, ast.DropUserMappingStmt) and not item.error:
             name = QualifiedName("", f"user mapping of server {tree.servername}")
             yield Finding(item.index, "drops-object", name)
+
+
+def _renamed_types(case: Case) -> Callable[[str], str]:
+    """Return what gives an identity the names that its types have at the end."""
+    pairs = ((item, case.run.end.types.get(oid)) for oid, item in case.known.types.items())
+    names = {old.quoted: new.quoted for old, new in pairs if new and new.quoted != old.quoted}
+    old_name = re.compile("|".join(rf"(?<![\w.\"]){re.escape(name)}(?![\w\"])" for name in names))
+    return lambda text: old_name.sub(lambda match: names[match[0]], text) if names else text
 
 
 def publications(case: Case) -> Iterator[Finding]:
@@ -69,13 +80,23 @@ def _unpublished(change: Change, item: str | None) -> str:
         return ""  # it is new, or has lost its conditions
     if item:
         return item if after is None else f"all of {item}"
-    if after is None or ("FOR ALL TABLES" in before and "FOR ALL TABLES" not in after):
-        return "any table" if after is None else "every table"
-    verbs, kept = (set(_PUBLISHED.findall(text)) for text in (before, after))
-    return ", ".join(sorted(verbs - kept))
+    if after is None:
+        return "any table"
+    (had, left_out), (has, leaves_out) = map(_published, (before, after))
+    return ", ".join(sorted((had - has) | (leaves_out - left_out)))
 
 
-_PUBLISHED = re.compile(r"\b(?:insert|update|delete|truncate)\b")
+def _published(definition: str) -> tuple[set[str], set[str]]:
+    """Return what a publication publishes, and the tables that it leaves out."""
+    excepted = _EXCEPTED.search(definition)
+    rest = _EXCEPTED.sub("", definition)
+    names = set(_NAMES.findall(excepted[1])) if excepted else set()
+    return set(_PUBLISHED.findall(rest)), names
+
+
+_EXCEPTED = re.compile(r" EXCEPT \(TABLE (.+)\)(?=, ALL SEQUENCES| WITH \()")
+_NAMES = re.compile(r'(?:"(?:[^"]|"")+"|[^", ])+')
+_PUBLISHED = re.compile(r"\b(?:insert|update|delete|truncate|ALL TABLES|ALL SEQUENCES)\b")
 
 
 def sequences(case: Case) -> Iterator[Finding]:
@@ -109,23 +130,33 @@ def _narrowed(old: re.Match[str], new: re.Match[str]) -> str:
 def restarted(case: Case) -> Iterator[Finding]:
     """Find a RESTART of a sequence, whose position no catalog has."""
     for item in case.observations if case.is_upgrade else ():
-        name = None if item.error else _restarted(parsed(item.sql))
-        oid = None if name is None else find_relation(item.before, name)
-        if oid is not None and case.is_known(oid):
-            yield case.finding(item, "narrows-sequence", oid, "RESTART")
+        for tree in () if item.error else map(parsed, statements(item.sql)):
+            for name, word in _restarted(tree):
+                oid = find_relation(item.before, name)
+                if oid is not None and case.is_known(oid):
+                    yield case.finding(item, "narrows-sequence", oid, word)
 
 
-def _restarted(tree: Any) -> Any:
-    """Return what a statement names whose sequence it restarts, or None."""
+def _restarted(tree: Any) -> Iterator[tuple[Any, str]]:
+    """Yield what a statement names whose sequence it puts to a fixed place, and by which word."""
     match tree:
         case ast.AlterSeqStmt():
-            name, options = tree.sequence, [*(tree.options or ())]
+            commands = [(tree.sequence, tree.options)]
         case ast.AlterTableStmt():
-            commands = [c for c in tree.cmds or () if c.subtype == AlterTableType.AT_SetIdentity]
-            name, options = tree.relation, [item for c in commands for item in c.def_]
+            of_identity = AlterTableType.AT_SetIdentity
+            cmds = [command for command in tree.cmds or () if command.subtype == of_identity]
+            commands = [(tree.relation, command.def_) for command in cmds]
         case _:
-            return None
-    return name if any(option.defname == "restart" for option in options) else None
+            commands = []
+    for name, options in commands:
+        if any(option.defname == "restart" for option in options or ()):
+            yield name, "RESTART"
+    for call in nodes(tree, ast.FuncCall) if isinstance(tree, ast.SelectStmt) else ():
+        values = [getattr(argument, "val", None) for argument in call.args or ()]
+        is_fixed = call.funcname[-1].sval == "setval" and isinstance(values[1], ast.Integer)
+        if is_fixed and isinstance(values[0], ast.String):
+            *schema, sequence = parts(str(values[0].sval))
+            yield ast.RangeVar(schemaname=schema[0] if schema else None, relname=sequence), "setval"
 
 
 def default_privileges(case: Case) -> Iterator[Finding]:

@@ -8,13 +8,13 @@ from pglast import ast
 from pglast.enums import TransactionStmtKind
 
 from pybase.core.urls import REHEARSAL_URL
-from pybase.migrate.database import role_hint
+from pybase.migrate.database import scratch_hint
 from pybase.migrate.record import HALF_DONE, RESUMED, Finding, ScriptStatus, StatementKind
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import is_resumable, names, newer_form, parsed
+from pybase.migrate.sql.grammar import MOVES_PARTITIONS, is_resumable, names, newer_form, parsed
 
 _NAME_TOO_LONG = "42622"
 
@@ -59,7 +59,7 @@ def errors(case: Case) -> Iterator[Finding]:
     elif isinstance(error, psycopg.errors.InvalidTransactionTermination):
         yield Finding(index, "transaction-control")
     elif case.is_upgrade:
-        advice = role_hint(error) or _newer_hint(error, failed.sql)
+        advice = scratch_hint(error) or _newer_hint(error, failed.sql)
         message += f". {advice}" if advice else ""
         table = _table_of(case, failed.sql) if is_own else None
         yield Finding(index, "rehearsal-failed", table, message)
@@ -71,6 +71,8 @@ def _newer_hint(error: psycopg.Error, sql: str) -> str:
     form = newer_form(sql)
     if not form or not isinstance(error, psycopg.errors.SyntaxError):
         return ""
+    if form in MOVES_PARTITIONS:
+        return f"No PostgreSQL up to the release candidate of 19 has {form}"
     return f"{form} is a statement of PostgreSQL 19: name such a server in {REHEARSAL_URL}"
 
 

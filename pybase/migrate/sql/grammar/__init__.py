@@ -10,14 +10,17 @@ from pybase.migrate.sql.grammar._newer import (
 )
 from pybase.migrate.sql.grammar._parse import (
     WRITES,
+    block_parts,
     block_words,
     code_words,
+    dropped_names,
     is_kind,
     is_opaque,
     is_write,
     names,
     nodes,
     parsed,
+    statements,
 )
 from pybase.migrate.sql.grammar._resumable import is_findable, is_resumable
 from pybase.migrate.sql.grammar._split import is_inside_token, split, tidy, words
@@ -29,11 +32,13 @@ __all__ = [
     "REPACK_CONCURRENTLY",
     "WIDTH",
     "WRITES",
+    "block_parts",
     "block_words",
     "break_line",
     "client_fault",
     "code_words",
     "copy_fault",
+    "dropped_names",
     "is_findable",
     "is_inside_token",
     "is_kind",
@@ -46,6 +51,7 @@ __all__ = [
     "nodes",
     "parsed",
     "split",
+    "statements",
     "tidy",
     "words",
 ]

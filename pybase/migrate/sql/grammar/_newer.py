@@ -2,7 +2,7 @@
 
 import re
 
-from pybase.migrate.sql.grammar._parse import parsed
+from pybase.migrate.sql.grammar._parse import parsed, statements
 from pybase.migrate.sql.grammar._split import words
 
 REPACK, REPACK_CONCURRENTLY = "REPACK", "REPACK (CONCURRENTLY)"
@@ -15,7 +15,11 @@ _CONCURRENTLY = re.compile(r"\bCONCURRENTLY(?! (?:'?FALSE|'?OFF|0))\b")
 
 
 def newer_form(sql: str) -> str:
-    """Return which statement of PostgreSQL 19 it is; an empty text for all others."""
+    """Return which statement of PostgreSQL 19 it is, or is in it; an empty text for all others."""
+    return next(filter(None, map(_form, statements(sql))), "")
+
+
+def _form(sql: str) -> str:
     if not _BEGINNING.match(sql) or parsed(sql) is not None:
         return ""
     line = " ".join(words(sql)).upper()

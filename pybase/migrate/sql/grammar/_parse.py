@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 from pglast import ast, parser
@@ -38,12 +39,17 @@ def names(sql: str) -> Iterator[Any]:
     """Return the relations that a statement names, as RangeVars, in the order of its text."""
     tree = parsed(sql)
     if isinstance(tree, ast.DropStmt):
-        end = -1 if tree.removeType in _OF_RELATIONS else None
-        is_named = end or tree.removeType in _RELATIONS
-        for *schema, name in (words[:end] for words in tree.objects or () if is_named):
-            yield ast.RangeVar(relname=name.sval, schemaname=schema[-1].sval if schema else None)
+        yield from dropped_names(tree)
     elif tree is not None:
         yield from nodes(tree, ast.RangeVar)
+
+
+def dropped_names(tree: ast.DropStmt) -> Iterator[Any]:
+    """Return the relations that a DROP names, or what it drops is on, as RangeVars."""
+    end = -1 if tree.removeType in _OF_RELATIONS else None
+    is_named = end or tree.removeType in _RELATIONS
+    for *schema, name in (item[:end] for item in tree.objects or () if is_named):
+        yield ast.RangeVar(relname=name.sval, schemaname=schema[-1].sval if schema else None)
 
 
 _RELATIONS = (
@@ -81,6 +87,42 @@ def block_words(sql: str) -> list[str]:
     options = parsed(sql).args or ()
     bodies = (option.arg.sval for option in options if option.defname == "as")
     return [word for body in bodies for word in words(body)]
+
+
+@lru_cache(maxsize=512)
+def statements(sql: str) -> tuple[str, ...]:
+    """Return the statements that a DO block contains, or runs as a literal; else the one itself.
+
+    Those in conditions are left out, and so is what the block composes when it runs.
+    """
+    if not is_kind(sql, ast.DoStmt):
+        return (sql,)
+    return tuple(statement for _, statement in block_parts(sql) if statement)
+
+
+def block_parts(sql: str) -> Iterator[tuple[str, str]]:
+    """Return the parts of a DO block: words of the block, and the statement behind them, if any."""
+    for is_end, tokens in groupby(block_words(sql), ";".__eq__):
+        text = " ".join(tokens)
+        match = None if is_end else _STATEMENT.match(text)
+        yield (match["block"], _executed(match["sql"])) if match else (text, "")
+
+
+_STATEMENT = re.compile(
+    r"(?P<block>|.*?\b(begin|then|else|loop) )"
+    r"(?P<sql>(execute|alter|create|drop|truncate|insert|update|delete|merge|lock|comment|grant|"
+    r"revoke|cluster|reindex|refresh|analyze|set|call) .*)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A statement behind words of the block, as tokens with a blank between them."""
+
+
+def _executed(sql: str) -> str:
+    """Return the text of an EXECUTE with a literal; any other statement is itself."""
+    execute, *rest = words(sql)
+    match = _LITERAL.fullmatch(rest[0]) if rest and execute.lower() == "execute" else None
+    is_plain = match and (len(rest) == 1 or rest[1].lower() in ("using", "into"))
+    return match["text"].replace("''", "'") if match and is_plain else sql
 
 
 def _literal(word: str) -> list[str]:

@@ -1,4 +1,8 @@
-"""Writer session, which blocks a statement outside a transaction until its locks are read."""
+"""Measurements of what a statement has locked, scanned and written.
+
+In a transaction the server shows it to the session itself. A statement outside of any is blocked by
+a writer session until its locks are read.
+"""
 
 import threading
 import time
@@ -9,9 +13,60 @@ import psycopg
 from psycopg import sql
 
 from pybase.migrate.catalog import FIRST_USER_OID, State
-from pybase.migrate.rehearsal._observation import Rows
+from pybase.migrate.rehearsal._observation import Rows, Scans
 from pybase.migrate.sql.lock_modes import MODES
 from pybase.postgres import connect_scratch
+
+
+class Meter:
+    """The counters of a session's transaction; each reading has what is new since the last."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        """Measure on a connection, from the next `begin`."""
+        self._connection = connection
+        self._counters: dict[int, tuple[int, ...]] = {}
+
+    def begin(self) -> None:
+        """Let the counters of the next transaction begin at zero."""
+        self._counters = {}
+        self._connection.execute("SELECT pg_stat_force_next_flush()")
+
+    def read(self) -> tuple[dict[int, int], dict[int, Scans], dict[int, Rows]]:
+        """Return the locks that the transaction holds, and what it has scanned and written."""
+        locks: dict[int, int] = {}
+        scans: dict[int, Scans] = {}
+        rows: dict[int, Rows] = {}
+        for oid, mode, *counts in self._connection.execute(_LOCKS):
+            locks[oid] = max(locks.get(oid, 0), MODES.index(mode))
+            last = self._counters.get(oid, _NO_COUNTS)
+            if any(new < old for new, old in zip(counts, last, strict=True)):
+                last = _NO_COUNTS  # the server has flushed its counters
+            number, read, *written = (new - old for new, old in zip(counts, last, strict=True))
+            self._counters[oid] = tuple(counts)
+            if number:
+                scans[oid] = Scans(number, read)
+            if any(written):
+                rows[oid] = Rows(*written)
+        return locks, scans, rows
+
+
+_NO_COUNTS = (0, 0, 0, 0, 0)
+
+_LOCKS = f"""
+SELECT
+    l.relation::bigint, l.mode,
+    coalesce(pg_stat_get_xact_numscans(l.relation), 0),
+    coalesce(pg_stat_get_xact_tuples_returned(l.relation), 0),
+    coalesce(pg_stat_get_xact_tuples_inserted(l.relation), 0),
+    coalesce(pg_stat_get_xact_tuples_updated(l.relation), 0),
+    coalesce(pg_stat_get_xact_tuples_deleted(l.relation), 0)
+FROM pg_locks AS l
+WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted
+AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND l.relation >= {FIRST_USER_OID}
+"""
+
+# --- outside a transaction --------------------------------------------------------------------
 
 _TIMEOUT_S = 30
 """A wait for other sessions begins in milliseconds; later only on a machine that does no work."""
