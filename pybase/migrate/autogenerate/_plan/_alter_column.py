@@ -122,11 +122,9 @@ def _change_type(change: ColumnChange) -> Iterator[str]:
 def _change_identity(change: ColumnChange) -> Iterator[str]:
     before, after = change.before, change.after
     if after.identity and not before.identity:
-        options = source.sequence_options(change.new_sequence)
         if not before.required:
             yield change.alter("SET NOT NULL")
-        given = f"(SEQUENCE NAME {after.sequence} {options})"
-        yield change.alter(f"ADD GENERATED {after.identity} AS IDENTITY {given}")
+        yield change.alter(f"ADD {source.identity_sql(change.new, after)}")
         yield change.restart()
     elif after.identity and after.identity != before.identity:
         yield change.alter(f"SET GENERATED {after.identity}")

@@ -2,8 +2,8 @@
 
 from pybase.migrate.autogenerate._source._columns import column_source as column_source
 from pybase.migrate.autogenerate._source._columns import column_sql as column_sql
+from pybase.migrate.autogenerate._source._columns import identity_sql as identity_sql
 from pybase.migrate.autogenerate._source._columns import parse_sequence as parse_sequence
-from pybase.migrate.autogenerate._source._columns import sequence_options as sequence_options
 from pybase.migrate.autogenerate._source._definitions import check_expression as check_expression
 from pybase.migrate.autogenerate._source._definitions import parse_constraint as parse_constraint
 from pybase.migrate.autogenerate._source._definitions import parse_index as parse_index

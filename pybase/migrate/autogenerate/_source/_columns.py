@@ -81,6 +81,15 @@ def sequence_options(definition: str) -> str:
     return options if options.endswith(" CYCLE") else f"{options} NO CYCLE"
 
 
+def identity_sql(side: Side, column: Column) -> str:
+    """Return what makes a column an identity, with options where PostgreSQL would choose others."""
+    words = f"GENERATED {column.identity} AS IDENTITY"
+    sequence = side.objects.get(f"sequence {column.sequence}")
+    if sequence is None or _sequence(side, column) == _usual(column):
+        return words
+    return f"{words} (SEQUENCE NAME {column.sequence} {sequence_options(sequence.definition)})"
+
+
 def column_sql(side: Side, column: Column) -> str:
     """Return a column as SQL: name, type and everything else."""
     words = [column.name, column.type]
@@ -89,10 +98,7 @@ def column_sql(side: Side, column: Column) -> str:
     if column.generated:
         words.append(f"GENERATED ALWAYS AS ({readable(column.generated)}) {column.storage}")
     elif column.identity:
-        sequence = side.objects.get(f"sequence {column.sequence}")
-        options = sequence_options(sequence.definition) if sequence else ""
-        name = f"SEQUENCE NAME {column.sequence} " if sequence else ""
-        words.append(f"GENERATED {column.identity} AS IDENTITY ({name}{options})")
+        words.append(identity_sql(side, column))
     elif column.default:
         words.append(f"DEFAULT {column.default}")
     if column.required:

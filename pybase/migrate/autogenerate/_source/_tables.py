@@ -102,7 +102,16 @@ def _own_columns(side: Side, table: str) -> list[Column]:
     columns = side.columns_of(table)
     if table in side.partitions:
         return [replace(column, identity="") for column in columns]
-    return [column for column in columns if column.is_local]
+    return [_as_child(side, column) for column in columns if column.is_local]
+
+
+def _as_child(side: Side, column: Column) -> Column:
+    """Return a column without the NOT NULL that a parent gives it.
+
+    PostgreSQL 18 refuses another type for the parent's where the child has one of another name.
+    """
+    same = (side.columns.get((parent, column.name)) for parent in parents(side, column.table))
+    return replace(column, required=False) if any(c and c.required for c in same) else column
 
 
 def _serials(columns: list[Column]) -> list[Column]:
