@@ -282,6 +282,15 @@ def test_model_with_a_mistake_in_it(code: str, message: str, three: Project) -> 
     assert "(models.py, line " in refusal
 
 
-def test_env_file_that_runs_no_migrations(three: Project) -> None:
-    three.write("migrations/env.py", "")
-    assert "env.py ends without running migrations." in three.refused("migrate", PYTHON, code=2)
+ONLINE_ONLY = "if not context.is_offline_mode():\n    import nowhere"
+
+
+@pytest.mark.parametrize("env", ["", f"from alembic import context\n{ONLINE_ONLY}"])
+@pytest.mark.parametrize("verb", [("sql",), ("migrate", PYTHON)], ids=" ".join)
+def test_env_file_that_runs_no_migrations(verb: tuple[str, ...], env: str, three: Project) -> None:
+    three.write("migrations/env.py", env)
+    refusal = three.refused(*verb, code=2)
+    assert (
+        "error[env-without-migrations]: env.py ends without running migrations in offl" in refusal
+    )
+    assert "is_offline_mode() is true" in refusal

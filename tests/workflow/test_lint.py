@@ -284,6 +284,7 @@ def test_since_lints_the_layout_of_later_revisions_only(own: Linted) -> None:
     found = own.findings("--since", early.id, code=1)
     assert {each["file"] for each in found} == {f"sql/upgrade/{late.name}.sql"}
     assert {"CP01", "LT01"} <= {each["code"] for each in found}
+    assert len({(each["line"], each["message"]) for each in found}) == len(found)
     assert len(own.codes(code=1)) == 2 * len(found)
     project.add(Revision("eeeeeeeeeeee", late.id, sloppy, "pass"))
     project.done("sql")

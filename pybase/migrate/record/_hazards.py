@@ -170,8 +170,9 @@ _TABLE = (
     ),
     Hazard(
         "rehearsal-failed", ERROR, "it fails on a database at the revision before: {detail}.",
-        "Correct the statement; or leave a version that production does not have out of `postgres` "
-        "in [tool.pybase].",
+        "Correct the statement. What no revision creates, as the tables of an adopted database, a "
+        "revision before the first has to create. Or leave a version that production does not have "
+        "out of `postgres` in [tool.pybase].",
     ),
     # --- the downgrade
     Hazard(

@@ -171,11 +171,7 @@ def run_env(
         limit.enter_context(_sandbox.time_limit(ENV_LIMIT_S))
         history.scripts.run_env()
     if not reached:
-        raise UsageError(
-            "env.py ends without running migrations.",
-            "Let it call context.configure() and context.run_migrations().",
-            code="env-without-migrations",
-        )
+        raise _no_run(is_offline=connection is None)
 
 
 def _configure(history: History, connection: sa.Connection | None) -> None:
@@ -209,6 +205,16 @@ def _online(
         nullcontext() if is_applied else isolated(),
     ):
         yield
+
+
+def _no_run(*, is_offline: bool) -> UsageError:
+    mode = " in offline mode" if is_offline else ""
+    where = " where context.is_offline_mode() is true, too: sql/ is rendered so" if mode else ""
+    return UsageError(
+        f"env.py ends without running migrations{mode}.",
+        f"Let it call context.configure() and context.run_migrations(){where}.",
+        code="env-without-migrations",
+    )
 
 
 def _several_runs() -> UsageError:

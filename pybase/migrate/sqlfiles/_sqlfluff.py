@@ -93,7 +93,7 @@ def _findings(
 ) -> Iterator[LintFinding]:
     for (path, file), violations in zip(files.items(), results, strict=True):
         lines = file.text.split("\n")
-        for line, _, code, message in violations:
+        for line, code, message in dict.fromkeys((v[0], *v[2:]) for v in violations):
             if code == "LT05" and _is_ours(lines[line - 1]):
                 continue
             is_note = code == _UNREAD
