@@ -174,11 +174,11 @@ def _template(server_url: str, setup: str) -> str:
 
 
 def _rehearsal(url: str, table: Table | None = None) -> Rehearsal:
-    def run_online(revision: RevisionSql) -> None:
+    def run(revision: RevisionSql) -> None:
         assert table is not None
         run_online(table.history, url, revision)
 
-    return Rehearsal(url, OWN_TABLES, frozenset(), run_online)
+    return Rehearsal(url, OWN_TABLES, frozenset(), run)
 
 
 @pytest.mark.parametrize(("case", "major"), RUNS)
