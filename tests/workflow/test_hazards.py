@@ -27,6 +27,7 @@ from pybase.migrate.record import (
     acceptance_faults,
     reason_for,
 )
+from pybase.migrate.rehearsal._execution import run_online
 from pybase.migrate.rehearsal._rehearsal import Rehearsal
 from pybase.migrate.revisions import History, RevisionSql, render
 from pybase.migrate.sql import QualifiedName
