@@ -22,7 +22,7 @@ from pybase.migrate.catalog import (
 from pybase.migrate.record import Script, StatementKind
 from pybase.migrate.rehearsal._measurements import Meter, locks_of, row_counters, rows_since
 from pybase.migrate.rehearsal._observation import Observation, Rows, Run, Scans
-from pybase.migrate.rehearsal._plans import BY_INDEX, changes
+from pybase.migrate.rehearsal._plans import AS_USUAL, BY_INDEX, changes
 from pybase.migrate.sql.grammar import is_kind, is_opaque, names
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, ROW_EXCLUSIVE, SHARE
 from pybase.postgres import connect_scratch
@@ -93,7 +93,7 @@ class Observer:
         """Give the session the settings of a new one."""
         self.connection.execute(
             "RESET SESSION AUTHORIZATION; RESET ALL; DISCARD TEMP;"
-            f" SET statement_timeout = '{STATEMENT_TIMEOUT}'; {BY_INDEX}".encode()
+            f" SET statement_timeout = '{STATEMENT_TIMEOUT}'"
         )
 
     def has_changed_catalog(self) -> bool:
@@ -153,7 +153,7 @@ class Observer:
         planned = changes(self.connection, text, before) if is_watched else ()
         self._notices.clear()
         try:
-            self.connection.execute(text.encode())
+            self._execute(text)
         except psycopg.Error as error:
             return Observation(index, text, True, before, before, error=error)
         if fault := self._other_encoding():
@@ -177,6 +177,15 @@ class Observer:
             changes=planned,
             emptied=self._emptied(before, touched) if _may_truncate(text) else frozenset(),
         )
+
+    def _execute(self, text: str) -> None:
+        """Run a statement; a query, and hidden code, with the plans that it has on large tables."""
+        if not is_kind(text, *_QUERIES):
+            self.connection.execute(text.encode())
+            return
+        self.connection.execute(BY_INDEX)
+        self.connection.execute(text.encode())
+        self.connection.execute(AS_USUAL)
 
     def _emptied(self, before: State, touched: set[int]) -> frozenset[int]:
         """Return the tables that have a new file without a row: what TRUNCATE leaves."""
@@ -277,6 +286,8 @@ _UNWATCHED = (StatementKind.VERSION, StatementKind.LEDGER)
 _ADDING = (ast.CreateStmt, ast.IndexStmt, ast.CommentStmt)
 """Statements that change what they name, and nothing else that the transaction has locked before:
 to read all of that again after each of 300 new tables would take minutes."""
+
+_QUERIES = (ast.SelectStmt, ast.CreateTableAsStmt, ast.DoStmt, ast.CallStmt)
 
 _DEALLOCATES = re.compile(r"\b(deallocate|discard)\b", re.IGNORECASE)
 """Statements that may deallocate the prepared ones of the session."""
