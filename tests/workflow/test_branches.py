@@ -33,6 +33,17 @@ def test_plan_and_sql_are_of_one_branch_or_all(forked: Project) -> None:
     assert "error[several-branches]" in forked.refused("migrate", "--sql", "head", code=1)
 
 
+def test_step_down_is_of_a_branch(forked: Project, database_url: str) -> None:
+    forked.done("migrate")
+    before = versions(database_url)
+    message = forked.refused("downgrade", "--allow-data-loss", "--", "-1", code=2)
+    assert "error[ambiguous-step]" in message
+    assert "contract@-1 or expand@-1" in message
+    assert versions(database_url) == before
+    forked.done("downgrade", "--allow-data-loss", "contract@-1")
+    assert len(versions(database_url) & before) == 1
+
+
 def test_new_revision_is_for_a_branch(forked: Project, database_url: str) -> None:
     message = forked.refused("makemigration", "--empty", "Do something", code=1)
     assert "error[branch-not-named]" in message

@@ -151,11 +151,20 @@ class History(Struct, frozen=True, dict=True):
     ) -> tuple[Script, ...]:
         """Return the revisions to run on a database at `current`, in order.
 
-        Raises UsageError for an unknown destination, CheckFailedError for `head` where there are
-        two, and when the database is at a revision that is not in this checkout.
+        Raises UsageError for an unknown destination, and for a step down from one of several
+        revisions; CheckFailedError for `head` where there are two, and when the database is at a
+        revision that is not in this checkout.
         """
         if destination == "head" and direction.is_upgrade:
             self.require_one_head()
+        if destination.startswith("-") and len(current) > 1:  # Alembic warns, and takes any
+            branches = [name.replace("@head", f"@{destination}") for name in self.branches]
+            raise UsageError(
+                f"The database is at {' and '.join(current)}, and {destination} names none.",
+                f"Name the branch, as {' or '.join(branches or ['LABEL@-1'])}, or the revision at "
+                "which to end.",
+                code="ambiguous-step",
+            )
         require_known(current, {script.revision for script in self.revisions})
         with resolving(destination), complete():
             return self.path_from(current, destination, direction)
