@@ -161,6 +161,7 @@ def test_verbs_do_and_print_the_same_without_comments(both: tuple[Project, Proje
         (("pending",), 0),
         (("pending", "--format", "json"), 0),
         (review, 0),
+        (("migrate", ONE.id), 0),
         (("migrate",), 1),
         (("migrate", "--force", "hazards"), 0),
         (review, 0),
