@@ -30,7 +30,7 @@ from pybase.core.files import digest
 from pybase.core.inputs import inputs_digest
 from pybase.migrate import sqlfiles
 from pybase.migrate.database import Database
-from pybase.migrate.deploy import _plan
+from pybase.migrate.deploy import _sources
 from pybase.migrate.record import Directions, ScriptStatus
 from pybase.migrate.revisions import render
 from pybase.migrate.sql import _hidden as hidden
@@ -355,7 +355,7 @@ def test_embedded_server_runs_a_project_without_sql(copy: Project) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.syspath_prepend(copy.root)
         monkeypatch.delitem(sys.modules, "models", raising=False)
-        source = _plan.committed_source(options(copy), database, Silent())
+        source = _sources.committed_source(options(copy), database, Silent())
     assert {source.record(id).scripts.upgrade.status for id in source.graph} == {
         ScriptStatus.PYTHON
     }

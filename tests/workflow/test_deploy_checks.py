@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -77,7 +78,8 @@ def results(
     plan = Plan(source, (), "head", Direction.UPGRADE, steps)
     backend = Backend(connection.info.backend_pid, 0)
     lock = MigrationLock(connection, 1)  # which no check needs
-    locked = deploy.Locked(source, connection, backend, lock, lambda _error: source)
+    locked = deploy.Locked(source, lock, lambda _error: source, ExitStack())
+    vars(locked)["_connected"] = (connection, backend)
     return deploy.check(locked, plan, forced)
 
 
