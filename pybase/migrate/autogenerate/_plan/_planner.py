@@ -64,8 +64,9 @@ def _needs(side: Side, other: Side) -> dict[str, frozenset[str]]:
     of_columns = {
         column.identity_key: {f"type {column.base_type}"} for column in side.columns.values()
     }
-    for identity, needed in side.needs.items():
-        if side.objects[identity].kind in (*FIXED, "column"):
+    for identity, item in side.objects.items():
+        if item.kind in (*FIXED, "column"):
+            needed = needs.get(identity, frozenset())
             needs[identity] = needed.union(*(of_columns.get(key, ()) for key in needed))
     for identity, uses in side.uses.items():
         item = side.objects[identity]
