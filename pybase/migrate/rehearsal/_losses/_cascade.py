@@ -12,7 +12,7 @@ from pybase.migrate.rehearsal._losses._names import lost_columns
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules import Case
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import is_opaque, parsed, statements
+from pybase.migrate.sql.grammar import is_opaque, parsed, trees
 
 
 def cascade(case: Case) -> tuple[DroppedObject, ...]:
@@ -22,8 +22,8 @@ def cascade(case: Case) -> tuple[DroppedObject, ...]:
     named = {
         item
         for observation in case.observations
-        for sql in statements(observation.sql)
-        for item in _named_objects(parsed(sql))
+        for tree in trees(observation.sql)
+        for item in _named_objects(tree)
     }
     return tuple(sorted({*_dropped_objects(case.run.start, case.run.end), *named}))
 

@@ -15,7 +15,7 @@ from pybase.migrate.record import Loss, LossKind
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.sql import QualifiedName, parse_backfill
-from pybase.migrate.sql.grammar import code_words, dropped_names, is_kind, parsed, statements
+from pybase.migrate.sql.grammar import code_words, dropped_names, is_kind, statements, trees
 from pybase.migrate.sql.names import parts
 
 _WITH_ROWS = (
@@ -33,7 +33,7 @@ def conditional(observations: Sequence[Observation]) -> Iterator[Loss]:
             return
         is_block = is_kind(observation.sql, ast.DoStmt)
         position = _position_of_backfill(observation)
-        for tree in map(parsed, statements(observation.sql)):
+        for tree in trees(observation.sql):
             tables.note(tree, observation.before, is_block)
             for table, column in _destroyed(tree, observation.before):
                 if table == position:

@@ -8,15 +8,13 @@ from pybase.migrate.catalog import State
 from pybase.migrate.record import Loss, LossKind
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
-from pybase.migrate.sql.grammar import parsed, statements
+from pybase.migrate.sql.grammar import trees
 
 
 def emptied(start: State, observation: Observation) -> Iterator[Loss]:
     """Yield the tables that a TRUNCATE names, and those that it takes along."""
     sql, before = observation.sql, observation.before
-    truncates = [
-        tree for tree in map(parsed, statements(sql)) if isinstance(tree, ast.TruncateStmt)
-    ]
+    truncates = [tree for tree in trees(sql) if isinstance(tree, ast.TruncateStmt)]
     if not truncates and not observation.emptied:
         return
     oids = (find_relation(before, name) for tree in truncates for name in tree.relations or ())

@@ -9,7 +9,7 @@ from pglast import ast
 from pybase.migrate.catalog import Column, State
 from pybase.migrate.record import Loss, LossKind
 from pybase.migrate.rehearsal._observation import Observation
-from pybase.migrate.sql.grammar import parsed, statements
+from pybase.migrate.sql.grammar import trees
 
 
 def converted(start: State, observation: Observation) -> Iterator[Loss]:
@@ -66,10 +66,10 @@ def _scale(name: str) -> float:
 
 def _using(sql: str, column: str) -> object:
     """Return the USING expression of a column's new type; `...` where the text has no ALTER."""
-    trees = [tree for tree in map(parsed, statements(sql)) if isinstance(tree, ast.AlterTableStmt)]
-    if not trees:
+    alters = [tree for tree in trees(sql) if isinstance(tree, ast.AlterTableStmt)]
+    if not alters:
         return ...
-    commands = [cmd for tree in trees for cmd in tree.cmds or () if cmd.name == column]
+    commands = [cmd for tree in alters for cmd in tree.cmds or () if cmd.name == column]
     expressions = (getattr(cmd.def_, "raw_default", None) for cmd in commands)
     return next((item for item in expressions if item is not None), None)
 

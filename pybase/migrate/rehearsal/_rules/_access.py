@@ -11,7 +11,7 @@ from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._rules._case import Case
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import code_words, parsed, statements
+from pybase.migrate.sql.grammar import code_words, trees
 
 _EVERYONE = "PUBLIC"
 
@@ -136,8 +136,8 @@ def _covers(policy: Policy, other: Policy) -> bool:
 
 def revoked_of_server(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find a REVOKE of what belongs to the server: a role, a database by its name, a setting."""
-    for sql in statements(observation.sql) if case.is_upgrade and not observation.error else ():
-        yield from _revokes(observation, parsed(sql))
+    for tree in trees(observation.sql) if case.is_upgrade and not observation.error else ():
+        yield from _revokes(observation, tree)
 
 
 def _revokes(observation: Observation, tree: Any) -> Iterator[Finding]:

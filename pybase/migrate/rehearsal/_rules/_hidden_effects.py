@@ -14,7 +14,7 @@ from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case
-from pybase.migrate.sql.grammar import WRITES, code_words, is_kind, nodes, parsed, statements
+from pybase.migrate.sql.grammar import WRITES, code_words, is_kind, nodes, parsed, statements, trees
 
 _EXECUTED = (*WRITES, ast.SelectStmt, ast.DoStmt, ast.CallStmt, ast.CreateTableAsStmt)
 """Statements that use values now; a default, a policy or a function may ask where it is."""
@@ -114,7 +114,7 @@ _DISABLES = re.compile(r"\bdisable\s+trigger\b", re.IGNORECASE)
 def discarded_writes(case: Case, observation: Observation) -> Iterator[Finding]:
     """Find rules that do nothing instead of a write, or of a table something else."""
     relations = observation.after.relations
-    rules = [tree for tree in map(parsed, statements(observation.sql)) if _is_rule(tree)]
+    rules = [tree for tree in trees(observation.sql) if _is_rule(tree)]
     for tree in rules:
         oid = find_relation(observation.after, tree.relation)
         is_other = oid is not None and relations[oid].is_table
@@ -133,8 +133,8 @@ def lasting_settings(case: Case) -> Iterator[Finding]:
     """Find settings that decide what statements mean, and that outlast the revision in Alembic."""
     places: dict[str, int] = {}
     texts = enumerate(case.script.texts if case.run.error is None else ())
-    trees = [(index, parsed(sql)) for index, text in texts for sql in statements(text)]
-    for index, tree in trees:
+    steps = [(index, tree) for index, text in texts for tree in trees(text)]
+    for index, tree in steps:
         for name in filter(_MEANINGFUL.__contains__, _set_by_function(tree)):
             places[name] = index
         if not isinstance(tree, ast.VariableSetStmt) or tree.is_local:

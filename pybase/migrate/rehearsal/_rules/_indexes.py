@@ -10,7 +10,7 @@ from pybase.migrate.record import Finding
 from pybase.migrate.rehearsal._observation import Observation
 from pybase.migrate.rehearsal._row_sources import find_relation
 from pybase.migrate.rehearsal._rules._case import Case, created, dropped, retyped
-from pybase.migrate.sql.grammar import is_kind, parsed, statements
+from pybase.migrate.sql.grammar import is_kind, trees
 from pybase.migrate.sql.lock_modes import ACCESS_EXCLUSIVE, SHARE
 
 
@@ -49,7 +49,7 @@ def index_rebuilds(case: Case, observation: Observation) -> Iterator[Finding]:
 def _moved(observation: Observation) -> Iterator[int]:
     """Yield what SET TABLESPACE is about: where a rehearsal runs, it may be in that one already."""
     relations = observation.before.relations
-    for tree in map(parsed, statements(observation.sql)):
+    for tree in trees(observation.sql):
         if isinstance(tree, ast.AlterTableMoveAllStmt):
             kind = _MOVED.get(tree.objtype)
             yield from (oid for oid, item in relations.items() if item.kind == kind)

@@ -17,7 +17,7 @@ from pybase.migrate.rehearsal._rules._access import mention
 from pybase.migrate.rehearsal._rules._case import Case, retyped
 from pybase.migrate.rehearsal._rules._objects import renamed_schemas
 from pybase.migrate.sql import QualifiedName
-from pybase.migrate.sql.grammar import nodes, parsed, statements
+from pybase.migrate.sql.grammar import nodes, parsed, trees
 from pybase.migrate.sql.names import parts, quote
 
 _USED = re.compile(
@@ -130,7 +130,7 @@ def _narrowed(old: re.Match[str], new: re.Match[str]) -> str:
 def restarted(case: Case) -> Iterator[Finding]:
     """Find a RESTART of a sequence, whose position no catalog has."""
     for item in case.observations if case.is_upgrade else ():
-        for tree in () if item.error else map(parsed, statements(item.sql)):
+        for tree in () if item.error else trees(item.sql):
             for name, word in _restarted(tree):
                 oid = find_relation(item.before, name)
                 if oid is not None and case.is_known(oid):

@@ -21,6 +21,7 @@ from pybase.migrate.sql.grammar._parse import (
     nodes,
     parsed,
     statements,
+    trees,
 )
 from pybase.migrate.sql.grammar._resumable import is_findable, is_resumable
 from pybase.migrate.sql.grammar._split import is_inside_token, split, tidy, words
@@ -53,5 +54,6 @@ __all__ = [
     "split",
     "statements",
     "tidy",
+    "trees",
     "words",
 ]

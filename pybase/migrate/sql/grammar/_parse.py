@@ -100,6 +100,11 @@ def statements(sql: str) -> tuple[str, ...]:
     return tuple(statement for _, statement in block_parts(sql) if statement)
 
 
+def trees(sql: str) -> Iterator[Any]:
+    """Yield the tree of each of its `statements`, None where the grammar does not know it."""
+    return map(parsed, statements(sql))
+
+
 def block_parts(sql: str) -> Iterator[tuple[str, str]]:
     """Return the parts of a DO block: words of the block, and the statement behind them, if any."""
     for is_end, tokens in groupby(block_words(sql), ";".__eq__):
