@@ -15,7 +15,7 @@ from typing import IO
 import psycopg
 import pytest
 from postgres.watchdog import processes_of
-from projects import Git, Project
+from projects import SERVER_19, Git, Project
 from tcp_servers import ENCODED, PASSWORD, TcpServer, new_folder, unused_port
 
 from pybase.postgres import Cluster, scratch_cluster, scratch_database
@@ -126,14 +126,12 @@ def server16_url(servers_folder: Path) -> str:
 
 @pytest.fixture(scope="session")
 def server19_url() -> str:
-    """The server that PYBASE_POSTGRES_19_URL names: no wheel has one."""
-    if "PYBASE_POSTGRES_19_URL" not in os.environ:
-        pytest.skip("PYBASE_POSTGRES_19_URL names no server of PostgreSQL 19")
-    return os.environ["PYBASE_POSTGRES_19_URL"]
+    """The server that PYBASE_POSTGRES_19_URL names."""
+    return SERVER_19 or pytest.skip("PYBASE_POSTGRES_19_URL names no server of PostgreSQL 19")
 
 
 _SERVERS = {"pg18": "server18_url", "pg16": "server16_url"} | (
-    {"pg19": "server19_url"} if "PYBASE_POSTGRES_19_URL" in os.environ else {}
+    {"pg19": "server19_url"} if SERVER_19 else {}
 )
 
 

@@ -63,6 +63,9 @@ _STORE = TemporaryDirectory()
 Git = Callable[..., str]
 """Runs git with arguments, in a project's folder."""
 
+SERVER_19 = os.environ.get("PYBASE_POSTGRES_19_URL", "")
+"""A server of PostgreSQL 19, which no wheel has; empty for none."""
+
 OWN_TABLES = ("public.alembic_version", "public.migration_ledger")
 """The workflow's own tables, as a catalog names them."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from postgres.helpers import ensure_template
-from projects import OWN_TABLES, ROOT, Project, run_target
+from projects import OWN_TABLES, ROOT, SERVER_19, Project, run_target
 
 from pybase.cli import TerminalReporter
 from pybase.core import settings
@@ -51,11 +51,10 @@ ON_16 = [
     if not _ONLY_18.search(case.before + case.after)
     and ("PYBASE_ALL_ON_16" in os.environ or case.name.startswith(_FEW))
 ]
-ON_19 = "PYBASE_POSTGRES_19_URL" in os.environ
 RUNS = [
     *(pytest.param(case, "server18_url", id=case.name) for case in CASES),
     *(pytest.param(case, "server16_url", id=f"16: {case.name}") for case in ON_16),
-    *(pytest.param(case, "server19_url", id=f"19: {case.name}") for case in CASES if ON_19),
+    *(pytest.param(case, "server19_url", id=f"19: {case.name}") for case in CASES if SERVER_19),
 ]
 
 

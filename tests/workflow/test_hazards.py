@@ -5,7 +5,6 @@ setup created.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 from postgres.helpers import ensure_template
-from projects import OWN_TABLES, Project, Revision
+from projects import OWN_TABLES, SERVER_19, Project, Revision
 
 from pybase.migrate.catalog import Column
 from pybase.migrate.record import (
@@ -37,7 +36,7 @@ from pybase.postgres import scratch_database
 from .hazards import CASES, RECIPES, Case, Findings, revision_source
 
 SERVERS = (18, 16)
-_TRIED = (*SERVERS, *([19] if "PYBASE_POSTGRES_19_URL" in os.environ else []))
+_TRIED = (*SERVERS, *([19] if SERVER_19 else []))
 _PARENT = Revision("aaaaaaaaaaaa", title="Create the setup.")
 _VERSION_TABLE = f"""
 CREATE TABLE alembic_version (version_num varchar(32) NOT NULL PRIMARY KEY);

@@ -11,7 +11,7 @@ from contextlib import closing
 from difflib import unified_diff
 
 import psycopg
-from projects import ROOT
+from projects import ROOT, SERVER_19
 
 from pybase.migrate.record import Script, Statement
 from pybase.migrate.rehearsal._observation import Observation
@@ -105,8 +105,7 @@ def _effects(observation: Observation) -> Iterator[str]:
 def test_page_of_versions_is_what_servers_do(server16_url: str, server18_url: str) -> None:
     servers = {16: server16_url, 18: server18_url}
     columns = [_measured(url, major) for major, url in servers.items()]
-    newer = os.environ.get("PYBASE_POSTGRES_19_URL")
-    columns.append(_measured(newer, 19) if newer else _believed())
+    columns.append(_measured(SERVER_19, 19) if SERVER_19 else _believed())
     page = "".join(_page(*columns))
     if os.environ.get("UPDATE_GOLDEN"):
         PAGE.write_text(page, "utf-8")
