@@ -19,6 +19,8 @@ CREATE CAST (address AS text) WITH INOUT AS ASSIGNMENT;
 CREATE TEXT SEARCH CONFIGURATION words (COPY = simple);
 CREATE PUBLICATION everything FOR ALL TABLES WITH (publish = 'insert');
 ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO pg_monitor;
+CREATE SCHEMA app;
+CREATE FUNCTION app.setval(name text) RETURNS text LANGUAGE sql AS 'SELECT name';
 """
 _ENFORCED = f"""{ORDERS}
 ALTER TABLE order_items ADD CONSTRAINT fk_items_product FOREIGN KEY (product_id)
@@ -88,6 +90,7 @@ PUBLICATIONS = [
 ]  # fmt: skip
 
 SEQUENCES = [
+    _final("function_of_its_own_named_setval", "SELECT app.setval('order_numbers')"),
     _final("sequence_restarted", "ALTER SEQUENCE order_numbers RESTART",
            ("narrows-sequence", "order_numbers")),
     _final("identity_restarted", "ALTER TABLE orders ALTER COLUMN id RESTART WITH 1",

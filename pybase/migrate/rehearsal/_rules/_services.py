@@ -153,8 +153,8 @@ def _restarted(tree: Any) -> Iterator[tuple[Any, str]]:
             yield name, "RESTART"
     for call in nodes(tree, ast.FuncCall) if isinstance(tree, ast.SelectStmt) else ():
         values = [getattr(argument, "val", None) for argument in call.args or ()]
-        is_fixed = call.funcname[-1].sval == "setval" and isinstance(values[1], ast.Integer)
-        if is_fixed and isinstance(values[0], ast.String):
+        is_setval = call.funcname[-1].sval == "setval" and len(values) > 1  # no other's of the name
+        if is_setval and isinstance(values[0], ast.String) and isinstance(values[1], ast.Integer):
             *schema, sequence = parts(str(values[0].sval))
             yield ast.RangeVar(schemaname=schema[0] if schema else None, relname=sequence), "setval"
 
